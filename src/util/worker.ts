@@ -1,0 +1,12 @@
+/** Where a worker thread's entry file lies. Workers always run the compiled JavaScript. */
+
+/**
+ * @param from the caller's `import.meta.url`
+ * @param entry the worker's source beside the caller, for example `"./probe.worker.ts"`
+ * @returns the URL of its compiled form: beside the caller in `dist`, or under `dist` when the caller runs from `src`
+ */
+export function workerUrl(from: string, entry: string): URL {
+  const url = new URL(entry.replace(/\.ts$/, ".js"), from)
+  if (from.endsWith(".ts")) url.pathname = url.pathname.replace(/\/src\/(?!.*\/src\/)/, "/dist/")
+  return url
+}
