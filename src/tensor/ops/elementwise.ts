@@ -1,0 +1,168 @@
+/** Element-wise ops. Gradients read as maths; `unbroadcast` (functions.ts) alone undoes broadcasting. */
+
+import { FourtierError } from "../../util/errors.ts"
+import { broadcastShapes } from "../shape.ts"
+import { scalar, type Tensor } from "../tensor.ts"
+import {
+  add,
+  cast,
+  cos,
+  div,
+  equal,
+  erf,
+  exp,
+  greater,
+  log,
+  mul,
+  neg,
+  pow,
+  sigmoid,
+  sign,
+  sin,
+  sub,
+  unbroadcast,
+  where,
+} from "./functions.ts"
+import type { BinaryName, CompareName, OpRule, UnaryName } from "./rule.ts"
+
+type Rules<K extends UnaryName | BinaryName | CompareName> = { [P in K]: OpRule<P> }
+
+/** QuickGELU's slope (Hendrycks & Gimpel 2016, the sigmoid form that CLIP uses). */
+const QUICK = 1.702
+
+function unary<K extends UnaryName>(
+  onnx: string | OpRule<K>["onnx"],
+  grad: ((dy: Tensor, x: Tensor, y: Tensor) => Tensor) | null,
+): OpRule<K> {
+  return {
+    infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
+    grad: (dy, y) => [grad ? grad(dy, y.inputs[0], y) : null],
+    onnx: typeof onnx === "string" ? (emit, inputs) => emit.node(onnx, inputs) : onnx,
+  }
+}
+
+function binary<K extends BinaryName>(
+  op: K,
+  onnx: string,
+  grad: (dy: Tensor, a: Tensor, b: Tensor, y: Tensor) => [Tensor, Tensor],
+): OpRule<K> {
+  return {
+    infer: ([a, b]) => ({ shape: broadcastShapes(op, a.shape, b.shape), dtype: sameDtype(op, a, b) }),
+    grad: (dy, y) => {
+      const [a, b] = y.inputs
+      const [da, db] = grad(dy, a, b, y)
+      return [unbroadcast(da, a.shape), unbroadcast(db, b.shape)]
+    },
+    onnx: (emit, inputs) => emit.node(onnx, inputs),
+  }
+}
+
+function compare<K extends CompareName>(op: K, onnx: string): OpRule<K> {
+  return {
+    infer: ([a, b]) => {
+      sameDtype(op, a, b)
+      return { shape: broadcastShapes(op, a.shape, b.shape), dtype: "bool" }
+    },
+    grad: () => [null, null],
+    onnx: (emit, inputs) => emit.node(onnx, inputs),
+  }
+}
+
+function sameDtype(op: string, a: Tensor, b: Tensor) {
+  if (a.dtype !== b.dtype) {
+    throw new FourtierError({
+      where: `tensor op ${op}`,
+      what: "dtypes differ",
+      found: `${a.dtype} and ${b.dtype}`,
+      fix: "cast one of them",
+    })
+  }
+  return a.dtype
+}
+
+/** dy where the condition holds, else 0. */
+const masked = (condition: Tensor, dy: Tensor) => where(condition, dy, scalar(0))
+
+const unaryRules: Rules<UnaryName> = {
+  neg: unary("Neg", (dy) => neg(dy)),
+  exp: unary("Exp", (dy, _, y) => mul(dy, y)),
+  log: unary("Log", (dy, x) => div(dy, x)),
+  sqrt: unary("Sqrt", (dy, _, y) => div(mul(dy, 0.5), y)),
+  reciprocal: unary("Reciprocal", (dy, _, y) => neg(mul(dy, mul(y, y)))),
+  abs: unary("Abs", (dy, x) => mul(dy, sign(x))),
+  sign: unary("Sign", null),
+  sin: unary("Sin", (dy, x) => mul(dy, cos(x))),
+  cos: unary("Cos", (dy, x) => neg(mul(dy, sin(x)))),
+  tanh: unary("Tanh", (dy, _, y) => mul(dy, sub(1, mul(y, y)))),
+  sigmoid: unary("Sigmoid", (dy, _, y) => mul(dy, mul(y, sub(1, y)))),
+  erf: unary("Erf", (dy, x) => mul(dy, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI)))),
+  relu: unary("Relu", (dy, x) => masked(greater(x, 0), dy)),
+  // x·Φ(x), so d = Φ(x) + x·φ(x)
+  gelu: unary("Gelu", (dy, x) => {
+    const cdf = mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5)
+    const density = mul(exp(mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI))
+    return mul(dy, add(cdf, mul(x, density)))
+  }),
+  // x·σ(1.702x), so d = σ + 1.702·y·(1 − σ)
+  quickGelu: unary(
+    (emit, [x]) => emit.node("Mul", [x, emit.node("Sigmoid", [emit.node("Mul", [x, emit.floats([QUICK], [])])])]),
+    (dy, x, y) => {
+      const s = sigmoid(mul(x, QUICK))
+      return mul(dy, add(s, mul(mul(y, QUICK), sub(1, s))))
+    },
+  ),
+  floor: unary("Floor", null),
+  not: unary("Not", null),
+}
+
+const binaryRules: Rules<BinaryName> = {
+  add: binary("add", "Add", (dy) => [dy, dy]),
+  sub: binary("sub", "Sub", (dy) => [dy, neg(dy)]),
+  mul: binary("mul", "Mul", (dy, a, b) => [mul(dy, b), mul(dy, a)]),
+  div: binary("div", "Div", (dy, _, b, y) => [div(dy, b), neg(div(mul(dy, y), b))]),
+  pow: binary("pow", "Pow", (dy, a, b, y) => [
+    mul(dy, mul(b, pow(a, sub(b, 1)))),
+    // a^b·ln a; 0 where a = 0, as the limit for b > 0
+    mul(dy, mul(y, log(where(greater(a, 0), a, scalar(1))))),
+  ]),
+  // ties share the gradient
+  maximum: binary("maximum", "Max", (dy, a, b) => [share(dy, a, b), share(dy, b, a)]),
+  minimum: binary("minimum", "Min", (dy, a, b) => [share(dy, b, a), share(dy, a, b)]),
+}
+
+/** dy where a > b, half of it where they are equal. */
+function share(dy: Tensor, a: Tensor, b: Tensor): Tensor {
+  return add(masked(greater(a, b), dy), mul(masked(equal(a, b), dy), 0.5))
+}
+
+const compareRules: Rules<CompareName> = {
+  equal: compare("equal", "Equal"),
+  less: compare("less", "Less"),
+  greater: compare("greater", "Greater"),
+  and: compare("and", "And"),
+  or: compare("or", "Or"),
+}
+
+const ONNX_DTYPE = { f32: 1, i32: 6, i64: 7, bool: 9, f16: 10 }
+
+const otherRules: { cast: OpRule<"cast">; where: OpRule<"where"> } = {
+  cast: {
+    infer: ([x], { to }) => ({ shape: x.shape, dtype: to }),
+    grad: (dy, y) => [y.inputs[0].dtype === "f32" || y.inputs[0].dtype === "f16" ? cast(dy, y.inputs[0].dtype) : null],
+    onnx: (emit, inputs, y) => emit.node("Cast", inputs, { to: ONNX_DTYPE[y.attrs.to] }),
+  },
+  where: {
+    infer: ([condition, a, b]) => ({
+      shape: broadcastShapes("where", condition.shape, broadcastShapes("where", a.shape, b.shape)),
+      dtype: sameDtype("where", a, b),
+    }),
+    grad: (dy, y) => {
+      const [condition, a, b] = y.inputs
+      const zero = scalar(0)
+      return [null, unbroadcast(where(condition, dy, zero), a.shape), unbroadcast(where(condition, zero, dy), b.shape)]
+    },
+    onnx: (emit, inputs) => emit.node("Where", inputs),
+  },
+}
+
+export const elementwise = { ...unaryRules, ...binaryRules, ...compareRules, ...otherRules }

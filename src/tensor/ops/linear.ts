@@ -1,0 +1,63 @@
+/** Matrix product with optional transposes and broadcast batch axes. */
+
+import { broadcastShapes, shapeError } from "../shape.ts"
+import type { Tensor } from "../tensor.ts"
+import { matmul, reshape, unbroadcast } from "./functions.ts"
+import type { Emitter, OnnxName, OpRule } from "./rule.ts"
+
+type Flags = { transposeA: boolean; transposeB: boolean }
+
+/** Swaps the last two axes in the ONNX graph; ONNX Runtime fuses it into the product. */
+function swapped(emit: Emitter, name: OnnxName, rank: number): OnnxName {
+  const perm = Array.from({ length: rank }, (_, axis) => axis)
+  perm[rank - 2] = rank - 1
+  perm[rank - 1] = rank - 2
+  return emit.node("Transpose", [name], { perm })
+}
+
+/** Product for a gradient of a matrix shared by all of the batch: one product over batch and rows together. */
+function sharedGradient(x: Tensor, dy: Tensor, flip: boolean): Tensor {
+  const rows = (t: Tensor) => reshape(t, [-1, t.shape[t.rank - 1]]) // [..,M,K] -> [..·M,K]
+  return flip ? matmul(rows(dy), rows(x), { transposeA: true }) : matmul(rows(x), rows(dy), { transposeA: true })
+}
+
+export const linear: { matmul: OpRule<"matmul"> } = {
+  matmul: {
+    infer: ([a, b], { transposeA, transposeB }) => {
+      if (a.rank < 2 || b.rank < 2) throw shapeError("matmul", [a.shape, b.shape], "two tensors of rank 2 or more")
+      const [m, k] = transposeA ? [a.shape[a.rank - 1], a.shape[a.rank - 2]] : a.shape.slice(-2)
+      const [k2, n] = transposeB ? [b.shape[b.rank - 1], b.shape[b.rank - 2]] : b.shape.slice(-2)
+      if (k !== k2) {
+        const form = `${transposeA ? "transposed " : ""}[..,M,K] and ${transposeB ? "transposed " : ""}[..,K,N]`
+        throw shapeError("matmul", [a.shape, b.shape], `${form} with equal K`)
+      }
+      const batch = broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2))
+      return { shape: [...batch, m, n], dtype: a.dtype }
+    },
+    grad: (dy, y) => {
+      const [a, b] = y.inputs
+      const { transposeA: ta, transposeB: tb }: Flags = y.attrs
+      const da = ta
+        ? matmul(b, dy, { transposeA: tb, transposeB: true })
+        : matmul(dy, b, { transposeA: false, transposeB: !tb })
+      const sharedB = b.rank === 2 && a.rank > 2 && !ta
+      const db = sharedB
+        ? sharedGradient(a, dy, tb)
+        : tb
+          ? matmul(dy, a, { transposeA: true, transposeB: ta })
+          : matmul(a, dy, { transposeA: !ta, transposeB: false })
+      return [unbroadcast(da, a.shape), unbroadcast(db, b.shape)]
+    },
+    onnx: (emit, [a, b], y) => {
+      const { transposeA, transposeB } = y.attrs
+      const [left, right] = y.inputs
+      if (left.rank === 2 && right.rank === 2 && (transposeA || transposeB)) {
+        return emit.node("Gemm", [a, b], { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 })
+      }
+      return emit.node("MatMul", [
+        transposeA ? swapped(emit, a, left.rank) : a,
+        transposeB ? swapped(emit, b, right.rank) : b,
+      ])
+    },
+  },
+}

@@ -1,0 +1,88 @@
+/** Softmax, layer norm and batch norm, fused in ONNX Runtime; their gradients are written with the simpler ops. */
+
+import { normalizeAxis, sameShape, shapeError } from "../shape.ts"
+import type { Tensor } from "../tensor.ts"
+import { add, apply1, div, exp, expand, mean, mul, neg, reshape, sqrt, sub, sum, unbroadcast } from "./functions.ts"
+import type { OpRule } from "./rule.ts"
+
+const LAYER_NORM_OUTPUTS = ["value", "mean", "invStd"] as const
+
+type NormalizationName = "softmax" | "logSoftmax" | "layerNorm" | "batchNorm"
+
+export const normalization: { [K in NormalizationName]: OpRule<K> } = {
+  softmax: {
+    infer: ([x], { axis }) => {
+      normalizeAxis("softmax", axis, x.rank)
+      return { shape: x.shape, dtype: x.dtype }
+    },
+    // y·(dy − Σ y·dy)
+    grad: (dy, y) => [mul(y, sub(dy, sum(mul(y, dy), y.attrs.axis, true)))],
+    onnx: (emit, inputs, y) => emit.node("Softmax", inputs, { axis: y.attrs.axis }),
+  },
+
+  logSoftmax: {
+    infer: ([x], { axis }) => {
+      normalizeAxis("logSoftmax", axis, x.rank)
+      return { shape: x.shape, dtype: x.dtype }
+    },
+    // dy − softmax·Σ dy
+    grad: (dy, y) => [sub(dy, mul(exp(y), sum(dy, y.attrs.axis, true)))],
+    onnx: (emit, inputs, y) => emit.node("LogSoftmax", inputs, { axis: y.attrs.axis }),
+  },
+
+  layerNorm: {
+    infer: ([x, scale, bias], { out }) => {
+      const width = x.shape[x.rank - 1]
+      if (!sameShape(scale.shape, [width]) || !sameShape(bias.shape, [width])) {
+        throw shapeError("layerNorm", [x.shape, scale.shape, bias.shape], "x [..,D], scale [D] and bias [D]")
+      }
+      return { shape: out === "value" ? x.shape : [...x.shape.slice(0, -1), 1], dtype: x.dtype }
+    },
+    grad: (dy, y) => {
+      const [x, scale, bias] = y.inputs
+      const { epsilon, out } = y.attrs
+      const width = x.shape[x.rank - 1]
+      if (out === "mean") return [expand(mul(dy, 1 / width), x.shape), null, null]
+      const mu = apply1("layerNorm", [x, scale, bias], { epsilon, out: "mean" })
+      const r = apply1("layerNorm", [x, scale, bias], { epsilon, out: "invStd" })
+      const normed = mul(sub(x, mu), r)
+      // d(1/std)/dx = −normed/(D·std²)
+      if (out === "invStd") return [neg(mul(mul(dy, mul(r, r)), mul(normed, 1 / width))), null, null]
+      const dn = mul(dy, scale)
+      // r·(dn − mean dn − normed·mean(dn·normed))
+      const dx = mul(r, sub(sub(dn, mean(dn, -1, true)), mul(normed, mean(mul(dn, normed), -1, true))))
+      return [dx, unbroadcast(mul(dy, normed), scale.shape), unbroadcast(dy, bias.shape)]
+    },
+    onnx: (emit, inputs, y) => {
+      const { epsilon, out } = y.attrs
+      const attrs = { axis: -1, epsilon: { float: epsilon } }
+      // the plain value is a node of one output, which every provider takes; the statistics share one node of three
+      if (out === "value") return emit.node("LayerNormalization", inputs, attrs)
+      return emit.nodes("LayerNormalization", inputs, 3, attrs)[LAYER_NORM_OUTPUTS.indexOf(out)]
+    },
+  },
+
+  batchNorm: {
+    infer: ([x, ...vectors]) => {
+      if (!vectors.every((v) => sameShape(v.shape, [x.shape[1]]))) {
+        throw shapeError(
+          "batchNorm",
+          [x, ...vectors].map((t) => t.shape),
+          "x [B,C,..], then scale, bias, mean and variance [C]",
+        )
+      }
+      return { shape: x.shape, dtype: x.dtype }
+    },
+    grad: (dy, y) => {
+      const [x, scale, , mu, variance] = y.inputs
+      const column = (v: Tensor) => reshape(v, [v.shape[0], ...new Array<number>(x.rank - 2).fill(1)])
+      const overAllBut1 = (t: Tensor) => reshape(unbroadcast(t, column(scale).shape), scale.shape)
+      const std = column(sqrt(add(variance, y.attrs.epsilon)))
+      const normed = div(sub(x, column(mu)), std)
+      const dx = div(mul(dy, column(scale)), std)
+      const dVariance = mul(mul(dx, normed), div(-0.5, std))
+      return [dx, overAllBut1(mul(dy, normed)), overAllBut1(dy), overAllBut1(neg(dx)), overAllBut1(dVariance)]
+    },
+    onnx: (emit, inputs, y) => emit.node("BatchNormalization", inputs, { epsilon: { float: y.attrs.epsilon } }),
+  },
+}
