@@ -5,6 +5,7 @@ import { broadcastShapes } from "../shape.ts"
 import { scalar, type Tensor } from "../tensor.ts"
 import {
   add,
+  and,
   cast,
   cos,
   div,
@@ -12,6 +13,7 @@ import {
   erf,
   exp,
   greater,
+  less,
   log,
   mul,
   neg,
@@ -145,11 +147,19 @@ const compareRules: Rules<CompareName> = {
 
 const ONNX_DTYPE = { f32: 1, i32: 6, i64: 7, bool: 9, f16: 10 }
 
-const otherRules: { cast: OpRule<"cast">; where: OpRule<"where"> } = {
+const otherRules: { cast: OpRule<"cast">; clip: OpRule<"clip">; where: OpRule<"where"> } = {
   cast: {
     infer: ([x], { to }) => ({ shape: x.shape, dtype: to }),
     grad: (dy, y) => [y.inputs[0].dtype === "f32" || y.inputs[0].dtype === "f16" ? cast(dy, y.inputs[0].dtype) : null],
     onnx: (emit, inputs, y) => emit.node("Cast", inputs, { to: ONNX_DTYPE[y.attrs.to] }),
+  },
+  clip: {
+    infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
+    grad: (dy, y) => {
+      const [x] = y.inputs
+      return [masked(and(greater(x, y.attrs.min), less(x, y.attrs.max)), dy)]
+    },
+    onnx: (emit, [x], y) => emit.node("Clip", [x, emit.floats([y.attrs.min], []), emit.floats([y.attrs.max], [])]),
   },
   where: {
     infer: ([condition, a, b]) => ({

@@ -68,6 +68,11 @@ export function cast(x: Tensor, to: DType): Tensor {
   return x.dtype === to ? x : apply("cast", [x], { to })
 }
 
+/** Values below `min` become `min`, those above `max` become `max`. */
+export function clip(x: Tensor, min: number, max: number): Tensor {
+  return apply("clip", [x], { min, max })
+}
+
 /** `a` where `condition` holds, else `b`. */
 export function where(condition: Tensor, a: Tensor, b: Tensor): Tensor {
   return apply("where", [condition, a, b], {})

@@ -67,6 +67,8 @@ type Attrs = {
   input: { name: string; shape: Shape; dtype: DType }
   constant: { data: Data; name: string | undefined }
   cast: { to: DType }
+  /** Limits values to [min, max]. */
+  clip: { min: number; max: number }
   /** inputs: condition (bool), value where true, value where false */
   where: None
   argmax: { axis: number; keepDims: boolean }
