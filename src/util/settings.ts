@@ -285,7 +285,9 @@ function printSettings(value: unknown, preset: string | undefined, sources: Read
       if (isCollection(pair.value) && !isMap(pair.value) && pair.value.items.every(isScalar)) pair.value.flow = true
       if (isMap(pair.value) && pair.value.items.length > 0) return
       const source = sources.get(dotted(path))
-      if (source !== undefined && (isScalar(pair.value) || isCollection(pair.value))) pair.value.comment = ` ${source}`
+      if (source === undefined) return
+      if (isScalar(pair.value) || (isCollection(pair.value) && pair.value.flow)) pair.value.comment = ` ${source}`
+      else if (isCollection(pair.value)) pair.value.commentBefore = ` ${source}`
     },
   })
   return `${preset === undefined ? "" : `# preset: ${preset}\n`}${document.toString({ lineWidth: 0 })}`
