@@ -1,0 +1,103 @@
+/**
+ * Whether an answer can be believed. A flagged answer is kept, with its reasons, but no later stage sees it.
+ * The refusal patterns and stop words are data below; everything is a pure function of the text.
+ */
+
+import { z } from "zod"
+import type { Prompt } from "./prompts.ts"
+import type { Reply } from "./provider.ts"
+
+export const checksSchema = z.strictObject({
+  /** Longer answers (in characters) are flagged. */
+  longest: z.int().positive().default(2000),
+  /** `en`: answers must be English as far as can be told; `any`: not checked. */
+  language: z.enum(["en", "any"]).default("en"),
+})
+
+export type Checks = z.output<typeof checksSchema>
+
+export type Flag =
+  | "empty"
+  | "refusal"
+  | "over-long"
+  | "cut off"
+  | "wrong language"
+  | "copy of the prompt"
+  | "repeats itself"
+
+const REFUSALS = [
+  /^(i'?m|i am) (very |really )?(sorry|unable|not able)\b/,
+  /^(sorry|apologies|unfortunately),? (but )?(i|it is not possible|this)\b/,
+  /\bi (can(no|')t|cannot|am unable to|'m unable to|won't be able to) (help|assist|comply|identify|describe|view|see|process|analy[sz]e|provide|determine|answer|fulfil)/,
+  /\bas an ai\b/,
+  /\b(no|don't see an?|do not see an?) (image|picture|video) (was |is |has been )?(provided|attached|uploaded|visible)?/,
+  /\b(please|could you) (provide|upload|attach|share) (an?|the) (image|picture|photo|video)/,
+  /\bagainst (my|our|the) (guidelines|policy|policies)/,
+]
+
+const STOP_WORDS: Record<string, string[]> = {
+  en: "the a an and of to in on is are with his her their they he she it from at by for as while one two this that".split(
+    " ",
+  ),
+  de: "der die das und ist ein eine einen mit auf von zu den dem im nicht sich er sie es wird sind bei".split(" "),
+  fr: "le la les un une des et est dans avec sur du il elle ils qui que pour pas au aux sont".split(" "),
+  es: "el la los las un una y es en con de del que se por para su al son está están".split(" "),
+  it: "il lo la gli le un una e è in con di del della che si per sono sta nel".split(" "),
+  pt: "o a os as um uma e é em com de do da que se para por são está no na".split(" "),
+  nl: "de het een en is van in op met te zijn dat die aan bij voor naar er".split(" "),
+}
+
+/** @returns the reasons to distrust the reply's answer to `prompt`; none when it looks sound */
+export function checkAnswer(text: string, finish: Reply["finish"], prompt: Prompt, checks: Checks): Flag[] {
+  const flags: Flag[] = []
+  const plain = text.normalize("NFKC").replaceAll("’", "'").trim()
+  const folded = plain.toLowerCase()
+  if (!/[\p{L}\p{N}]/u.test(plain)) return ["empty"]
+  if (finish === "refused" || REFUSALS.some((pattern) => pattern.test(folded))) flags.push("refusal")
+  if (plain.length > checks.longest) flags.push("over-long")
+  if (finish === "length") flags.push("cut off")
+  if (checks.language === "en" && !looksEnglish(folded)) flags.push("wrong language")
+  if (copies(folded, prompt.text.toLowerCase())) flags.push("copy of the prompt")
+  if (repeats(folded)) flags.push("repeats itself")
+  return flags
+}
+
+/** Mostly Latin letters; and, from eight words on, no other language's stop words outnumber the English ones. */
+export function looksEnglish(text: string): boolean {
+  const letters = text.match(/\p{L}/gu) ?? []
+  const latin = letters.filter((letter) => /\p{Script=Latin}/u.test(letter)).length
+  if (letters.length > 0 && latin < 0.7 * letters.length) return false
+  const words = wordsOf(text)
+  if (words.length < 8) return true
+  const score = (language: string) => {
+    const known = new Set(STOP_WORDS[language])
+    return words.filter((word) => known.has(word)).length
+  }
+  const english = score("en")
+  return Object.keys(STOP_WORDS).every((language) => language === "en" || score(language) <= Math.max(english, 1))
+}
+
+/** The prompt and little else. */
+function copies(answer: string, prompt: string): boolean {
+  const said = wordsOf(answer).join(" ")
+  const asked = wordsOf(prompt).join(" ")
+  return asked !== "" && said.includes(asked) && said.length < asked.length + 12
+}
+
+/** A run of words that comes again at once three times or more and fills over half of the answer. */
+function repeats(text: string): boolean {
+  const words = wordsOf(text)
+  for (let size = 1; size <= Math.min(12, words.length / 4); size++) {
+    let run = 0
+    for (let i = size; i < words.length; i++) {
+      run = words[i] === words[i - size] ? run + 1 : 0
+      if (run >= 3 * size && run + size > words.length / 2) return true
+    }
+  }
+  return false
+}
+
+/** Lower-case words without punctuation. */
+export function wordsOf(text: string): string[] {
+  return text.toLowerCase().match(/[\p{L}\p{N}]+(?:'[\p{L}]+)?/gu) ?? []
+}

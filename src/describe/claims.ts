@@ -1,0 +1,171 @@
+/**
+ * Who is asking what right now, so that two processes on one cache never pay for the same answer.
+ *
+ * Beside the cache lies a folder `<cache>.lock`:
+ *   owner-<uuid>   one file a living process; its modification time is renewed while the process lives
+ *   claims         append-only: "<key> + <uuid>" (about to ask), "<key> - <uuid>" (gave up)
+ * Appends are ordered by the file system, so all readers agree which living owner claimed a key first. A claim ends when the
+ * answer is in the cache, when it is given up, or when its owner is dead.
+ */
+
+import { randomUUID } from "node:crypto"
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs"
+import { hostname } from "node:os"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { z } from "zod"
+import { FourtierError } from "../util/errors.ts"
+
+const HEARTBEAT_MS = 5_000
+/** An owner on another machine that was silent this long is dead. On this machine the process table is asked. */
+const DEAD_MS = 60_000
+const RECORD = 32 + 3 + 36 + 1
+
+const ownerSchema = z.object({ host: z.string(), pid: z.number() })
+
+export class Claims {
+  readonly #folder: string
+  readonly #me = randomUUID()
+  readonly #file: number
+  readonly #heartbeat: NodeJS.Timeout
+  /** Living claims in the order of the file: the first owner of a key holds it. */
+  readonly #queue = new Map<string, string[]>()
+  #scanned = 0
+
+  private constructor(folder: string, file: number) {
+    this.#folder = folder
+    this.#file = file
+    this.#heartbeat = setInterval(() => {
+      const now = new Date()
+      utimesSync(this.#ownerFile(this.#me), now, now)
+    }, HEARTBEAT_MS).unref()
+  }
+
+  /** Joins the processes that work on the cache at `path`. */
+  static async open(path: string): Promise<Claims> {
+    const folder = `${path}.lock`
+    mkdirSync(folder, { recursive: true })
+    const release = await mutex(join(folder, "mutex"))
+    try {
+      const file = openSync(join(folder, "claims"), "a+")
+      const claims = new Claims(folder, file)
+      let company = false
+      for (const name of readdirSync(folder)) {
+        if (!name.startsWith("owner-")) continue
+        if (claims.#alive(name.slice("owner-".length))) company = true
+        else rmSync(join(folder, name), { force: true })
+      }
+      if (!company) ftruncateSync(file, 0)
+      writeFileSync(claims.#ownerFile(claims.#me), JSON.stringify({ host: hostname(), pid: process.pid }))
+      return claims
+    } finally {
+      release()
+    }
+  }
+
+  /** Claims a key. @returns false while another living process holds it */
+  take(key: string): boolean {
+    writeSync(this.#file, `${key} + ${this.#me}\n`)
+    this.#read()
+    if (this.holder(key) === this.#me) return true
+    this.release(key)
+    return false
+  }
+
+  /** Gives a claim up, after its answer was written or when there will be none. */
+  release(key: string): void {
+    writeSync(this.#file, `${key} - ${this.#me}\n`)
+    this.#read()
+  }
+
+  /** The living owner of a key. */
+  holder(key: string): string | undefined {
+    this.#read()
+    const owners = this.#queue.get(key)
+    return owners?.find((owner) => owner === this.#me || this.#alive(owner))
+  }
+
+  #read(): void {
+    const { size } = fstatSync(this.#file)
+    const bytes = size - this.#scanned
+    if (bytes < RECORD) return
+    const buffer = Buffer.allocUnsafe(bytes - (bytes % RECORD))
+    readSync(this.#file, buffer, 0, buffer.length, this.#scanned)
+    this.#scanned += buffer.length
+    for (let at = 0; at < buffer.length; at += RECORD) {
+      const key = buffer.toString("latin1", at, at + 32)
+      const owner = buffer.toString("latin1", at + 35, at + 71)
+      const owners = this.#queue.get(key) ?? []
+      if (buffer[at + 33] === 43) this.#queue.set(key, [...owners, owner])
+      else {
+        const at = owners.indexOf(owner)
+        const left = owners.filter((_, i) => i !== at)
+        if (left.length > 0) this.#queue.set(key, left)
+        else this.#queue.delete(key)
+      }
+    }
+  }
+
+  #ownerFile(owner: string): string {
+    return join(this.#folder, `owner-${owner}`)
+  }
+
+  #alive(owner: string): boolean {
+    try {
+      const file = this.#ownerFile(owner)
+      const { host, pid } = ownerSchema.parse(JSON.parse(readFileSync(file, "utf8")))
+      if (host !== hostname()) return Date.now() - statSync(file).mtimeMs < DEAD_MS
+      return runs(pid)
+    } catch {
+      return false
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#heartbeat)
+    closeSync(this.#file)
+    rmSync(this.#ownerFile(this.#me), { force: true })
+  }
+}
+
+function runs(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM"
+  }
+}
+
+/** A lock held for milliseconds; one older than ten seconds was left by a dead process. */
+async function mutex(path: string): Promise<() => void> {
+  for (let i = 0; i < 1000; i++) {
+    try {
+      closeSync(openSync(path, "wx"))
+      return () => unlinkSync(path)
+    } catch {
+      try {
+        if (Date.now() - statSync(path).mtimeMs > 10_000) rmSync(path, { force: true })
+      } catch {
+        continue
+      }
+      await sleep(20)
+    }
+  }
+  throw new FourtierError({ where: path, what: "another process does not let go of this lock", fix: "delete the file" })
+}

@@ -1,0 +1,117 @@
+/** What a run would cost, worked out before anything is sent. */
+
+import type { DescriptionCache } from "./cache.ts"
+import { costOf, imageTokens, type Price, textTokens } from "./cost.ts"
+import type { Job } from "./live.ts"
+import { type PromptSet, togetherQuestion } from "./prompts.ts"
+import type { Provider } from "./provider.ts"
+import { jpegSize, type StripSource } from "./strip.ts"
+
+export interface Estimate {
+  clips: number
+  /** Answers that are not in the cache yet. */
+  answers: number
+  requests: number
+  /** Tokens; null where the model's way of counting images is not known. */
+  imageTokens: number | null
+  textTokens: number
+  outputTokens: number
+  /** US dollars; null where no price is known. */
+  cost: number | null
+  costPerRequest: number | null
+  /** Seconds at the rate of the answers already in the cache; null without any. */
+  seconds: number | null
+  /** How many answers the guesses of answer length and rate rest on. */
+  basedOn: number
+}
+
+/** Tokens of an answer, until the cache tells. */
+const TYPICAL_ANSWER = 80
+
+export async function estimate(
+  jobs: readonly Job[],
+  options: {
+    provider: Provider
+    prompts: PromptSet
+    strips: StripSource
+    ask: "separate" | "together"
+    price: Price | undefined
+    cache: DescriptionCache
+  },
+): Promise<Estimate> {
+  const { provider, price, ask, strips } = options
+  const system = textTokens(options.prompts.system ?? "")
+  let requests = 0
+  let text = 0
+  let answers = 0
+  for (const { prompts } of jobs) {
+    answers += prompts.length
+    if (ask === "together" && provider.mode === "live" && prompts.length > 1) {
+      requests++
+      text += system + textTokens(togetherQuestion(prompts))
+    } else {
+      requests += prompts.length
+      for (const prompt of prompts) text += system + textTokens(prompt.text)
+    }
+  }
+  const past = recent(options.cache, provider.model)
+  const looks = provider.mode === "batch" || provider.looks
+  const images = looks ? await tokensPerImage(jobs, strips, price, provider) : 0
+  const output = answers * (past.outputTokens ?? TYPICAL_ANSWER)
+  const cost = price && images !== null ? costOf(price, images * requests + text, output) : null
+  return {
+    clips: jobs.length,
+    answers,
+    requests,
+    imageTokens: images === null ? null : Math.round(images * requests),
+    textTokens: text,
+    outputTokens: Math.round(output),
+    cost,
+    costPerRequest: cost === null || requests === 0 ? null : cost / requests,
+    seconds: past.rate === null ? null : answers / past.rate,
+    basedOn: past.count,
+  }
+}
+
+/** Mean over the strips of up to three clips. */
+async function tokensPerImage(
+  jobs: readonly Job[],
+  strips: StripSource,
+  price: Price | undefined,
+  provider: Provider,
+): Promise<number | null> {
+  if (!price || jobs.length === 0) return null
+  const some = [0, Math.floor(jobs.length / 2), jobs.length - 1].map((i) => jobs[i].clip)
+  const chosen = [...new Set(some)]
+  const detail = typeof provider.settings.detail === "string" ? provider.settings.detail : "auto"
+  let sum = 0
+  for (const clip of chosen) {
+    const size = jpegSize(await strips.encode(clip)) ?? { width: 1024, height: 256 }
+    sum += imageTokens(price.image, size.width, size.height, detail)
+  }
+  return sum / chosen.length
+}
+
+/** Answer length and rate of the last answers of a model. A gap of more than two minutes is a pause, not slowness. */
+function recent(
+  cache: DescriptionCache,
+  model: string,
+): { count: number; outputTokens: number | null; rate: number | null } {
+  let [count, counted, tokens, seconds, last] = [0, 0, 0, 0, 0]
+  for (const answer of cache.latest(2000)) {
+    if (answer.model !== model) continue
+    const time = Date.parse(answer.time) / 1000
+    if (count > 0) seconds += Math.min(120, Math.max(0, time - last))
+    last = time
+    count++
+    if (answer.outputTokens !== undefined) {
+      tokens += answer.outputTokens
+      counted++
+    }
+  }
+  return {
+    count,
+    outputTokens: counted > 0 ? tokens / counted : null,
+    rate: count > 10 && seconds > 0 ? (count - 1) / seconds : null,
+  }
+}

@@ -1,0 +1,39 @@
+/** Where key-frame strips come from: the seam between descriptions and video. */
+
+import type { DescribedClip, Setting } from "./provider.ts"
+
+export interface StripSource {
+  /** K, height, quality and whatever else decides the strip's pixels: part of every key. */
+  readonly settings: { readonly [key: string]: Setting }
+  /** The clip's strip as JPEG. */
+  encode(clip: DescribedClip): Promise<Uint8Array>
+}
+
+/** Lets `most` calls run at a time; decoding is work for the processor. */
+export function throttle<T, R>(most: number, work: (item: T) => Promise<R>): (item: T) => Promise<R> {
+  let running = 0
+  const waiting: (() => void)[] = []
+  return async (item) => {
+    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve))
+    else running++
+    try {
+      return await work(item)
+    } finally {
+      const next = waiting.shift()
+      if (next) next()
+      else running--
+    }
+  }
+}
+
+/** Width and height from a JPEG's frame header; null when it has none. */
+export function jpegSize(jpeg: Uint8Array): { width: number; height: number } | null {
+  for (let at = 2; at + 9 < jpeg.length && jpeg[at] === 0xff; ) {
+    const marker = jpeg[at + 1]
+    if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
+      return { height: (jpeg[at + 5] << 8) | jpeg[at + 6], width: (jpeg[at + 7] << 8) | jpeg[at + 8] }
+    }
+    at += 2 + ((jpeg[at + 2] << 8) | jpeg[at + 3])
+  }
+  return null
+}
