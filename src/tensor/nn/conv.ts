@@ -1,0 +1,69 @@
+/**
+ * Trained 3×3 convolutions over the grids of token-major maps [B,T,H,W,D], zeros around each grid. Written as shifted
+ * matrix products and multiply-adds, so that the gradients are the same few ops and no axis moves.
+ */
+
+import { add, matmul, mul, pad, reshape, slice } from "../ops/functions.ts"
+import { shapeError } from "../shape.ts"
+import type { Tensor } from "../tensor.ts"
+
+/** The nine views of x [B,T,H,W,D] that the kernel's places see, row by row; each [B,T,H,W,D]. */
+function neighbours(x: Tensor): Tensor[] {
+  const [B, T, H, W, D] = x.shape
+  const padded = pad(x, [
+    [0, 0],
+    [0, 0],
+    [1, 1],
+    [1, 1],
+    [0, 0],
+  ])
+  return Array.from({ length: 9 }, (_, place) => {
+    const [row, column] = [Math.floor(place / 3), place % 3]
+    return slice(padded, [0, 0, row, column, 0], [B, T, row + H, column + W, D])
+  })
+}
+
+/** The weight of one place of the kernel: weight [3,3,..rest] -> [..rest] */
+function placeOf(weight: Tensor, place: number): Tensor {
+  const [row, column] = [Math.floor(place / 3), place % 3]
+  const rest = weight.shape.slice(2)
+  const zeros = rest.map(() => 0)
+  return reshape(slice(weight, [row, column, ...zeros], [row + 1, column + 1, ...rest]), rest)
+}
+
+/**
+ * @param x [B,T,H,W,Din]
+ * @param weight [3,3,Din,Dout]: rows, columns, in, out
+ * @param bias [Dout]
+ * @returns [B,T,H,W,Dout]
+ */
+export function conv3x3(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
+  const [, , Din, Dout] = weight.shape
+  const fits = x.rank === 5 && weight.rank === 4 && weight.shape[0] === 3 && weight.shape[1] === 3 && Din === x.shape[4]
+  if (!fits || bias.rank !== 1 || bias.shape[0] !== Dout) {
+    throw shapeError(
+      "conv3x3",
+      [x.shape, weight.shape, bias.shape],
+      "x [B,T,H,W,Din], weight [3,3,Din,Dout], bias [Dout]",
+    )
+  }
+  const products = neighbours(x).map((view, place) => matmul(view, placeOf(weight, place)))
+  return add(products.reduce(add), bias)
+}
+
+/**
+ * One 3×3 kernel for each channel.
+ *
+ * @param x [B,T,H,W,D]
+ * @param weight [3,3,D]
+ * @param bias [D]
+ */
+export function depthwise3x3(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
+  const D = x.shape[4]
+  const fits = x.rank === 5 && weight.rank === 3 && weight.shape.every((length, axis) => length === [3, 3, D][axis])
+  if (!fits || bias.rank !== 1 || bias.shape[0] !== D) {
+    throw shapeError("depthwise3x3", [x.shape, weight.shape, bias.shape], "x [B,T,H,W,D], weight [3,3,D], bias [D]")
+  }
+  const products = neighbours(x).map((view, place) => mul(view, placeOf(weight, place)))
+  return add(products.reduce(add), bias)
+}
