@@ -159,7 +159,7 @@ class BatchRun {
     const lines: string[] = []
     let bytes = 0
     let held = ""
-    let image = Promise.resolve(new Uint8Array())
+    let image: Promise<Uint8Array> = Promise.resolve(new Uint8Array())
     while (items.length < provider.limits.requests && bytes < provider.limits.bytes) {
       const item = this.#again.shift() ?? fresh.next().value
       if (item === undefined) break
