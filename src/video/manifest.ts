@@ -55,6 +55,8 @@ export interface Quarantined {
   label: string | null
   split: string | null
   fold: number | null
+  start: number | null
+  end: number | null
   columns: Record<string, string>
 }
 
@@ -105,6 +107,8 @@ const quarantinedSchema = z.object({
   label: z.string().nullable(),
   split: z.string().nullable(),
   fold: z.number().nullable(),
+  start: z.number().nullable(),
+  end: z.number().nullable(),
   columns: columnsSchema,
 }) satisfies z.ZodType<Quarantined>
 
