@@ -14,6 +14,7 @@
  */
 
 import { FourtierError } from "../util/errors.ts"
+import { groupBy } from "../util/group.ts"
 
 /** `[x1, y1, x2, y2]`, any unit (AVA: fractions of the frame). */
 export type Box = readonly [number, number, number, number]
@@ -205,15 +206,4 @@ export function parseAvaCsv(text: string, where: string): AvaFile {
     if (cells.length > 2) boxes.push({ ...frame, box: [x1, y1, x2, y2], classId, score })
   }
   return { boxes, frames }
-}
-
-function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>()
-  for (const item of items) {
-    const key = keyOf(item)
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [item])
-    else group.push(item)
-  }
-  return groups
 }

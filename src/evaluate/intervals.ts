@@ -80,7 +80,7 @@ export function clusterOf({ clipId, group }: Observation): string {
   return group === undefined ? `clip ${clipId}` : `group ${group}`
 }
 
-function distinct(names: Iterable<string>): string[] {
+function sortedNames(names: Iterable<string>): string[] {
   return [...new Set(names)].sort()
 }
 
@@ -110,8 +110,8 @@ export function bootstrap(
   checkSome(observations)
   const layout = layOut(
     observations,
-    distinct(observations.map(clusterOf)),
-    distinct(observations.map((o) => String(o.seed))),
+    sortedNames(observations.map(clusterOf)),
+    sortedNames(observations.map((o) => String(o.seed))),
   )
   const rng = Rng.fork(seed, "bootstrap")
   const draws = statistics.map(() => new Float64Array(resamples))
@@ -141,7 +141,7 @@ export function pairedBootstrap(
 ): Difference[] {
   const { resamples, level, seed } = settle(options)
   const clusters = sameClusters(first.observations, second.observations)
-  const seeds = [first, second].map(({ observations }) => distinct(observations.map((o) => String(o.seed))))
+  const seeds = [first, second].map(({ observations }) => sortedNames(observations.map((o) => String(o.seed))))
   const shared = seeds[0].join() === seeds[1].join()
   const layouts = [first, second].map(({ observations }, side) => layOut(observations, clusters, seeds[side]))
   const [a, b] = [first, second].map(({ observations }) => new Float64Array(observations.length))
@@ -188,7 +188,7 @@ function sameClusters(first: readonly Observation[], second: readonly Observatio
       found: `clip ${clipId}${fold === "" ? "" : ` of fold ${fold}`} has a prediction of one of them only`,
     })
   }
-  return distinct(first.map(clusterOf))
+  return sortedNames(first.map(clusterOf))
 }
 
 function bootstrapP(draws: Float64Array): number {
