@@ -1,0 +1,71 @@
+/**
+ * Blocks and classifier (paper Sec. 3.1; Table 1 of the appendix; METHOD §5).
+ *
+ * ```
+ * f [B,T,N,D] ─► 2 × ( x + attention(norm x);  x + ffn(norm x) ) ─► norm ─► mean over T·N ─► linear ─► logits [B,C]
+ * ```
+ * The norm before the average keeps the scale of a pre-norm stack in hand; it adds 2·D weights to the paper's count.
+ */
+
+import { selfAttention } from "../tensor/nn/attention.ts"
+import { conv3x3 } from "../tensor/nn/conv.ts"
+import { type Dropout, drop, layerNorm, linear } from "../tensor/nn/layers.ts"
+import { type Scope, truncatedNormal, zeros } from "../tensor/nn/params.ts"
+import { rearrange } from "../tensor/nn/rearrange.ts"
+import { add, gelu, mean, reshape } from "../tensor/ops/functions.ts"
+import type { Tensor } from "../tensor/tensor.ts"
+import { headsFor, type MapSize, type ModelConfig } from "./config.ts"
+
+/** One pre-norm block on x [B,T,N,D]. */
+export function block(scope: Scope, x: Tensor, size: MapSize, config: ModelConfig, dropout: Dropout | null): Tensor {
+  const heads = headsFor(size.D, config.headWidth)
+  const attended = config.attention === "joint" ? joint(scope, x, heads, dropout) : divided(scope, x, heads, dropout)
+  const normed = layerNorm(scope.in("ffn.norm"), attended)
+  const fed = config.ffn === "conv" ? convFfn(scope.in("ffn"), normed, size) : mlpFfn(scope.in("ffn"), normed)
+  return add(attended, drop(fed, dropout))
+}
+
+/** Every token attends to all T·N. */
+function joint(scope: Scope, x: Tensor, heads: number, dropout: Dropout | null): Tensor {
+  const [B, T, N, D] = x.shape
+  const tokens = reshape(layerNorm(scope.in("attention.norm"), x), [B, T * N, D])
+  return add(x, drop(reshape(selfAttention(scope.in("attention"), tokens, heads), [B, T, N, D]), dropout))
+}
+
+/** First to the N places of its own frame, then to the T frames of its own place (TimeSformer, Bertasius et al. 2021). */
+function divided(scope: Scope, x: Tensor, heads: number, dropout: Dropout | null): Tensor {
+  const [B, T, N] = x.shape
+  const frames = rearrange(layerNorm(scope.in("attention.norm"), x), "b t n d -> (b t) n d")
+  const space = rearrange(selfAttention(scope.in("attention"), frames, heads), "(b t) n d -> b t n d", { b: B, t: T })
+  const y = add(x, drop(space, dropout))
+  const places = rearrange(layerNorm(scope.in("time.norm"), y), "b t n d -> (b n) t d")
+  const time = rearrange(selfAttention(scope.in("time"), places, heads), "(b n) t d -> b t n d", { b: B, n: N })
+  return add(y, drop(time, dropout))
+}
+
+function mlpFfn(scope: Scope, x: Tensor): Tensor {
+  const width = x.shape[x.rank - 1]
+  return linear(scope.in("out"), gelu(linear(scope.in("in"), x, 4 * width)), width)
+}
+
+function convFfn(scope: Scope, x: Tensor, { H, W }: MapSize): Tensor {
+  const [B, T, N, D] = x.shape
+  const weight = scope.param("conv.weight", [3, 3, D, D], truncatedNormal(1 / Math.sqrt(9 * D)), { decay: true })
+  const bias = scope.param("conv.bias", [D], zeros, { decay: false })
+  return reshape(gelu(conv3x3(reshape(x, [B, T, H, W, D]), weight, bias)), [B, T, N, D])
+}
+
+/** f [B,T,N,D] -> logits [B,C] */
+export function classify(
+  scope: Scope,
+  f: Tensor,
+  size: MapSize,
+  classes: number,
+  config: ModelConfig,
+  dropout: Dropout | null,
+): Tensor {
+  let x = f
+  for (let i = 0; i < config.blocks; i++) x = block(scope.in(`block${i}`), x, size, config, dropout)
+  const pooled = mean(layerNorm(scope.in("norm"), x), [1, 2]) // [B,D]
+  return linear(scope.in("linear"), drop(pooled, dropout), classes, { init: truncatedNormal(0.02) })
+}

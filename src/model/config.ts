@@ -1,0 +1,40 @@
+/** The head's architecture as data (METHOD: Figures 2 and 3 and appendix Table 1 of the paper). */
+
+import { z } from "zod"
+
+export const modelSchema = z.strictObject({
+  pool: z.enum(["mean", "max"]).default("mean").describe("how s and t are pooled from the map"),
+  integration: z
+    .enum(["axial", "learned"])
+    .default("axial")
+    .describe(
+      "how processor outputs are spread over the map: fixed replication, or a trained matrix that starts as it",
+    ),
+  attention: z.enum(["joint", "divided"]).default("joint").describe("over all T·N tokens, or space then time"),
+  ffn: z.enum(["conv", "mlp"]).default("mlp").describe("3×3 over each frame (Table 1), or ×4 token-wise (the text)"),
+  blocks: z.int().min(0).default(2).describe("transformer blocks after the integration"),
+  headWidth: z.int().min(1).default(64).describe("channels of one attention head; the last head count is rounded down"),
+  mix: z.boolean().default(true).describe("depth-wise 3×3 after the sum, where the map has a grid"),
+  dropout: z.number().min(0).max(0.95).default(0).describe("share of units dropped inside the blocks in training"),
+})
+
+export type ModelConfig = z.infer<typeof modelSchema>
+
+/** The encoder's map: T frames of H×W places, D channels. A map without a grid has H = 1 and W = N. */
+export interface MapSize {
+  T: number
+  H: number
+  W: number
+  D: number
+}
+
+export function placesOf({ H, W }: Pick<MapSize, "H" | "W">): number {
+  return H * W
+}
+
+/** Largest divisor of `width` not above width/headWidth: how many attention heads. */
+export function headsFor(width: number, headWidth: number): number {
+  let heads = Math.max(1, Math.floor(width / headWidth))
+  while (width % heads !== 0) heads--
+  return heads
+}

@@ -1,0 +1,54 @@
+/**
+ * The trained part of the method, end to end (paper Figure 2a). What comes before it is frozen, what comes after it is a
+ * softmax.
+ *
+ * ```
+ * m [B,T,N,D] ─┬─ pool ─ s, t ─ processor A … D ─ v_i ─┐
+ *              └──────────────────────────────── integrate ─ f ─ blocks ─ average ─ linear ─ logits [B,C]
+ * ```
+ */
+
+import type { Dropout } from "../tensor/nn/layers.ts"
+import { type Param, Scope } from "../tensor/nn/params.ts"
+import type { Tensor } from "../tensor/tensor.ts"
+import { classify } from "./classifier.ts"
+import type { MapSize, ModelConfig } from "./config.ts"
+import { integrate, mixNeighbours } from "./fusion.ts"
+import { buildProcessors, poolMap } from "./processor.ts"
+
+export interface Head {
+  /** [B,C] */
+  logits: Tensor
+  /** v_i [B,T+N,D] by prompt id */
+  values: Map<string, Tensor>
+  /** f [B,T,N,D] */
+  fused: Tensor
+  /** Weights of the processors: trained in stage 1, frozen after it. */
+  processors: Param[]
+  /** Weights of integration, blocks and classifier: trained in stage 2. */
+  trained: Param[]
+}
+
+/**
+ * The head on an encoder map m [B,T,N,D].
+ * @param prompts ids of the prompts that have a processor; none gives the baseline network (Table 7, group 1)
+ * @param dropout for training; null in evaluation and in shipped models
+ */
+export function buildHead(
+  m: Tensor,
+  size: MapSize,
+  classes: number,
+  prompts: readonly string[],
+  config: ModelConfig,
+  dropout: Dropout | null = null,
+): Head {
+  const { values, params } =
+    prompts.length === 0
+      ? { values: new Map<string, Tensor>(), params: [] }
+      : buildProcessors(poolMap(m, config.pool), prompts)
+  const scope = new Scope()
+  const summed = integrate(scope.in("integration"), m, values, config)
+  const fused = config.mix && size.H > 1 ? mixNeighbours(scope.in("integration.mix"), summed, size) : summed
+  const logits = classify(scope.in("classifier"), fused, size, classes, config, dropout)
+  return { logits, values, fused, processors: params, trained: scope.params }
+}

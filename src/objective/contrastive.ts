@@ -1,0 +1,105 @@
+/**
+ * Symmetric InfoNCE between visual and text embeddings (paper Sec. 3.2; van den Oord et al. 2018; VideoCLIP, Xu et al. 2021;
+ * METHOD §4), one loss per prompt, summed.
+ *
+ * ```
+ * v_i [B,R,D] ── project D→Dt ──┐
+ *                               ├─ similarity [B,B] ── × exp(scale) ── cross-entropy over rows and over columns
+ * e_i [B,R,Dt] or [B,Dt] ───────┘
+ * ```
+ */
+
+import { z } from "zod"
+import {
+  add,
+  div,
+  exp,
+  logSoftmax,
+  matmul,
+  mean,
+  minimum,
+  mul,
+  neg,
+  reshape,
+  softmax,
+  sqrt,
+  sum,
+  transpose,
+} from "../tensor/ops/functions.ts"
+import { constant, type Tensor } from "../tensor/tensor.ts"
+
+export const contrastiveSchema = z.strictObject({
+  similarity: z
+    .enum(["pooled", "tokens"])
+    .default("pooled")
+    .describe(
+      "cosine of mean-pooled embeddings (VideoCLIP), or mean over rows of row-wise cosines (the paper's shapes)",
+    ),
+  targets: z
+    .enum(["identity", "text-similarity"])
+    .default("text-similarity")
+    .describe("each clip's own answer alone, or answers in proportion to how alike their text embeddings are"),
+  textTemperature: z
+    .number()
+    .positive()
+    .default(0.1)
+    .describe("text-similarity: how fast the target falls with the distance of two answers"),
+  temperature: z.number().positive().default(0.07).describe("first value of the learned temperature"),
+})
+
+export type ContrastiveConfig = z.infer<typeof contrastiveSchema>
+
+/** The logit scale 1/temperature is capped there (Radford et al. 2021). */
+export const MAX_LOGIT_SCALE = 100
+
+/** Rows of length 1: x/|x| over the last axis. Zero rows stay zero. */
+export function normalizeRows(x: Tensor): Tensor {
+  return div(x, sqrt(add(sum(mul(x, x), -1, true), 1e-12)))
+}
+
+/**
+ * Embeddings whose dot product is the similarity.
+ * @param x rows [B,R,E]
+ * @returns `pooled`: unit vectors of the mean row [B,E]; `tokens`: all unit rows, scaled so that the dot product is the
+ * mean of the R cosines, as one vector [B,R·E]
+ */
+export function embedRows(x: Tensor, similarity: ContrastiveConfig["similarity"]): Tensor {
+  const [B, R, E] = x.shape
+  if (similarity === "pooled") return normalizeRows(mean(x, 1))
+  return mul(reshape(normalizeRows(x), [B, R * E]), 1 / Math.sqrt(R))
+}
+
+/**
+ * The loss of one prompt, in nats, averaged over both directions and the batch.
+ * @param v visual embeddings [B,E] from `embedRows`
+ * @param e text embeddings [B,E] likewise
+ * @param logScale logarithm of the logit scale []
+ */
+export function infoNce(v: Tensor, e: Tensor, logScale: Tensor, config: ContrastiveConfig): Tensor {
+  const scale = minimum(exp(logScale), MAX_LOGIT_SCALE)
+  const logits = mul(matmul(v, e, { transposeB: true }), scale) // [B,B]: clip × text
+  const targets = targetMatrix(e, config)
+  const byClip = crossEntropy(logits, targets)
+  const byText = crossEntropy(transpose(logits, [1, 0]), transpose(targets, [1, 0]))
+  return mul(add(byClip, byText), 0.5)
+}
+
+/** −Σ target·log softmax over the last axis, mean over rows; target rows are scaled to sum 1. */
+function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
+  const shares = div(targets, sum(targets, -1, true))
+  return neg(mean(sum(mul(shares, logSoftmax(logits)), -1)))
+}
+
+/** [B,B], rows sum to 1: which texts count as right for which clip. */
+function targetMatrix(e: Tensor, { targets, textTemperature }: ContrastiveConfig): Tensor {
+  const [B] = e.shape
+  if (targets === "identity") return eye(B)
+  const cosines = matmul(e, e, { transposeB: true })
+  return softmax(mul(cosines, 1 / textTemperature))
+}
+
+function eye(n: number): Tensor {
+  const data = new Float32Array(n * n)
+  for (let i = 0; i < n; i++) data[i * n + i] = 1
+  return constant(data, [n, n])
+}

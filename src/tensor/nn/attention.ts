@@ -1,0 +1,22 @@
+/** Multi-head self-attention (Vaswani et al. 2017). */
+
+import { matmul, mul, softmax, split } from "../ops/functions.ts"
+import type { Tensor } from "../tensor.ts"
+import { linear } from "./layers.ts"
+import type { Scope } from "./params.ts"
+import { rearrange } from "./rearrange.ts"
+
+/**
+ * ```
+ * x [B,L,D] ── qkv ──► 3 × [B,heads,L,d] ── softmax(q·kᵀ/√d)·v ──► [B,L,D] ── out ──► [B,L,D]
+ * ```
+ * Every token attends to every token of its row of the batch.
+ */
+export function selfAttention(scope: Scope, x: Tensor, heads: number): Tensor {
+  const [, , width] = x.shape
+  const qkv = linear(scope.in("qkv"), x, 3 * width)
+  const [q, k, v] = split(qkv, -1, 3).map((part) => rearrange(part, "b l (h d) -> b h l d", { h: heads }))
+  const scores = matmul(mul(q, 1 / Math.sqrt(width / heads)), k, { transposeB: true }) // [B,heads,L,L]
+  const mixed = rearrange(matmul(softmax(scores), v), "b h l d -> b l (h d)")
+  return linear(scope.in("out"), mixed, width)
+}

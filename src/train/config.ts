@@ -1,0 +1,25 @@
+/** Settings of one training stage (paper Tables A2 and A3). */
+
+import { z } from "zod"
+
+export const scheduleSchema = z.strictObject({
+  epochs: z.number().positive().describe("passes over the training clips"),
+  batch: z.int().min(1).describe("clips an update"),
+  microBatch: z.int().min(1).nullable().default(null).describe("clips in memory at once; null: the whole batch"),
+  learningRate: z.number().positive().describe("peak, after the warm-up"),
+  weightDecay: z.number().min(0).default(0.05),
+  beta1: z.number().min(0).max(1).default(0.9),
+  beta2: z.number().min(0).max(1).default(0.999),
+  warmupEpochs: z.number().min(0).default(5),
+  clipNorm: z.number().positive().nullable().default(null).describe("largest global gradient norm"),
+  patience: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe("validations without a better result before training stops; null: never early"),
+  validateEvery: z.int().min(1).default(1).describe("epochs between two validations"),
+  checkpointSeconds: z.number().min(0).default(30).describe("least time between two checkpoints"),
+})
+
+export type ScheduleConfig = z.infer<typeof scheduleSchema>

@@ -1,0 +1,51 @@
+/** Training data of both stages: labelled clips and where their features lie. */
+
+import type { FeatureKind, FeatureStore, RecordKey } from "../encoders/store.ts"
+import { type ChannelStatistics, StatisticsCollector } from "../model/standardize.ts"
+import { halfToFloat } from "../tensor/io/half.ts"
+import type { Rng } from "../util/random.ts"
+
+/** One clip with the views that were extracted of it. */
+export interface Example {
+  /** The clip's id in the manifest. */
+  id: string
+  /** Class number. */
+  label: number
+  /** Content hash: names the clip in the feature store. */
+  hash: string
+  /** Views in the store to draw from, at least one. */
+  views: readonly number[]
+}
+
+/** Examples and the store that holds their features. */
+export interface FeatureSet {
+  store: FeatureStore
+  examples: readonly Example[]
+}
+
+/** The records of `keys`, one after another, as float16 bits: [B, record..]. */
+export async function readBatch(
+  store: FeatureStore,
+  keys: readonly RecordKey[],
+  kind: FeatureKind,
+): Promise<Uint16Array> {
+  const { T, N, D } = store.size
+  const length = { m: T * N * D, s: T * D, t: N * D }[kind]
+  const batch = new Uint16Array(keys.length * length)
+  await Promise.all(keys.map((key, i) => store.read(key, kind, batch.subarray(i * length, (i + 1) * length))))
+  return batch
+}
+
+/** A random view of each of the clips numbered `batch`. */
+export function drawViews({ examples }: FeatureSet, batch: readonly number[], rng: Rng): RecordKey[] {
+  return batch.map((i) => ({ clip: examples[i].hash, view: rng.pick(examples[i].views) }))
+}
+
+/** Channel statistics of every view of the examples. */
+export async function channelStatistics({ store, examples }: FeatureSet): Promise<ChannelStatistics> {
+  const collector = new StatisticsCollector(store.size.D)
+  for (const { hash, views } of examples) {
+    for (const view of views) collector.add(halfToFloat(await store.read({ clip: hash, view }, "m")))
+  }
+  return collector.get()
+}

@@ -1,0 +1,217 @@
+/**
+ * Stage 2 (paper Sec. 3.2): the classifier on frozen features, by cross-entropy. The same task trains the full method, the
+ * network without prompts and the probes: they differ in `build` alone.
+ *
+ * ```
+ * m float16 ─ standardise ─ mixup ─ build ─ logits ─ soft cross-entropy ─ gradients of build's trained weights
+ * ```
+ */
+
+import { z } from "zod"
+import { type MapSize, placesOf } from "../model/config.ts"
+import { standardize } from "../model/standardize.ts"
+import { drawMixing, mixBatch, softCrossEntropy, softLabels } from "../objective/classification.ts"
+import { grad } from "../tensor/grad.ts"
+import type { Dropout } from "../tensor/nn/layers.ts"
+import { type Param, Scope, selectWeights, type Weights } from "../tensor/nn/params.ts"
+import { cast, softmax } from "../tensor/ops/functions.ts"
+import type { AdamW } from "../tensor/optim/adamw.ts"
+import { Session } from "../tensor/runtime/session.ts"
+import { input, type Tensor } from "../tensor/tensor.ts"
+import { drawViews, type FeatureSet, readBatch } from "./features.ts"
+import type { TrainTask } from "./task.ts"
+
+export const classificationSchema = z.strictObject({
+  labelSmoothing: z.number().min(0).max(0.99).default(0.1),
+  mixup: z
+    .number()
+    .min(0)
+    .default(0.8)
+    .describe("Beta parameter of mixup on the encoder's map, which is what is cached; 0: none"),
+  dropout: z.number().min(0).max(0.95).default(0).describe("share of units dropped in training"),
+})
+
+export type ClassificationConfig = z.infer<typeof classificationSchema>
+
+/** A network on the standardised map m [B,T,N,D]. */
+export interface Network {
+  logits: Tensor
+  trained: Param[]
+  frozen: Param[]
+}
+
+export type BuildNetwork = (m: Tensor, size: MapSize, classes: number, dropout: Dropout | null) => Network
+
+export interface ClassifierSpec {
+  size: MapSize
+  classes: number
+  build: BuildNetwork
+}
+
+/** Logits from the raw map, with every weight they need. `standardize.*` are frozen weights of the network. */
+export function onRawMap(
+  m: Tensor,
+  spec: ClassifierSpec,
+  dropout: Dropout | null,
+  mix: (m: Tensor) => Tensor = (x) => x,
+) {
+  const scope = new Scope("standardize")
+  const network = spec.build(mix(standardize(scope, m)), spec.size, spec.classes, dropout)
+  return { ...network, frozen: [...scope.params, ...network.frozen] }
+}
+
+const mapShape = (batch: number, size: MapSize) => [batch, size.T, placesOf(size), size.D]
+
+/** Compiled graphs of one network: weights are inputs, so every fold and seed shares them. */
+export class ClassifierGraphs {
+  readonly spec: ClassifierSpec
+  readonly trained: readonly Param[]
+  readonly frozen: readonly Param[]
+  /** Clips of one gradient step and of one evaluation. */
+  readonly batch: number
+  readonly gradient: Session
+  readonly evaluation: Session
+
+  private constructor(
+    spec: ClassifierSpec,
+    batch: number,
+    network: Network,
+    sessions: { gradient: Session; evaluation: Session },
+  ) {
+    this.spec = spec
+    this.batch = batch
+    this.trained = network.trained
+    this.frozen = network.frozen
+    this.gradient = sessions.gradient
+    this.evaluation = sessions.evaluation
+  }
+
+  static async compile(
+    spec: ClassifierSpec,
+    batch: number,
+    dropoutRate: number,
+    runtime: { threads?: number } = {},
+  ): Promise<ClassifierGraphs> {
+    let salt = 0
+    const dropout: Dropout | null =
+      dropoutRate > 0 ? { seed: input("seed", [], "i64"), rate: dropoutRate, nextSalt: () => salt++ } : null
+    const m = input("m", mapShape(batch, spec.size), "f16")
+    const partner = input("partner", [batch], "i64")
+    const share = input("share", [batch])
+    const targets = input("targets", [batch, spec.classes])
+    const network = onRawMap(cast(m, "f32"), spec, dropout, (x) => mixBatch(x, partner, share))
+    const loss = softCrossEntropy(network.logits, targets)
+    const gradients = grad(
+      loss,
+      network.trained.map(({ tensor }) => tensor),
+    )
+    const outputs: Record<string, Tensor> = { loss }
+    for (const [i, { name }] of network.trained.entries()) outputs[`grad/${name}`] = gradients[i]
+    const evaluated = onRawMap(cast(input("m", mapShape(batch, spec.size), "f16"), "f32"), spec, null)
+    return new ClassifierGraphs(spec, batch, network, {
+      gradient: await Session.compile({ outputs }, runtime),
+      evaluation: await Session.compile({ outputs: { probabilities: softmax(evaluated.logits) } }, runtime),
+    })
+  }
+
+  async release(): Promise<void> {
+    await this.gradient.release()
+    await this.evaluation.release()
+  }
+}
+
+/**
+ * Class probabilities of each example, the mean over its views: [C] each.
+ * @param weights every weight of the network, frozen ones included
+ */
+export async function clipProbabilities(
+  graphs: ClassifierGraphs,
+  { store, examples }: FeatureSet,
+  weights: Weights,
+): Promise<Float32Array[]> {
+  const { classes } = graphs.spec
+  const feeds = Object.fromEntries(selectWeights("classifier", [...graphs.trained, ...graphs.frozen], weights))
+  const means = examples.map(() => new Float32Array(classes))
+  const jobs = examples.flatMap(({ hash, views }, clip) => views.map((view) => ({ clip, key: { clip: hash, view } })))
+  for (let i = 0; i < jobs.length; i += graphs.batch) {
+    const part = jobs.slice(i, i + graphs.batch)
+    // the last batch is filled up with its own last record
+    const keys = Array.from({ length: graphs.batch }, (_, row) => part[Math.min(row, part.length - 1)].key)
+    const { probabilities } = await graphs.evaluation.run({ ...feeds, m: await readBatch(store, keys, "m") })
+    for (const [row, { clip }] of part.entries()) {
+      for (let c = 0; c < classes; c++) {
+        means[clip][c] += Number(probabilities[row * classes + c]) / examples[clip].views.length
+      }
+    }
+  }
+  return means
+}
+
+/**
+ * Stage 2 as a training task.
+ * @param frozen weights that are not trained: `standardize.*` and the processors'
+ */
+export function classificationTask(
+  name: string,
+  graphs: ClassifierGraphs,
+  config: ClassificationConfig,
+  data: { train: FeatureSet; val: FeatureSet },
+  frozen: Weights,
+): TrainTask {
+  const { classes } = graphs.spec
+  const fixed = Object.fromEntries(selectWeights(name, graphs.frozen, frozen))
+  let bound: AdamW | null = null
+  return {
+    name,
+    params: graphs.trained,
+    examples: data.train.examples.length,
+    microBatch: graphs.batch,
+
+    async gradients(batch, rng, optimizer) {
+      if (bound !== optimizer) bindGradients(graphs, optimizer)
+      bound = optimizer
+      const keys = drawViews(data.train, batch, rng)
+      const mixing = drawMixing(batch.length, config.mixup, rng)
+      const labels = batch.map((i) => data.train.examples[i].label)
+      const result = await graphs.gradient.run({
+        ...fixed,
+        ...parametersOf(graphs.trained, (param) => optimizer.parameter(param)),
+        m: await readBatch(data.train.store, keys, "m"),
+        targets: softLabels(labels, classes, config.labelSmoothing, mixing),
+        partner: mixing.partner,
+        share: mixing.share,
+        seed: BigInt64Array.of(BigInt(rng.bits())),
+      })
+      return { loss: Number(result.loss[0]) }
+    },
+
+    async validate(parameter) {
+      if (data.val.examples.length === 0) return null
+      const weights: Weights = new Map([...frozen])
+      for (const param of graphs.trained) weights.set(param.name, parameter(param.name))
+      return scoreClips(graphs, data.val, weights)
+    },
+  }
+}
+
+function bindGradients(graphs: ClassifierGraphs, optimizer: AdamW): void {
+  for (const { name } of graphs.trained) graphs.gradient.bind(`grad/${name}`, optimizer.gradientBuffer(name))
+}
+
+function parametersOf(params: readonly Param[], value: (name: string) => Float32Array): Record<string, Float32Array> {
+  return Object.fromEntries(params.map(({ name }) => [name, value(name)]))
+}
+
+/** Top-1 and cross-entropy of clips, probabilities averaged over all their views. Score: top-1, ties by the lower loss. */
+async function scoreClips(graphs: ClassifierGraphs, set: FeatureSet, weights: Weights) {
+  const probabilities = await clipProbabilities(graphs, set, weights)
+  let hits = 0
+  let loss = 0
+  for (const [i, { label }] of set.examples.entries()) {
+    const row = probabilities[i]
+    if (row.indexOf(Math.max(...row)) === label) hits++
+    loss -= Math.log(Math.max(row[label], 1e-12))
+  }
+  const n = set.examples.length
+  return { top1: hits / n, loss: loss / n, score: hits / n - (1e-3 * loss) / n }
+}

@@ -1,0 +1,27 @@
+/** What a training stage is to the loop. */
+
+import type { Param } from "../tensor/nn/params.ts"
+import type { AdamW } from "../tensor/optim/adamw.ts"
+import type { Rng } from "../util/random.ts"
+import type { ScheduleConfig } from "./config.ts"
+import type { Metrics } from "./journal.ts"
+
+/** What a stage is to the loop: its weights, and how to get losses and gradients of a batch. */
+export interface TrainTask {
+  readonly name: string
+  readonly params: readonly Param[]
+  /** Training clips. */
+  readonly examples: number
+  /** Clips of one call of `gradients`: a divisor of the batch. */
+  readonly microBatch: number
+  /** Writes gradients into `optimizer.gradientBuffer(name)` for the clips numbered `batch`; returns named losses. */
+  gradients(batch: readonly number[], rng: Rng, optimizer: AdamW): Promise<Metrics>
+  /** Figures on the validation clips, `score` (larger is better) among them; null when there are none. */
+  validate(weights: (name: string) => Float32Array): Promise<(Metrics & { score: number }) | null>
+}
+
+/** The batch asked for, or all clips where there are fewer, in whole micro-batches. */
+export function batchSize(task: Pick<TrainTask, "examples" | "microBatch">, { batch }: ScheduleConfig): number {
+  const most = Math.min(batch, task.examples)
+  return most > task.microBatch ? most - (most % task.microBatch) : most
+}
