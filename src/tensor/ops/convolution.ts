@@ -6,6 +6,7 @@
 import { shapeError } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
 import { constant } from "../tensor.ts"
+import { checkCounts, commonDtype, FLOAT } from "./check.ts"
 import { matmul, moveAxis } from "./functions.ts"
 import type { OpRule, ResizeAttrs } from "./rule.ts"
 
@@ -32,13 +33,15 @@ export const convolution: { [K in ConvolutionName]: OpRule<K> } = {
         (bias === undefined || (bias.rank === 1 && bias.shape[0] === outChannels))
       if (!fits)
         throw shapeError("conv", bias ? [x.shape, weight.shape, bias.shape] : [x.shape, weight.shape], expected)
+      checkCounts("conv", "groups, strides and dilations", [groups, ...strides, ...dilations], 1)
       const space = kernel.map((k, i) => {
         const padded = x.shape[i + 2] + pads[i][0] + pads[i][1]
         return Math.floor((padded - dilations[i] * (k - 1) - 1) / strides[i]) + 1
       })
       if (space.some((length) => length < 1))
         throw shapeError("conv", [x.shape, weight.shape], "a kernel no larger than the map")
-      return { shape: [x.shape[0], outChannels, ...space], dtype: x.dtype }
+      const dtype = commonDtype("conv", bias ? [x, weight, bias] : [x, weight], FLOAT)
+      return { shape: [x.shape[0], outChannels, ...space], dtype }
     },
     grad: "conv is for frozen encoders; train convolutions with nn/conv.ts, whose gradients are matrix products",
     onnx: (emit, inputs, y) => {
@@ -53,8 +56,11 @@ export const convolution: { [K in ConvolutionName]: OpRule<K> } = {
       if (kernel.length !== spatial || strides.length !== spatial || pads.length !== spatial) {
         throw shapeError("pool", [x.shape, kernel], "x [B,C,space..] and a kernel, strides and pads per spatial axis")
       }
+      checkCounts("pool", "kernel and strides", [...kernel, ...strides], 1)
       const space = kernel.map((k, i) => Math.floor((x.shape[i + 2] + pads[i][0] + pads[i][1] - k) / strides[i]) + 1)
-      return { shape: [x.shape[0], x.shape[1], ...space], dtype: x.dtype }
+      if (space.some((length) => length < 1))
+        throw shapeError("pool", [x.shape, kernel], "a kernel no larger than the map")
+      return { shape: [x.shape[0], x.shape[1], ...space], dtype: commonDtype("pool", [x], FLOAT) }
     },
     grad: "pool is for frozen encoders; average with mean() over reshaped axes where a gradient is needed",
     onnx: (emit, inputs, y) => {
@@ -69,7 +75,8 @@ export const convolution: { [K in ConvolutionName]: OpRule<K> } = {
   resize: {
     infer: ([x], { size }) => {
       if (size.length > x.rank) throw shapeError("resize", [x.shape, size], "no more new lengths than axes")
-      return { shape: [...x.shape.slice(0, x.rank - size.length), ...size], dtype: x.dtype }
+      checkCounts("resize", "lengths", size, 1)
+      return { shape: [...x.shape.slice(0, x.rank - size.length), ...size], dtype: commonDtype("resize", [x], FLOAT) }
     },
     grad: (dy, y) => {
       const from = y.inputs[0].shape

@@ -1,8 +1,9 @@
 /** Element-wise ops. Gradients read as maths; `unbroadcast` (functions.ts) alone undoes broadcasting. */
 
-import { FourtierError } from "../../util/errors.ts"
+import type { DType } from "../dtype.ts"
 import { broadcastShapes } from "../shape.ts"
 import { scalar, type Tensor } from "../tensor.ts"
+import { commonDtype, FLOAT, NUMBERS } from "./check.ts"
 import {
   add,
   and,
@@ -33,11 +34,13 @@ type Rules<K extends UnaryName | BinaryName | CompareName> = { [P in K]: OpRule<
 const QUICK = 1.702
 
 function unary<K extends UnaryName>(
+  op: K,
   onnx: string | OpRule<K>["onnx"],
   grad: ((dy: Tensor, x: Tensor, y: Tensor) => Tensor) | null,
+  allowed: readonly DType[] = FLOAT,
 ): OpRule<K> {
   return {
-    infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
+    infer: ([x]) => ({ shape: x.shape, dtype: commonDtype(op, [x], allowed) }),
     grad: (dy, y) => [grad ? grad(dy, y.inputs[0], y) : null],
     onnx: typeof onnx === "string" ? (emit, inputs) => emit.node(onnx, inputs) : onnx,
   }
@@ -49,7 +52,7 @@ function binary<K extends BinaryName>(
   grad: (dy: Tensor, a: Tensor, b: Tensor, y: Tensor) => [Tensor, Tensor],
 ): OpRule<K> {
   return {
-    infer: ([a, b]) => ({ shape: broadcastShapes(op, a.shape, b.shape), dtype: sameDtype(op, a, b) }),
+    infer: ([a, b]) => ({ shape: broadcastShapes(op, a.shape, b.shape), dtype: commonDtype(op, [a, b], NUMBERS) }),
     grad: (dy, y) => {
       const [a, b] = y.inputs
       const [da, db] = grad(dy, a, b, y)
@@ -59,10 +62,10 @@ function binary<K extends BinaryName>(
   }
 }
 
-function compare<K extends CompareName>(op: K, onnx: string): OpRule<K> {
+function compare<K extends CompareName>(op: K, onnx: string, allowed: readonly DType[]): OpRule<K> {
   return {
     infer: ([a, b]) => {
-      sameDtype(op, a, b)
+      commonDtype(op, [a, b], allowed)
       return { shape: broadcastShapes(op, a.shape, b.shape), dtype: "bool" }
     },
     grad: () => [null, null],
@@ -70,51 +73,40 @@ function compare<K extends CompareName>(op: K, onnx: string): OpRule<K> {
   }
 }
 
-function sameDtype(op: string, a: Tensor, b: Tensor) {
-  if (a.dtype !== b.dtype) {
-    throw new FourtierError({
-      where: `tensor op ${op}`,
-      what: "dtypes differ",
-      found: `${a.dtype} and ${b.dtype}`,
-      fix: "cast one of them",
-    })
-  }
-  return a.dtype
-}
-
 /** dy where the condition holds, else 0. */
 const masked = (condition: Tensor, dy: Tensor) => where(condition, dy, scalar(0))
 
 const unaryRules: Rules<UnaryName> = {
-  neg: unary("Neg", (dy) => neg(dy)),
-  exp: unary("Exp", (dy, _, y) => mul(dy, y)),
-  log: unary("Log", (dy, x) => div(dy, x)),
-  sqrt: unary("Sqrt", (dy, _, y) => div(mul(dy, 0.5), y)),
-  reciprocal: unary("Reciprocal", (dy, _, y) => neg(mul(dy, mul(y, y)))),
-  abs: unary("Abs", (dy, x) => mul(dy, sign(x))),
-  sign: unary("Sign", null),
-  sin: unary("Sin", (dy, x) => mul(dy, cos(x))),
-  cos: unary("Cos", (dy, x) => neg(mul(dy, sin(x)))),
-  tanh: unary("Tanh", (dy, _, y) => mul(dy, sub(1, mul(y, y)))),
-  sigmoid: unary("Sigmoid", (dy, _, y) => mul(dy, mul(y, sub(1, y)))),
-  erf: unary("Erf", (dy, x) => mul(dy, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI)))),
-  relu: unary("Relu", (dy, x) => masked(greater(x, 0), dy)),
+  neg: unary("neg", "Neg", (dy) => neg(dy), NUMBERS),
+  exp: unary("exp", "Exp", (dy, _, y) => mul(dy, y)),
+  log: unary("log", "Log", (dy, x) => div(dy, x)),
+  sqrt: unary("sqrt", "Sqrt", (dy, _, y) => div(mul(dy, 0.5), y)),
+  reciprocal: unary("reciprocal", "Reciprocal", (dy, _, y) => neg(mul(dy, mul(y, y)))),
+  abs: unary("abs", "Abs", (dy, x) => mul(dy, sign(x)), NUMBERS),
+  sign: unary("sign", "Sign", null, NUMBERS),
+  sin: unary("sin", "Sin", (dy, x) => mul(dy, cos(x))),
+  cos: unary("cos", "Cos", (dy, x) => neg(mul(dy, sin(x)))),
+  tanh: unary("tanh", "Tanh", (dy, _, y) => mul(dy, sub(1, mul(y, y)))),
+  sigmoid: unary("sigmoid", "Sigmoid", (dy, _, y) => mul(dy, mul(y, sub(1, y)))),
+  erf: unary("erf", "Erf", (dy, x) => mul(dy, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI)))),
+  relu: unary("relu", "Relu", (dy, x) => masked(greater(x, 0), dy)),
   // x·Φ(x), so d = Φ(x) + x·φ(x)
-  gelu: unary("Gelu", (dy, x) => {
+  gelu: unary("gelu", "Gelu", (dy, x) => {
     const cdf = mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5)
     const density = mul(exp(mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI))
     return mul(dy, add(cdf, mul(x, density)))
   }),
   // x·σ(1.702x), so d = σ + 1.702·y·(1 − σ)
   quickGelu: unary(
+    "quickGelu",
     (emit, [x]) => emit.node("Mul", [x, emit.node("Sigmoid", [emit.node("Mul", [x, emit.floats([QUICK], [])])])]),
     (dy, x, y) => {
       const s = sigmoid(mul(x, QUICK))
       return mul(dy, add(s, mul(mul(y, QUICK), sub(1, s))))
     },
   ),
-  floor: unary("Floor", null),
-  not: unary("Not", null),
+  floor: unary("floor", "Floor", null),
+  not: unary("not", "Not", null, ["bool"]),
 }
 
 const binaryRules: Rules<BinaryName> = {
@@ -138,11 +130,11 @@ function share(dy: Tensor, a: Tensor, b: Tensor): Tensor {
 }
 
 const compareRules: Rules<CompareName> = {
-  equal: compare("equal", "Equal"),
-  less: compare("less", "Less"),
-  greater: compare("greater", "Greater"),
-  and: compare("and", "And"),
-  or: compare("or", "Or"),
+  equal: compare("equal", "Equal", [...NUMBERS, "bool"]),
+  less: compare("less", "Less", NUMBERS),
+  greater: compare("greater", "Greater", NUMBERS),
+  and: compare("and", "And", ["bool"]),
+  or: compare("or", "Or", ["bool"]),
 }
 
 const ONNX_DTYPE = { f32: 1, i32: 6, i64: 7, bool: 9, f16: 10 }
@@ -154,7 +146,7 @@ const otherRules: { cast: OpRule<"cast">; clip: OpRule<"clip">; where: OpRule<"w
     onnx: (emit, inputs, y) => emit.node("Cast", inputs, { to: ONNX_DTYPE[y.attrs.to] }),
   },
   clip: {
-    infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
+    infer: ([x]) => ({ shape: x.shape, dtype: commonDtype("clip", [x], FLOAT) }),
     grad: (dy, y) => {
       const [x] = y.inputs
       return [masked(and(greater(x, y.attrs.min), less(x, y.attrs.max)), dy)]
@@ -162,10 +154,11 @@ const otherRules: { cast: OpRule<"cast">; clip: OpRule<"clip">; where: OpRule<"w
     onnx: (emit, [x], y) => emit.node("Clip", [x, emit.floats([y.attrs.min], []), emit.floats([y.attrs.max], [])]),
   },
   where: {
-    infer: ([condition, a, b]) => ({
-      shape: broadcastShapes("where", condition.shape, broadcastShapes("where", a.shape, b.shape)),
-      dtype: sameDtype("where", a, b),
-    }),
+    infer: ([condition, a, b]) => {
+      commonDtype("where", [condition], ["bool"])
+      const shape = broadcastShapes("where", condition.shape, broadcastShapes("where", a.shape, b.shape))
+      return { shape, dtype: commonDtype("where", [a, b]) }
+    },
     grad: (dy, y) => {
       const [condition, a, b] = y.inputs
       const zero = scalar(0)

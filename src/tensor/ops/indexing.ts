@@ -3,6 +3,7 @@
 import { FourtierError } from "../../util/errors.ts"
 import { normalizeAxis, sameShape, shapeError } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
+import { commonDtype, FLOAT } from "./check.ts"
 import { gather, moveAxis, scatterAdd, scatterAlong, takeAlong } from "./functions.ts"
 import type { OpRule } from "./rule.ts"
 
@@ -37,7 +38,8 @@ export const indexing: { [K in IndexingName]: OpRule<K> } = {
       if (!sameShape(updates.shape.slice(0, indices.rank), indices.shape)) {
         throw shapeError("scatterAdd", [updates.shape, indices.shape], "updates [n.., rest] and indices [n..]")
       }
-      return { shape: [size, ...updates.shape.slice(indices.rank)], dtype: updates.dtype }
+      const dtype = commonDtype("scatterAdd", [updates], FLOAT)
+      return { shape: [size, ...updates.shape.slice(indices.rank)], dtype }
     },
     grad: (dy, y) => [gather(dy, y.inputs[1], 0), null],
     onnx: (emit, [updates, indices], y) => {
@@ -69,7 +71,8 @@ export const indexing: { [K in IndexingName]: OpRule<K> } = {
       if (!sameShape(updates.shape, indices.shape)) {
         throw shapeError("scatterAlong", [updates.shape, indices.shape], "updates and indices of one shape")
       }
-      return { shape: updates.shape.map((length, a) => (a === axis ? size : length)), dtype: updates.dtype }
+      const dtype = commonDtype("scatterAlong", [updates], FLOAT)
+      return { shape: updates.shape.map((length, a) => (a === axis ? size : length)), dtype }
     },
     grad: (dy, y) => [takeAlong(dy, y.inputs[1], y.attrs.axis), null],
     onnx: (emit, [updates, indices], y) => {

@@ -3,6 +3,7 @@
 import { FourtierError } from "../../util/errors.ts"
 import { broadcastShapes, normalizeAxis, sameShape, shapeError, showShape, sizeOf } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
+import { checkCounts, commonDtype, FLOAT } from "./check.ts"
 import { pad, reshape, slice, transpose, unbroadcast } from "./functions.ts"
 import type { OpRule } from "./rule.ts"
 
@@ -16,6 +17,7 @@ export function sliceLength(start: number, end: number, step: number): number {
 export const layout: { [K in LayoutName]: OpRule<K> } = {
   reshape: {
     infer: ([x], { shape }) => {
+      checkCounts("reshape", "lengths", shape, 0)
       if (sizeOf(shape) !== x.size) {
         throw shapeError("reshape", [x.shape, shape], "as many elements after as before")
       }
@@ -66,6 +68,7 @@ export const layout: { [K in LayoutName]: OpRule<K> } = {
       if (starts.length !== x.rank || ends.length !== x.rank || steps.length !== x.rank) {
         throw shapeError("slice", [x.shape, starts, ends, steps], "a start, end and step for every axis")
       }
+      checkCounts("slice", "starts and ends", [...starts, ...ends], 0)
       const inside = starts.every((start, axis) => start >= 0 && ends[axis] >= start && ends[axis] <= x.shape[axis])
       if (!inside || steps.some((step) => step < 1)) {
         throw shapeError("slice", [x.shape, starts, ends], "0 <= start <= end <= length and step >= 1 on every axis")
@@ -93,7 +96,8 @@ export const layout: { [K in LayoutName]: OpRule<K> } = {
   },
 
   pad: {
-    infer: ([x], { pads }) => {
+    infer: ([x], { pads, value }) => {
+      if (value !== 0) commonDtype("pad", [x], FLOAT)
       if (pads.length !== x.rank || pads.flat().some((count) => count < 0)) {
         throw shapeError("pad", [x.shape], `${x.rank} pairs [before, after] of counts from 0`)
       }
@@ -120,6 +124,7 @@ export const layout: { [K in LayoutName]: OpRule<K> } = {
   concat: {
     infer: (inputs, { axis }) => {
       const [first, ...rest] = inputs
+      if (first === undefined) throw shapeError("concat", [], "at least one tensor")
       const at = normalizeAxis("concat", axis, first.rank)
       const fits = (t: Tensor) =>
         t.rank === first.rank &&

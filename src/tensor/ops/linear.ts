@@ -2,6 +2,7 @@
 
 import { broadcastShapes, shapeError } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
+import { commonDtype, FLOAT } from "./check.ts"
 import { matmul, reshape, unbroadcast } from "./functions.ts"
 import type { Emitter, OnnxName, OpRule } from "./rule.ts"
 
@@ -32,7 +33,7 @@ export const linear: { matmul: OpRule<"matmul"> } = {
         throw shapeError("matmul", [a.shape, b.shape], `${form} with equal K`)
       }
       const batch = broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2))
-      return { shape: [...batch, m, n], dtype: a.dtype }
+      return { shape: [...batch, m, n], dtype: commonDtype("matmul", [a, b], FLOAT) }
     },
     grad: (dy, y) => {
       const [a, b] = y.inputs

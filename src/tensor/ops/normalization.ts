@@ -2,6 +2,7 @@
 
 import { normalizeAxis, sameShape, shapeError } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
+import { commonDtype, FLOAT } from "./check.ts"
 import { add, apply1, div, exp, expand, mean, mul, neg, reshape, sqrt, sub, sum, unbroadcast } from "./functions.ts"
 import type { OpRule } from "./rule.ts"
 
@@ -13,7 +14,7 @@ export const normalization: { [K in NormalizationName]: OpRule<K> } = {
   softmax: {
     infer: ([x], { axis }) => {
       normalizeAxis("softmax", axis, x.rank)
-      return { shape: x.shape, dtype: x.dtype }
+      return { shape: x.shape, dtype: commonDtype("softmax", [x], FLOAT) }
     },
     // y·(dy − Σ y·dy)
     grad: (dy, y) => [mul(y, sub(dy, sum(mul(y, dy), y.attrs.axis, true)))],
@@ -23,7 +24,7 @@ export const normalization: { [K in NormalizationName]: OpRule<K> } = {
   logSoftmax: {
     infer: ([x], { axis }) => {
       normalizeAxis("logSoftmax", axis, x.rank)
-      return { shape: x.shape, dtype: x.dtype }
+      return { shape: x.shape, dtype: commonDtype("logSoftmax", [x], FLOAT) }
     },
     // dy − softmax·Σ dy
     grad: (dy, y) => [sub(dy, mul(exp(y), sum(dy, y.attrs.axis, true)))],
@@ -36,7 +37,8 @@ export const normalization: { [K in NormalizationName]: OpRule<K> } = {
       if (!sameShape(scale.shape, [width]) || !sameShape(bias.shape, [width])) {
         throw shapeError("layerNorm", [x.shape, scale.shape, bias.shape], "x [..,D], scale [D] and bias [D]")
       }
-      return { shape: out === "value" ? x.shape : [...x.shape.slice(0, -1), 1], dtype: x.dtype }
+      const dtype = commonDtype("layerNorm", [x, scale, bias], FLOAT)
+      return { shape: out === "value" ? x.shape : [...x.shape.slice(0, -1), 1], dtype }
     },
     grad: (dy, y) => {
       const [x, scale, bias] = y.inputs
@@ -71,7 +73,7 @@ export const normalization: { [K in NormalizationName]: OpRule<K> } = {
           "x [B,C,..], then scale, bias, mean and variance [C]",
         )
       }
-      return { shape: x.shape, dtype: x.dtype }
+      return { shape: x.shape, dtype: commonDtype("batchNorm", [x, ...vectors], FLOAT) }
     },
     grad: (dy, y) => {
       const [x, scale, , mu, variance] = y.inputs

@@ -2,16 +2,21 @@
 
 import { normalizeAxis, reducedShape, sizeOf } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
+import { commonDtype, NUMBERS } from "./check.ts"
 import { cast, div, equal, expand, mul, reshape, sum } from "./functions.ts"
 import type { OpRule, ReduceAttrs, ReduceName } from "./rule.ts"
 
 function reduce<K extends ReduceName>(
+  op: K,
   onnx: string,
   axesAsInput: boolean,
   grad: (dy: Tensor, x: Tensor, y: Tensor, attrs: ReduceAttrs) => Tensor,
 ): OpRule<K> {
   return {
-    infer: ([x], { axes, keepDims }) => ({ shape: reducedShape(x.shape, axes, keepDims), dtype: x.dtype }),
+    infer: ([x], { axes, keepDims }) => ({
+      shape: reducedShape(x.shape, axes, keepDims),
+      dtype: commonDtype(op, [x], NUMBERS),
+    }),
     // dy and y come with the reduced axes kept, so that they broadcast against x
     grad: (dy, y) => {
       const [x] = y.inputs
@@ -36,15 +41,15 @@ function toExtremes(dy: Tensor, x: Tensor, y: Tensor, { axes }: ReduceAttrs): Te
 }
 
 export const reduction: { [K in ReduceName]: OpRule<K> } & { argmax: OpRule<"argmax"> } = {
-  sum: reduce("ReduceSum", true, (dy, x) => expand(dy, x.shape)),
-  mean: reduce("ReduceMean", true, (dy, x, y) => expand(mul(dy, sizeOf(y.shape) / sizeOf(x.shape)), x.shape)),
-  max: reduce("ReduceMax", true, toExtremes),
-  min: reduce("ReduceMin", true, toExtremes),
+  sum: reduce("sum", "ReduceSum", true, (dy, x) => expand(dy, x.shape)),
+  mean: reduce("mean", "ReduceMean", true, (dy, x, y) => expand(mul(dy, sizeOf(y.shape) / sizeOf(x.shape)), x.shape)),
+  max: reduce("max", "ReduceMax", true, toExtremes),
+  min: reduce("min", "ReduceMin", true, toExtremes),
   argmax: {
-    infer: ([x], { axis, keepDims }) => ({
-      shape: reducedShape(x.shape, [normalizeAxis("argmax", axis, x.rank)], keepDims),
-      dtype: "i64",
-    }),
+    infer: ([x], { axis, keepDims }) => {
+      commonDtype("argmax", [x], ["f32", "i32"])
+      return { shape: reducedShape(x.shape, [normalizeAxis("argmax", axis, x.rank)], keepDims), dtype: "i64" }
+    },
     grad: () => [null],
     onnx: (emit, inputs, y) => emit.node("ArgMax", inputs, { axis: y.attrs.axis, keepdims: y.attrs.keepDims ? 1 : 0 }),
   },
