@@ -131,6 +131,21 @@ export function classesOf(clips: readonly { labels: readonly string[] }[]): stri
   return [...new Set(clips.flatMap((clip) => clip.labels))].sort()
 }
 
+/** The same manifest without some classes: clips that have no other label go too. */
+export function withoutClasses(manifest: Manifest, classes: readonly string[]): Manifest {
+  const unknown = classes.find((name) => !manifest.classes.includes(name))
+  if (unknown !== undefined) {
+    throw new FourtierError({ what: `no class "${unknown}"`, expected: `one of ${manifest.classes.join(", ")}` })
+  }
+  const clips = manifest.clips.flatMap((clip) => {
+    if (!clip.labels.some((label) => classes.includes(label))) return [clip]
+    const labels = clip.labels.filter((label) => !classes.includes(label))
+    return labels.length === 0 ? [] : [{ ...clip, labels, label: labels.length === 1 ? labels[0] : null }]
+  })
+  const quarantine = manifest.quarantine.filter(({ label }) => label === null || !classes.includes(label))
+  return { ...manifest, clips, quarantine, classes: classesOf(clips) }
+}
+
 /** Writes the manifest file, whole or not at all. */
 export async function writeManifest(path: string, { manifest, stamps }: StampedManifest): Promise<void> {
   const lines = [

@@ -1,0 +1,265 @@
+/**
+ * Which clips train, which choose the model (val), which are reported (test). Groups and equal files never end on both
+ * sides of a part that is drawn here.
+ */
+
+import { z } from "zod"
+import { FourtierError, nearest } from "../util/errors.ts"
+import { groupBy } from "../util/group.ts"
+import { Rng } from "../util/random.ts"
+import type { Clip, Manifest } from "./manifest.ts"
+import { normaliseSplit } from "./source.ts"
+
+const fraction = z.number().min(0).max(0.9)
+
+export const splitSchema = z.strictObject({
+  /** Column with train, val and test (or their synonyms); rows with an empty value are left out. */
+  column: z.string().optional(),
+  /** Column with a fold a clip: fold k is the test part of split k. */
+  folds: z.string().optional(),
+  /** Draw this many folds, stratified by class. */
+  drawFolds: z.int().min(2).optional(),
+  /** Without any of the above (and no columns `split` or `fold`): part of the clips drawn for test, stratified by class. */
+  test: fraction.default(0.2),
+  /** Part of the training clips held back for val, stratified by class, where the column names no val clips. */
+  val: fraction.default(0.15),
+  seed: z.union([z.number(), z.string()]).default(0),
+  /** Relative paths of quarantined files that val and test may lack. */
+  allowQuarantined: z.array(z.string()).default([]),
+})
+
+export type SplitOptions = z.infer<typeof splitSchema>
+
+export interface Split {
+  /** The split column's name, "fold 3", or "drawn". */
+  name: string
+  train: Clip[]
+  val: Clip[]
+  test: Clip[]
+}
+
+/**
+ * The splits that the options ask for; by default those of the column `split`, or of `fold`, or else drawn by the seed.
+ *
+ * @throws FourtierError for an unknown column or value, an empty part, or quarantined files in val or test
+ */
+export function resolveSplits(manifest: Manifest, given: z.input<typeof splitSchema> = {}): Split[] {
+  const options = splitSchema.parse(given)
+  const chosen = [options.column, options.folds, options.drawFolds].filter((option) => option !== undefined)
+  if (chosen.length > 1) {
+    throw new FourtierError({ where: "split", what: "more than one of column, folds and drawFolds", fix: "keep one" })
+  }
+  if (options.column !== undefined) return [splitByColumn(manifest, options.column, options)]
+  if (options.folds !== undefined) return splitByFolds(manifest, options.folds, options)
+  if (options.drawFolds !== undefined) return drawFolds(manifest.clips, options.drawFolds, options)
+  if (manifest.clips.some(({ split }) => split !== null)) return [splitByColumn(manifest, "split", options)]
+  if (manifest.clips.some(({ fold }) => fold !== null)) return splitByFolds(manifest, "fold", options)
+  const test = drawPart(manifest.clips, options.test, Rng.fork(options.seed, "test"))
+  return [
+    finish(
+      "drawn",
+      manifest.clips.filter((clip) => !test.has(clip)),
+      null,
+      [...test],
+      options,
+    ),
+  ]
+}
+
+function splitByColumn(manifest: Manifest, column: string, options: SplitOptions): Split {
+  const sideOf = (entry: Entry) => normaliseSplit(columnValue(entry, column) ?? "")
+  requireColumn(manifest, column)
+  for (const clip of manifest.clips) {
+    const side = sideOf(clip)
+    if (["train", "val", "test", ""].includes(side)) continue
+    throw new FourtierError({
+      where: clip.relative,
+      what: `column ${column} names no part of a split`,
+      expected: "train, val or test",
+      found: side,
+      fix: "for numbered folds, name the column as `folds`",
+    })
+  }
+  refuseQuarantined(manifest, options, (entry) =>
+    ["val", "test"].includes(sideOf(entry)) ? `${column} = ${sideOf(entry)}` : null,
+  )
+  const part = (name: string) => manifest.clips.filter((clip) => sideOf(clip) === name)
+  const val = part("val")
+  return finish(column, part("train"), val.length > 0 ? val : null, part("test"), options)
+}
+
+function splitByFolds(manifest: Manifest, column: string, options: SplitOptions): Split[] {
+  requireColumn(manifest, column)
+  refuseQuarantined(manifest, options, (entry) => {
+    const fold = columnValue(entry, column)
+    return fold === null ? null : `${column} = ${fold}`
+  })
+  const folds = groupBy(manifest.clips, (clip) => columnValue(clip, column))
+  folds.delete(null)
+  const names = [...folds.keys()]
+    .filter((name) => name !== null)
+    .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
+  if (names.length < 2) {
+    throw new FourtierError({
+      where: `column ${column}`,
+      what: "fewer than two folds",
+      found: names.join(", ") || "none",
+    })
+  }
+  return names.map((name) => {
+    const train = manifest.clips.filter((clip) => ![null, name].includes(columnValue(clip, column)))
+    return finish(`fold ${name}`, train, null, folds.get(name) ?? [], options)
+  })
+}
+
+function drawFolds(clips: readonly Clip[], count: number, options: SplitOptions): Split[] {
+  const bundles = Rng.fork(options.seed, "folds")
+    .shuffle(inseparable(clips))
+    .sort((a, b) => b.length - a.length)
+  if (bundles.length < count) {
+    throw new FourtierError({
+      where: "split.drawFolds",
+      what: "more folds than groups",
+      expected: `${bundles.length} at most`,
+      found: `${count}`,
+    })
+  }
+  const goal = new Map([...countLabels(clips)].map(([label, number]) => [label, number / count]))
+  const folds = Array.from({ length: count }, (): Clip[] => [])
+  const counts = folds.map(() => new Map<string, number>())
+  for (const bundle of bundles) {
+    const change = counts.map(
+      (have, fold) => missAfter(have, bundle, goal) - miss(have, goal) + folds[fold].length * 1e-6,
+    )
+    const fold = change.indexOf(Math.min(...change))
+    folds[fold].push(...bundle)
+    addLabels(counts[fold], bundle)
+  }
+  return folds.map((test, k) => {
+    const held = new Set(test)
+    return finish(
+      `fold ${k + 1}`,
+      clips.filter((clip) => !held.has(clip)),
+      null,
+      test,
+      options,
+    )
+  })
+}
+
+/** Carves val from the training clips where it is not given, and checks that no part that is needed is empty. */
+function finish(name: string, train: Clip[], val: Clip[] | null, test: Clip[], options: SplitOptions): Split {
+  const drawn = val === null ? drawPart(train, options.val, Rng.fork(options.seed, "val", name)) : new Set(val)
+  const rest = val === null ? train.filter((clip) => !drawn.has(clip)) : train
+  for (const [part, clips] of [
+    ["train", rest],
+    ["test", test],
+  ] as const) {
+    if (clips.length === 0) throw new FourtierError({ where: `split ${name}`, what: `no clips for ${part}` })
+  }
+  return { name, train: rest, val: [...drawn], test }
+}
+
+/** Bundles of clips, drawn one after the other, that bring every class nearer to its share. */
+function drawPart(clips: readonly Clip[], share: number, rng: Rng): Set<Clip> {
+  const drawn = new Set<Clip>()
+  const bundles = rng.shuffle(inseparable(clips))
+  if (share === 0 || bundles.length < 2) return drawn
+  const goal = new Map([...countLabels(clips)].map(([label, number]) => [label, number * share]))
+  const have = new Map<string, number>()
+  for (const bundle of bundles) {
+    if (drawn.size + bundle.length >= clips.length) continue
+    if (missAfter(have, bundle, goal) >= miss(have, goal)) continue
+    for (const clip of bundle) drawn.add(clip)
+    addLabels(have, bundle)
+  }
+  if (drawn.size > 0) return drawn
+  const smallest = bundles.reduce((a, b) => (b.length < a.length ? b : a))
+  return new Set(smallest)
+}
+
+/** Clips that must stay together: of one group, or with the same content. */
+function inseparable(clips: readonly Clip[]): Clip[][] {
+  const parent = clips.map((_, i) => i)
+  const find = (i: number): number => {
+    while (parent[i] !== i) {
+      parent[i] = parent[parent[i]]
+      i = parent[i]
+    }
+    return i
+  }
+  const first = new Map<string, number>()
+  for (const [i, { group, hash, path }] of clips.entries()) {
+    for (const key of [`hash ${hash}`, group === null ? `file ${path}` : `group ${group}`]) {
+      const other = first.get(key)
+      if (other === undefined) first.set(key, i)
+      else parent[find(i)] = find(other)
+    }
+  }
+  return [...groupBy(clips.keys(), find).values()].map((members) => members.map((i) => clips[i]))
+}
+
+function countLabels(clips: readonly Clip[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  addLabels(counts, clips)
+  return counts
+}
+
+function addLabels(counts: Map<string, number>, clips: readonly Clip[]): void {
+  for (const { labels } of clips) {
+    for (const label of labels.length > 0 ? labels : [""]) counts.set(label, (counts.get(label) ?? 0) + 1)
+  }
+}
+
+/** Squared distance of class counts from their goals. */
+function miss(have: ReadonlyMap<string, number>, goal: ReadonlyMap<string, number>): number {
+  let sum = 0
+  for (const [label, wanted] of goal) sum += ((have.get(label) ?? 0) - wanted) ** 2
+  return sum
+}
+
+function missAfter(
+  have: ReadonlyMap<string, number>,
+  bundle: readonly Clip[],
+  goal: ReadonlyMap<string, number>,
+): number {
+  const more = new Map(have)
+  addLabels(more, bundle)
+  return miss(more, goal)
+}
+
+interface Entry {
+  columns: Record<string, string>
+  split: string | null
+  fold: number | null
+}
+
+/** A column's value; `split` and `fold` also where they come from folder names. Null when empty. */
+function columnValue(entry: Entry, column: string): string | null {
+  const value = entry.columns[column] ?? (column === "split" ? entry.split : column === "fold" ? entry.fold : null)
+  return value === null || String(value).trim() === "" ? null : String(value).trim()
+}
+
+function requireColumn(manifest: Manifest, column: string): void {
+  if (manifest.clips.some((clip) => columnValue(clip, column) !== null)) return
+  const columns = [...new Set(manifest.clips.flatMap((clip) => Object.keys(clip.columns)))]
+  const close = nearest(column, columns)
+  throw new FourtierError({
+    where: "split",
+    what: `no clip has a value in column "${column}"`,
+    expected: `one of ${columns.join(", ") || "no columns at all"}`,
+    fix: close === undefined ? undefined : `did you mean "${close}"?`,
+  })
+}
+
+function refuseQuarantined(manifest: Manifest, options: SplitOptions, use: (entry: Entry) => string | null): void {
+  const allowed = new Set(options.allowQuarantined)
+  const bad = manifest.quarantine.filter((entry) => use(entry) !== null && !allowed.has(entry.relative))
+  if (bad.length === 0) return
+  throw new FourtierError({
+    where: bad[0].relative,
+    what: `a file that cannot be used belongs to a part that is measured${bad.length > 1 ? `, and ${bad.length - 1} more` : ""}`,
+    found: `${use(bad[0])}; ${bad[0].reason}`,
+    fix: "replace the file, take its row out of the table, or list its path in `allowQuarantined`",
+  })
+}
