@@ -18,7 +18,7 @@ export interface World {
 }
 
 /** Far more than any checkpoint needs; bounds the memory that a hostile pickle can take. */
-const MAX_STEPS = 5_000_000
+const MAX_STEPS = 2_000_000
 const MAX_LONG_BYTES = 256
 
 const MARK = Symbol("mark")

@@ -100,5 +100,5 @@ export function describeValue(value: Value): string {
   if (value instanceof Global) return value.name
   if (value instanceof Instance) return `an object of ${value.className}`
   if (typeof value === "object") return value.constructor.name
-  return JSON.stringify(String(value).slice(0, 60))
+  return typeof value === "string" ? JSON.stringify(value.slice(0, 60)) : String(value).slice(0, 60)
 }
