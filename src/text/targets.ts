@@ -1,0 +1,76 @@
+/** From the VLM's answers to the text embeddings that stage 1 aligns with (METHOD §2). */
+
+import { z } from "zod"
+import { loadUse } from "./use.ts"
+import { resampleTokens, type TextEncoder } from "./embed.ts"
+
+export const textSchema = z.strictObject({
+  encoder: z.enum(["use-lite"]).default("use-lite").describe("frozen text encoder"),
+  center: z
+    .boolean()
+    .default(true)
+    .describe("subtract each prompt's mean embedding over the training clips: what all answers share says nothing"),
+})
+
+export type TextConfig = z.infer<typeof textSchema>
+
+export async function openTextEncoder(config: TextConfig): Promise<TextEncoder> {
+  switch (config.encoder) {
+    case "use-lite":
+      return loadUse()
+  }
+}
+
+/** By prompt id, then clip id. */
+export type TextEmbeddingTable = ReadonlyMap<string, ReadonlyMap<string, Float32Array>>
+
+/** Answers by clip id, then prompt id. */
+export type Answers = ReadonlyMap<string, Readonly<Record<string, string>>>
+
+/**
+ * Embeds every answer once.
+ * @param rows T+N for row-wise alignment: each entry is [rows,Dt]; null for pooled vectors [Dt]
+ */
+export async function embedAnswers(
+  encoder: TextEncoder,
+  answers: Answers,
+  prompts: readonly string[],
+  rows: number | null,
+): Promise<TextEmbeddingTable> {
+  const texts = [...new Set([...answers.values()].flatMap((byPrompt) => prompts.flatMap((p) => byPrompt[p] ?? [])))]
+  const { pooled, tokens } = await encoder.embed(texts)
+  const byText = new Map(
+    texts.map((text, i) => [text, rows === null ? pooled[i] : resampleTokens(tokens[i], rows)] as const),
+  )
+  return new Map(
+    prompts.map((prompt) => {
+      const table = new Map<string, Float32Array>()
+      for (const [clip, byPrompt] of answers) {
+        const vector = byText.get(byPrompt[prompt] ?? "")
+        if (vector) table.set(clip, vector)
+      }
+      return [prompt, table] as const
+    }),
+  )
+}
+
+/** The embeddings of the clips in `training` alone, each prompt's mean over them subtracted where asked for. */
+export function trainingTargets(
+  table: TextEmbeddingTable,
+  training: ReadonlySet<string>,
+  { center }: Pick<TextConfig, "center">,
+): Map<string, Map<string, Float32Array>> {
+  return new Map(
+    [...table].map(([prompt, byClip]) => {
+      const own = [...byClip].filter(([clip]) => training.has(clip))
+      const mean = center ? meanOf(own.map(([, vector]) => vector)) : null
+      return [prompt, new Map(own.map(([clip, v]) => [clip, mean ? v.map((x, d) => x - mean[d]) : v]))] as const
+    }),
+  )
+}
+
+function meanOf(vectors: readonly Float32Array[]): Float32Array {
+  const sum = new Float32Array(vectors[0]?.length ?? 0)
+  for (const vector of vectors) for (let d = 0; d < sum.length; d++) sum[d] += vector[d] / vectors.length
+  return sum
+}
