@@ -7,6 +7,7 @@
  * long as none of them changes, nothing is asked twice: not by a later run, nor by another process at the same time.
  */
 
+import { setMaxListeners } from "node:events"
 import { setTimeout as sleep } from "node:timers/promises"
 import { FourtierError } from "../util/errors.ts"
 import { hashJson } from "../util/files.ts"
@@ -206,7 +207,9 @@ class Describer {
 
   /** Asks everything that is pending, and waits for what other processes are asking. */
   async #ask(pending: number): Promise<Purse> {
-    const { provider, budget, limit, strips, signal = new AbortController().signal } = this.#options
+    const { provider, budget, limit, strips } = this.#options
+    const signal = AbortSignal.any(this.#options.signal ? [this.#options.signal] : [])
+    setMaxListeners(0, signal)
     const price = this.#price()
     const guess = price && budget !== undefined ? (await this.estimate()).costPerRequest : 0
     const purse = new Purse({ price, budget, limit, guess: guess ?? 0 })

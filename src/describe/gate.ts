@@ -1,18 +1,24 @@
 /**
  * How many requests may be under way: adapts to what the server bears.
  *
- * A refusal for speed (429) halves the number, once per round trip. Below 90 % of the number at which the last refusal came
- * it recovers by one a reply, above that by one a whole round of replies (after CUBIC's two regimes, Ha, Rhee & Xu 2008), so
- * that it spends its time just under the server's limit. A `Retry-After` or an empty quota stops all new requests until
- * then.
+ * A refusal for speed (429) halves the number, once per round trip. It recovers by one a reply up to just below the number
+ * at which the refusal came, and stays there; the longer no refusal follows, the sooner it tries for more, by one a round
+ * of replies at most (the shape of CUBIC, Ha, Rhee & Xu 2008). So it spends its time just under the server's limit. A
+ * `Retry-After` or an empty quota stops all new requests until then.
  */
 
 import { setTimeout as sleep } from "node:timers/promises"
 
+/** Rounds of replies without a refusal until it dares one more a round. */
+const PATIENCE = 20
+
 export class Gate {
   readonly most: number
   #limit: number
-  #ceiling: number
+  /** Where quick recovery ends. */
+  #plateau: number
+  /** Since the last refusal. */
+  #replies = 0
   #active = 0
   #pausedUntil = 0
   #lastCut = Number.NEGATIVE_INFINITY
@@ -22,7 +28,7 @@ export class Gate {
   constructor(concurrency: { start: number; most: number }) {
     this.most = concurrency.most
     this.#limit = Math.min(concurrency.start, concurrency.most)
-    this.#ceiling = concurrency.most
+    this.#plateau = concurrency.most
   }
 
   get limit(): number {
@@ -63,21 +69,25 @@ export class Gate {
 
   /** A reply came. */
   succeeded(): void {
-    if (this.#limit < 0.9 * this.#ceiling) this.#limit = Math.min(this.#limit + 1, this.#ceiling)
-    else this.#limit = Math.min(this.most, this.#limit + 1 / this.#limit)
-    if (this.#limit > this.#ceiling) this.#ceiling = this.#limit
+    this.#replies++
+    if (this.#limit < this.#plateau) this.#limit = Math.min(this.#limit + 1, this.#plateau)
+    else {
+      const boldness = Math.min(1, this.#replies / (PATIENCE * this.#limit))
+      this.#limit = Math.min(this.most, this.#limit + boldness / this.#limit)
+    }
     this.#wake()
   }
 
   /**
-   * The server said: too fast.
+   * The server said: too fast. To be told before `leave`, so that the place is not given away at the old number.
    * @param wait milliseconds until it wants to hear again; null when it did not say
    * @param sentAt when the refused request was sent, `performance.now()`
    */
   throttled(wait: number | null, sentAt: number): void {
     if (sentAt > this.#lastCut) {
-      this.#ceiling = this.#limit
+      this.#plateau = Math.max(1, 0.9 * this.limit, this.limit - 1)
       this.#limit = Math.max(1, this.#limit / 2)
+      this.#replies = 0
       this.#lastCut = performance.now()
     }
     if (wait !== null) this.pause(wait)

@@ -205,6 +205,8 @@ class LiveRun {
         for (const record of this.#rejections.splice(0)) record()
         return { reply, cost: purse.pay(reserved, reply.inputTokens, reply.outputTokens) }
       } catch (error) {
+        const refusal = error instanceof ProviderError && error.verdict === "throttled"
+        if (refusal) this.#gate.throttled(error.retryAfter, sentAt)
         this.#gate.leave()
         purse.refund(reserved)
         if (signal.aborted) return "interrupted"
@@ -215,10 +217,8 @@ class LiveRun {
         }
         if (error.verdict === "absent") return error.message
         if (error.verdict === "rejected") return this.#rejected(clip, prompts, error)
-        if (error.verdict === "throttled") {
-          this.#gate.throttled(error.retryAfter, sentAt)
-          refusals++
-        } else failures++
+        if (refusal) refusals++
+        else failures++
         if (failures > retries || refusals > 10 * retries + 10) return this.#exhausted(error)
         const wait =
           error.retryAfter ?? backoff(Math.max(0, failures + refusals - 1), () => rng.next(), this.#options.backoff)

@@ -196,8 +196,8 @@ export async function callChat<T>(
 export function openOpenai(config: z.infer<typeof openaiSchema>): LiveProvider {
   const chat = openChat(config)
   let structured = true
-  const ask = async (question: Question, signal: AbortSignal): Promise<Reply> => {
-    const body = await chatBody(config, question, structured)
+  const ask = async (question: Question, schema: boolean, signal: AbortSignal): Promise<Reply> => {
+    const body = await chatBody(config, question, schema)
     return callChat(chat, config.timeout, signal, async (both) => {
       const response = await chat.client.chat.completions.create(body, { signal: both }).asResponse()
       const text = await response.text()
@@ -214,16 +214,14 @@ export function openOpenai(config: z.infer<typeof openaiSchema>): LiveProvider {
     looks: true,
     concurrency: { start: Math.min(4, config.concurrency), most: config.concurrency },
     async ask(question, signal) {
+      const schema = structured && question.schema !== null
       try {
-        return await ask(question, signal)
+        return await ask(question, schema, signal)
       } catch (error) {
-        const unsupported =
-          error instanceof ProviderError &&
-          error.verdict === "rejected" &&
-          /response_format|json_schema/i.test(error.message)
-        if (!unsupported || !question.schema || !structured) throw error
+        const unknown = error instanceof ProviderError && error.verdict === "rejected"
+        if (!schema || !unknown || !/response_format|json_schema/i.test(error.message)) throw error
         structured = false
-        return ask(question, signal)
+        return ask(question, false, signal)
       }
     },
   }
