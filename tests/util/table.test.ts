@@ -1,0 +1,30 @@
+import { describe, expect, it } from "vitest"
+import { csvLine, markdownTable, terminalTable } from "../../src/util/table.ts"
+
+describe("tables", () => {
+  it("align numbers to the right and keep lines equally long, also with line breaks", () => {
+    const lines = terminalTable(
+      [{ title: "name" }, { title: "n\nall", align: "right" }],
+      [
+        ["a", "1"],
+        ["bb", "22"],
+      ],
+    ).split("\n")
+    expect(new Set(lines.map((line) => line.length)).size).toBe(1)
+    expect(lines).toContain("│ a    │   1 │")
+    expect(lines.join("")).not.toContain("\u001b")
+  })
+
+  it("cannot be broken by bars or line breaks in Markdown cells", () => {
+    const table = markdownTable([{ title: "a|b" }, { title: "n", align: "right" }], [["x\ny", "1|2"]])
+    expect(table).toBe("| a\\|b | n |\n| --- | ---: |\n| x<br>y | 1\\|2 |")
+  })
+})
+
+describe("CSV", () => {
+  it("quotes what needs it, and nothing else", () => {
+    expect(csvLine(["a", 'say "hi"', "x,y", "two\nlines", " edge", 0.5, ""])).toBe(
+      'a,"say ""hi""","x,y","two\nlines"," edge",0.5,',
+    )
+  })
+})
