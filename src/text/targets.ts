@@ -1,8 +1,8 @@
 /** From the VLM's answers to the text embeddings that stage 1 aligns with (METHOD §2). */
 
 import { z } from "zod"
-import { loadUse } from "./use.ts"
 import { resampleTokens, type TextEncoder } from "./embed.ts"
+import { loadUse } from "./use.ts"
 
 export const textSchema = z.strictObject({
   encoder: z.enum(["use-lite"]).default("use-lite").describe("frozen text encoder"),

@@ -27,10 +27,10 @@ describe("Universal Sentence Encoder Lite", () => {
     const reference = await loadReference(join(usePackageDirectory(), "model.json"))
     for (const [i, { text, ids }] of fixture.entries()) {
       const name = JSON.stringify(text.slice(0, 60))
-      // a sparse list cannot end in an empty text, so a second text follows
-      const places = [...ids.map((_, place) => [0, place]), [1, 0]]
+      // a sparse list cannot end in an empty text: there a second text follows
+      const places = ids.length > 0 ? ids.map((_, place) => [0, place]) : [[1, 0]]
       const indices = tf.tensor2d(places, [places.length, 2], "int32")
-      const values = tf.tensor1d([...ids, 30], "int32")
+      const values = tf.tensor1d(ids.length > 0 ? ids : [30], "int32")
       const found = await reference.executeAsync({ indices, values }, [POOLED, TOKENS])
       if (!Array.isArray(found)) throw new Error("two outputs expected")
       const length = Math.min(ids.length, USE_MAX_TOKENS)
