@@ -45,6 +45,10 @@ const clipSchema = z.object({
   split: z.string().nullable(),
   start: z.number().nullable(),
   end: z.number().nullable(),
+  frames: z.number(),
+  fps: z.number(),
+  width: z.number(),
+  height: z.number(),
 })
 
 const itemSchema = z.object({

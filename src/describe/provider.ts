@@ -6,8 +6,11 @@
 import type { Clip } from "../video/manifest.ts"
 import type { Prompt } from "./prompts.ts"
 
-/** What is needed to know a clip again and to find its file. */
-export type DescribedClip = Pick<Clip, "id" | "path" | "relative" | "hash" | "label" | "split" | "start" | "end">
+/** What is needed to know a clip again and to make its strip. */
+export type DescribedClip = Pick<
+  Clip,
+  "id" | "path" | "relative" | "hash" | "label" | "split" | "start" | "end" | "frames" | "fps" | "width" | "height"
+>
 
 export interface Question {
   readonly clip: DescribedClip

@@ -1,12 +1,22 @@
 /** Every kind of provider, and how a config names one. */
 
 import { z } from "zod"
+import { httpSchema, openHttp } from "./http.ts"
+import { llamaSchema, openLlama } from "./llama.ts"
 import { openaiSchema, openOpenai } from "./openai.ts"
 import { openaiBatchSchema, openOpenaiBatch } from "./openai-batch.ts"
 import type { Provider } from "./provider.ts"
 import { openReplay, replaySchema } from "./replay.ts"
+import { openTransformers, transformersSchema } from "./transformers.ts"
 
-export const providerSchema = z.discriminatedUnion("kind", [replaySchema, openaiSchema, openaiBatchSchema])
+export const providerSchema = z.discriminatedUnion("kind", [
+  replaySchema,
+  openaiSchema,
+  openaiBatchSchema,
+  httpSchema,
+  transformersSchema,
+  llamaSchema,
+])
 
 export type ProviderConfig = z.input<typeof providerSchema>
 
@@ -20,5 +30,11 @@ export async function openProvider(config: ProviderConfig): Promise<Provider> {
       return openOpenai(parsed)
     case "openai-batch":
       return openOpenaiBatch(parsed)
+    case "http":
+      return openHttp(parsed)
+    case "transformers":
+      return openTransformers(parsed)
+    case "llama":
+      return openLlama(parsed)
   }
 }

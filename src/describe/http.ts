@@ -1,0 +1,94 @@
+/**
+ * Any model behind a small HTTP server of one's own (examples/vlm-server is one):
+ *
+ *   POST <url>   {"image": "<JPEG, base64>", "prompt": "...", "system": "..." | null, "clip": "...", "schema"?: {...},
+ *                 "max_tokens": 300, "temperature": 0}
+ *   200          {"text": "...", "input_tokens"?: 812, "output_tokens"?: 40, "finish"?: "stop" | "length" | "refused"}
+ *   429, 5xx     ask again later (Retry-After is honoured)
+ *   other 4xx    {"error": "..."}: not to be asked again
+ */
+
+import { z } from "zod"
+import { isLocal, networkVerdict, plainAddress, quotaPause, statusVerdict } from "./http-verdict.ts"
+import { type LiveProvider, ProviderError, type Question, type Reply } from "./provider.ts"
+import { blot, readKey } from "./secret.ts"
+
+export const httpSchema = z.strictObject({
+  kind: z.literal("http"),
+  url: z.url({ protocol: /^https?$/ }),
+  /** Name of the model that answers there: part of every key, so change it when the model changes. */
+  model: z.string().min(1),
+  /** Environment variable or file with a bearer token. */
+  keyEnv: z.string().optional(),
+  keyFile: z.string().optional(),
+  maxTokens: z.int().positive().default(300),
+  temperature: z.number().min(0).max(2).default(0),
+  concurrency: z.int().positive().default(2),
+  /** Seconds for a whole request. */
+  timeout: z.number().positive().default(300),
+})
+
+const replySchema = z.object({
+  text: z.string(),
+  input_tokens: z.number().nullish(),
+  output_tokens: z.number().nullish(),
+  finish: z.enum(["stop", "length", "refused"]).default("stop"),
+})
+
+export function openHttp(config: z.infer<typeof httpSchema>): LiveProvider {
+  const key = readKey(config)
+  const address = plainAddress(config.url)
+  const { maxTokens, temperature } = config
+
+  async function post(question: Question, signal: AbortSignal): Promise<Response> {
+    const body = {
+      image: Buffer.from(await question.strip()).toString("base64"),
+      prompt: question.text,
+      system: question.system,
+      clip: question.clip.id,
+      max_tokens: maxTokens * question.prompts.length,
+      temperature,
+      ...(question.schema ? { schema: question.schema } : {}),
+    }
+    const headers = { "content-type": "application/json", ...(key === null ? {} : { authorization: `Bearer ${key}` }) }
+    return fetch(config.url, { method: "POST", headers, body: JSON.stringify(body), signal })
+  }
+
+  return {
+    mode: "live",
+    kind: "http",
+    model: config.model,
+    settings: { maxTokens, temperature },
+    destination: isLocal(config.url) ? `${address} (this machine)` : address,
+    looks: true,
+    concurrency: { start: Math.min(2, config.concurrency), most: config.concurrency },
+    async ask(question, signal) {
+      const timeout = AbortSignal.timeout(config.timeout * 1000)
+      try {
+        const response = await post(question, AbortSignal.any([signal, timeout]))
+        const text = await response.text()
+        if (!response.ok) throw statusVerdict(response.status, response.headers, blot(text, key), address)
+        return readReply(text, quotaPause(response.headers), address)
+      } catch (error) {
+        if (signal.aborted) throw signal.reason
+        throw networkVerdict(timeout.aborted ? timeout.reason : error, address, config.timeout)
+      }
+    },
+  }
+}
+
+function readReply(text: string, pause: number | undefined, address: string): Reply {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new ProviderError("retry", `${address} sent something that is not JSON: ${text.slice(0, 80)}`, {
+      cause: error,
+    })
+  }
+  const parsed = replySchema.safeParse(value)
+  if (!parsed.success) throw new ProviderError("retry", `${address} sent JSON without a text: ${text.slice(0, 200)}`)
+  const { input_tokens = null, output_tokens = null, finish } = parsed.data
+  const reply = { text: parsed.data.text, inputTokens: input_tokens, outputTokens: output_tokens, finish }
+  return pause === undefined ? reply : { ...reply, pause }
+}

@@ -1,0 +1,157 @@
+/**
+ * A GGUF model with its multimodal projector, in this process, through `@fugood/llama.node` (bindings of llama.cpp):
+ * LLaVA 1.5 and 1.6, MiniCPM-V, Qwen2-VL, SmolVLM, Moondream and whatever else llama.cpp can see with.
+ * The package is optional and loaded on first use.
+ */
+
+import { createHash } from "node:crypto"
+import { open } from "node:fs/promises"
+import { basename } from "node:path"
+import { z } from "zod"
+import { FourtierError, messageOf } from "../util/errors.ts"
+import { importOptional } from "./optional.ts"
+import { type LiveProvider, ProviderError } from "./provider.ts"
+
+export const llamaSchema = z.strictObject({
+  kind: z.literal("llama"),
+  /** The language model, `.gguf`. */
+  model: z.string().min(1),
+  /** The projector that came with it, `mmproj-*.gguf`. */
+  projector: z.string().min(1),
+  /** Tokens of context: an image takes some hundred to some thousand. */
+  context: z.int().positive().default(4096),
+  /** Layers on the GPU: 0 for none, 99 for all. */
+  gpuLayers: z.int().nonnegative().default(0),
+  /** Build to use: `default` (CPU, Metal), `vulkan`, `cuda`. */
+  variant: z.enum(["default", "vulkan", "cuda"]).default("default"),
+  threads: z.int().positive().optional(),
+  maxTokens: z.int().positive().default(300),
+  temperature: z.number().min(0).max(2).default(0),
+  seed: z.int().default(0),
+})
+
+interface Completion {
+  text: string
+  stopped_limit?: boolean | number | undefined
+  truncated?: boolean | undefined
+  context_full?: boolean | undefined
+  tokens_evaluated?: number | undefined
+  tokens_predicted?: number | undefined
+}
+
+interface Context {
+  initMultimodal(options: { path: string; use_gpu: boolean }): boolean
+  completion(options: object): Promise<Completion>
+  stopCompletion(): void
+  release(): Promise<void>
+}
+
+const completionSchema: z.ZodType<Completion> = z.object({
+  text: z.string(),
+  stopped_limit: z.union([z.boolean(), z.number()]).optional(),
+  truncated: z.boolean().optional(),
+  context_full: z.boolean().optional(),
+  tokens_evaluated: z.number().optional(),
+  tokens_predicted: z.number().optional(),
+})
+
+const moduleSchema = z.object({
+  loadModel: z.custom<(options: object) => Promise<Context>>((value) => typeof value === "function"),
+})
+
+/** @param load replaces the package */
+export async function openLlama(
+  config: z.infer<typeof llamaSchema>,
+  load: () => Promise<z.infer<typeof moduleSchema>> = () =>
+    importOptional("@fugood/llama.node", moduleSchema, "provider llama"),
+): Promise<LiveProvider> {
+  const files = await Promise.all([config.model, config.projector].map(fingerprint))
+  const { loadModel } = await load()
+  const { maxTokens, temperature, seed } = config
+  let context: Context
+  try {
+    context = await loadModel({
+      model: config.model,
+      n_ctx: config.context,
+      n_gpu_layers: config.gpuLayers,
+      lib_variant: config.variant,
+      ctx_shift: false,
+      ...(config.threads === undefined ? {} : { n_threads: config.threads }),
+    })
+    if (!context.initMultimodal({ path: config.projector, use_gpu: config.gpuLayers > 0 })) {
+      throw new Error("the projector was not accepted")
+    }
+  } catch (error) {
+    throw new FourtierError(
+      {
+        where: "provider llama",
+        what: "the model cannot be loaded",
+        found: messageOf(error),
+        fix: "use a GGUF language model and the mmproj GGUF that was published with it",
+      },
+      { cause: error },
+    )
+  }
+  return {
+    mode: "live",
+    kind: "llama",
+    model: basename(config.model),
+    settings: { files, maxTokens, temperature, seed },
+    destination: null,
+    looks: true,
+    concurrency: { start: 1, most: 1 },
+    async ask(question, signal) {
+      const image = Buffer.from(await question.strip()).toString("base64")
+      const content = [
+        { type: "image_url", image_url: { url: `data:image/jpeg;base64,${image}` } },
+        { type: "text", text: question.text },
+      ]
+      const stop = () => context.stopCompletion()
+      signal.addEventListener("abort", stop, { once: true })
+      try {
+        const raw = await context.completion({
+          messages: [
+            ...(question.system === null ? [] : [{ role: "system", content: question.system }]),
+            { role: "user", content },
+          ],
+          n_predict: maxTokens * question.prompts.length,
+          temperature,
+          seed,
+          ...(question.schema
+            ? { response_format: { type: "json_schema", json_schema: { schema: question.schema } } }
+            : {}),
+        })
+        const reply = completionSchema.parse(raw)
+        return {
+          text: reply.text,
+          inputTokens: reply.tokens_evaluated ?? null,
+          outputTokens: reply.tokens_predicted ?? null,
+          finish: reply.stopped_limit || reply.context_full || reply.truncated ? "length" : "stop",
+        }
+      } catch (error) {
+        if (signal.aborted) throw signal.reason
+        throw new ProviderError("rejected", `llama.cpp: ${messageOf(error)}`, { cause: error })
+      } finally {
+        signal.removeEventListener("abort", stop)
+      }
+    },
+    close: () => context.release(),
+  }
+}
+
+/** Stands for a model file of many gigabytes: its size and the hash of its first megabyte, which holds the metadata. */
+async function fingerprint(path: string): Promise<string> {
+  try {
+    const file = await open(path)
+    try {
+      const { size } = await file.stat()
+      const head = Buffer.alloc(Math.min(size, 1 << 20))
+      await file.read(head, 0, head.length, 0)
+      return `${size}-${createHash("sha256").update(head).digest("hex").slice(0, 16)}`
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    throw new FourtierError({ where: path, what: "cannot be read", found: messageOf(error) }, { cause: error })
+  }
+}
