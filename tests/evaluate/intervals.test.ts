@@ -180,6 +180,19 @@ describe("paired differences", () => {
     expect(difference.low).toBeLessThan(difference.value)
   })
 
+  it("draws training seeds together where both methods have the same, otherwise apart", () => {
+    // Both methods: the first seed is right on all clips, the second on half, the third on none.
+    const runs = (seeds: number[]) => seeds.flatMap((seed) => clips(20).map((clip) => ({ ...clip, seed })))
+    const values = runs([1, 2, 3]).map((_, i) => (i < 20 || (i < 40 && i % 2 === 0) ? 1 : 0))
+    const side = (seeds: number[]) => ({ observations: runs(seeds), statistics: [mean(values)] })
+    const [same] = pairedBootstrap(side([1, 2, 3]), side([1, 2, 3]))
+    const [others] = pairedBootstrap(side([1, 2, 3]), side([4, 5, 6]))
+    expect([same.low, same.high]).toEqual([0, 0])
+    expect(others.value).toBe(0)
+    expect(others.low).toBeLessThan(-0.3)
+    expect(others.high).toBeGreaterThan(0.3)
+  })
+
   it("refuses methods tested on different clips and names one", () => {
     const side = (n: number) => ({ observations: clips(n), statistics: [mean(Array(n).fill(1))] })
     expect(() => pairedBootstrap(side(3), side(4))).toThrow(/clip c3 has a prediction of one of them only/)

@@ -85,6 +85,11 @@ describe("classification", () => {
     expect(calibrationError(clips, 5)).toBeCloseTo((2 * 0.4 + 1 * 0.45) / 3, 12)
   })
 
+  it("puts a confidence on the edge of two bins into the lower one", () => {
+    const clips = [clip("a", 0, [0.8, 0.2]), clip("b", 1, [0.85, 0.15])]
+    expect(calibrationError(clips, 5)).toBeCloseTo((0.2 + 0.85) / 2, 12)
+  })
+
   it("reads Float32Array probabilities whose sum is off by rounding", () => {
     expect(topK([{ clipId: "a", label: 2, probabilities: Float32Array.from([1 / 3, 1 / 3, 1 / 3 + 1e-6]) }], 1)).toBe(1)
   })

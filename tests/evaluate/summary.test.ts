@@ -120,6 +120,14 @@ describe("summary", () => {
     expect(difference?.p).toBeLessThan(0.01)
   })
 
+  it("finds no difference between a method and its copy", () => {
+    const copy = { ...method("full", 0.8, [1, 2, 3]), method: "copy" }
+    const [{ difference }] = summarise(input([copy, method("full", 0.8, [1, 2, 3])])).splits[0].methods
+    for (const name of ["top1", "top5", "meanClass", "nll"] as const) {
+      expect(difference?.[name]).toEqual({ value: 0, low: 0, high: 0, pBootstrap: 1, p: 1 })
+    }
+  })
+
   it("lists folds and seeds with their own accuracy", () => {
     const full = whole.methods[1]
     expect(full.perFold.map(({ fold, clips }) => [fold, clips])).toEqual([
