@@ -166,7 +166,7 @@ export function movenetFeatures(
 
 /**
  * Brings taps [B·T,h,w,c] to one grid and joins their channels in the order of `options.taps`: m [B,T,N,D]. Each cell
- * averages the area of the map that it covers; where the grid is finer than the map, the map is interpolated linearly.
+ * sums up the part of the map that it covers; where the grid is finer than the map, the map is interpolated linearly.
  */
 export function movenetFeatureMap(
   taps: Readonly<Record<string, Tensor>>,
@@ -225,8 +225,8 @@ function toGrid(
       fix: "choose another grid, or average",
     })
   }
-  const down = constant(areaMatrix(height, rows), [rows, height])
-  const across = constant(areaMatrix(width, columns), [columns, width])
+  const down = constant(resamplingMatrix(height, rows), [rows, height])
+  const across = constant(resamplingMatrix(width, columns), [columns, width])
   return matmul(down, matmul(x, across, { transposeB: true }))
 }
 
@@ -236,15 +236,16 @@ function channelsFirstOf(map: Tensor): Tensor {
   return handedOut ? map.inputs[0] : transpose(map, [0, 3, 1, 2])
 }
 
-/** [to,from]: row i averages the interval [i, i+1)·from/to of an axis; linear interpolation where `to` is larger. */
-function areaMatrix(from: number, to: number): Float32Array {
+/**
+ * [to,from]: row i averages the elements that the interval [i, i+1)·from/to touches, each with the same weight (PyTorch's
+ * adaptive average pooling); linear interpolation where `to` is larger.
+ */
+function resamplingMatrix(from: number, to: number): Float32Array {
   if (to > from) return interpolationMatrix(from, to, { mode: "linear", coordinates: "half-pixel" })
   const matrix = new Float32Array(to * from)
-  const step = from / to
   for (let i = 0; i < to; i++) {
-    for (let j = Math.floor(i * step); j < Math.min(from, Math.ceil((i + 1) * step)); j++) {
-      matrix[i * from + j] = (Math.min(j + 1, (i + 1) * step) - Math.max(j, i * step)) / step
-    }
+    const [start, end] = [Math.floor((i * from) / to), Math.ceil(((i + 1) * from) / to)]
+    matrix.fill(1 / (end - start), i * from + start, i * from + end)
   }
   return matrix
 }

@@ -136,10 +136,10 @@ describe("the feature map", () => {
     ])
   })
 
-  test("a grid that does not divide the map weighs cells by their overlap; a finer grid interpolates", async () => {
+  test("a grid that does not divide the map averages all that a cell touches; a finer grid interpolates", async () => {
     const row = constant(Float32Array.of(0, 3, 6, 9), [1, 1, 4, 1])
     const thirds = await values(movenetFeatureMap({ centerHeatmap: row }, 1, options({ grid: [1, 3] })))
-    for (const [i, expected] of [0.75, 4.5, 8.25].entries()) expect(thirds[i]).toBeCloseTo(expected, 5)
+    for (const [i, expected] of [1.5, 4.5, 7.5].entries()) expect(thirds[i]).toBeCloseTo(expected, 5)
     const finer = await values(movenetFeatureMap({ centerHeatmap: row }, 1, options({ grid: [1, 8] })))
     for (const [i, x] of [0, 0.75, 2.25, 3.75].entries()) expect(finer[i]).toBeCloseTo(x, 5)
     const max = options({ taps: [{ tap: "centerHeatmap", pool: "max" }], grid: [1, 3] })
