@@ -255,16 +255,22 @@ class Describer {
 
   #desk(claims: Claims, purse: Purse, task: Task, elsewhere: Set<string>): Desk {
     const { provider } = this.#options
+    /** Being asked by this run: clips of equal content share keys. */
+    const mine = new Set<string>()
     return {
       take: (clip, prompt) => {
         const key = this.#key(clip, prompt)
         if (this.#failed.has(`${clip.id}\u0000${prompt.id}`)) return false
+        if (mine.has(key)) return false
         if (!claims.take(key)) {
           elsewhere.add(key)
           return false
         }
         this.#cache.refresh()
-        if (this.#lacks(key)) return true
+        if (this.#lacks(key)) {
+          mine.add(key)
+          return true
+        }
         claims.release(key)
         task.tick(1)
         return false
@@ -275,6 +281,7 @@ class Describer {
         this.#cache.append(toAnswer(clip, prompt, received, { key, spec: this.#specs.get(prompt.id) ?? "", provider }))
       },
       end: (clip, prompt, reason) => {
+        mine.delete(this.#key(clip, prompt))
         claims.release(this.#key(clip, prompt))
         if (reason !== null)
           this.#failed.set(`${clip.id}\u0000${prompt.id}`, { clip: clip.id, prompt: prompt.id, reason })

@@ -32,7 +32,7 @@ export interface Received {
 
 /** Where answers go and who may ask. */
 export interface Desk {
-  /** Claims the right to ask. False: answered meanwhile, or another process is asking. */
+  /** Claims the right to ask. False: answered meanwhile, or being asked already, here or by another process. */
   take(clip: DescribedClip, prompt: Prompt): boolean
   /** Writes an answer down at once. */
   keep(clip: DescribedClip, prompt: Prompt, received: Received): void

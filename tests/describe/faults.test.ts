@@ -225,6 +225,15 @@ suite("a server that misbehaves", () => {
     expect(server.paid.size - report.cached).toBeLessThanOrEqual(32)
   })
 
+  it("asks once about two files of the same content", async () => {
+    const server = await serve({ latency: 5 })
+    const run = options(server, 3)
+    const twins = [...run.clips, { ...run.clips[0], id: "twin", relative: "twin.mp4" }]
+    const report = await describe({ ...run, clips: twins })
+    expect(report.requests).toBe(12)
+    expect(report.answers.get("twin")).toEqual(report.answers.get("hug/clip 0"))
+  })
+
   it("asks again when the prompt, system text, model, settings, strip or clip changes, and only then", async () => {
     const server = await serve({})
     const run = options(server, 1)

@@ -27,6 +27,10 @@ export function clip(i: number, more: Partial<DescribedClip> = {}): DescribedCli
     split: "train",
     start: null,
     end: null,
+    frames: 50,
+    fps: 25,
+    width: 320,
+    height: 240,
     ...more,
   }
 }

@@ -1,0 +1,99 @@
+/** Several describing processes on one cache, and processes that are killed. They run the compiled code. */
+
+import { type ChildProcess, spawn } from "node:child_process"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { afterEach, expect, it, describe as suite } from "vitest"
+import { z } from "zod"
+import { DescriptionCache } from "../../src/describe/cache.ts"
+import { scratch } from "./fixtures.ts"
+import { startServer, type TestServer } from "./server.ts"
+
+const folder = scratch()
+const built = existsSync(join(import.meta.dirname, "../../dist/describe/index.js"))
+const resultSchema = z.object({ answers: z.number(), requests: z.number(), cached: z.number() })
+const children: ChildProcess[] = []
+let server: TestServer
+
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill("SIGKILL")
+  await server.close()
+})
+
+function start(cache: string, clips: number, concurrency = 8) {
+  const script = join(import.meta.dirname, "child.mjs")
+  const child = spawn(process.execPath, [script, server.url, cache, String(clips), String(concurrency)])
+  children.push(child)
+  let [out, errors] = ["", ""]
+  child.stdout.on("data", (chunk) => {
+    out += chunk
+  })
+  child.stderr.on("data", (chunk) => {
+    errors += chunk
+  })
+  const result = new Promise<z.infer<typeof resultSchema>>((resolve, reject) => {
+    child.on("close", (code) => {
+      if (code === 0) resolve(resultSchema.parse(JSON.parse(out)))
+      else reject(new Error(`exit ${code}: ${errors}`))
+    })
+  })
+  result.catch(() => {})
+  return { child, result }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(5)
+}
+
+suite.skipIf(!built)("several processes", () => {
+  it("loses no answer to kill -9, and pays again at most what was under way", async () => {
+    server = await startServer({ latency: 10 })
+    const cache = join(folder, "killed.jsonl")
+    for (const stop of [60, 150]) {
+      const { child } = start(cache, 60)
+      await until(() => server.paid.size >= stop)
+      child.kill("SIGKILL")
+      await new Promise((resolve) => child.on("close", resolve))
+    }
+    const kept = new DescriptionCache(cache)
+    expect(kept.size).toBeGreaterThanOrEqual(server.paid.size - 8)
+    expect(kept.damaged).toBe(0)
+    kept.close()
+    const { answers } = await start(cache, 60).result
+    expect([answers, server.paid.size]).toEqual([240, 240])
+    const again = [...server.paid.values()].reduce((sum, times) => sum + times - 1, 0)
+    expect(again).toBeLessThanOrEqual(2 * 8)
+  })
+
+  it("pays each answer once when three work at the same time", async () => {
+    server = await startServer({ latency: 10 })
+    const cache = join(folder, "shared.jsonl")
+    const results = await Promise.all([
+      start(cache, 40, 4).result,
+      start(cache, 40, 4).result,
+      start(cache, 40, 4).result,
+    ])
+    expect(results.map(({ answers }) => answers)).toEqual([160, 160, 160])
+    expect(results.reduce((sum, { requests }) => sum + requests, 0)).toBe(160)
+    expect([...server.paid.values()].every((times) => times === 1)).toBe(true)
+    expect(
+      readFileSync(cache, "utf8")
+        .trim()
+        .split("\n")
+        .filter((line) => line.startsWith('{"key"')),
+    ).toHaveLength(160)
+    expect(readdirSync(`${cache}.lock`).filter((name) => name.startsWith("owner"))).toEqual([])
+  })
+
+  it("takes over from a process that dies", async () => {
+    server = await startServer({ latency: 10 })
+    const cache = join(folder, "heir.jsonl")
+    const [first, second] = [start(cache, 50, 6), start(cache, 50, 6)]
+    await until(() => server.paid.size >= 50)
+    first.child.kill("SIGKILL")
+    expect((await second.result).answers).toBe(200)
+    const again = [...server.paid.values()].reduce((sum, times) => sum + times - 1, 0)
+    expect(again).toBeLessThanOrEqual(6)
+  })
+})
