@@ -1,0 +1,12 @@
+/**
+ * Texts to vectors.
+ *
+ * 1. `embed.ts` what every text encoder offers; token vectors resampled to the rows of e_i.
+ * 2. `tokenizer.ts`, `use.ts` Universal Sentence Encoder Lite.
+ * 3. `cache.ts` embeddings on disk: no text is embedded twice.
+ */
+
+export { CachedTextEncoder } from "./cache.ts"
+export { resampleTokens, type TextEmbeddings, type TextEncoder, type TokenVectors } from "./embed.ts"
+export { UnigramTokenizer, type Vocabulary } from "./tokenizer.ts"
+export { loadUse, USE_MAX_TOKENS, type UseOptions } from "./use.ts"
