@@ -1,0 +1,183 @@
+/**
+ * A training step of the head (two pre-norm blocks with joint attention, then the classifier) beside the same in PyTorch:
+ * forward, backward and AdamW update. The two take turns in one run, so that a busy machine slows both.
+ *
+ *     npx tsc -p bench/tsconfig.json && node .fourtier/bench/bench/train_step.js [rounds] [python]
+ *
+ * Writes bench/train_step.csv: median seconds a step of each, their ratio, peak resident memory of each process.
+ */
+
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
+import { writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
+import { z } from "zod"
+import { classify } from "../src/model/classifier.ts"
+import { modelSchema } from "../src/model/config.ts"
+import { softCrossEntropy } from "../src/objective/classification.ts"
+import { AdamW, grad, input, Session, type Shape, sizeOf } from "../src/tensor/index.ts"
+import { Scope } from "../src/tensor/nn/params.ts"
+import { reshape } from "../src/tensor/ops/functions.ts"
+
+const THREADS = 2
+const CLASSES = 6
+
+const caseSchema = z.object({
+  B: z.int(),
+  T: z.int(),
+  H: z.int(),
+  W: z.int(),
+  D: z.int(),
+  ffn: z.enum(["mlp", "conv"]),
+  threads: z.int(),
+  classes: z.int(),
+})
+type Case = z.infer<typeof caseSchema>
+
+const answerSchema = z.object({ times: z.array(z.number()), losses: z.array(z.number()), peakMiB: z.number() })
+type Answer = z.infer<typeof answerSchema>
+
+const CASES: Case[] = (["mlp", "conv"] as const).flatMap((ffn) => [
+  { B: 1, T: 8, H: 14, W: 14, D: 384, ffn, threads: THREADS, classes: CLASSES },
+  { B: 8, T: 4, H: 7, W: 7, D: 384, ffn, threads: THREADS, classes: CLASSES },
+])
+
+/** scale · sin(0.7 i + letters of the name): numbers that both sides can make. */
+function fill(values: Float32Array, name: string, scale: number, base: number): void {
+  const offset = [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0)
+  for (let i = 0; i < values.length; i++) values[i] = Math.fround(Math.sin(i * 0.7 + offset) * scale) + base
+}
+
+/** Size and mean of a parameter's first values. */
+function firstValues(name: string, shape: Shape): { scale: number; base: number } {
+  if (shape.length > 1) return { scale: 1 / Math.sqrt(sizeOf(shape) / shape[shape.length - 1]), base: 0 }
+  return { scale: 0.1, base: name.endsWith("scale") ? 1 : 0 }
+}
+
+function head({ B, T, H, W, D, ffn, classes }: Case) {
+  const scope = new Scope()
+  const x = input("x", [B, T, H, W, D])
+  const config = modelSchema.parse({ ffn, attention: "joint", blocks: 2 })
+  const f = reshape(x, [B, T, H * W, D])
+  const logits = classify(scope.in("classifier"), f, { T, H, W, D }, classes, config, null)
+  const loss = softCrossEntropy(logits, input("targets", [B, classes]))
+  return { loss, params: scope.params }
+}
+
+/** Answers requests on standard input: so many steps. */
+async function serve(): Promise<void> {
+  const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
+  const first = await lines.next()
+  const spec = caseSchema.parse(JSON.parse(String(first.value)))
+  const { loss, params } = head(spec)
+  const gradients = grad(
+    loss,
+    params.map(({ tensor }) => tensor),
+  )
+  const outputs = Object.fromEntries(params.map(({ name }, i) => [`grad/${name}`, gradients[i]]))
+  const session = await Session.compile({ outputs: { loss, ...outputs } }, { threads: spec.threads })
+  const optimizer = await AdamW.create(params, { weightDecay: 0.05, threads: spec.threads })
+  const weights: Record<string, Float32Array> = {}
+  for (const { name, shape } of params) {
+    const { scale, base } = firstValues(name, shape)
+    weights[name] = optimizer.parameter(name)
+    fill(weights[name], name, scale, base)
+    session.bind(`grad/${name}`, optimizer.gradientBuffer(name))
+  }
+  const x = new Float32Array(spec.B * spec.T * spec.H * spec.W * spec.D)
+  fill(x, "x", 1, 0)
+  const targets = new Float32Array(spec.B * spec.classes)
+  for (let b = 0; b < spec.B; b++) targets[b * spec.classes + (b % spec.classes)] = 1
+  for (let line = await lines.next(); !line.done; line = await lines.next()) {
+    const times: number[] = []
+    const losses: number[] = []
+    for (let step = 0; step < Number(line.value); step++) {
+      const start = performance.now()
+      const results = await session.run({ ...weights, x, targets })
+      await optimizer.step({ learningRate: 1e-4 })
+      losses.push(Number(results.loss[0]))
+      times.push((performance.now() - start) / 1000)
+    }
+    console.log(JSON.stringify({ times, losses, peakMiB: process.resourceUsage().maxRSS / 1024 }))
+  }
+}
+
+class Side {
+  readonly #child: ChildProcessWithoutNullStreams
+  readonly #lines: AsyncIterator<string>
+  readonly times: number[] = []
+  readonly losses: number[] = []
+  peakMiB = 0
+
+  constructor(command: string, args: readonly string[], spec: object, environment: NodeJS.ProcessEnv = process.env) {
+    this.#child = spawn(command, args, { env: environment })
+    this.#child.stderr.pipe(process.stderr)
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
+    this.#child.stdin.write(`${JSON.stringify(spec)}\n`)
+  }
+
+  async steps(count: number): Promise<Answer> {
+    this.#child.stdin.write(`${count}\n`)
+    const line = await this.#lines.next()
+    return answerSchema.parse(JSON.parse(String(line.value)))
+  }
+
+  async measure(count: number): Promise<void> {
+    const { times, losses, peakMiB } = await this.steps(count)
+    this.times.push(...times)
+    this.losses.push(...losses)
+    this.peakMiB = peakMiB
+  }
+
+  end(): void {
+    this.#child.stdin.end()
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length / 2
+  return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2
+}
+
+async function compare(rounds: number, python: string): Promise<void> {
+  const here = fileURLToPath(import.meta.url)
+  const bench = join(process.cwd(), "bench")
+  // a forced core type would keep OpenBLAS from using what the machine has
+  const { OPENBLAS_CORETYPE: _, ...environment } = process.env
+  const rows = [
+    "shape,ffn,threads,fourtier_s,pytorch_s,time_ratio,fourtier_MiB,pytorch_MiB,memory_ratio,max_loss_difference",
+  ]
+  console.log(rows[0])
+  for (const spec of CASES) {
+    const weights = head(spec).params.map(({ name, shape }) => {
+      const { scale, base } = firstValues(name, shape)
+      return [name, shape, scale, base]
+    })
+    const ours = new Side(process.execPath, [here, "serve"], spec)
+    const theirs = new Side(
+      python,
+      [join(bench, "train_step_torch.py")],
+      { ...spec, weights, foreach: false },
+      environment,
+    )
+    const warm = [await ours.steps(3), await theirs.steps(3)]
+    const difference = Math.max(...warm[0].losses.map((loss, i) => Math.abs(loss - warm[1].losses[i])))
+    for (let round = 0; round < rounds; round++) {
+      await ours.measure(2)
+      await theirs.measure(2)
+    }
+    ours.end()
+    theirs.end()
+    const [a, b] = [median(ours.times), median(theirs.times)]
+    const shape = [spec.B, spec.T, spec.H, spec.W, spec.D].join("x")
+    const figures = [a, b, a / b, ours.peakMiB, theirs.peakMiB, ours.peakMiB / theirs.peakMiB, difference]
+    rows.push([shape, spec.ffn, spec.threads, ...figures.map((figure) => Number(figure.toPrecision(4)))].join(","))
+    console.log(rows[rows.length - 1])
+  }
+  await writeFile(join(bench, "train_step.csv"), `${rows.join("\n")}\n`)
+}
+
+if (process.argv[2] === "serve") await serve()
+else await compare(Number(process.argv[2] ?? 20), process.argv[3] ?? "/usr/bin/python3")
