@@ -1,8 +1,9 @@
-import { mkdtemp, open, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, readdir, readFile, rm, truncate } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { InferenceSession, Tensor } from "onnxruntime-node"
 import { describe, expect, test } from "vitest"
+import { readOnnx, writeOnnx } from "../../src/tensor/onnx/file.ts"
 import {
   DataType,
   decodeModel,
@@ -140,24 +141,47 @@ describe("ONNX codec", () => {
     await session.release()
   })
 
-  test("weights in a file beside the model load in ONNX Runtime", async () => {
+  test("weights in a file beside the model load in ONNX Runtime and are read back", async () => {
     const folder = await mkdtemp(join(tmpdir(), "fourtier-onnx-"))
     try {
       const whole = classifier()
-      const { tensors, pieces, length } = externalize(whole.graph.initializers, "model.bin", 0)
-      expect(pieces.map((piece) => piece.offset)).toEqual([0, 4096])
-      expect(length).toBe(4096 + 12)
-      const file = await open(join(folder, "model.bin"), "w")
-      for (const { offset, bytes } of pieces) await file.write(bytes, 0, bytes.length, offset)
-      await file.close()
-      await writeFile(
-        join(folder, "model.onnx"),
-        encodeModel({ ...whole, graph: { ...whole.graph, initializers: tensors } }),
-      )
-      const session = await InferenceSession.create(join(folder, "model.onnx"))
+      whole.graph.initializers.push(floats("unused", [400], new Array(400).fill(1)))
+      const { pieces, length } = externalize(whole.graph.initializers, "model.bin", 0)
+      expect(pieces.map((piece) => piece.offset)).toEqual([0, 4096, 8192])
+      expect(length).toBe(8192 + 1600)
+      const path = join(folder, "model.onnx")
+      expect(await writeOnnx(path, whole, { externalAbove: 1000 })).toEqual([path, `${path}.data`])
+      expect(decodeModel(await readFile(path)).graph.initializers[2].externalData).toEqual({
+        location: "model.onnx.data",
+        offset: 0,
+        length: 1600,
+      })
+      const session = await InferenceSession.create(path)
       const { y } = await session.run({ x: new Tensor("float32", Float32Array.of(1, 0), [1, 2]) })
       expect(Number(y.data[2])).toBeCloseTo(softmax([1.5, 2, 2.5])[2], 6)
       await session.release()
+      expect(await readOnnx(path)).toEqual(whole)
+      await truncate(`${path}.data`, 100)
+      await expect(readOnnx(path)).rejects.toThrow("too early")
+      expect(await writeOnnx(path, whole)).toEqual([path])
+      expect(await readdir(folder)).toEqual(["model.onnx"])
+      expect(await readOnnx(path)).toEqual(whole)
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  test("weights outside the model's folder are not read", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "fourtier-onnx-"))
+    try {
+      const path = join(folder, "model.onnx")
+      for (const location of ["../secret", "/etc/passwd", "a/../../secret", "..\\secret", "C:secret"]) {
+        const externalData = { location, offset: 0, length: 4 }
+        const tensor: TensorProto = { name: "w", dims: [1], dataType: DataType.FLOAT, externalData }
+        await writeOnnx(path, model({ initializers: [tensor] }))
+        await expect(readOnnx(path), location).rejects.toThrow("outside the model's folder")
+      }
+      await expect(readOnnx(join(folder, "absent.onnx"))).rejects.toThrow("cannot be read")
     } finally {
       await rm(folder, { recursive: true })
     }

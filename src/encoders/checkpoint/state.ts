@@ -19,7 +19,7 @@ interface Parts extends Iterable<[Value, Value]> {
 const NOTHING: Parts = new Map<Value, Value>()
 const LOOKED_AT = 10_000
 const MAX_DEPTH = 64
-const MAX_VALUES = 2_000_000
+const MAX_VALUES = 500_000
 
 export interface StateOptions {
   /** The section to take, for example "model_ema" or "ema.state_dict". Without it, the usual names are tried. */

@@ -119,7 +119,9 @@ export function decodeModel(bytes: Uint8Array): ModelProto {
   }
   const functions: FunctionProto[] = []
   let graph: GraphProto | undefined
-  readFields(bytes, (field) => {
+  // A Buffer's parts would be Buffers, too.
+  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  readFields(plain, (field) => {
     if (field.number === 1) model.irVersion = field.int()
     else if (field.number === 2) model.producerName = field.string()
     else if (field.number === 7) graph = decodeGraph(field.bytes(), 0)
