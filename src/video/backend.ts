@@ -340,7 +340,7 @@ class RgbConverter {
   }
 
   convert(source: Frame, target: Uint8Array, width: number, height: number, path: string): void {
-    const filter = source.width === width && source.height === height ? "neighbor" : "bilinear"
+    const filter = source.width === width && source.height === height ? "bicubic" : "bilinear"
     if (filter !== this.#filter) {
       this.#scaler.setOption("sws_flags", filter)
       this.#filter = filter
@@ -350,7 +350,7 @@ class RgbConverter {
       this.#picture.format = AV_PIX_FMT_RGB24
       this.#picture.width = width
       this.#picture.height = height
-      check(path, "no memory for a picture", this.#picture.getBuffer(1))
+      check(path, "no memory for a picture", this.#picture.getBuffer(0))
     }
     source.colorPrimaries = AVCOL_PRI_UNSPECIFIED
     source.colorTrc = AVCOL_TRC_UNSPECIFIED

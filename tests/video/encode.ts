@@ -110,7 +110,7 @@ function emptyFrame(width: number, height: number, format: AVPixelFormat): Frame
   frame.format = format
   frame.width = width
   frame.height = height
-  check(frame.getBuffer(1))
+  check(frame.getBuffer(0))
   return frame
 }
 
