@@ -14,7 +14,20 @@
 
 import { createRequire } from "node:module"
 import { z } from "zod"
-import { add, concat, constant, matmul, mul, pool, reshape, type Tensor, transpose } from "../tensor/index.ts"
+import {
+  abs,
+  add,
+  concat,
+  constant,
+  matmul,
+  mul,
+  narrow,
+  pool,
+  reshape,
+  sub,
+  type Tensor,
+  transpose,
+} from "../tensor/index.ts"
 import { interpolationMatrix } from "../tensor/ops/convolution.ts"
 import { isOp } from "../tensor/tensor.ts"
 import { FourtierError, messageOf } from "../util/errors.ts"
@@ -124,13 +137,15 @@ export const movenetFeatureSchema = z.strictObject({
   taps: z
     .array(choiceSchema)
     .min(1)
-    .default([
-      { tap: "stage96", pool: "average" },
-      { tap: "stage320", pool: "average" },
-    ]),
+    .default([{ tap: "stage320", pool: "average" }]),
   /** Rows and columns: N = rows · columns. */
   grid: z.tuple([z.int().positive(), z.int().positive()]).default([3, 3]),
-  /** Per channel of the concatenated map: (x − mean)/std. */
+  /**
+   * `difference` adds as many channels again: |m[t+1] − m[t−1]|, at the ends the difference to the one neighbour. Pooling over
+   * time then keeps some of the motion.
+   */
+  motion: z.enum(["none", "difference"]).default("none"),
+  /** Per channel of the whole map: (x − mean)/std. */
   standardise: z
     .strictObject({ mean: z.array(z.number()), std: z.array(z.number().positive()) })
     .nullable()
@@ -140,8 +155,9 @@ export const movenetFeatureSchema = z.strictObject({
 export type MovenetFeatureOptions = z.infer<typeof movenetFeatureSchema>
 
 /** Width D of the feature map. */
-export function movenetWidth({ taps }: Pick<MovenetFeatureOptions, "taps">): number {
-  return taps.reduce((sum, { tap }) => sum + MOVENET_TAPS[tap].channels, 0)
+export function movenetWidth({ taps, motion }: Pick<MovenetFeatureOptions, "taps" | "motion">): number {
+  const channels = taps.reduce((sum, { tap }) => sum + MOVENET_TAPS[tap].channels, 0)
+  return motion === "none" ? channels : 2 * channels
 }
 
 /** Identity of the features for cache keys: the weights' hash and the options, 64 hexadecimal digits. */
@@ -171,14 +187,14 @@ export function movenetFeatures(
 export function movenetFeatureMap(
   taps: Readonly<Record<string, Tensor>>,
   clipFrames: number,
-  { taps: choices, grid, standardise }: MovenetFeatureOptions,
+  { taps: choices, grid, motion, standardise }: MovenetFeatureOptions,
 ): Tensor {
   const maps = choices.map((choice) => {
     if (Object.hasOwn(taps, choice.tap)) return toGrid(taps[choice.tap], grid, choice)
     throw new FourtierError({ where: `encoder movenet, tap ${choice.tap}`, what: "this map was not taken" })
   })
   const joined = transpose(concat(maps, 1), [0, 2, 3, 1]) // [B·T,D,rows,columns] -> [B·T,rows,columns,D]
-  const [frames, rows, columns, width] = joined.shape
+  const [frames, rows, columns, channels] = joined.shape
   if (frames % clipFrames !== 0) {
     throw new FourtierError({
       where: "encoder movenet",
@@ -186,8 +202,10 @@ export function movenetFeatureMap(
       found: `${frames} frames, ${clipFrames} a clip`,
     })
   }
-  const m = reshape(joined, [frames / clipFrames, clipFrames, rows * columns, width])
+  const still = reshape(joined, [frames / clipFrames, clipFrames, rows * columns, channels])
+  const m = motion === "none" ? still : concat([still, motionOf(still)], 3)
   if (!standardise) return m
+  const width = m.shape[3]
   const { mean, std } = standardise
   if (mean.length !== width || std.length !== width) {
     throw new FourtierError({
@@ -200,6 +218,14 @@ export function movenetFeatureMap(
   const factors = std.map((deviation) => 1 / deviation)
   const offsets = mean.map((mu, channel) => -mu * factors[channel])
   return add(mul(m, vector(factors)), vector(offsets))
+}
+
+/** |m[t+1] − m[t−1]| of m [B,T,N,D]; the first and the last frame stand in for their missing neighbours. */
+function motionOf(m: Tensor): Tensor {
+  const last = m.shape[1] - 1
+  const next = concat([narrow(m, 1, 1, last + 1), narrow(m, 1, last, last + 1)], 1)
+  const previous = concat([narrow(m, 1, 0, 1), narrow(m, 1, 0, last)], 1)
+  return abs(sub(next, previous))
 }
 
 function vector(values: readonly number[]): Tensor {

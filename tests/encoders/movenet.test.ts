@@ -163,6 +163,16 @@ describe("the feature map", () => {
     expect(() => movenetFeatureMap({ stage24: two }, 1, movenetFeatureSchema.parse(chosen))).toThrow(/centerHeatmap/)
   })
 
+  test("adds the difference between neighbouring frames, clip by clip", async () => {
+    const frames = constant(Float32Array.of(1, 4, 2, 100, 90, 95), [6, 1, 1, 1])
+    const chosen = options({ grid: [1, 1], motion: "difference" })
+    const m = movenetFeatureMap({ centerHeatmap: frames }, 3, chosen)
+    expect(m.shape).toEqual([2, 3, 1, movenetWidth(chosen)])
+    expect(await values(m)).toEqual([1, 3, 4, 1, 2, 2, 100, 10, 90, 5, 95, 5])
+    const single = movenetFeatureMap({ centerHeatmap: frames }, 1, chosen)
+    expect((await values(single)).filter((_, i) => i % 2 === 1)).toEqual([0, 0, 0, 0, 0, 0])
+  })
+
   test("undoes the transpose of a map that was handed out", () => {
     const map = transpose(input("map", [1, 1, 4, 4]), [0, 2, 3, 1])
     const m = movenetFeatureMap({ centerHeatmap: map }, 1, options({}))

@@ -41,7 +41,7 @@ describe("Universal Sentence Encoder Lite", () => {
       tf.dispose([indices, values, ...found])
     }
     reference.dispose()
-  })
+  }, 120_000)
 
   test("a text's embedding does not depend on its company", async () => {
     const texts = ["hug", "", fixture[11].text, "日本", "kick ".repeat(500)]
