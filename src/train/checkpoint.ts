@@ -9,7 +9,6 @@ import { z } from "zod"
 import { Safetensors, writeSafetensors } from "../tensor/io/safetensors.ts"
 import type { Weights } from "../tensor/nn/params.ts"
 import type { AdamW } from "../tensor/optim/adamw.ts"
-import { FourtierError } from "../util/errors.ts"
 
 const cursorSchema = z.object({
   /** Updates done. */
@@ -50,23 +49,15 @@ export async function saveCheckpoint(
 }
 
 /**
- * Restores an optimiser from a checkpoint of the same training, or returns null when there is none. A checkpoint of
- * another training (other settings, data or seed) is an error.
+ * Restores an optimiser from a checkpoint of the same training. Returns null when there is none, or one of another training
+ * (other settings, data or seed): it is left to be replaced.
  */
 export async function restoreCheckpoint(path: string, key: string, optimizer: AdamW): Promise<Restored | null> {
   if (!existsSync(path)) return null
   const file = await Safetensors.open(path)
   try {
     const cursor = cursorSchema.parse(JSON.parse(file.metadata.cursor ?? "{}"))
-    if (cursor.key !== key) {
-      throw new FourtierError({
-        where: path,
-        what: "checkpoint of another training",
-        expected: `key ${key}`,
-        found: `key ${cursor.key}`,
-        fix: "resume with the settings and data it was made with, or train into another folder",
-      })
-    }
+    if (cursor.key !== key) return null
     const read = async (kind: string): Promise<Weights> => {
       const weights: Weights = new Map()
       for (const { name } of optimizer.parameters) weights.set(name, await file.readFloat32(`${kind}/${name}`))

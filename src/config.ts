@@ -1,0 +1,117 @@
+/** One typed configuration for the whole method: defaults, checks, presets. */
+
+import { z } from "zod"
+import { promptsSchema } from "./describe/prompts.ts"
+import { providerSchema } from "./describe/providers.ts"
+import { encoderSchema } from "./encoders/catalog.ts"
+import { modelSchema } from "./model/config.ts"
+import { contrastiveSchema } from "./objective/contrastive.ts"
+import { PROVIDERS } from "./tensor/runtime/provider.ts"
+import { textSchema } from "./text/targets.ts"
+import { scheduleSchema } from "./train/config.ts"
+import { classificationSchema } from "./train/finetune.ts"
+import { METHODS } from "./train/networks.ts"
+import { loadSettings, type SettingsOptions, type SettingsTree } from "./util/settings.ts"
+import { samplingSchema } from "./video/sampling.ts"
+import { splitSchema } from "./video/splits.ts"
+import { stepSchema } from "./video/transform.ts"
+
+const probeSchema = z.strictObject({
+  ...classificationSchema.shape,
+  ...scheduleSchema.shape,
+})
+
+export const configSchema = z.strictObject({
+  seed: z.int().default(0).describe("seed of views, splits and the first training run"),
+  seeds: z.int().min(1).default(1).describe("training runs that differ in their seed alone"),
+  cache: z.string().default(".fourtier").describe("folder of features, text embeddings and VLM answers"),
+  split: splitSchema.prefault({}),
+  keyFrames: z
+    .strictObject({
+      count: z.int().min(1).default(5).describe("frames of a strip, K"),
+      height: z.int().min(16).nullable().default(null).describe("pixels; null: as in the video"),
+    })
+    .prefault({}),
+  prompts: promptsSchema.default("paper").describe("preset name, list of prompts, or [] for the baseline network"),
+  describe: providerSchema.nullable().default(null).describe("where the VLM's answers come from; null: only the cache"),
+  text: textSchema.prefault({}),
+  encoder: encoderSchema.prefault({ kind: "movenet" }),
+  views: z
+    .strictObject({
+      sampling: samplingSchema.prefault({ kind: "segments" }),
+      train: z.strictObject({
+        draws: z.int().min(1).describe("random views of each training clip that are kept"),
+        steps: z.array(stepSchema),
+      }),
+      test: z.strictObject({ clips: z.int().min(1).describe("temporal views"), steps: z.array(stepSchema) }),
+    })
+    .describe("how clips become the encoder's input"),
+  model: modelSchema.prefault({}),
+  align: z.strictObject({ ...contrastiveSchema.shape, ...scheduleSchema.shape }).describe("stage 1"),
+  finetune: z.strictObject({ ...classificationSchema.shape, ...scheduleSchema.shape }).describe("stage 2"),
+  linearProbe: probeSchema,
+  attentiveProbe: probeSchema,
+  methods: z
+    .array(z.enum(METHODS))
+    .min(1)
+    .default([...METHODS])
+    .describe("what is trained and reported"),
+  exclude: z.array(z.string()).default([]).describe("classes that a second table leaves out"),
+  runtime: z
+    .strictObject({
+      provider: z
+        .enum(["auto", ...PROVIDERS])
+        .default("auto")
+        .describe("device of encoder and training"),
+      threads: z.int().min(1).nullable().default(null).describe("null: one per core"),
+      workers: z.int().min(1).nullable().default(null).describe("decoding threads; null: one per core"),
+    })
+    .prefault({}),
+})
+
+export type Config = z.infer<typeof configSchema>
+
+const letterboxed = [{ step: "letterbox", size: 192 }]
+
+/** A few hundred clips on a CPU. Chosen by measurement: see docs/decisions.md. */
+const small: SettingsTree = {
+  views: {
+    train: { draws: 6, steps: [...letterboxed, { step: "flip" }] },
+    test: { clips: 1, steps: letterboxed },
+  },
+  align: { epochs: 60, batch: 64, learningRate: 1e-3, weightDecay: 0.05, beta2: 0.95, warmupEpochs: 5 },
+  finetune: { epochs: 40, batch: 32, learningRate: 5e-4, weightDecay: 0.05, mixup: 0.2 },
+  linearProbe: { epochs: 60, batch: 32, learningRate: 1e-3, weightDecay: 0.01, mixup: 0 },
+  attentiveProbe: { epochs: 40, batch: 32, learningRate: 5e-4, weightDecay: 0.05, mixup: 0 },
+}
+
+/** Tables A2 and A3 of the paper. */
+const paper: SettingsTree = {
+  views: {
+    train: {
+      draws: 2,
+      steps: [{ step: "shortSide", size: 256 }, { step: "multiScaleCrop", size: 192 }, { step: "flip" }],
+    },
+    test: {
+      clips: 4,
+      steps: [
+        { step: "shortSide", size: 192 },
+        { step: "crop", size: 192, views: "three" },
+      ],
+    },
+  },
+  model: { integration: "learned", ffn: "conv" },
+  align: { epochs: 800, batch: 512, learningRate: 1e-5, weightDecay: 0.05, beta2: 0.95, warmupEpochs: 5 },
+  finetune: { epochs: 40, batch: 128, learningRate: 1e-5, weightDecay: 0.05, mixup: 0.8, labelSmoothing: 0.1 },
+  linearProbe: { epochs: 40, batch: 128, learningRate: 1e-3, weightDecay: 0.05, mixup: 0 },
+  attentiveProbe: { epochs: 40, batch: 128, learningRate: 1e-4, weightDecay: 0.05, mixup: 0 },
+}
+
+export const PRESETS = { small, paper }
+
+/** Resolves presets, files and assignments to one configuration. Errors name the setting. */
+export function loadConfig(
+  options: Pick<SettingsOptions<typeof configSchema>, "file" | "set" | "flags"> & { preset?: string } = {},
+) {
+  return loadSettings({ schema: configSchema, presets: PRESETS, defaultPreset: "small", ...options })
+}

@@ -1,0 +1,45 @@
+/** Every kind of visual encoder, and how a config names one. */
+
+import { z } from "zod"
+import { toOnnx } from "../tensor/onnx/write.ts"
+import { reshape } from "../tensor/ops/functions.ts"
+import { input } from "../tensor/tensor.ts"
+import { FRAMES, MAP, type VisualEncoder } from "./encoder.ts"
+import { loadMovenet, movenetFeatureSchema, movenetFeatures, movenetId, movenetWidth } from "./movenet.ts"
+
+export const movenetEncoderSchema = z.strictObject({
+  kind: z.literal("movenet"),
+  frames: z.int().positive().default(8).describe("frames of a clip, T"),
+  resolution: z.int().multipleOf(32).positive().default(192).describe("pixels"),
+  features: movenetFeatureSchema.prefault({}),
+})
+
+export const encoderSchema = z.discriminatedUnion("kind", [movenetEncoderSchema])
+
+export type EncoderConfig = z.infer<typeof encoderSchema>
+
+/** @throws FourtierError when weights or packages are missing */
+export async function openVisualEncoder(config: EncoderConfig): Promise<VisualEncoder> {
+  switch (config.kind) {
+    case "movenet":
+      return movenetEncoder(config)
+  }
+}
+
+async function movenetEncoder(config: z.infer<typeof movenetEncoderSchema>): Promise<VisualEncoder> {
+  const { frames: T, resolution, features } = config
+  const weights = await loadMovenet()
+  const [H, W] = features.grid
+  return {
+    name: "movenet",
+    id: movenetId(weights, features),
+    frames: T,
+    resolution: [resolution, resolution],
+    size: { T, H, W, D: movenetWidth(features) },
+    async model(batch) {
+      const frames = input(FRAMES, [batch, T, resolution, resolution, 3])
+      const flat = reshape(frames, [batch * T, resolution, resolution, 3]) // [B,T,H,W,3] -> [B·T,H,W,3]
+      return toOnnx({ outputs: { [MAP]: movenetFeatures(weights, flat, T, features) } })
+    },
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Stage 1 on its own: clips are scored against the mean text embedding of each class's training answers, without any
+ * classifier. Shows how much of the classes the alignment has learned.
+ */
+
+import type { Weights } from "../tensor/nn/params.ts"
+import type { AlignGraphs, TextTargets } from "../train/align.ts"
+import { type FeatureSet, readBatch } from "../train/features.ts"
+import { softmax } from "./views.ts"
+
+/** Unit vector per class [C][E] of one prompt: mean of the class's unit text embeddings. */
+export function classAnchors(
+  texts: ReadonlyMap<string, Float32Array>,
+  examples: FeatureSet["examples"],
+  classes: number,
+  rowWidth: number,
+): (Float32Array | null)[] {
+  const sums: (Float32Array | null)[] = Array<Float32Array | null>(classes).fill(null)
+  for (const { id, label } of examples) {
+    const text = texts.get(id)
+    if (!text) continue
+    const unit = unitRows(text, rowWidth)
+    const sum = sums[label] ?? new Float32Array(unit.length)
+    for (let i = 0; i < unit.length; i++) sum[i] += unit[i]
+    sums[label] = sum
+  }
+  return sums.map((sum) => sum && unitRows(sum, sum.length))
+}
+
+/** Rows of `width` scaled to length 1. */
+function unitRows(values: Float32Array, width: number): Float32Array {
+  const out = new Float32Array(values.length)
+  for (let i = 0; i < values.length; i += width) {
+    let square = 1e-12
+    for (let d = 0; d < width; d++) square += values[i + d] ** 2
+    for (let d = 0; d < width; d++) out[i + d] = values[i + d] / Math.sqrt(square)
+  }
+  return out
+}
+
+/** How sharp the cosines are made before the softmax: 1/temperature at the start of stage 1. */
+const SHARPNESS = 1 / 0.07
+
+/** Class probabilities of each example by prompt, and of all prompts' mean cosine under `all`. */
+export async function anchorProbabilities(
+  graphs: AlignGraphs,
+  set: FeatureSet,
+  weights: Weights,
+  anchors: ReadonlyMap<string, readonly (Float32Array | null)[]>,
+): Promise<Map<string, Float32Array[]>> {
+  const feeds = Object.fromEntries([...graphs.trained, ...graphs.frozen].map(({ name }) => [name, weights.get(name)]))
+  const checked = Object.fromEntries(
+    Object.entries(feeds).flatMap(([name, data]) => (data && !name.startsWith("logit_scale") ? [[name, data]] : [])),
+  )
+  const jobs = set.examples.flatMap(({ hash, views }, clip) =>
+    views.map((view) => ({ clip, key: { clip: hash, view } })),
+  )
+  const prompts = [...anchors.keys()]
+  const classes = anchors.get(prompts[0])?.length ?? 0
+  const cosines = new Map(prompts.map((prompt) => [prompt, set.examples.map(() => new Float32Array(classes))]))
+  for (let i = 0; i < jobs.length; i += graphs.chunk) {
+    const part = jobs.slice(i, i + graphs.chunk)
+    const keys = Array.from({ length: graphs.chunk }, (_, row) => part[Math.min(row, part.length - 1)].key)
+    const [s, t] = [await readBatch(set.store, keys, "s"), await readBatch(set.store, keys, "t")]
+    for (const [prompt, rows] of await graphs.embed(checked, { s, t })) {
+      const width = rows.length / graphs.chunk
+      for (const [row, { clip }] of part.entries()) {
+        for (const [c, anchor] of (anchors.get(prompt) ?? []).entries()) {
+          const cosine = anchor ? dot(rows, row * width, anchor) : -1
+          const own = cosines.get(prompt)
+          if (own) own[clip][c] += cosine / set.examples[clip].views.length
+        }
+      }
+    }
+  }
+  const all = set.examples.map((_, clip) => {
+    const mean = new Float32Array(classes)
+    for (const own of cosines.values()) for (let c = 0; c < classes; c++) mean[c] += own[clip][c] / prompts.length
+    return mean
+  })
+  return new Map(
+    [...cosines, ["all", all] as const].map(([prompt, rows]) => [
+      prompt,
+      rows.map((row) => softmax(row.map((cosine) => cosine * SHARPNESS))),
+    ]),
+  )
+}
+
+function dot(rows: Float32Array, offset: number, other: Float32Array): number {
+  let sum = 0
+  for (let i = 0; i < other.length; i++) sum += rows[offset + i] * other[i]
+  return sum
+}
+
+/** Anchors of every prompt from the training clips' texts. */
+export function anchorsOf(texts: TextTargets, examples: FeatureSet["examples"], classes: number) {
+  return new Map(
+    [...texts.embeddings].map(([prompt, byClip]) => [prompt, classAnchors(byClip, examples, classes, texts.width)]),
+  )
+}

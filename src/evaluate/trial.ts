@@ -1,0 +1,254 @@
+/**
+ * One trial: every method trained on one split with one seed, and what it says of the test clips.
+ *
+ * ```
+ * channel statistics ─┬─ stage 1 ─ processors ─┬─ stage 2 ─ full
+ *                     │                        └─ class anchors (stage 1 alone)
+ *                     └─ baseline, attentive probe, linear probe
+ * ```
+ * Weights and predictions lie in the trial's folder; a method that is finished there is not trained again.
+ */
+
+import { existsSync } from "node:fs"
+import { basename, join } from "node:path"
+import type { FeatureStore } from "../encoders/store.ts"
+import type { MapSize, ModelConfig } from "../model/config.ts"
+import type { ContrastiveConfig } from "../objective/contrastive.ts"
+import type { Param, Weights } from "../tensor/nn/params.ts"
+import { type TextEmbeddingTable, trainingTargets } from "../text/targets.ts"
+import { AlignGraphs, alignmentTask, type TextTargets } from "../train/align.ts"
+import { loadWeights, removeCheckpoint, saveWeights } from "../train/checkpoint.ts"
+import type { ScheduleConfig } from "../train/config.ts"
+import { channelStatistics, type Example, type FeatureSet } from "../train/features.ts"
+import {
+  type ClassificationConfig,
+  ClassifierGraphs,
+  classificationTask,
+  clipProbabilities,
+} from "../train/finetune.ts"
+import { train } from "../train/loop.ts"
+import { type Method, networkOf } from "../train/networks.ts"
+import type { TrainTask } from "../train/task.ts"
+import { hashJson } from "../util/files.ts"
+import type { Reporter } from "../util/progress.ts"
+import type { Clip } from "../video/manifest.ts"
+import type { Split } from "../video/splits.ts"
+import { anchorProbabilities, anchorsOf } from "./anchors.ts"
+import type { Prediction } from "./metrics.ts"
+
+/** What is the same for every split and seed. */
+export interface TrialSettings {
+  methods: readonly Method[]
+  classes: readonly string[]
+  prompts: readonly string[]
+  size: MapSize
+  model: ModelConfig
+  align: ContrastiveConfig & ScheduleConfig
+  stages: Record<Method, ClassificationConfig & ScheduleConfig>
+  /** `id` names texts and encoder; null when there are no prompts. */
+  text: { table: TextEmbeddingTable; width: number; center: boolean; id: string } | null
+  /** Stores and view counts of training and of evaluation. */
+  features: { train: FeatureStore; trainViews: number; test: FeatureStore; testViews: number }
+  /** Training clips of the smallest split: bounds the batch, which is compiled in. */
+  fewestClips: number
+  threads?: number
+  reporter: Reporter
+  signal?: AbortSignal
+}
+
+export interface TrialResult {
+  /** By method; stage 1 without a classifier as "stage 1, prompt A" … and "stage 1 alone". */
+  predictions: Map<string, { trainedWeights: number; predictions: Prediction[] }>
+  /** Every weight of each method's network. */
+  weights: Map<Method, Weights>
+}
+
+/** Compiled graphs, shared by all splits and seeds. */
+export class TrialGraphs {
+  readonly #settings: TrialSettings
+  readonly #classifiers = new Map<Method, Promise<ClassifierGraphs>>()
+  #align: Promise<AlignGraphs> | undefined
+
+  constructor(settings: TrialSettings) {
+    this.#settings = settings
+  }
+
+  align(): Promise<AlignGraphs> {
+    const { size, prompts, align, text, fewestClips, threads } = this.#settings
+    const batch = Math.min(align.batch, fewestClips)
+    const spec = { size, prompts, textWidth: text?.width ?? 0, contrastive: align }
+    this.#align ??= AlignGraphs.compile(spec, batch, Math.min(align.microBatch ?? batch, batch), { threads })
+    return this.#align
+  }
+
+  classifier(method: Method): Promise<ClassifierGraphs> {
+    const { size, classes, prompts, model, stages, fewestClips, threads } = this.#settings
+    const { batch, microBatch, dropout } = stages[method]
+    const spec = { size, classes: classes.length, build: networkOf(method, prompts, model) }
+    const graphs =
+      this.#classifiers.get(method) ??
+      ClassifierGraphs.compile(spec, Math.min(microBatch ?? batch, fewestClips), dropout, { threads })
+    this.#classifiers.set(method, graphs)
+    return graphs
+  }
+
+  async release(): Promise<void> {
+    for (const graphs of [...this.#classifiers.values(), this.#align]) await (await graphs)?.release()
+  }
+}
+
+/** Trains and tests all methods on one split with one seed. `folder` holds weights and journals. */
+export async function runTrial(
+  settings: TrialSettings,
+  graphs: TrialGraphs,
+  split: Split,
+  seed: number,
+  folder: string,
+): Promise<TrialResult> {
+  const { features, classes } = settings
+  const trial = new Trial(settings, graphs, seed, folder, {
+    split: split.name,
+    train: { store: features.train, examples: examplesOf(split.train, classes, features.trainViews) },
+    val: { store: features.test, examples: examplesOf(split.val, classes, features.testViews) },
+    test: { store: features.test, examples: examplesOf(split.test, classes, features.testViews) },
+    groups: new Map(split.test.map(({ id, group }) => [id, group])),
+  })
+  return trial.run()
+}
+
+interface TrialData {
+  split: string
+  train: FeatureSet
+  val: FeatureSet
+  test: FeatureSet
+  groups: ReadonlyMap<string, string | null>
+}
+
+class Trial {
+  readonly #settings: TrialSettings
+  readonly #graphs: TrialGraphs
+  readonly #seed: number
+  readonly #folder: string
+  readonly #data: TrialData
+  readonly #result: TrialResult = { predictions: new Map(), weights: new Map() }
+
+  constructor(settings: TrialSettings, graphs: TrialGraphs, seed: number, folder: string, data: TrialData) {
+    this.#settings = settings
+    this.#graphs = graphs
+    this.#seed = seed
+    this.#folder = folder
+    this.#data = data
+  }
+
+  async run(): Promise<TrialResult> {
+    const { mean, scale } = await channelStatistics(this.#data.train)
+    const standardize: Weights = new Map([
+      ["standardize.mean", mean],
+      ["standardize.scale", scale],
+    ])
+    for (const method of this.#settings.methods) {
+      const aligned = method === "full" && this.#settings.prompts.length > 0
+      const frozen = aligned ? await this.#align(standardize) : standardize
+      await this.#classify(method, frozen, aligned)
+    }
+    return this.#result
+  }
+
+  /** Stage 1: the weights that stage 2 of the full method keeps frozen. Its own answers go into the result too. */
+  async #align(standardize: Weights): Promise<Weights> {
+    const { text, align, prompts, classes } = this.#settings
+    if (!text) throw new Error("internal error: stage 1 without texts")
+    const graphs = await this.#graphs.align()
+    const { train, val, test } = this.#data
+    const described = train.examples.filter(({ id }) => prompts.every((prompt) => text.table.get(prompt)?.has(id)))
+    const targets: TextTargets = {
+      width: text.width,
+      embeddings: trainingTargets(text.table, new Set(described.map(({ id }) => id)), text),
+    }
+    const anchors = anchorsOf(targets, described, classes.length)
+    const task = alignmentTask(
+      graphs,
+      { train: { ...train, examples: described }, val },
+      targets,
+      standardize,
+      async (weights) => {
+        if (val.examples.length === 0) return null
+        const rows = (await anchorProbabilities(graphs, val, weights, anchors)).get("all") ?? []
+        return { score: shareRight(rows, val.examples) }
+      },
+    )
+    const trained = await this.#train("stage 1", task, align, { align, text: text.id })
+    const weights: Weights = new Map([...standardize, ...trained])
+    const count = countWeights(graphs.trained)
+    for (const [prompt, rows] of await anchorProbabilities(graphs, test, weights, anchors)) {
+      this.#predict(prompt === "all" ? "stage 1 alone" : `stage 1, prompt ${prompt}`, count, rows)
+    }
+    return weights
+  }
+
+  async #classify(method: Method, frozen: Weights, aligned: boolean): Promise<void> {
+    const { stages, text, align } = this.#settings
+    const graphs = await this.#graphs.classifier(method)
+    const task = classificationTask(method, graphs, stages[method], this.#data, frozen)
+    const stage1 = aligned ? { align, text: text?.id } : null
+    const trained = await this.#train(method, task, stages[method], { method, stage: stages[method], stage1 })
+    const weights: Weights = new Map([...frozen, ...trained])
+    this.#result.weights.set(method, weights)
+    this.#predict(method, countWeights(graphs.trained), await clipProbabilities(graphs, this.#data.test, weights))
+  }
+
+  /** Trains a task, or takes over what an earlier run of the same settings and data has trained. */
+  async #train(name: string, task: TrainTask, schedule: ScheduleConfig, parts: unknown): Promise<Weights> {
+    const { size, model, prompts, classes, threads, reporter, signal } = this.#settings
+    const sets = [this.#data.train, this.#data.val].map(({ store, examples }) => [basename(store.path), examples])
+    const key = hashJson({ name, parts, size, model, prompts, classes, seed: this.#seed, sets })
+    const folder = join(this.#folder, safeName(name))
+    const path = join(folder, "weights.safetensors")
+    if (existsSync(path)) {
+      const known = await loadWeights(path)
+      if (known.metadata.key === key) return known.weights
+    }
+    const checkpointPath = join(folder, "checkpoint.safetensors")
+    const journalPath = join(folder, "metrics.jsonl")
+    const options = { schedule, seed: this.#seed, key, checkpointPath, journalPath, threads, reporter, signal }
+    const { weights, steps, keptStep } = await train(task, options)
+    await saveWeights(path, task.params, weights, { key, steps: String(steps), keptStep: String(keptStep) })
+    await removeCheckpoint(checkpointPath)
+    return weights
+  }
+
+  #predict(method: string, trainedWeights: number, rows: readonly Float32Array[]): void {
+    const { split, test, groups } = this.#data
+    const predictions = test.examples.map(({ id, label }, i) => ({
+      clipId: id,
+      label,
+      probabilities: rows[i],
+      fold: split,
+      seed: this.#seed,
+      group: groups.get(id) ?? undefined,
+    }))
+    this.#result.predictions.set(method, { trainedWeights, predictions })
+  }
+}
+
+function examplesOf(clips: readonly Clip[], classes: readonly string[], views: number): Example[] {
+  return clips.map(({ id, hash, label }) => ({
+    id,
+    hash,
+    label: classes.indexOf(label ?? ""),
+    views: [...Array(views).keys()],
+  }))
+}
+
+function countWeights(params: readonly Param[]): number {
+  return params.reduce((sum, { tensor }) => sum + tensor.size, 0)
+}
+
+function shareRight(rows: readonly Float32Array[], examples: readonly Example[]): number {
+  return rows.filter((row, i) => row.indexOf(Math.max(...row)) === examples[i].label).length / rows.length
+}
+
+/** "stage 1" -> "stage-1" */
+export function safeName(name: string): string {
+  return name.normalize("NFKD").replaceAll(/[^\p{L}\p{N}._-]+/gu, "-")
+}

@@ -1,0 +1,162 @@
+/**
+ * The whole method, top to bottom.
+ *
+ * ```
+ * videos ─ 1 manifest ─ 2 splits ─┬─ 3 descriptions ─ text embeddings ─┐
+ *                                 │                                    ├─ 5 trials: stage 1, stage 2, baselines ─ 6 report
+ *                                 └─ 4 features of the frozen encoder ─┘                                   └─ 7 bundle
+ * ```
+ * A part whose inputs have not changed is not computed again.
+ */
+
+import { join } from "node:path"
+import type { Config } from "./config.ts"
+import { type Report, writeReport } from "./evaluate/report.ts"
+import type { MethodPredictions } from "./evaluate/summary.ts"
+import { runTrial, safeName, TrialGraphs, type TrialResult, type TrialSettings } from "./evaluate/trial.ts"
+import type { StageContext } from "./stages.ts"
+import * as stages from "./stages.ts"
+import { FourtierError } from "./util/errors.ts"
+import { hashJson, writeFileAtomic } from "./util/files.ts"
+import type { Manifest } from "./video/manifest.ts"
+import { resolveSplits, type Split } from "./video/splits.ts"
+
+export interface RecipeResult {
+  manifest: Manifest
+  splits: Split[]
+  report: Report
+  /** One a split and seed, in that order. */
+  trials: { split: Split; seed: number; result: TrialResult }[]
+  features: stages.Features
+}
+
+/**
+ * Runs everything.
+ * @param data a folder of class folders, or a table of clips
+ * @param out folder of the run: manifest, weights, journals, report, bundle
+ * @param configText the resolved config as it is to be stored
+ */
+export async function runRecipe(
+  data: string,
+  out: string,
+  configText: string,
+  context: StageContext,
+): Promise<RecipeResult> {
+  const { config, reporter, signal } = context
+  await writeFileAtomic(join(out, "config.yaml"), configText)
+
+  // 1, 2: what there is, and which clips train, validate and test
+  const manifest = await stages.measure(data, join(out, "manifest.jsonl"), context)
+  const planned = resolveSplits(manifest, config.split)
+  checkClasses(planned, manifest.classes)
+
+  // 3: what the VLM says about training clips
+  const prompts = stages.promptsOf(config)
+  const ids = prompts.prompts.map(({ id }) => id)
+  const wanted = config.methods.includes("full") && ids.length > 0
+  const training = new Set(planned.flatMap(({ train }) => train.map(({ id }) => id)))
+  const answers = wanted ? await stages.describeClips(data, manifest.clips, training, prompts, context) : null
+
+  // 4: what the frozen encoder sees
+  const features = await stages.extract(planned, context)
+  const splits = stages.withoutFailed(planned, features)
+  const text = answers ? await stages.embedTexts(answers, ids, features.encoder, context) : null
+
+  // 5: every method, split by split, seed by seed
+  const settings = trialSettings(config, manifest.classes, splits, ids, text, features, context)
+  const graphs = new TrialGraphs(settings)
+  const trials: RecipeResult["trials"] = []
+  try {
+    for (const split of splits) {
+      for (let run = 0; run < config.seeds; run++) {
+        const seed = config.seed + run
+        if (splits.length * config.seeds > 1) reporter.say(`${split.name}, seed ${seed}`)
+        const folder = join(out, "trials", safeName(split.name), `seed${seed}`)
+        trials.push({ split, seed, result: await runTrial(settings, graphs, split, seed, folder) })
+        signal?.throwIfAborted()
+      }
+    }
+  } finally {
+    await graphs.release()
+    await features.train.store.close()
+    await features.test.store.close()
+  }
+
+  // 6: what it comes to
+  const report = await writeReport(out, {
+    title: `${data}: ${features.encoder.name}`,
+    classes: manifest.classes,
+    runs: collect(trials),
+    reference: config.methods.includes("full") ? "full" : config.methods[0],
+    exclude: config.exclude,
+    configHash: hashJson(config),
+  })
+  return { manifest, splits, report, trials, features }
+}
+
+function trialSettings(
+  config: Config,
+  classes: readonly string[],
+  splits: readonly Split[],
+  prompts: readonly string[],
+  text: stages.EmbeddedTexts | null,
+  { encoder, train, test }: stages.Features,
+  { reporter, signal }: StageContext,
+): TrialSettings {
+  return {
+    methods: config.methods,
+    classes,
+    prompts: text ? prompts : [],
+    size: encoder.size,
+    model: config.model,
+    align: config.align,
+    stages: {
+      "linear-probe": config.linearProbe,
+      "attentive-probe": config.attentiveProbe,
+      baseline: config.finetune,
+      full: config.finetune,
+    },
+    text,
+    features: { train: train.store, trainViews: train.views, test: test.store, testViews: test.views },
+    fewestClips: Math.min(...splits.map((split) => split.train.length)),
+    threads: config.runtime.threads ?? undefined,
+    reporter,
+    signal,
+  }
+}
+
+/** Predictions of all trials by method; folds of one kind make one split of the report. */
+function collect(trials: RecipeResult["trials"]): MethodPredictions[] {
+  const runs = new Map<string, MethodPredictions & { predictions: MethodPredictions["predictions"][number][] }>()
+  const folds = new Set(trials.map(({ split }) => split.name)).size > 1
+  for (const { split, result } of trials) {
+    const name = folds ? "all folds" : split.name
+    for (const [method, { trainedWeights, predictions }] of result.predictions) {
+      const run = runs.get(method) ?? { split: name, method, trainedWeights, predictions: [] }
+      run.predictions.push(...predictions)
+      runs.set(method, run)
+    }
+  }
+  return [...runs.values()]
+}
+
+function checkClasses(splits: readonly Split[], classes: readonly string[]): void {
+  if (classes.length < 2) {
+    throw new FourtierError({
+      where: "data",
+      what: "nothing to tell apart",
+      expected: "clips of two classes or more",
+      found: classes.join(", ") || "no class",
+    })
+  }
+  for (const { name, train } of splits) {
+    const missing = classes.filter((label) => !train.some((clip) => clip.label === label))
+    if (missing.length === 0) continue
+    throw new FourtierError({
+      where: `split ${name}`,
+      what: "a class has no training clip",
+      found: missing.join(", "),
+      fix: "add clips of it, take it out, or choose another split",
+    })
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * The stages of the recipe, each a function from files to files. They meet on disk alone, so each can be run, resumed and
+ * looked at by itself; the command line has a verb for each.
+ */
+
+import { existsSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
+import type { Config } from "./config.ts"
+import { describe } from "./describe/describe.ts"
+import { type PromptSet, resolvePrompts } from "./describe/prompts.ts"
+import { openProvider, type ProviderConfig } from "./describe/providers.ts"
+import type { StripSource } from "./describe/strip.ts"
+import { openVisualEncoder } from "./encoders/catalog.ts"
+import type { VisualEncoder } from "./encoders/encoder.ts"
+import { type Extraction, extractFeatures, type ViewRecipe } from "./encoders/extract.ts"
+import { placesOf } from "./model/config.ts"
+import { type Answers, embedAnswers, openTextEncoder, type TextEmbeddingTable } from "./text/targets.ts"
+import { FourtierError } from "./util/errors.ts"
+import { hashJson } from "./util/files.ts"
+import type { Reporter } from "./util/progress.ts"
+import { doctor } from "./video/doctor.ts"
+import { makeStrip } from "./video/keyframes.ts"
+import type { Clip, Manifest } from "./video/manifest.ts"
+import type { Split } from "./video/splits.ts"
+
+export interface StageContext {
+  config: Config
+  reporter: Reporter
+  signal?: AbortSignal
+}
+
+/** Measures every file of a data folder or table and writes the manifest. Unchanged files are not opened again. */
+export async function measure(
+  data: string,
+  manifestPath: string,
+  { config, reporter }: StageContext,
+): Promise<Manifest> {
+  const report = await doctor(data, manifestPath, reporter, { workers: config.runtime.workers ?? undefined })
+  const { manifest } = report
+  for (const note of report.notes) reporter.warn(note)
+  if (manifest.quarantine.length > 0) {
+    reporter.warn(`${manifest.quarantine.length} files cannot be used, see ${manifestPath}`)
+  }
+  const unlabelled = manifest.clips.find(({ label }) => label === null)
+  if (unlabelled) {
+    throw new FourtierError({
+      where: unlabelled.relative,
+      what: "training needs one label a clip",
+      found: unlabelled.labels.length === 0 ? "no label" : unlabelled.labels.join(", "),
+      fix: "give every clip one class, by folder or by a label column",
+    })
+  }
+  return manifest
+}
+
+/** The provider of the config, or the answers that lie beside the data as `descriptions.jsonl`. */
+function providerOf(config: Config, data: string): ProviderConfig | null {
+  if (config.describe) return config.describe
+  const beside = join(existsSync(join(data, "descriptions.jsonl")) ? data : dirname(data), "descriptions.jsonl")
+  return existsSync(beside) ? { kind: "replay", file: resolve(beside) } : null
+}
+
+function stripsOf(clips: readonly Clip[], { keyFrames }: Config): StripSource {
+  const byId = new Map(clips.map((clip) => [clip.id, clip]))
+  const options = { frames: keyFrames.count, height: keyFrames.height ?? undefined }
+  return {
+    settings: { frames: keyFrames.count, height: keyFrames.height },
+    async encode({ id, path }) {
+      const clip = byId.get(id)
+      if (!clip) throw new FourtierError({ where: path, what: "this clip is not in the manifest" })
+      return (await makeStrip(clip, options)).jpeg
+    },
+  }
+}
+
+/** Answers of the VLM about training clips, from the cache or asked for now. Test clips are never described. */
+export async function describeClips(
+  data: string,
+  clips: readonly Clip[],
+  training: ReadonlySet<string>,
+  prompts: PromptSet,
+  { config, reporter, signal }: StageContext,
+): Promise<Answers> {
+  const provider = providerOf(config, data)
+  if (!provider) {
+    throw new FourtierError({
+      where: "describe",
+      what: "nothing answers the prompts",
+      expected: "a provider in the config, or recorded answers in descriptions.jsonl beside the data",
+      fix: "see docs/describe.md; or train without prompts: --set prompts=[] --set methods=[baseline]",
+    })
+  }
+  const { answers, failed, flagged, ended } = await describe({
+    clips,
+    prompts,
+    provider: await openProvider(provider),
+    strips: stripsOf(clips, config),
+    cachePath: join(config.cache, "descriptions.jsonl"),
+    mayDescribe: ({ id }) => training.has(id),
+    reporter,
+    signal,
+  })
+  const without = failed.length + flagged.length
+  if (without > 0) reporter.warn(`${without} answers are missing or were set aside: their clips sit out stage 1`)
+  if (ended) reporter.warn(`descriptions ended early: ${ended} reached`)
+  return answers
+}
+
+export interface EmbeddedTexts {
+  table: TextEmbeddingTable
+  width: number
+  center: boolean
+  id: string
+}
+
+/** Text embeddings of all answers. */
+export async function embedTexts(
+  answers: Answers,
+  prompts: readonly string[],
+  encoder: VisualEncoder,
+  { config, reporter }: StageContext,
+): Promise<EmbeddedTexts> {
+  const rows = config.align.similarity === "tokens" ? encoder.size.T + placesOf(encoder.size) : null
+  const texts = await openTextEncoder(config.text)
+  try {
+    const table = await embedAnswers(texts, answers, prompts, rows)
+    reporter.say(`text: ${answers.size} clips × ${prompts.length} prompts embedded (${config.text.encoder})`)
+    const id = hashJson([texts.id, rows, config.text, [...answers].sort(([a], [b]) => (a < b ? -1 : 1))])
+    return { table, width: texts.width, center: config.text.center, id }
+  } finally {
+    await texts.release()
+  }
+}
+
+export interface Features {
+  encoder: VisualEncoder
+  train: Extraction
+  test: Extraction
+}
+
+/** How clips are seen in training and in evaluation. */
+export function viewRecipes({ views, seed }: Config): { train: ViewRecipe; test: ViewRecipe } {
+  return {
+    train: { sampling: views.sampling, steps: views.train.steps, draws: { count: views.train.draws, seed } },
+    test: { sampling: { ...views.sampling, clips: views.test.clips }, steps: views.test.steps, draws: null },
+  }
+}
+
+/** Every clip through the frozen encoder: random views of training clips, fixed views of validation and test clips. */
+export async function extract(splits: readonly Split[], { config, reporter, signal }: StageContext): Promise<Features> {
+  const encoder = await openVisualEncoder(config.encoder)
+  const recipes = viewRecipes(config)
+  const { provider, threads, workers } = config.runtime
+  const common = {
+    encoder,
+    root: join(config.cache, "features"),
+    reporter,
+    signal,
+    runtime: { provider, threads: threads ?? undefined },
+    workers: workers ?? undefined,
+  }
+  const unique = (pick: (split: Split) => Clip[]) => [...new Map(splits.flatMap(pick).map((c) => [c.id, c])).values()]
+  const train = await extractFeatures(
+    unique(({ train }) => train),
+    { ...common, recipe: recipes.train },
+  )
+  const test = await extractFeatures(
+    unique(({ val, test }) => [...val, ...test]),
+    { ...common, recipe: recipes.test },
+  )
+  const lost = test.failed[0]
+  if (lost) {
+    throw new FourtierError({
+      where: lost.clip.path,
+      what: "a clip of the validation or test part cannot be decoded",
+      found: lost.error.message,
+      fix: "mend the file, or take it out of the split",
+    })
+  }
+  for (const { clip, error } of train.failed) reporter.warn(`${clip.relative} left out of training: ${error.message}`)
+  return { encoder, train, test }
+}
+
+/** The splits without clips that could not be decoded. */
+export function withoutFailed(splits: readonly Split[], { train }: Features): Split[] {
+  const failed = new Set(train.failed.map(({ clip }) => clip.id))
+  return splits.map((split) => ({ ...split, train: split.train.filter(({ id }) => !failed.has(id)) }))
+}
+
+/** Prompt ids and texts of the config. */
+export function promptsOf({ prompts }: Config): PromptSet {
+  return resolvePrompts(prompts)
+}
