@@ -101,7 +101,7 @@ export function run(cast: Cast): Performance {
 
 export function jump(cast: Cast): Performance {
   const { rng, style, seconds } = cast
-  const high = rng.uniform(0.26, 0.38) * style.amplitude
+  const high = rng.uniform(0.22, 0.31) * style.amplitude
   const spread = rng.next() < 0.35
   const when = window(rng, 0.06, 0.94)
   const armsUp = spread
@@ -243,8 +243,8 @@ export function punch(cast: Cast): Performance {
     const blow = (i + first) % 2 === 0 ? jab : cross
     keys.push({ at: at - quick * 1.6, pose: { ...stance, z: -0.02, pelvisYaw: blow === cross ? -36 : -24 } })
     keys.push({ at, pose: blow })
-    keys.push({ at: at + 0.06, pose: blow })
-    keys.push({ at: at + 0.06 + quick * 1.8, pose: stance })
+    keys.push({ at: at + 0.085, pose: blow })
+    keys.push({ at: at + 0.085 + quick * 1.8, pose: stance })
   }
   return { ...still, facing: [35, 90], pose: play(cast, when, keys, { ...rest(cast), ...stance }) }
 }

@@ -119,7 +119,7 @@ export function raise(cast: Cast): Performance {
   const when = window(rng, 0.12, 0.88)
   const low: Vec = [0, shoulders - rng.uniform(0.4, 0.5) * size, (load.bar ? 0.26 : 0.36) * size]
   const chest: Vec = [0, shoulders + 0.06 * size, 0.38 * size]
-  const top: Vec = [0, shoulders + (load.bar ? 0.5 : 0.46) * size + load.tall * 0.6, 0.14 * size]
+  const top: Vec = [0, shoulders + (load.bar ? 0.48 : 0.38) * size + (load.bar ? 0 : load.tall * 0.7), 0.14 * size]
   const wide = mix(0.1, 0.16, style.habit)
   const placeOf = (t: number): Vec => {
     const u = clamp(when(t), 0, 1)
@@ -264,7 +264,7 @@ export function throwBall(cast: Cast): Performance {
   const start = release + lag
   const inHand = ({ arms }: Joints) => add(arms.right.tip, apply(arms.right.end, [0, 0.1, 0.04 + radius * 0.5]))
   let released: Vec | undefined
-  const speed: Vec = [0, rng.uniform(0.8, 2), rng.uniform(4, 5.5)]
+  const speed: Vec = [0, rng.uniform(1, 2.2), rng.uniform(2.9, 4.2)]
   return {
     facing: [40, 88],
     from: 0.25,

@@ -33,7 +33,7 @@ export function makeCamera(id: string): Camera {
     yaw: rng.uniform(-20, 20),
     height: rng.pick([rng.uniform(0.7, 1.3), rng.uniform(1.3, 1.8), rng.uniform(1.8, 2.5)]),
     distance: rng.uniform(4.2, 6),
-    field: rng.uniform(2.3, 2.6),
+    field: rng.uniform(2.35, 2.65),
     aspect: rng.uniform(-24, 24),
     pan: rng.next() < 0.35 ? rng.uniform(-0.09, 0.09) : 0,
     zoom: rng.next() < 0.35 ? rng.uniform(0.92, 1.1) : 1,

@@ -64,7 +64,7 @@ export class ClipRenderer {
     const camera = makeCamera(spec.camera)
     this.#actor = new Actor(spec, camera)
     this.#scene = buildScene(spec.scene, Rng.fork(spec.seed, "scene"))
-    const target: Vec = [0, camera.field * 0.395, 0]
+    const target: Vec = [0, camera.field * 0.415, 0]
     const bare = viewOf(camera, target, width, height, { x: 0, y: 0 })
     const follow = Array.from({ length: frames }, (_, i) => this.#actor.drift(i / Math.max(1, frames - 1), bare))
     this.#framings = framings(camera, width, frames, follow, Rng.fork(spec.seed, "shake"))

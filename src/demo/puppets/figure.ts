@@ -229,7 +229,7 @@ function drawArm(mesh: Mesh, { body, look }: Person, joints: Joints, side: Side,
   const loose = (_: number, radius: number) => radius * 1.1 + (look.sleeves < 1 ? 0.006 : 0.004)
   const rings = limbRings(limb, joints.chestBasis.z, profile, look.sleeves * 1.96, cloth, () => look.skin, loose)
   tube(mesh, rings, segments, 0.006, 0.03 * k)
-  const joint = 0.036 * k
+  const joint = 0.0345 * k
   const basis = joints.chestBasis
   const inside = along(limb.root, basis.x, side === "left" ? -0.012 : 0.012)
   const colour = look.sleeves > 0.1 ? cloth : blend(cloth, look.skin, 0.5)

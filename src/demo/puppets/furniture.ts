@@ -36,10 +36,10 @@ export function tree(mesh: Mesh, x: number, z: number, height: number, rng: Rng,
 export function foliage(mesh: Mesh, centre: Vec, size: number, colour: Colour): void {
   const offset = centre[0] * 31 + centre[2] * 17
   ball(mesh, centre, IDENTITY, [size, size * 0.8, size], {
-    colour: (x, y, z) => shade(colour, 0.6 + 0.3 * y + 0.7 * fineNoise(x * 40 + offset, z * 40 + y * 30)),
-    swell: (x, y, z) => 0.8 + 0.4 * fineNoise(x * 25 + offset, y * 25 + z * 20),
-    bands: 7,
-    segments: 10,
+    colour: (x, y, z) => shade(colour, 0.25 + 0.3 * y + 1.3 * fineNoise(x * 60 + offset, z * 60 + y * 50)),
+    swell: (x, y, z) => 0.7 + 0.6 * fineNoise(x * 35 + offset, y * 35 + z * 30),
+    bands: 9,
+    segments: 14,
   })
 }
 

@@ -166,6 +166,17 @@ export function marked(
   }
 }
 
+/** The edge of a wood: trunks in front of leaves, light coming through higher up. */
+export function thicket(leaves: Colour, trunk: Colour, gap: Colour): Material {
+  return (u, v, ink) => {
+    setInk(ink, leaves, 0.3 + 0.8 * noise(u * 50, v * 50) + 0.7 * (fineNoise(u * 22, v * 22) - 0.5))
+    mixInk(ink, gap, smoothstep(0.6, 0.75, noise(u * 30 + 130, v * 40)) * clamp(v / 5, 0.1, 0.8))
+    const stem = noise(u * 34 + 6 * noise(v * 4, 9), 40)
+    if (stem > 0.58 && v < 3 + 8 * hash(u * 0.7, 3)) mixInk(ink, trunk, 0.75)
+    mixInk(ink, leaves, smoothstep(0.9, 0.2, v + 0.5 * noise(u * 40, 7)) * 0.8)
+  }
+}
+
 /** Evening to noon skies with clouds, or stars. */
 export function skyOf(top: Colour, horizon: Colour, cloud: Colour, amount: number, stars = false) {
   return (x: number, y: number, z: number, ink: Ink): void => {

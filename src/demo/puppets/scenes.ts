@@ -429,22 +429,23 @@ function forest(rng: Rng): Scene {
     things.foliage(props, [rng.uniform(-4, 4), 0, -rng.uniform(1.6, 3)], rng.uniform(0.08, 0.22), rgb(124, 120, 112))
   }
   const sunX = rng.uniform(-0.7, 0.7)
-  const far = blend(leaves, dusk ? rgb(150, 140, 160) : rgb(190, 210, 190), 0.45)
+  const thicket = surface.thicket(
+    blend(leaves, rgb(120, 140, 110), 0.3),
+    rgb(74, 60, 50),
+    dusk ? rgb(190, 160, 170) : rgb(214, 228, 220),
+  )
   const open = surface.skyOf(rgb(130, 170, 214), rgb(214, 226, 220), rgb(250, 250, 248), 0.5)
   return {
     name: "forest",
-    planes: [ground(floor, day)],
+    planes: [
+      ground(floor, day),
+      backWall(-11, 60, 9, thicket, shade(day, 0.8)),
+      sideWall(-9, 12, -11, 9, thicket, shade(day, 0.7)),
+      sideWall(9, 12, -11, 9, thicket, shade(day, 0.75)),
+    ],
     sky: (x, y, z, ink) => {
       open(x, y, z, ink)
-      const flat = Math.sqrt(x * x + z * z)
-      const turn = x / flat
-      const edge = 0.3 + 0.22 * noise(turn * 160 + 50, 20)
-      const height = y / flat
-      if (height < edge) {
-        const trunk = noise(turn * 700, 3 + height * 4)
-        setInk(ink, far, (0.45 + 0.6 * noise(turn * 300, height * 200)) * (trunk > 0.56 ? 0.6 : 1))
-      }
-      if (dusk) mixInk(ink, [0.22, 0.17, 0.24], 0.5)
+      if (dusk) mixInk(ink, [0.3, 0.2, 0.26], 0.5)
     },
     props,
     light: light({
@@ -455,7 +456,7 @@ function forest(rng: Rng): Scene {
       shadow: 0.45,
       softness: 1,
       fog: dusk ? [0.2, 0.18, 0.24] : [0.6, 0.7, 0.62],
-      haze: 0.018,
+      haze: 0.014,
     }),
     pool: (x, _y, z) => 0.72 + 0.6 * smoothstep(0.42, 0.62, noise(x * 16 + 70, z * 16)),
     spots: [
