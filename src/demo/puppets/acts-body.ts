@@ -390,10 +390,10 @@ export function clap(cast: Cast): Performance {
   const size = sizeOf(body)
   const high = shoulderHeight(body) - rng.uniform(0.02, 0.22) * size + (style.habit > 0.8 ? 0.45 * size : 0)
   const front = rng.uniform(0.33, 0.4) * size
-  const wide = rng.uniform(0.14, 0.2) * style.amplitude * size
+  const wide = rng.uniform(0.07, 0.11) * style.amplitude * size
   const gap = (t: number) => {
     const beat = 0.5 - 0.5 * cos(6.2832 * rate * t * seconds)
-    return 0.02 * size + wide * beat * (1.2 - 0.2 * beat)
+    return 0.012 * size + wide * beat * (1.2 - 0.2 * beat)
   }
   const base = play(cast, when, [
     { at: -0.05, pose: { ...rest(cast), ...bothArms({ Flex: 20, Reach: 0.9, Curl: 0.2 }) } },
@@ -412,8 +412,8 @@ export function clap(cast: Cast): Performance {
     holds: (t) => {
       const half = gap(t)
       const hold = (side: number): Hold => {
-        const place: Vec = [side * (half + 0.012), high - 0.05, front]
-        return { place, fingers: [side * 0.25 * (half / wide), 0.8, 0.6], palm: [-side, 0, 0.15] }
+        const place: Vec = [side * (half + 0.008), high - 0.05, front]
+        return { place, fingers: [side * 0.3 * (half / wide) - side * 0.12, 0.85, 0.55], palm: [-side, 0, 0.15] }
       }
       return { left: hold(1), right: hold(-1) }
     },

@@ -456,7 +456,7 @@ function forest(rng: Rng): Scene {
       shadow: 0.45,
       softness: 1,
       fog: dusk ? [0.2, 0.18, 0.24] : [0.6, 0.7, 0.62],
-      haze: 0.014,
+      haze: 0.009,
     }),
     pool: (x, _y, z) => 0.72 + 0.6 * smoothstep(0.42, 0.62, noise(x * 16 + 70, z * 16)),
     spots: [
