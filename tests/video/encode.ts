@@ -8,6 +8,8 @@ import {
   AV_OPT_TYPE_STRING,
   AV_PIX_FMT_RGB24,
   AV_PKT_DATA_DISPLAYMATRIX,
+  type AVColorRange,
+  type AVColorSpace,
   type AVPixelFormat,
   avGetPixFmtFromName,
   Codec,
@@ -32,6 +34,8 @@ export interface EncodeRecipe {
   options?: Record<string, string>
   /** Place of each frame on a clock of 1/1000 s; even by default. */
   times?: (frame: number) => number
+  /** YUV matrix and range, written into the stream and used to make its pixels. */
+  color?: { space: AVColorSpace; range: AVColorRange }
   /** Degrees clockwise by which players must turn the picture. */
   rotation?: number
   /** Fills the RGB rows `[height, width, 3]` of a frame; each row takes `stride` bytes. */
@@ -54,6 +58,10 @@ export function encodeClip(path: string, recipe: EncodeRecipe): string {
   encoder.timeBase = recipe.times === undefined ? new Rational(1, fps) : new Rational(1, 1000)
   encoder.framerate = new Rational(fps, 1)
   encoder.threadCount = 1
+  if (recipe.color !== undefined) {
+    encoder.colorSpace = recipe.color.space
+    encoder.colorRange = recipe.color.range
+  }
   encoder.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER)
   for (const [option, value] of Object.entries(recipe.options ?? {})) {
     check(encoder.setOption(option, value, AV_OPT_TYPE_STRING, AV_OPT_SEARCH_CHILDREN))
@@ -86,6 +94,10 @@ export function encodeClip(path: string, recipe: EncodeRecipe): string {
     if (pixels === undefined) throw new Error("a frame without pixels")
     recipe.paint(i, pixels, picture.linesize[0])
     const frame = emptyFrame(width, height, encoder.pixelFormat)
+    if (recipe.color !== undefined) {
+      frame.colorSpace = recipe.color.space
+      frame.colorRange = recipe.color.range
+    }
     check(scaler.scaleFrameSync(frame, picture))
     frame.pts = BigInt(recipe.times?.(i) ?? i)
     check(encoder.sendFrameSync(frame))
