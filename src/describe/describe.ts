@@ -277,7 +277,7 @@ class Describer {
       },
       keep: (clip, prompt, received) => {
         const key = this.#key(clip, prompt)
-        this.#reasked.add(key)
+        if (this.#options.retryFlagged) this.#reasked.add(key)
         this.#cache.append(toAnswer(clip, prompt, received, { key, spec: this.#specs.get(prompt.id) ?? "", provider }))
       },
       end: (clip, prompt, reason) => {

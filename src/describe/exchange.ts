@@ -5,7 +5,8 @@ import { createInterface } from "node:readline"
 import { z } from "zod"
 import { FourtierError, messageOf } from "../util/errors.ts"
 import { readText } from "../util/files.ts"
-import { parseCsv } from "./csv.ts"
+import { csvLine, parseCsv } from "./csv.ts"
+import { clipsFileOf } from "./task.ts"
 
 /** One answer as a file tells it. */
 export interface AnswerRecord {
@@ -19,6 +20,8 @@ export interface AnswerRecord {
 const where = {
   clip: z.string().optional(),
   path: z.string().optional(),
+  /** A strip of a captioning task. */
+  strip: z.string().optional(),
   start: z.number().nullish(),
   end: z.number().nullish(),
   model: z.string().optional(),
@@ -33,11 +36,20 @@ const lineSchema = z.union([wideSchema, longSchema, specSchema])
  * @throws FourtierError that names the line
  */
 export async function* readRecords(file: string): AsyncGenerator<AnswerRecord> {
-  if (/\.csv$/i.test(file)) yield* readCsv(file)
-  else yield* readJsonl(file)
+  const clipOf = await readStrips(file)
+  if (/\.csv$/i.test(file)) yield* readCsv(file, clipOf)
+  else yield* readJsonl(file, clipOf)
 }
 
-async function* readJsonl(file: string): AsyncGenerator<AnswerRecord> {
+/** Clip ids by strip name, for a filled-in captioning task. */
+async function readStrips(file: string): Promise<Map<string, string>> {
+  const beside = clipsFileOf(file)
+  if (beside === null) return new Map()
+  const [, ...rows] = parseCsv(await readText(beside), beside)
+  return new Map(rows.map(([strip, clip]) => [strip, clip]))
+}
+
+async function* readJsonl(file: string, clipOf: Map<string, string>): AsyncGenerator<AnswerRecord> {
   const stream = createReadStream(file, "utf8")
   const opened = new Promise<void>((resolve, reject) => {
     stream.once("open", () => resolve())
@@ -53,9 +65,10 @@ async function* readJsonl(file: string): AsyncGenerator<AnswerRecord> {
     if (text.trim() === "") continue
     const line = parseLine(text, `${file}, line ${number}`)
     if ("is" in line) continue
-    const clip = clipName(line, `${file}, line ${number}`)
+    const clip = clipName(line, clipOf, `${file}, line ${number}`)
     if ("answers" in line) {
-      for (const [prompt, answer] of Object.entries(line.answers)) yield { clip, prompt, answer, model: line.model }
+      for (const [prompt, answer] of Object.entries(line.answers))
+        if (answer.trim() !== "") yield { clip, prompt, answer, model: line.model }
     } else if (line.ok !== 0) {
       yield { clip, prompt: line.prompt, answer: line.answer, model: line.model }
     }
@@ -78,20 +91,27 @@ function parseLine(text: string, place: string): z.infer<typeof lineSchema> {
 }
 
 function clipName(
-  line: {
-    clip?: string | undefined
-    path?: string | undefined
-    start?: number | null | undefined
-    end?: number | null | undefined
-  },
+  line: z.infer<typeof wideSchema> | z.infer<typeof longSchema>,
+  clipOf: Map<string, string>,
   place: string,
-): string {
+) {
   if (line.clip !== undefined) return line.clip
+  if (line.strip !== undefined) return stripClip(line.strip, clipOf, place)
   if (line.path === undefined) {
     throw new FourtierError({ where: place, what: "names no clip", expected: 'a field "path" or "clip"' })
   }
   const window = line.start == null && line.end == null ? "" : `@${line.start ?? ""}-${line.end ?? ""}`
   return `${cleanPath(line.path)}${window}`
+}
+
+function stripClip(strip: string, clipOf: Map<string, string>, place: string): string {
+  const clip = clipOf.get(strip)
+  if (clip !== undefined) return clip
+  throw new FourtierError({
+    where: place,
+    what: `nothing says which clip ${strip} shows`,
+    fix: "keep the file in the folder of the task that it was made for, beside clips.csv",
+  })
 }
 
 /** A relative path in one spelling: forward slashes, no leading "./", Unicode composed. */
@@ -102,23 +122,19 @@ export function cleanPath(path: string): string {
     .normalize("NFC")
 }
 
-async function* readCsv(file: string): AsyncGenerator<AnswerRecord> {
-  const [header, ...rows] = parseCsv(await readText(file), file)
-  const columns = header ?? []
-  const column = (name: string) => columns.indexOf(name)
-  const at = column("clip") >= 0 ? column("clip") : column("path")
-  if (at < 0) {
-    throw new FourtierError({
-      where: file,
-      what: "no column says which clip",
-      expected: "a header with clip or path",
-      found: columns.join(","),
-    })
+async function* readCsv(file: string, clipOf: Map<string, string>): AsyncGenerator<AnswerRecord> {
+  const [columns = [], ...rows] = parseCsv(await readText(file), file)
+  const at = ["clip", "path", "strip"].map((name) => columns.indexOf(name)).find((column) => column >= 0)
+  if (at === undefined) {
+    const expected = "a header with clip, path or strip"
+    throw new FourtierError({ where: file, what: "no column says which clip", expected, found: columns.join(",") })
   }
-  const [prompt, answer, model] = ["prompt", "answer", "model"].map(column)
-  const known = new Set(["clip", "path", "prompt", "answer", "model", "label", "strip", "start", "end", "question"])
-  for (const row of rows) {
-    const common = { clip: cleanPath(row[at]), model: model >= 0 ? row[model] || undefined : undefined }
+  const [prompt, answer, model] = ["prompt", "answer", "model"].map((name) => columns.indexOf(name))
+  const known = new Set(["clip", "path", "strip", "prompt", "answer", "model", "label", "start", "end"])
+  for (const [number, row] of rows.entries()) {
+    const place = `${file}, row ${number + 2}`
+    const clip = columns[at] === "strip" ? stripClip(row[at], clipOf, place) : cleanPath(row[at])
+    const common = { clip, model: model >= 0 ? row[model] || undefined : undefined }
     if (prompt >= 0 && answer >= 0) {
       if (row[answer].trim() !== "") yield { ...common, prompt: row[prompt], answer: row[answer] }
       continue
@@ -127,4 +143,24 @@ async function* readCsv(file: string): AsyncGenerator<AnswerRecord> {
       if (!known.has(name) && row[i].trim() !== "") yield { ...common, prompt: name, answer: row[i] }
     }
   }
+}
+
+/** One clip's answers, to be written. */
+export interface ClipAnswers {
+  clip: string
+  path: string
+  label: string | null
+  model: string
+  answers: Record<string, string>
+}
+
+/** The text of a `.csv` (one column a prompt) or `.jsonl` file (one line a clip); `readRecords` takes both back. */
+export function formatAnswers(file: string, rows: readonly ClipAnswers[]): string {
+  if (!/\.csv$/i.test(file)) return rows.map((row) => `${JSON.stringify(row)}\n`).join("")
+  const prompts = [...new Set(rows.flatMap(({ answers }) => Object.keys(answers)))].sort()
+  const head = csvLine(["clip", "path", "label", "model", ...prompts])
+  const body = rows.map(({ clip, path, label, model, answers }) => {
+    return csvLine([clip, path, label, model, ...prompts.map((prompt) => answers[prompt] ?? "")])
+  })
+  return head + body.join("")
 }

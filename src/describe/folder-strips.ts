@@ -2,37 +2,33 @@
 
 import { readFile, stat } from "node:fs/promises"
 import { join } from "node:path"
-import { z } from "zod"
 import { writeStrip } from "../video/keyframes.ts"
 import type { DescribedClip } from "./provider.ts"
 import type { StripSource } from "./strip.ts"
 
 /** How the strips that a model sees are made. Part of every key. */
-export const stripSchema = z.strictObject({
+export interface StripConfig {
   /** K. */
-  frames: z.int().positive().default(5),
-  /** Pixels. Most servers bill by image size. */
-  height: z.int().positive().default(256),
-  /** JPEG quality. */
-  quality: z.int().min(1).max(100).default(90),
-})
-
-export type StripConfig = z.output<typeof stripSchema>
+  frames: number
+  /** Pixels; null: as in the video. Most servers bill by image size. */
+  height: number | null
+}
 
 /** The strip's file: a changed video or other settings have another name. */
 export function stripFile(folder: string, clip: Pick<DescribedClip, "id" | "hash">, config: StripConfig): string {
-  const { frames, height, quality } = config
-  return join(folder, `${clip.id}.${clip.hash.slice(0, 8)}-k${frames}-h${height}-q${quality}.jpg`)
+  const size = config.height === null ? "" : `-h${config.height}`
+  return join(folder, `${clip.id}.${clip.hash.slice(0, 8)}-k${config.frames}${size}.jpg`)
 }
 
-export function folderStrips(folder: string, config: z.input<typeof stripSchema> = {}): StripSource {
-  const settings = stripSchema.parse(config)
+export function folderStrips(folder: string, config: StripConfig): StripSource {
+  const { frames, height } = config
   return {
-    settings,
+    settings: { frames, height },
     async encode(clip) {
-      const file = stripFile(folder, clip, settings)
+      const file = stripFile(folder, clip, config)
       const there = await stat(file).catch(() => null)
-      return there?.isFile() ? readFile(file) : (await writeStrip(clip, file, settings)).jpeg
+      if (there?.isFile()) return readFile(file)
+      return (await writeStrip(clip, file, { frames, height: height ?? undefined })).jpeg
     },
   }
 }

@@ -8,7 +8,8 @@
  *  5. check.ts      which answers to distrust
  *  6. cost.ts       prices, budgets; estimate.ts tells before
  *  7. describe.ts   the run: live.ts and batch.ts ask, gate.ts sets the pace
- *  8. exchange.ts   answers in and out of files
+ *  8. exchange.ts   answers in and out of files; task.ts a captioning task for people
+ *  9. manage.ts     show, edit, import; stats.ts what the answers look like as a whole
  */
 
 export { type Answer, answerKey, DescriptionCache, promptSpec, type Spec, specId } from "./cache.ts"
@@ -23,6 +24,9 @@ export {
   type FlaggedAnswer,
 } from "./describe.ts"
 export type { Estimate } from "./estimate.ts"
+export { type AnswerRecord, type ClipAnswers, formatAnswers, readRecords } from "./exchange.ts"
+export { folderStrips, type StripConfig, stripFile } from "./folder-strips.ts"
+export { answersByClip, answersOf, editAnswer, importAnswers, withCache } from "./manage.ts"
 export { type Prompt, type PromptSet, type PromptsConfig, presets, promptsSchema, resolvePrompts } from "./prompts.ts"
 export {
   type BatchProvider,
@@ -34,4 +38,6 @@ export {
   type Reply,
 } from "./provider.ts"
 export { openProvider, type ProviderConfig, providerSchema } from "./providers.ts"
+export { describeStats, type PromptStats } from "./stats.ts"
 export type { StripSource } from "./strip.ts"
+export { exportTask } from "./task.ts"

@@ -5,7 +5,7 @@
 
 import OpenAI from "openai"
 import { z } from "zod"
-import { FourtierError, messageOf } from "../util/errors.ts"
+import { messageOf } from "../util/errors.ts"
 import { isLocal, networkVerdict, plainAddress, quotaPause, statusVerdict } from "./http-verdict.ts"
 import { type LiveProvider, ProviderError, type Question, type Reply } from "./provider.ts"
 import { blot, readKey } from "./secret.ts"
@@ -48,18 +48,24 @@ export const openaiSchema = z.strictObject({
 
 type ChatConfig = Pick<z.infer<typeof openaiSchema>, keyof typeof chatFields>
 
-/** The client, its address for people, and what its messages must not show. */
-export function openChat(config: ChatConfig): { client: OpenAI; address: string; key: string | null; local: boolean } {
+/** A client and what is to be known about it. */
+export interface Chat {
+  client: OpenAI
+  /** For people: no secrets. */
+  address: string
+  /** Must not show in any message. */
+  key: string | null
+  local: boolean
+  /** Set when requests would have no key: said on the first, so that estimates need none. */
+  missing: ProviderError | null
+}
+
+export function openChat(config: ChatConfig): Chat {
   const key = readKey(config)
   const local = isLocal(config.baseUrl)
-  if (key === null && !local) {
-    throw new FourtierError({
-      where: "provider",
-      what: `no key for ${plainAddress(config.baseUrl)}`,
-      expected: config.keyFile ? `a key in ${config.keyFile}` : `a key in the environment variable ${config.keyEnv}`,
-      fix: `export ${config.keyEnv}=..., or name another variable with keyEnv or a file with keyFile`,
-    })
-  }
+  const address = plainAddress(config.baseUrl)
+  const fix = `export ${config.keyEnv}=..., or name another variable with keyEnv or a file with keyFile`
+  const missing = key === null && !local ? new ProviderError("stop", `there is no key for ${address}`, { fix }) : null
   const client = new OpenAI({
     apiKey: key ?? "none",
     baseURL: config.baseUrl,
@@ -69,7 +75,7 @@ export function openChat(config: ChatConfig): { client: OpenAI; address: string;
     logLevel: "off",
     timeout: 24 * 3_600_000,
   })
-  return { client, address: plainAddress(config.baseUrl), key, local }
+  return { client, address, key, local, missing }
 }
 
 /** The part of a config that changes answers. */
@@ -168,11 +174,12 @@ export function readCompletion(text: string, address: string): Reply {
 
 /** Runs a call of the client and reads its reply as text; every failure comes out as a ProviderError without the key. */
 export async function callChat<T>(
-  chat: { address: string; key: string | null },
+  chat: Chat,
   timeoutSeconds: number,
   signal: AbortSignal,
   call: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  if (chat.missing) throw chat.missing
   const timeout = AbortSignal.timeout(timeoutSeconds * 1000)
   try {
     return await call(AbortSignal.any([signal, timeout]))
