@@ -1,0 +1,136 @@
+/** Protects: no group or file on both sides, classes in proportion, the same parts for the same seed. */
+
+import { describe, expect, test } from "vitest"
+import { type Clip, classesOf, type Manifest, withoutClasses } from "../../src/video/manifest.ts"
+import { resolveSplits, type Split } from "../../src/video/splits.ts"
+
+function clip(number: number, over: Partial<Clip> = {}): Clip {
+  const label = `class${number % 3}`
+  return {
+    id: `c${number}`,
+    path: `/data/c${number}.mp4`,
+    relative: `c${number}.mp4`,
+    label,
+    labels: [label],
+    split: null,
+    fold: null,
+    group: `g${Math.floor(number / 6)}`,
+    start: null,
+    end: null,
+    hash: `h${number}`,
+    duration: 1,
+    frames: 25,
+    fps: 25,
+    width: 64,
+    height: 48,
+    codec: "h264",
+    rotation: 0,
+    columns: {},
+    ...over,
+  }
+}
+
+function manifestOf(clips: Clip[]): Manifest {
+  return { root: "/data", clips, classes: classesOf(clips), quarantine: [] }
+}
+
+function expectApart({ train, val, test: tested }: Split): void {
+  for (const key of ["id", "group", "hash"] as const) {
+    const [a, b, c] = [train, val, tested].map((part) => new Set(part.map((one) => one[key])))
+    for (const [one, other] of [
+      [a, b],
+      [a, c],
+      [b, c],
+    ]) {
+      for (const value of one) if (value !== null) expect(other.has(value)).toBe(false)
+    }
+  }
+}
+
+const plain = manifestOf(Array.from({ length: 120 }, (_, i) => clip(i)))
+
+test("drawn: groups and equal files stay together, classes keep their share, seeds repeat", () => {
+  const clips = plain.clips.map((one, i) => (i === 0 || i === 119 ? { ...one, hash: "same" } : one))
+  const [split] = resolveSplits(manifestOf(clips), { seed: 3 })
+  expectApart(split)
+  expect(split.test.length).toBeGreaterThan(15)
+  expect(split.val.length).toBeGreaterThan(5)
+  for (const part of [split.train, split.val, split.test]) {
+    for (const label of plain.classes) {
+      expect(part.filter((one) => one.label === label).length / part.length).toBeCloseTo(1 / 3, 1)
+    }
+  }
+  expect(resolveSplits(manifestOf(clips), { seed: 3 })).toEqual([split])
+  expect(resolveSplits(manifestOf(clips), { seed: 4 })).not.toEqual([split])
+})
+
+test("drawn folds: every clip is tested once", () => {
+  const splits = resolveSplits(plain, { drawFolds: 5 })
+  splits.forEach(expectApart)
+  expect(splits.flatMap(({ test: tested }) => tested.map(({ id }) => id)).sort()).toEqual(
+    plain.clips.map(({ id }) => id).sort(),
+  )
+  for (const { test: tested } of splits) expect(tested).toHaveLength(24)
+})
+
+test("given folds: fold k is the test part; val is carved by group from the rest", () => {
+  const clips = plain.clips.map((one, i) => ({ ...one, columns: { fold10: String((Math.floor(i / 6) % 10) + 1) } }))
+  const splits = resolveSplits(manifestOf(clips), { folds: "fold10", val: 0.2 })
+  expect(splits.map(({ name }) => name)).toEqual(Array.from({ length: 10 }, (_, k) => `fold ${k + 1}`))
+  for (const split of splits) {
+    expectApart(split)
+    expect(split.train.length + split.val.length + split.test.length).toBe(120)
+    expect(split.val.length).toBeGreaterThanOrEqual(18)
+  }
+})
+
+test("given column: synonyms, empty values left out, its own val kept", () => {
+  const sides = ["training", "valid", "test", ""]
+  const clips = plain.clips.map((one, i) => ({ ...one, columns: { mine: sides[Math.floor(i / 6) % 4] } }))
+  const [{ train, val, test: tested }] = resolveSplits(manifestOf(clips), { column: "mine" })
+  expect([train.length, val.length, tested.length]).toEqual([30, 30, 30])
+})
+
+test("val: 0 carves nothing", () => {
+  expect(resolveSplits(plain, { val: 0 })[0].val).toEqual([])
+})
+
+describe("errors", () => {
+  const folded = manifestOf(
+    plain.clips.map((one, i) => ({ ...one, columns: { fold10: `${i % 5}`, part: i < 60 ? "train" : "test" } })),
+  )
+  test("an unknown column, with a suggestion", () => {
+    expect(() => resolveSplits(folded, { folds: "fold1" })).toThrow(/did you mean "fold10"/)
+  })
+  test("folds named as a split column", () => {
+    expect(() => resolveSplits(folded, { column: "fold10" })).toThrow(/names no part of a split[\s\S]*folds/)
+  })
+  test("a part without clips", () => {
+    const only = manifestOf(plain.clips.map((one) => ({ ...one, split: "train" })))
+    expect(() => resolveSplits(only)).toThrow(/no clips for test/)
+  })
+  test("a quarantined file in test, unless allowed by name", () => {
+    const bad = {
+      path: "/data/x.mp4",
+      relative: "x.mp4",
+      reason: "an empty file, 0 bytes",
+      label: "class0",
+      split: null,
+      fold: null,
+      start: null,
+      end: null,
+    }
+    const broken = { ...folded, quarantine: [{ ...bad, columns: { part: "test" } }] }
+    expect(() => resolveSplits(broken, { column: "part" })).toThrow(/x\.mp4[\s\S]*an empty file/)
+    expect(resolveSplits(broken, { column: "part", allowQuarantined: ["x.mp4"] })).toHaveLength(1)
+    const harmless = { ...folded, quarantine: [{ ...bad, columns: { part: "train" } }] }
+    expect(resolveSplits(harmless, { column: "part" })).toHaveLength(1)
+  })
+})
+
+test("a class can be left out", () => {
+  const less = withoutClasses(plain, ["class1"])
+  expect(less.classes).toEqual(["class0", "class2"])
+  expect(less.clips).toHaveLength(80)
+  expect(() => withoutClasses(plain, ["class9"])).toThrow(/no class "class9"/)
+})
