@@ -1,0 +1,164 @@
+/** `fourtier describe` on real clips, against the example server. */
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, describe as suite, vi } from "vitest"
+import { describeCommand } from "../../src/cli/describe.ts"
+import { scratch } from "./fixtures.ts"
+
+const folder = scratch()
+const source = join(import.meta.dirname, "../../../shared/data/ut_interaction")
+const clips = ["hug/set1_10_2_1.avi", "kick/set1_13_3_2.avi", "hug/set1_14_3_1.avi"]
+const ready = existsSync(source) && spawnSync("python3", ["--version"]).status === 0
+const data = join(folder, "clips")
+const cache = join(folder, "descriptions.jsonl")
+const kept = ["--cache", cache, "--manifest", join(folder, "manifest.jsonl")]
+let child: ChildProcess | undefined
+let url = ""
+let out = ""
+let errors = ""
+
+beforeAll(async () => {
+  if (!ready) return
+  for (const clip of clips) {
+    mkdirSync(dirname(join(data, clip)), { recursive: true })
+    copyFileSync(join(source, clip), join(data, clip))
+  }
+  const rows = clips.map((clip, i) => `${clip},${dirname(clip)},${i === 1 ? "test" : "train"}\n`)
+  writeFileSync(join(data, "clips.csv"), `path,label,split\n${rows.join("")}`)
+  const server = spawn("python3", [join(import.meta.dirname, "../../examples/vlm-server/server.py"), "0"])
+  child = server
+  url = await new Promise<string>((resolve) =>
+    server.stdout.once("data", (chunk) => resolve(String(chunk).match(/http:\S+/)?.[0] ?? "")),
+  )
+})
+
+afterAll(() => {
+  child?.kill()
+})
+
+beforeEach(() => {
+  out = ""
+  errors = ""
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    out += String(text)
+    return true
+  })
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    errors += String(text)
+    return true
+  })
+})
+
+afterEach(() => {
+  vi.restoreAllMocks()
+  process.exitCode = undefined
+})
+
+async function fourtier(...words: string[]): Promise<string> {
+  out = ""
+  errors = ""
+  await describeCommand()
+    .exitOverride()
+    .parseAsync(["node", "describe", ...words])
+  return out
+}
+
+suite.skipIf(!ready)("fourtier describe", () => {
+  const server = () => ["--provider", "http", "--url", url, "--model", "echo", "--height", "64"]
+
+  it("describes all clips but the test clips, with strips beside the answers, and then has nothing to do", async () => {
+    await fourtier(data, ...server(), ...kept)
+    expect(errors).toMatch(/1 clips may not be described/)
+    expect(errors).toMatch(
+      /images of 2 clips will be sent to http:\/\/127\.0\.0\.1:\d+\/describe \(this machine\), model echo/,
+    )
+    expect(errors).toMatch(/8 of 8 answers, 0 from the cache, 8 requests/)
+    expect(readdirSync(join(folder, "strips/hug"))).toHaveLength(2)
+    await fourtier("run", data, ...server(), ...kept)
+    expect(errors).toMatch(/8 of 8 answers, 8 from the cache, 0 requests/)
+    expect(errors).not.toMatch(/will be sent/)
+  })
+
+  it("describes a test clip only when it is asked for by name", async () => {
+    await fourtier(data, ...server(), ...kept, "--splits", "train", "--estimate")
+    expect(out).toMatch(/answers wanted\s+0\n/)
+    await fourtier(data, ...server(), ...kept, "--clips", "kick/set1_13_3_2", "--estimate")
+    expect(out).toMatch(/answers wanted\s+4\n[\s\S]*cost\s+not known/)
+    await expect(fourtier(data, ...server(), ...kept, "--clips", "kick/set1_13_3")).rejects.toThrow(
+      /did you mean "kick\/set1_13_3_2"/,
+    )
+    await expect(fourtier(data, ...server(), ...kept, "--splits", "tset")).rejects.toThrow(/expected: test, train/)
+  })
+
+  it("shows, edits and counts answers", async () => {
+    expect(await fourtier("edit", data, "hug/set1_10_2_1.avi", "A", "two men hug", ...kept)).toMatch(/was: A strip of/)
+    const shown = await fourtier("show", data, "hug/set1_10_2_1", ...kept)
+    expect(shown).toMatch(/strip: .*set1_10_2_1\.\w{8}-k5-h64\.jpg/)
+    expect(shown).toMatch(/What is the action category\?[\s\S]*two men hug[\s\S]*before \(http, .*: A strip of/)
+    await expect(fourtier("show", data, "hug/set1_10_2_9", ...kept)).rejects.toThrow(/did you mean/)
+    const stats = await fourtier("stats", data, ...kept)
+    expect(stats).toMatch(/echo\s+│\s+2 │\s+0 │/)
+    expect(stats).toMatch(/names the class: hug 50 %/)
+    await fourtier(data, ...server(), ...kept)
+    expect(errors).toMatch(/0 requests/)
+  })
+
+  it("exports answers that replay, as CSV and JSONL", async () => {
+    for (const name of ["answers.csv", "answers.jsonl"]) {
+      const file = join(folder, name)
+      await fourtier("export", data, "--out", file, ...kept)
+      const other = ["--cache", join(folder, `again-${name}`), "--manifest", join(folder, "manifest.jsonl")]
+      await fourtier(data, "--answers", file, ...other)
+      expect(errors).toMatch(/8 of 8 answers, 0 from the cache, 8 requests to echo/)
+      expect(await fourtier("show", data, "hug/set1_10_2_1", ...other)).toMatch(/two men hug/)
+    }
+  })
+
+  it("makes a captioning task without labels, and takes it back filled in", async () => {
+    const task = join(folder, "task")
+    await fourtier("export", data, "--task", task, ...kept, "--prompts", "[A, B]")
+    expect(readdirSync(task).sort()).toEqual([
+      "0001.jpg",
+      "0002.jpg",
+      "README.md",
+      "clips.csv",
+      "tasks.csv",
+      "tasks.jsonl",
+    ])
+    const table = join(task, "tasks.csv")
+    expect(readFileSync(table, "utf8")).toBe("strip,A,B\n0001.jpg,,\n0002.jpg,,\n")
+    expect(readFileSync(join(task, "tasks.jsonl"), "utf8")).not.toMatch(/hug/)
+    writeFileSync(table, 'strip,A,B\n0001.jpg,"hug, warm",arms close\n0002.jpg,embrace,\n')
+    const own = ["--cache", join(folder, "human.jsonl"), "--manifest", join(folder, "manifest.jsonl")]
+    await fourtier("import", data, table, ...own, ...server(), "--prompts", "[A, B]")
+    expect(errors).toMatch(/3 answers taken as echo's/)
+    await fourtier(data, ...server(), ...own, "--prompts", "[A, B]")
+    expect(errors).toMatch(/4 of 4 answers, 3 from the cache, 1 requests/)
+    const [name] = readFileSync(join(task, "clips.csv"), "utf8").split("\n")[1].split(",").slice(1)
+    expect(await fourtier("show", data, name, ...own)).toMatch(/hug, warm/)
+  })
+
+  it("asks flagged answers again with retry --flagged", async () => {
+    const line = JSON.parse(
+      readFileSync(cache, "utf8")
+        .split("\n")
+        .findLast((text) => text.includes('"prompt":"D"')) ?? "",
+    )
+    appendFileSync(cache, `${JSON.stringify({ ...line, ok: 0, flags: ["refusal"], answer: "I'm sorry" })}\n`)
+    await fourtier(data, ...server(), ...kept)
+    expect(errors).toMatch(/7 of 8 answers[\s\S]*1 flagged answers are kept apart[\s\S]*D: refusal/)
+    await fourtier("retry", data, "--flagged", ...server(), ...kept)
+    expect(errors).toMatch(/8 of 8 answers, 7 from the cache, 1 requests/)
+  })
+
+  it("says what to do when nothing is said, or said wrongly", async () => {
+    await expect(fourtier(data, ...kept)).rejects.toThrow(/nothing says which model to ask/)
+    await expect(fourtier(data, ...kept, "--provider", "{kind: openai, model: x, apiKey: sk-1}")).rejects.toThrow(
+      /keyEnv/,
+    )
+    await expect(fourtier(data, ...kept, "--provider", "gpt")).rejects.toThrow(/openai-batch/)
+    expect(await fourtier("prices")).toMatch(/"gpt-4o"/)
+  })
+})
