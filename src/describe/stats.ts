@@ -124,7 +124,7 @@ export function names(answer: string, label: string): boolean {
 }
 
 function stem(word: string): string {
-  const short = word.replace(/(?:ing|ed|es|s|e)$/, "")
+  const short = word.replace(/(?:ying|ies|ied|ing|ed|es|s|e|y)$/, "")
   const root = short.length >= 3 ? short : word
   return root.replace(/([bdgmnprt])\1$/, "$1")
 }
