@@ -21,7 +21,10 @@ export function stripsCommand(): Command {
   return new Command("strips")
     .description("write a strip of key frames of every clip, as JPEG")
     .argument("<data>", "folder of class folders, folder with tables, or a CSV, TSV or JSONL file")
-    .option("-o, --out <folder>", "where to write <clip id>.jpg (default: runs/<data>/strips-<frames>)")
+    .option(
+      "-o, --out <folder>",
+      "where to write <clip id>.jpg (default: runs/<data>/strips-<frames>, with -<height> where one is given)",
+    )
     .option("--manifest <file>", "manifest to use and keep (default: runs/<data>/manifest.jsonl)")
     .option("-k, --frames <n>", "key frames a strip", wholeNumber, 5)
     .option("--height <n>", "height in pixels (default: the video's own)", wholeNumber)
@@ -32,7 +35,9 @@ export function stripsCommand(): Command {
       const { frames, height, quality, workers } = options
       const reporter = terminalReporter()
       const { manifest } = await doctor(data, options.manifest ?? defaultManifest(data), reporter, { workers })
-      const out = options.out ?? join("runs", basename(resolve(data)), `strips-${frames}`)
+      const out =
+        options.out ??
+        join("runs", basename(resolve(data)), `strips-${frames}${height === undefined ? "" : `-${height}`}`)
       const there = await Promise.all(manifest.clips.map((clip) => options.force !== true && hasStrip(out, clip)))
       const clips = manifest.clips.filter((_, i) => !there[i])
       const failures: FourtierError[] = []

@@ -99,6 +99,7 @@ export class VideoFile {
   packets: PacketEntry[] = []
   #format: FormatContext
   #stream: Stream
+  readonly #index: number
   #decoder: CodecContext | null = null
   #kept: Packet[] | null = null
   #fresh = true
@@ -111,6 +112,7 @@ export class VideoFile {
     this.path = path
     this.#format = format
     this.#stream = stream
+    this.#index = stream.index
     this.info = describe(format, stream)
     this.#packet.alloc()
     this.#frame.alloc()
@@ -236,7 +238,7 @@ export class VideoFile {
         continue
       }
       try {
-        if (this.#packet.streamIndex !== this.#stream.index || this.#packet.size === 0) continue
+        if (this.#packet.streamIndex !== this.#index || this.#packet.size === 0) continue
         const dts = ticks(this.#packet.dts)
         if (dts !== null && dts > stop) return
         yield this.#packet
@@ -255,10 +257,10 @@ export class VideoFile {
     for (const margin of SEEK_MARGINS) {
       if (start - margin <= 0) return
       const target = BigInt(Math.floor(base + (start - margin) / this.info.tick))
-      if (this.#format.seekFrameSync(this.#stream.index, target, AVSEEK_FLAG_BACKWARD) < 0) break
+      if (this.#format.seekFrameSync(this.#index, target, AVSEEK_FLAG_BACKWARD) < 0) break
       const landed = this.#peekKey()
       if (landed !== null && landed <= base + start / this.info.tick) {
-        if (this.#format.seekFrameSync(this.#stream.index, target, AVSEEK_FLAG_BACKWARD) >= 0) return
+        if (this.#format.seekFrameSync(this.#index, target, AVSEEK_FLAG_BACKWARD) >= 0) return
         break
       }
     }
@@ -268,7 +270,7 @@ export class VideoFile {
   #reopen(): void {
     this.#format.closeInputSync()
     this.#format = openContainer(this.path)
-    const stream = this.#format.streams[this.#stream.index]
+    const stream = this.#format.streams[this.#index]
     if (stream === undefined) throw new FourtierError({ where: this.path, what: "the file changed while it was read" })
     this.#stream = stream
   }
@@ -282,7 +284,7 @@ export class VideoFile {
   #peekKey(): number | null {
     for (let i = 0; i < 1000; i++) {
       if (this.#format.readFrameSync(this.#packet) < 0) return null
-      const mine = this.#packet.streamIndex === this.#stream.index
+      const mine = this.#packet.streamIndex === this.#index
       const found = mine && (this.#packet.flags & AV_PKT_FLAG_KEY) !== 0 ? ticks(this.#packet.pts) : null
       this.#packet.unref()
       if (mine) return found

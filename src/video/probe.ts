@@ -108,7 +108,7 @@ function measure(path: string, window: Window): Measure {
     return {
       duration: table.duration,
       frames,
-      fps: frames / table.duration,
+      fps: Number((frames / table.duration).toFixed(6)),
       width: swapsSides(orientation) ? height : width,
       height: swapsSides(orientation) ? width : height,
       codec,
