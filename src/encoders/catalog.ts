@@ -1,6 +1,7 @@
 /** Every kind of visual encoder, and how a config names one. */
 
 import { z } from "zod"
+import { accountGraph } from "../tensor/account.ts"
 import { toOnnx } from "../tensor/onnx/write.ts"
 import { reshape } from "../tensor/ops/functions.ts"
 import { input } from "../tensor/tensor.ts"
@@ -30,16 +31,18 @@ async function movenetEncoder(config: z.infer<typeof movenetEncoderSchema>): Pro
   const { frames: T, resolution, features } = config
   const weights = await loadMovenet()
   const [H, W] = features.grid
+  const graph = (batch: number) => {
+    const frames = input(FRAMES, [batch, T, resolution, resolution, 3])
+    const flat = reshape(frames, [batch * T, resolution, resolution, 3]) // [B,T,H,W,3] -> [B·T,H,W,3]
+    return movenetFeatures(weights, flat, T, features)
+  }
   return {
     name: "movenet",
     id: movenetId(weights, features),
     frames: T,
     resolution: [resolution, resolution],
     size: { T, H, W, D: movenetWidth(features) },
-    async model(batch) {
-      const frames = input(FRAMES, [batch, T, resolution, resolution, 3])
-      const flat = reshape(frames, [batch * T, resolution, resolution, 3]) // [B,T,H,W,3] -> [B·T,H,W,3]
-      return toOnnx({ outputs: { [MAP]: movenetFeatures(weights, flat, T, features) } })
-    },
+    model: async (batch) => toOnnx({ outputs: { [MAP]: graph(batch) } }),
+    account: async () => accountGraph("encoder", graph(1)),
   }
 }

@@ -7,10 +7,10 @@
  * Normalisation is part of the graph. T' may be smaller than T (temporal stride).
  */
 
-import type { MapSize } from "../model/config.ts"
-import { placesOf } from "../model/config.ts"
+import type { Account } from "../tensor/account.ts"
 import { encodeModel, type ModelProto } from "../tensor/onnx/proto.ts"
 import { Session, type SessionOptions } from "../tensor/runtime/session.ts"
+import { type MapSize, placesOf } from "./map.ts"
 
 export interface VisualEncoder {
   /** For people: "movenet", "clip ViT-B/16". */
@@ -25,6 +25,8 @@ export interface VisualEncoder {
   size: MapSize
   /** The graph for `batch` clips: input `frames`, output `m`. */
   model(batch: number): Promise<ModelProto>
+  /** Weights, and multiply–adds of one clip. */
+  account(): Promise<Account>
 }
 
 export const FRAMES = "frames"

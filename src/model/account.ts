@@ -1,39 +1,10 @@
-/** Weights and multiply–adds of a graph, part by part. */
+/** Weights and multiply–adds of the head, part by part. */
 
+import { type Account, multiplyAdds } from "../tensor/account.ts"
 import type { Param } from "../tensor/nn/params.ts"
-import { input, isOp, type Tensor, topologicalOrder } from "../tensor/tensor.ts"
+import { input, type Tensor } from "../tensor/tensor.ts"
 import { type MapSize, type ModelConfig, placesOf } from "./config.ts"
 import { buildHead } from "./recognizer.ts"
-
-export interface Account {
-  part: string
-  weights: number
-  /** Multiply–adds of one clip: products of matrix multiplications and convolutions, the convention of the paper. */
-  macs: number
-}
-
-/** Multiply–adds of the nodes that `outputs` need beyond those in `counted`, which is extended. */
-export function multiplyAdds(outputs: readonly Tensor[], counted: Set<Tensor> = new Set()): number {
-  let total = 0
-  for (const node of topologicalOrder(outputs)) {
-    if (counted.has(node)) continue
-    counted.add(node)
-    total += macsOf(node)
-  }
-  return total
-}
-
-function macsOf(node: Tensor): number {
-  if (isOp(node, "matmul")) {
-    const [a] = node.inputs
-    return node.size * (node.attrs.transposeA ? a.shape[a.rank - 2] : a.shape[a.rank - 1])
-  }
-  if (isOp(node, "conv")) {
-    const [, weight] = node.inputs
-    return (node.size * weight.size) / weight.shape[0]
-  }
-  return 0
-}
 
 const weightsOf = (params: readonly Param[]) => params.reduce((sum, { tensor }) => sum + tensor.size, 0)
 

@@ -2,6 +2,8 @@
 
 import { z } from "zod"
 
+export { type MapSize, placesOf } from "../encoders/map.ts"
+
 export const modelSchema = z.strictObject({
   pool: z.enum(["mean", "max"]).default("mean").describe("how s and t are pooled from the map"),
   integration: z
@@ -19,18 +21,6 @@ export const modelSchema = z.strictObject({
 })
 
 export type ModelConfig = z.infer<typeof modelSchema>
-
-/** The encoder's map: T frames of H×W places, D channels. A map without a grid has H = 1 and W = N. */
-export interface MapSize {
-  T: number
-  H: number
-  W: number
-  D: number
-}
-
-export function placesOf({ H, W }: Pick<MapSize, "H" | "W">): number {
-  return H * W
-}
 
 /** Largest divisor of `width` not above width/headWidth: how many attention heads. */
 export function headsFor(width: number, headWidth: number): number {
