@@ -3,7 +3,7 @@
  * matrix products and multiply-adds, so that the gradients are the same few ops and no axis moves.
  */
 
-import { add, matmul, mul, pad, reshape, slice } from "../ops/functions.ts"
+import { add, concat, matmul, mul, pad, reshape, slice, split } from "../ops/functions.ts"
 import { shapeError } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
 
@@ -23,14 +23,6 @@ function neighbours(x: Tensor): Tensor[] {
   })
 }
 
-/** The weight of one place of the kernel: weight [3,3,..rest] -> [..rest] */
-function placeOf(weight: Tensor, place: number): Tensor {
-  const [row, column] = [Math.floor(place / 3), place % 3]
-  const rest = weight.shape.slice(2)
-  const zeros = rest.map(() => 0)
-  return reshape(slice(weight, [row, column, ...zeros], [row + 1, column + 1, ...rest]), rest)
-}
-
 /**
  * @param x [B,T,H,W,Din]
  * @param weight [3,3,Din,Dout]: rows, columns, in, out
@@ -47,8 +39,8 @@ export function conv3x3(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
       "x [B,T,H,W,Din], weight [3,3,Din,Dout], bias [Dout]",
     )
   }
-  const products = neighbours(x).map((view, place) => matmul(view, placeOf(weight, place)))
-  return add(products.reduce(add), bias)
+  const columns = concat(neighbours(x), -1) // [B,T,H,W,9·Din]
+  return add(matmul(columns, reshape(weight, [9 * Din, Dout])), bias)
 }
 
 /**
@@ -64,6 +56,7 @@ export function depthwise3x3(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
   if (!fits || bias.rank !== 1 || bias.shape[0] !== D) {
     throw shapeError("depthwise3x3", [x.shape, weight.shape, bias.shape], "x [B,T,H,W,D], weight [3,3,D], bias [D]")
   }
-  const products = neighbours(x).map((view, place) => mul(view, placeOf(weight, place)))
+  const places = split(reshape(weight, [9, D]), 0, 9) // 9 × [1,D]
+  const products = neighbours(x).map((view, place) => mul(view, reshape(places[place], [D])))
   return add(products.reduce(add), bias)
 }

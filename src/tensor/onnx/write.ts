@@ -38,6 +38,7 @@ export function toOnnx({ outputs, weights, name = "fourtier", metadata = {} }: G
   const entries = Object.entries(outputs)
   for (const node of topologicalOrder(entries.map(([, tensor]) => tensor))) writer.add(node)
   for (const [outputName, tensor] of entries) writer.output(outputName, tensor)
+  writer.finish()
   return {
     irVersion: 9,
     opsetImport: [{ domain: "", version: OPSET }],
@@ -56,8 +57,13 @@ class GraphWriter implements Emitter {
   } = { nodes: [], initializers: [], inputs: [], outputs: [] }
   readonly #weights: ReadonlyMap<string, Data>
   readonly #names = new Map<Tensor, OnnxName>()
-  readonly #written = new Map<string, OnnxName[]>()
+  /** Nodes by what they compute, and small constants by their bytes. */
+  readonly #nodes = new Map<string, NodeProto>()
+  readonly #constants = new Map<string, OnnxName>()
   readonly #inputs = new Map<string, Tensor>()
+  /** Outputs: values that take an output's name, and copies of values that cannot. */
+  readonly #renamed = new Map<OnnxName, string>()
+  readonly #copies: { value: OnnxName; name: string }[] = []
   #count = 0
 
   constructor(weights: ReadonlyMap<string, Data>) {
@@ -70,50 +76,67 @@ class GraphWriter implements Emitter {
     else this.#op(tensor)
   }
 
-  /** Gives a value an output name of its own, since one value may be several outputs or an input. */
+  /** Makes a value an output. Inputs, constants and values that are outputs already are copied. */
   output(name: string, tensor: Tensor): void {
-    this.parts.nodes.push(onnxNode("Identity", [this.#nameOf(tensor)], [name], {}))
+    const value = this.#nameOf(tensor)
+    const own = !this.#renamed.has(value) && this.parts.nodes.some((node) => node.outputs.includes(value))
+    if (own) this.#renamed.set(value, name)
+    else this.#copies.push({ value, name })
     this.parts.outputs.push({ name, elemType: ELEMENT_TYPE[tensor.dtype], dims: [...tensor.shape] })
+  }
+
+  /** Gives outputs their names; nothing may be added afterwards. */
+  finish(): void {
+    for (const { value, name } of this.#copies) this.parts.nodes.push(onnxNode("Identity", [value], [name], {}))
+    const final = (name: OnnxName) => this.#renamed.get(name) ?? name
+    for (const node of this.parts.nodes) {
+      node.inputs = node.inputs.map(final)
+      node.outputs = node.outputs.map(final)
+    }
   }
 
   node(opType: string, inputs: readonly OnnxName[], attrs: Record<string, OnnxAttr> = {}): OnnxName {
     return this.nodes(opType, inputs, 1, attrs)[0]
   }
 
+  /** A node asked for with fewer outputs and with more is one node. */
   nodes(
     opType: string,
     inputs: readonly OnnxName[],
     outputs: number,
     attrs: Record<string, OnnxAttr> = {},
   ): OnnxName[] {
-    const key = JSON.stringify([opType, inputs, outputs, attrs])
-    const known = this.#written.get(key)
-    if (known) return known
-    const names = Array.from({ length: outputs }, () => `${opType}_${this.#count++}`)
-    this.parts.nodes.push(onnxNode(opType, inputs, names, attrs))
-    this.#written.set(key, names)
-    return names
+    const key = JSON.stringify([opType, inputs, attrs])
+    let node = this.#nodes.get(key)
+    if (node === undefined) {
+      node = onnxNode(opType, inputs, [`${opType}_${this.#count++}`], attrs)
+      this.#nodes.set(key, node)
+      this.parts.nodes.push(node)
+    }
+    while (node.outputs.length < outputs) node.outputs.push(`${opType}_${this.#count++}`)
+    return node.outputs.slice(0, outputs)
   }
 
   ints(values: readonly number[], shape: Shape = [values.length]): OnnxName {
-    return this.#small("i64", DataType.INT64, BigInt64Array.from(values, BigInt), shape, values)
+    return this.#small(DataType.INT64, BigInt64Array.from(values, BigInt), shape)
   }
 
   floats(values: readonly number[], shape: Shape = [values.length]): OnnxName {
-    return this.#small("f32", DataType.FLOAT, Float32Array.from(values), shape, values)
+    return this.#small(DataType.FLOAT, Float32Array.from(values), shape)
   }
 
   doubles(values: readonly number[], shape: Shape = [values.length]): OnnxName {
-    return this.#small("f64", DataType.DOUBLE, Float64Array.from(values), shape, values)
+    return this.#small(DataType.DOUBLE, Float64Array.from(values), shape)
   }
 
-  #small(kind: string, dataType: number, data: Data | Float64Array, shape: Shape, values: readonly number[]): OnnxName {
-    const key = `${kind} ${shape.join(",")}: ${values.join(",")}`
-    const known = this.#written.get(key)
-    if (known) return known[0]
+  #small(dataType: number, data: Data | Float64Array, shape: Shape): OnnxName {
+    const rawData = bytesOf(data)
+    const key = `${dataType} ${shape.join(",")}: ${Buffer.from(rawData).toString("base64")}`
+    const known = this.#constants.get(key)
+    if (known !== undefined) return known
     const name = `const_${this.#count++}`
-    this.parts.initializers.push({ name, dims: [...shape], dataType, rawData: bytesOf(data) })
-    this.#written.set(key, [name])
+    this.parts.initializers.push({ name, dims: [...shape], dataType, rawData })
+    this.#constants.set(key, name)
     return name
   }
 
