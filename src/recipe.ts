@@ -11,11 +11,13 @@
 
 import { join } from "node:path"
 import type { Config } from "./config.ts"
+import type { Bundle } from "./deploy/bundle.ts"
 import { type Report, writeReport } from "./evaluate/report.ts"
 import type { MethodPredictions } from "./evaluate/summary.ts"
-import { runTrial, safeName, TrialGraphs, type TrialResult, type TrialSettings } from "./evaluate/trial.ts"
+import { isDescribed, runTrial, safeName, TrialGraphs, type TrialResult, type TrialSettings } from "./evaluate/trial.ts"
 import type { StageContext } from "./stages.ts"
 import * as stages from "./stages.ts"
+import type { Method } from "./train/networks.ts"
 import { FourtierError } from "./util/errors.ts"
 import { hashJson, writeFileAtomic } from "./util/files.ts"
 import type { Manifest } from "./video/manifest.ts"
@@ -25,9 +27,14 @@ export interface RecipeResult {
   manifest: Manifest
   splits: Split[]
   report: Report
-  /** One a split and seed, in that order. */
-  trials: { split: Split; seed: number; result: TrialResult }[]
-  features: stages.Features
+  bundle: Bundle
+}
+
+/** One split and seed, trained and tested. */
+interface Trained {
+  split: Split
+  seed: number
+  result: TrialResult
 }
 
 /**
@@ -65,7 +72,9 @@ export async function runRecipe(
   // 5: every method, split by split, seed by seed
   const settings = trialSettings(config, manifest.classes, splits, ids, text, features, context)
   const graphs = new TrialGraphs(settings)
-  const trials: RecipeResult["trials"] = []
+  const trials: Trained[] = []
+  const reference = config.methods.includes("full") ? "full" : config.methods[0]
+  let final: stages.Final
   try {
     for (const split of splits) {
       for (let run = 0; run < config.seeds; run++) {
@@ -76,6 +85,7 @@ export async function runRecipe(
         signal?.throwIfAborted()
       }
     }
+    final = await finalModel(settings, graphs, trials, reference, out)
   } finally {
     await graphs.release()
     await features.train.store.close()
@@ -87,11 +97,41 @@ export async function runRecipe(
     title: `${data}: ${features.encoder.name}`,
     classes: manifest.classes,
     runs: collect(trials),
-    reference: config.methods.includes("full") ? "full" : config.methods[0],
+    reference,
     exclude: config.exclude,
     configHash: hashJson(config),
   })
-  return { manifest, splits, report, trials, features }
+
+  // 7: what is shipped
+  const bundle = await stages.ship(join(out, "bundle"), final, {
+    context,
+    features,
+    classes: manifest.classes,
+    prompts: text ? prompts.prompts : [],
+    results: report.results,
+  })
+  return { manifest, splits, report, bundle }
+}
+
+/**
+ * The model to ship: of the first seed where there is one split; trained once more on all clips where there are folds, whose
+ * figures then speak for it.
+ */
+async function finalModel(
+  settings: TrialSettings,
+  graphs: TrialGraphs,
+  trials: readonly Trained[],
+  method: Method,
+  out: string,
+): Promise<stages.Final> {
+  const [first] = trials
+  const all = [...new Map(trials.flatMap(({ split }) => split.test.map((clip) => [clip.id, clip] as const))).values()]
+  if (trials.every(({ split }) => split === first.split)) return { ...first, method }
+  settings.reporter.say("the model to ship, trained on all clips")
+  const split: Split = { name: "all clips", train: all, val: [], test: all }
+  const own = { ...settings, methods: [method] }
+  const result = await runTrial(own, graphs, split, first.seed, join(out, "trials", "all-clips", `seed${first.seed}`))
+  return { split, seed: first.seed, result, method }
 }
 
 function trialSettings(
@@ -119,14 +159,35 @@ function trialSettings(
     text,
     features: { train: train.store, trainViews: train.views, test: test.store, testViews: test.views },
     fewestClips: Math.min(...splits.map((split) => split.train.length)),
+    fewestDescribed: text ? fewestDescribed(splits, prompts, text.table) : 0,
     threads: config.runtime.threads ?? undefined,
     reporter,
     signal,
   }
 }
 
+/** Training clips with an answer to every prompt, of the split that has the fewest. */
+function fewestDescribed(
+  splits: readonly Split[],
+  prompts: readonly string[],
+  table: stages.EmbeddedTexts["table"],
+): number {
+  const counts = splits.map(({ name, train }) => {
+    const count = train.filter(({ id }) => isDescribed(id, prompts, table)).length
+    if (count >= 2) return count
+    throw new FourtierError({
+      where: `split ${name}`,
+      what: "too few training clips have an answer to every prompt",
+      expected: "two clips at least, better all",
+      found: `${count} of ${train.length} clips`,
+      fix: "complete the answers, or leave the method out: --set methods=[baseline]",
+    })
+  })
+  return Math.min(...counts)
+}
+
 /** Predictions of all trials by method; folds of one kind make one split of the report. */
-function collect(trials: RecipeResult["trials"]): MethodPredictions[] {
+function collect(trials: readonly Trained[]): MethodPredictions[] {
   const runs = new Map<string, MethodPredictions & { predictions: MethodPredictions["predictions"][number][] }>()
   const folds = new Set(trials.map(({ split }) => split.name)).size > 1
   for (const { split, result } of trials) {

@@ -6,6 +6,8 @@
 import { existsSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import type { Config } from "./config.ts"
+import type { Bundle } from "./deploy/bundle.ts"
+import { exportBundle } from "./deploy/export.ts"
 import { describe } from "./describe/describe.ts"
 import { type PromptSet, resolvePrompts } from "./describe/prompts.ts"
 import { openProvider, type ProviderConfig } from "./describe/providers.ts"
@@ -13,11 +15,16 @@ import type { StripSource } from "./describe/strip.ts"
 import { openVisualEncoder } from "./encoders/catalog.ts"
 import type { VisualEncoder } from "./encoders/encoder.ts"
 import { type Extraction, extractFeatures, type ViewRecipe } from "./encoders/extract.ts"
+import type { EvaluationResults } from "./evaluate/summary.ts"
+import type { TrialResult } from "./evaluate/trial.ts"
 import { placesOf } from "./model/config.ts"
+import { CachedTextEncoder } from "./text/cache.ts"
 import { type Answers, embedAnswers, openTextEncoder, type TextEmbeddingTable } from "./text/targets.ts"
+import { type Method, networkOf } from "./train/networks.ts"
 import { FourtierError } from "./util/errors.ts"
 import { hashJson } from "./util/files.ts"
 import type { Reporter } from "./util/progress.ts"
+import { version } from "./util/version.ts"
 import { doctor } from "./video/doctor.ts"
 import { makeStrip } from "./video/keyframes.ts"
 import type { Clip, Manifest } from "./video/manifest.ts"
@@ -121,10 +128,12 @@ export async function embedTexts(
   { config, reporter }: StageContext,
 ): Promise<EmbeddedTexts> {
   const rows = config.align.similarity === "tokens" ? encoder.size.T + placesOf(encoder.size) : null
-  const texts = await openTextEncoder(config.text)
+  const texts = await CachedTextEncoder.open(await openTextEncoder(config.text), join(config.cache, "texts"))
   try {
     const table = await embedAnswers(texts, answers, prompts, rows)
-    reporter.say(`text: ${answers.size} clips × ${prompts.length} prompts embedded (${config.text.encoder})`)
+    reporter.say(
+      `text: ${answers.size} clips × ${prompts.length} prompts (${config.text.encoder}): ${texts.computed} embedded now, ${texts.reused} before`,
+    )
     const id = hashJson([texts.id, rows, config.text, [...answers].sort(([a], [b]) => (a < b ? -1 : 1))])
     return { table, width: texts.width, center: config.text.center, id }
   } finally {
@@ -190,4 +199,71 @@ export function withoutFailed(splits: readonly Split[], { train }: Features): Sp
 /** Prompt ids and texts of the config. */
 export function promptsOf({ prompts }: Config): PromptSet {
   return resolvePrompts(prompts)
+}
+
+/** A trained model that may be shipped. */
+export interface Final {
+  split: Split
+  seed: number
+  method: Method
+  result: TrialResult
+}
+
+/** Exports a model as a bundle and proves it on the clips it was not trained on, or on all where it has seen all. */
+export async function ship(
+  folder: string,
+  { split, seed, method, result }: Final,
+  about: {
+    context: StageContext
+    features: Features
+    classes: readonly string[]
+    prompts: PromptSet["prompts"]
+    results: EvaluationResults
+  },
+): Promise<Bundle> {
+  const { features, classes, prompts, results } = about
+  const { config, reporter } = about.context
+  const weights = result.weights.get(method)
+  const predictions = result.predictions.get(method)?.predictions ?? []
+  if (!weights) throw new Error(`internal error: ${method} was not trained`)
+  const byId = new Map(split.test.map((clip) => [clip.id, clip]))
+  const expected = predictions.flatMap(({ clipId, probabilities }) => {
+    const clip = byId.get(clipId)
+    return clip ? [{ clip, probabilities }] : []
+  })
+  const ids = method === "full" ? prompts.map(({ id }) => id) : []
+  const bundle = await exportBundle({
+    folder,
+    encoder: features.encoder,
+    recipe: viewRecipes(config).test,
+    labels: classes,
+    build: networkOf(method, ids, config.model),
+    weights,
+    provenance: {
+      fourtier: version,
+      created: new Date().toISOString(),
+      method,
+      encoder: { name: features.encoder.name, id: features.encoder.id },
+      prompts: method === "full" ? prompts.map(({ id, text }) => ({ id, text })) : [],
+      config: hashJson(config),
+      split: split.name,
+      seed,
+      trainingClips: split.train.length,
+    },
+    accuracy: accuracyOf(results, method),
+    expected,
+    reporter,
+    runtime: { provider: config.runtime.provider, threads: config.runtime.threads ?? undefined },
+    workers: config.runtime.workers ?? undefined,
+  })
+  reporter.say(`bundle: ${folder}, equal to the trainer within ${bundle.parity.largestDifference.toExponential(1)}`)
+  return bundle
+}
+
+function accuracyOf({ splits, seeds }: EvaluationResults, method: Method): Bundle["accuracy"] {
+  const [whole] = splits
+  const top1 = whole?.methods.find((one) => one.method === method)?.figures.top1
+  if (!top1) return null
+  const on = `${whole.split}: ${whole.clips} clips, ${seeds.length} seeds`
+  return { on, top1: top1.value, low: top1.low, high: top1.high }
 }

@@ -1,25 +1,25 @@
 #!/usr/bin/env node
 /** The command line. Each verb is a file; this one only puts them together and prints errors. */
 
-import { readFileSync } from "node:fs"
 import { Command } from "commander"
 import pc from "picocolors"
-import { z } from "zod"
 import { FourtierError } from "../util/errors.ts"
+import { description, version } from "../util/version.ts"
+import { describeCommand } from "./describe.ts"
 import { doctorCommand } from "./doctor.ts"
+import { extractCommand } from "./extract.ts"
+import { infoCommand } from "./info.ts"
+import { predictCommand } from "./predict.ts"
 import { runCommand } from "./run.ts"
 import { stripsCommand } from "./strips.ts"
 
-const manifest = z
-  .object({ version: z.string(), description: z.string() })
-  .parse(JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")))
-
 const program = new Command("fourtier")
-  .description(manifest.description)
-  .version(manifest.version)
+  .description(description)
+  .version(version)
   .showHelpAfterError("(--help shows all options)")
 
-for (const command of [runCommand(), doctorCommand(), stripsCommand()]) program.addCommand(command)
+const verbs = [runCommand, predictCommand, doctorCommand, stripsCommand, describeCommand, extractCommand, infoCommand]
+for (const verb of verbs) program.addCommand(verb())
 
 try {
   await program.parseAsync()

@@ -1,0 +1,108 @@
+/**
+ * Export: writes a bundle, then proves it. The held-out clips go from their files through the finished bundle, and their
+ * probabilities must equal the trainer's; only then does the folder get its name.
+ */
+
+import { rename, rm } from "node:fs/promises"
+import type { VisualEncoder } from "../encoders/encoder.ts"
+import type { ViewRecipe } from "../encoders/extract.ts"
+import type { Weights } from "../tensor/nn/params.ts"
+import { writeOnnx } from "../tensor/onnx/file.ts"
+import type { SessionOptions } from "../tensor/runtime/session.ts"
+import type { BuildNetwork } from "../train/finetune.ts"
+import { FourtierError } from "../util/errors.ts"
+import { temporaryName, writeJson } from "../util/files.ts"
+import type { Reporter } from "../util/progress.ts"
+import type { Clip } from "../video/manifest.ts"
+import { type Bundle, buildModel, bundlePath, describeInput, describeViews, modelPath } from "./bundle.ts"
+import { Recognizer } from "./recognizer.ts"
+
+/** Largest difference of a probability between bundle and trainer. */
+export const TOLERANCE = 1e-4
+
+export interface ExportOptions {
+  /** Folder to write; a bundle already there is replaced once the new one is proven. */
+  folder: string
+  encoder: VisualEncoder
+  recipe: ViewRecipe
+  labels: readonly string[]
+  build: BuildNetwork
+  /** Every weight of the network. */
+  weights: Weights
+  provenance: Bundle["provenance"]
+  accuracy: Bundle["accuracy"]
+  /** Clips with the trainer's probabilities [C]. */
+  expected: readonly { clip: Clip; probabilities: ArrayLike<number> }[]
+  reporter: Reporter
+  runtime?: SessionOptions
+  workers?: number
+}
+
+/** @returns the bundle's description. Throws, leaving nothing behind, when bundle and trainer disagree. */
+export async function exportBundle(options: ExportOptions): Promise<Bundle> {
+  const { folder, encoder, recipe, labels, build, weights, provenance, accuracy } = options
+  const temporary = temporaryName(folder)
+  try {
+    await writeOnnxInto(temporary, await buildModel(encoder, labels.length, build, weights))
+    const bundle: Bundle = {
+      format: "fourtier/bundle",
+      version: 1,
+      labels: [...labels],
+      input: describeInput(encoder),
+      output: { name: "probabilities" },
+      ...describeViews(recipe),
+      provenance,
+      accuracy,
+      parity: { clips: 0, largestDifference: 0 },
+    }
+    await writeJson(bundlePath(temporary), bundle)
+    const proven = { ...bundle, parity: await compare(temporary, options) }
+    await writeJson(bundlePath(temporary), proven)
+    await rm(folder, { recursive: true, force: true })
+    await rename(temporary, folder)
+    return proven
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function writeOnnxInto(folder: string, model: Parameters<typeof writeOnnx>[1]): Promise<void> {
+  await writeOnnx(modelPath(folder), model)
+}
+
+async function compare(
+  folder: string,
+  { expected, reporter, runtime, workers }: ExportOptions,
+): Promise<Bundle["parity"]> {
+  const recognizer = await Recognizer.load(folder, runtime)
+  const progress = reporter.task("check the bundle", expected.length, "clips")
+  let largestDifference = 0
+  let done = 0
+  try {
+    const clips = expected.map(({ clip }) => clip)
+    for await (const outcome of recognizer.predictAll(clips, { workers })) {
+      if ("error" in outcome) throw outcome.error
+      const own = outcome.recognition.probabilities
+      const theirs = expected[done++].probabilities
+      for (let c = 0; c < own.length; c++) {
+        const difference = Math.abs(own[c] - theirs[c])
+        largestDifference = Math.max(largestDifference, difference)
+        if (!(difference <= TOLERANCE)) {
+          throw new FourtierError({
+            where: outcome.clip.path,
+            what: "the bundle's answer is not the trainer's, so it was not written",
+            expected: `probability ${theirs[c]} of ${recognizer.labels[c]}, within ${TOLERANCE}`,
+            found: String(own[c]),
+            fix: "if the video was changed after its features were extracted, run again; else this is a bug worth reporting",
+          })
+        }
+      }
+      progress.tick()
+    }
+  } finally {
+    await recognizer.release()
+  }
+  progress.done()
+  return { clips: done, largestDifference }
+}
