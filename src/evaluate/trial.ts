@@ -51,6 +51,8 @@ export interface TrialSettings {
   features: { train: FeatureStore; trainViews: number; test: FeatureStore; testViews: number }
   /** Training clips of the smallest split: bounds the batch, which is compiled in. */
   fewestClips: number
+  /** Those among them with an answer to every prompt. */
+  fewestDescribed: number
   threads?: number
   reporter: Reporter
   signal?: AbortSignal
@@ -74,10 +76,11 @@ export class TrialGraphs {
   }
 
   align(): Promise<AlignGraphs> {
-    const { size, prompts, align, text, fewestClips, threads } = this.#settings
-    const batch = Math.min(align.batch, fewestClips)
+    const { size, prompts, align, text, fewestDescribed, threads } = this.#settings
+    const batch = Math.min(align.batch, fewestDescribed)
+    const chunk = Math.min(align.microBatch ?? batch, batch)
     const spec = { size, prompts, textWidth: text?.width ?? 0, contrastive: align }
-    this.#align ??= AlignGraphs.compile(spec, batch, Math.min(align.microBatch ?? batch, batch), { threads })
+    this.#align ??= AlignGraphs.compile(spec, batch - (batch % chunk), chunk, { threads })
     return this.#align
   }
 
@@ -160,7 +163,7 @@ class Trial {
     if (!text) throw new Error("internal error: stage 1 without texts")
     const graphs = await this.#graphs.align()
     const { train, val, test } = this.#data
-    const described = train.examples.filter(({ id }) => prompts.every((prompt) => text.table.get(prompt)?.has(id)))
+    const described = train.examples.filter(({ id }) => isDescribed(id, prompts, text.table))
     const targets: TextTargets = {
       width: text.width,
       embeddings: trainingTargets(text.table, new Set(described.map(({ id }) => id)), text),
@@ -177,7 +180,7 @@ class Trial {
         return { score: shareRight(rows, val.examples) }
       },
     )
-    const trained = await this.#train("stage 1", task, align, { align, text: text.id })
+    const trained = await this.#train("stage 1", task, align, { align, text: text.id, batch: graphs.batch })
     const weights: Weights = new Map([...standardize, ...trained])
     const count = countWeights(graphs.trained)
     for (const [prompt, rows] of await anchorProbabilities(graphs, test, weights, anchors)) {
@@ -190,8 +193,9 @@ class Trial {
     const { stages, text, align } = this.#settings
     const graphs = await this.#graphs.classifier(method)
     const task = classificationTask(method, graphs, stages[method], this.#data, frozen)
-    const stage1 = aligned ? { align, text: text?.id } : null
-    const trained = await this.#train(method, task, stages[method], { method, stage: stages[method], stage1 })
+    const stage1 = aligned ? { align, text: text?.id, batch: (await this.#graphs.align()).batch } : null
+    const parts = { method, stage: stages[method], batch: graphs.batch, stage1 }
+    const trained = await this.#train(method, task, stages[method], parts)
     const weights: Weights = new Map([...frozen, ...trained])
     this.#result.weights.set(method, weights)
     this.#predict(method, countWeights(graphs.trained), await clipProbabilities(graphs, this.#data.test, weights))
@@ -238,6 +242,11 @@ function examplesOf(clips: readonly Clip[], classes: readonly string[], views: n
     label: classes.indexOf(label ?? ""),
     views: [...Array(views).keys()],
   }))
+}
+
+/** Whether a clip has an answer to every prompt: others sit out stage 1. */
+export function isDescribed(clip: string, prompts: readonly string[], table: TextEmbeddingTable): boolean {
+  return prompts.every((prompt) => table.get(prompt)?.has(clip))
 }
 
 function countWeights(params: readonly Param[]): number {

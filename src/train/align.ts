@@ -121,12 +121,17 @@ export class AlignGraphs {
     this.#embed = sessions.embed
   }
 
-  /** @param chunk clips in memory at once; a batch of several chunks uses gradient caching, with equal gradients */
+  /**
+   * @param batch clips that are told apart at once
+   * @param chunk clips in memory at once, a divisor of the batch; a batch of several chunks uses gradient caching, with
+   * equal gradients
+   */
   static async compile(spec: AlignSpec, batch: number, chunk: number, runtime: { threads?: number } = {}) {
+    if (batch % chunk !== 0) throw new Error(`internal error: a batch of ${batch} in chunks of ${chunk}`)
     const inChunk = embedClips(spec, pooledInputs(chunk, spec.size))
     const embed = await Session.compile({ outputs: Object.fromEntries(inChunk.embeddings) }, runtime)
     const texts = embedTexts(spec, batch)
-    if (chunk >= batch) {
+    if (chunk === batch) {
       const visual = embedClips(spec, pooledInputs(batch, spec.size))
       const { loss, losses, params } = contrast(spec, visual.embeddings, texts)
       const trained = [...visual.trained, ...params]

@@ -73,7 +73,7 @@ async function run(
   const perEpoch = Math.floor(task.examples / batch)
   const steps = Math.max(1, Math.round(schedule.epochs * perEpoch))
   const warmup = Math.min(Math.round(schedule.warmupEpochs * perEpoch), Math.floor(steps / 2))
-  const micro = Math.min(task.microBatch, batch)
+  const micro = task.microBatch
   const cursor: Cursor = restored ?? { step: 0, key, finished: false, best: null }
   let bestWeights = restored?.bestWeights ?? null
   let saved = performance.now()

@@ -2,6 +2,7 @@
 
 import type { Param } from "../tensor/nn/params.ts"
 import type { AdamW } from "../tensor/optim/adamw.ts"
+import { FourtierError } from "../util/errors.ts"
 import type { Rng } from "../util/random.ts"
 import type { ScheduleConfig } from "./config.ts"
 import type { Metrics } from "./journal.ts"
@@ -20,8 +21,22 @@ export interface TrainTask {
   validate(weights: (name: string) => Float32Array): Promise<(Metrics & { score: number }) | null>
 }
 
-/** The batch asked for, or all clips where there are fewer, in whole micro-batches. */
-export function batchSize(task: Pick<TrainTask, "examples" | "microBatch">, { batch }: ScheduleConfig): number {
-  const most = Math.min(batch, task.examples)
-  return most > task.microBatch ? most - (most % task.microBatch) : most
+/**
+ * The batch asked for, or all clips where there are fewer, in whole micro-batches.
+ * @throws FourtierError when there are fewer clips than one micro-batch, whose size is compiled in
+ */
+export function batchSize(
+  { name, examples, microBatch }: Pick<TrainTask, "name" | "examples" | "microBatch">,
+  { batch }: Pick<ScheduleConfig, "batch">,
+): number {
+  const most = Math.min(batch, examples)
+  if (most < microBatch) {
+    throw new FourtierError({
+      where: name,
+      what: examples === 0 ? "no clips to train on" : "too few clips to train on",
+      expected: `${microBatch} at least, the size of a batch`,
+      found: `${examples} clips, batches of ${batch}`,
+    })
+  }
+  return most - (most % microBatch)
 }
