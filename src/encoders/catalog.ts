@@ -7,6 +7,7 @@ import { reshape } from "../tensor/ops/functions.ts"
 import { input } from "../tensor/tensor.ts"
 import { FRAMES, MAP, type VisualEncoder } from "./encoder.ts"
 import { loadMovenet, movenetFeatureSchema, movenetFeatures, movenetId, movenetWidth } from "./movenet.ts"
+import { onnxEncoderSchema, openOnnxEncoder } from "./onnx.ts"
 
 export const movenetEncoderSchema = z.strictObject({
   kind: z.literal("movenet"),
@@ -15,7 +16,7 @@ export const movenetEncoderSchema = z.strictObject({
   features: movenetFeatureSchema.prefault({}),
 })
 
-export const encoderSchema = z.discriminatedUnion("kind", [movenetEncoderSchema])
+export const encoderSchema = z.discriminatedUnion("kind", [movenetEncoderSchema, onnxEncoderSchema])
 
 export type EncoderConfig = z.infer<typeof encoderSchema>
 
@@ -24,6 +25,8 @@ export async function openVisualEncoder(config: EncoderConfig): Promise<VisualEn
   switch (config.kind) {
     case "movenet":
       return movenetEncoder(config)
+    case "onnx":
+      return openOnnxEncoder(config)
   }
 }
 
