@@ -32,7 +32,7 @@ export const llamaSchema = z.strictObject({
 
 interface Completion {
   text: string
-  stopped_limit?: boolean | number | undefined
+  stopped_limited?: boolean | undefined
   truncated?: boolean | undefined
   context_full?: boolean | undefined
   tokens_evaluated?: number | undefined
@@ -48,7 +48,7 @@ interface Context {
 
 const completionSchema: z.ZodType<Completion> = z.object({
   text: z.string(),
-  stopped_limit: z.union([z.boolean(), z.number()]).optional(),
+  stopped_limited: z.boolean().optional(),
   truncated: z.boolean().optional(),
   context_full: z.boolean().optional(),
   tokens_evaluated: z.number().optional(),
@@ -57,6 +57,7 @@ const completionSchema: z.ZodType<Completion> = z.object({
 
 const moduleSchema = z.object({
   loadModel: z.custom<(options: object) => Promise<Context>>((value) => typeof value === "function"),
+  toggleNativeLog: z.custom<(on: boolean) => Promise<void>>((value) => typeof value === "function").optional(),
 })
 
 /** @param load replaces the package */
@@ -66,7 +67,9 @@ export async function openLlama(
     importOptional("@fugood/llama.node", moduleSchema, "provider llama"),
 ): Promise<LiveProvider> {
   const files = await Promise.all([config.model, config.projector].map(fingerprint))
-  const { loadModel } = await load()
+  const { loadModel, toggleNativeLog } = await load()
+  // Log lines go to listeners of the package, of which there are none, instead of to standard error.
+  await toggleNativeLog?.(true)
   const { maxTokens, temperature, seed } = config
   let context: Context
   try {
@@ -124,9 +127,9 @@ export async function openLlama(
         const reply = completionSchema.parse(raw)
         return {
           text: reply.text,
-          inputTokens: reply.tokens_evaluated ?? null,
-          outputTokens: reply.tokens_predicted ?? null,
-          finish: reply.stopped_limit || reply.context_full || reply.truncated ? "length" : "stop",
+          inputTokens: (reply.tokens_evaluated ?? 0) - (reply.tokens_predicted ?? 0),
+          outputTokens: reply.tokens_predicted ?? 0,
+          finish: reply.stopped_limited || reply.context_full || reply.truncated ? "length" : "stop",
         }
       } catch (error) {
         if (signal.aborted) throw signal.reason
