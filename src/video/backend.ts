@@ -1,5 +1,5 @@
 /**
- * The one file that talks to `node-av` (bindings of FFmpeg's libraries). Everything here is synchronous and meant for a
+ * Talks to `node-av` (bindings of FFmpeg's libraries); besides it only `rgb.ts` does. Everything here is synchronous and meant for a
  * worker thread: one file open at a time, one codec thread.
  *
  * ```
@@ -12,13 +12,10 @@ import {
   AV_DISPOSITION_ATTACHED_PIC,
   AV_LOG_QUIET,
   AV_NOPTS_VALUE,
-  AV_PIX_FMT_RGB24,
   AV_PKT_DATA_DISPLAYMATRIX,
   AV_PKT_FLAG_CORRUPT,
   AV_PKT_FLAG_DISCARD,
   AV_PKT_FLAG_KEY,
-  AVCOL_PRI_UNSPECIFIED,
-  AVCOL_TRC_UNSPECIFIED,
   AVERROR_EAGAIN,
   AVERROR_EOF,
   AVMEDIA_TYPE_VIDEO,
@@ -27,16 +24,15 @@ import {
   Codec,
   CodecContext,
   Dictionary,
-  FFmpegError,
   FormatContext,
   Frame,
   Log,
   Packet,
-  SoftwareScaleContext,
   type Stream,
 } from "node-av"
 import { FourtierError } from "../util/errors.ts"
 import { type Orientation, orientationOf, UPRIGHT } from "./orientation.ts"
+import { checkCode, codeText, RgbConverter } from "./rgb.ts"
 
 Log.setLevel(AV_LOG_QUIET)
 
@@ -49,6 +45,9 @@ const KEEP_BYTES = 64 * 2 ** 20
 
 /** Seconds before a window's start at which a key frame is looked for, one after the other. */
 const SEEK_MARGINS = [0, 2, 10]
+
+/** Errors in a row after which a damaged file is taken to have ended. */
+const MAX_FAILURES = 32
 
 /** What the container and the codec's parameters say. */
 export interface StreamInfo {
@@ -100,6 +99,7 @@ export class VideoFile {
   #format: FormatContext
   #stream: Stream
   readonly #index: number
+  readonly #keepBytes: number
   #decoder: CodecContext | null = null
   #kept: Packet[] | null = null
   #fresh = true
@@ -108,7 +108,8 @@ export class VideoFile {
   #frame = new Frame()
   #converter: RgbConverter | null = null
 
-  private constructor(path: string, format: FormatContext, stream: Stream) {
+  private constructor(path: string, format: FormatContext, stream: Stream, keepBytes: number) {
+    this.#keepBytes = keepBytes
     this.path = path
     this.#format = format
     this.#stream = stream
@@ -118,8 +119,11 @@ export class VideoFile {
     this.#frame.alloc()
   }
 
-  /** @throws FourtierError when the file cannot be opened or holds no video stream. */
-  static open(path: string): VideoFile {
+  /**
+   * @param keepBytes how much of the file's packets may stay in memory between looking through it and decoding
+   * @throws FourtierError when the file cannot be opened or holds no video stream
+   */
+  static open(path: string, keepBytes: number = KEEP_BYTES): VideoFile {
     const absolute = resolve(path)
     const format = openContainer(absolute)
     try {
@@ -131,7 +135,7 @@ export class VideoFile {
       if (!(stream.codecpar.width > 0 && stream.codecpar.height > 0)) {
         throw new FourtierError({ where: absolute, what: "the video stream has no picture size" })
       }
-      return new VideoFile(absolute, format, stream)
+      return new VideoFile(absolute, format, stream, keepBytes)
     } catch (error) {
       format.closeInputSync()
       throw error
@@ -151,7 +155,7 @@ export class VideoFile {
     for (const packet of this.#demux()) {
       this.packets.push(this.#entry(packet))
       bytes += packet.size
-      if (bytes > KEEP_BYTES) this.#dropKept()
+      if (bytes > this.#keepBytes) this.#dropKept()
       if (this.#kept !== null) {
         const copy = packet.clone()
         if (copy !== null) this.#kept.push(copy)
@@ -209,10 +213,13 @@ export class VideoFile {
   }
 
   #receive(decoder: CodecContext, onFrame: (frame: DecodedFrame) => boolean): boolean {
-    for (;;) {
+    for (let failures = 0; failures < MAX_FAILURES; ) {
       const result = decoder.receiveFrameSync(this.#frame)
       if (result === AVERROR_EAGAIN || result === AVERROR_EOF) return true
-      if (result < 0) continue
+      if (result < 0) {
+        failures++
+        continue
+      }
       const pts = ticks(this.#frame.pts) ?? ticks(this.#frame.bestEffortTimestamp)
       const writeRgb = (target: Uint8Array, width: number, height: number) => {
         this.#converter ??= new RgbConverter()
@@ -222,6 +229,7 @@ export class VideoFile {
       this.#frame.unref()
       if (!more) return false
     }
+    return true
   }
 
   /** Packets of the video stream from the start (of the window); each is valid until the next one is asked for. */
@@ -234,7 +242,7 @@ export class VideoFile {
       const result = this.#format.readFrameSync(this.#packet)
       if (result === AVERROR_EOF) return
       if (result < 0) {
-        if (++failures > 16) return
+        if (++failures > MAX_FAILURES) return
         continue
       }
       try {
@@ -314,60 +322,16 @@ export class VideoFile {
     const decoder = new CodecContext()
     decoder.allocContext3(codec)
     this.#decoder = decoder
-    check(this.path, "the decoder does not take the stream's parameters", decoder.parametersToContext(parameters))
+    checkCode(this.path, "the decoder does not take the stream's parameters", decoder.parametersToContext(parameters))
     decoder.threadCount = 1
     decoder.pktTimebase = this.#stream.timeBase
-    check(this.path, `the ${this.info.codec} decoder does not open`, decoder.open2Sync(codec, null))
+    checkCode(this.path, `the ${this.info.codec} decoder does not open`, decoder.open2Sync(codec, null))
     return decoder
   }
 
   #dropKept(): void {
     for (const packet of this.#kept ?? []) packet.free()
     this.#kept = null
-  }
-}
-
-/**
- * Converts frames of any pixel format to RGB24 as `ffmpeg -pix_fmt rgb24` does, scaling where sizes differ. Primaries
- * and transfer are left as they are: no gamut or tone mapping.
- */
-class RgbConverter {
-  #scaler = new SoftwareScaleContext()
-  #picture = new Frame()
-  #filter = ""
-
-  constructor() {
-    this.#scaler.allocContext()
-    this.#picture.alloc()
-  }
-
-  convert(source: Frame, target: Uint8Array, width: number, height: number, path: string): void {
-    const filter = source.width === width && source.height === height ? "bicubic" : "bilinear"
-    if (filter !== this.#filter) {
-      this.#scaler.setOption("sws_flags", filter)
-      this.#filter = filter
-    }
-    if (this.#picture.width !== width || this.#picture.height !== height) {
-      this.#picture.unref()
-      this.#picture.format = AV_PIX_FMT_RGB24
-      this.#picture.width = width
-      this.#picture.height = height
-      check(path, "no memory for a picture", this.#picture.getBuffer(0))
-    }
-    source.colorPrimaries = AVCOL_PRI_UNSPECIFIED
-    source.colorTrc = AVCOL_TRC_UNSPECIFIED
-    check(path, "a frame's pixels cannot be converted", this.#scaler.scaleFrameSync(this.#picture, source))
-    const plane = this.#picture.data?.[0]
-    const stride = this.#picture.linesize[0]
-    if (plane === undefined) throw new FourtierError({ where: path, what: "a frame has no pixels" })
-    const row = width * 3
-    if (stride === row) target.set(plane.subarray(0, row * height))
-    else for (let y = 0; y < height; y++) target.set(plane.subarray(y * stride, y * stride + row), y * row)
-  }
-
-  close(): void {
-    this.#scaler.freeContext()
-    this.#picture.free()
   }
 }
 
@@ -378,11 +342,11 @@ function openContainer(path: string): FormatContext {
   options.set("protocol_whitelist", "file")
   const opened = format.openInputSync(path, null, options)
   options.free()
-  if (opened < 0) throw new FourtierError({ where: path, what: "cannot be opened as video", found: reason(opened) })
+  if (opened < 0) throw new FourtierError({ where: path, what: "cannot be opened as video", found: codeText(opened) })
   const found = format.findStreamInfoSync(null)
   if (found < 0) {
     format.closeInputSync()
-    throw new FourtierError({ where: path, what: "its streams cannot be read", found: reason(found) })
+    throw new FourtierError({ where: path, what: "its streams cannot be read", found: codeText(found) })
   }
   return format
 }
@@ -415,12 +379,4 @@ function showsVp8Frame(packet: Packet): boolean {
 
 function ticks(value: bigint): number | null {
   return value === AV_NOPTS_VALUE ? null : Number(value)
-}
-
-function check(path: string, what: string, result: number): void {
-  if (result < 0) throw new FourtierError({ where: path, what, found: reason(result) })
-}
-
-function reason(code: number): string {
-  return FFmpegError.strerror(code)
 }

@@ -9,7 +9,8 @@
  * decoding starts at the key frame before each wanted frame; frames on which nothing depends are skipped in between.
  * MPEG-PS/TS, raw streams and packets without times are decoded from the start and frames numbered as they come out.
  *
- * All functions here block: call them in a worker (see `pool.ts`) when anything else must go on meanwhile.
+ * All functions here block: call them in a worker (see `pool.ts`) when anything else must go on meanwhile. Memory of the
+ * codecs is given back when the event loop turns, so let it turn between many calls.
  * Pixels are those of `ffmpeg -pix_fmt rgb24`: BT.601 or BT.709 and range as flagged, alpha dropped, no deinterlacing,
  * no tone mapping, pixels taken as square.
  */
@@ -81,6 +82,9 @@ export function decodeFrames(clip: DecodableClip, pick: FramePick, options: Deco
   }
 }
 
+/** Pixels that one call may return. */
+const MAX_BYTES = 4 * 2 ** 30
+
 /** Size of the upright picture after `size`. */
 export function scaledSize(width: number, height: number, size?: PictureSize): { width: number; height: number } {
   if (size === undefined) return { width, height }
@@ -121,6 +125,15 @@ function decodeChosen(
   const { height, width } = picture
   const area = height * width * 3
   const wanted = [...new Set(held)].sort((a, b) => a - b)
+  if (area * Math.max(asked.length, wanted.length) > MAX_BYTES) {
+    throw new FourtierError({
+      where: clip.path,
+      what: "the frames do not fit in memory",
+      expected: `${MAX_BYTES / 2 ** 30} GiB at most`,
+      found: `${asked.length} frames of ${width}×${height}`,
+      fix: "decode fewer frames, or scale while decoding",
+    })
+  }
   const frames = new Uint8Array(wanted.length * area)
   const slots = wanted.map((_, slot) => frames.subarray(slot * area, (slot + 1) * area))
   const state =
@@ -251,7 +264,9 @@ class PictureWriter {
 
 function nothingDecodes(clip: DecodableClip): FourtierError {
   const window =
-    clip.start === null && clip.end === null ? "" : ` between ${clip.start ?? 0} s and ${clip.end ?? "its end"}`
+    clip.start === null && clip.end === null
+      ? ""
+      : ` between ${clip.start ?? 0} s and ${clip.end === null ? "its end" : `${clip.end} s`}`
   return new FourtierError({
     where: clip.path,
     what: `no frame decodes${window}`,

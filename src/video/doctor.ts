@@ -7,23 +7,14 @@
  */
 
 import { createHash } from "node:crypto"
-import { stat } from "node:fs/promises"
 import { extname } from "node:path"
 import { messageOf } from "../util/errors.ts"
 import { groupBy } from "../util/group.ts"
 import type { Reporter } from "../util/progress.ts"
 import { workerUrl } from "../util/worker.ts"
-import {
-  type Clip,
-  classesOf,
-  type Manifest,
-  type Quarantined,
-  readManifest,
-  type Stamp,
-  type StampedManifest,
-  writeManifest,
-} from "./manifest.ts"
-import { clipHash, type Measure, probeSchema } from "./probe.ts"
+import { type Clip, classesOf, type Manifest, type Quarantined, type Stamp, writeManifest } from "./manifest.ts"
+import { ProbeMemory } from "./memory.ts"
+import { clipHash, type Measure, probeSchema, type Window } from "./probe.ts"
 import { normaliseSplit, type SourceClip, scanSource } from "./source.ts"
 import { runJobs, type WorkerOptions } from "./workers.ts"
 
@@ -53,7 +44,7 @@ export type DoctorOptions = Pick<WorkerOptions, "workers" | "timeout">
 
 /**
  * Measures every file of a source and writes the manifest file `out`, whole or not at all. Files whose size and time are
- * those of the manifest already at `out` are not opened again.
+ * those of the manifest already at `out` are not opened again; an interrupted run goes on where it stopped.
  */
 export async function doctor(
   source: string,
@@ -62,49 +53,65 @@ export async function doctor(
   options: DoctorOptions = {},
 ): Promise<DoctorReport> {
   const { root, clips, notes } = await scanSource(source)
-  const known = await readKnown(out, reporter)
-  const knownMeasures = indexKnown(known)
+  const memory = await ProbeMemory.load(out, reporter)
   const byPath = groupBy(clips, ({ path }) => path)
-  const found = new Map<string, { stamp: Stamp | null; measures: Measure[] }>()
+  const found = new Map<string, Found>()
+  const jobs: { path: string; windows: Window[] }[] = []
   for (const [path, own] of byPath) {
-    const stamp = await stampIfUnchanged(path, known)
-    const measures = own.flatMap((clip) => knownMeasures.get(windowKey(clip)) ?? [])
-    if (stamp !== null && measures.length === own.length) found.set(path, { stamp, measures })
+    const windows = own.map(({ start, end }) => ({ start, end }))
+    const known = await memory.recall(path, windows)
+    if (known === null) jobs.push({ path, windows })
+    else found.set(path, known)
   }
   const reused = found.size
-  const jobs = [...byPath]
-    .filter(([path]) => !found.has(path))
-    .map(([path, own]) => ({
-      path,
-      windows: own.map(({ start, end }) => ({ start, end })),
-    }))
-  if (jobs.length > 0) {
-    const task = reporter.task("Measuring videos", jobs.length, "files")
-    const entry = workerUrl(import.meta.url, "./probe.worker.ts")
-    for await (const outcome of runJobs(entry, jobs, probeSchema, { ...options, ordered: false })) {
-      const { path, windows } = outcome.job
-      if ("error" in outcome) {
-        const reason = messageOf(outcome.error)
-        found.set(path, { stamp: null, measures: windows.map(() => ({ reason })) })
-      } else {
-        const { size, mtime, fileHash, measures } = outcome.result
-        found.set(path, { stamp: fileHash === "" ? null : { size, mtime, fileHash }, measures })
-      }
-      task.tick()
-    }
-    task.done(`${jobs.length} files measured`)
+  try {
+    await measureAll(jobs, found, memory, reporter, options)
+  } finally {
+    await memory.close()
   }
   const manifest = assemble(root, byPath, found)
   const stamps = new Map([...found].flatMap(([path, { stamp }]) => (stamp === null ? [] : [[path, stamp]])))
   await writeManifest(out, { manifest, stamps })
+  await memory.discardJournal()
   const duplicates = [...groupBy(manifest.clips, ({ hash }) => hash).values()].filter((same) => same.length > 1)
   return { manifest, duplicates, leaks: findLeaks(manifest, duplicates), notes, measured: jobs.length, reused }
+}
+
+/** A file's measures, one a window; no stamp where the file could not be read to its end. */
+interface Found {
+  stamp: Stamp | null
+  measures: Measure[]
+}
+
+async function measureAll(
+  jobs: readonly { path: string; windows: Window[] }[],
+  found: Map<string, Found>,
+  memory: ProbeMemory,
+  reporter: Reporter,
+  options: DoctorOptions,
+): Promise<void> {
+  if (jobs.length === 0) return
+  const task = reporter.task("Measuring videos", jobs.length, "files")
+  const entry = workerUrl(import.meta.url, "./probe.worker.ts")
+  for await (const outcome of runJobs(entry, jobs, probeSchema, { ...options, ordered: false })) {
+    const { path, windows } = outcome.job
+    if ("error" in outcome) {
+      const reason = messageOf(outcome.error)
+      found.set(path, { stamp: null, measures: windows.map(() => ({ reason })) })
+    } else {
+      const { size, mtime, fileHash, measures } = outcome.result
+      if (fileHash !== "") await memory.remember(path, windows, outcome.result)
+      found.set(path, { stamp: fileHash === "" ? null : { size, mtime, fileHash }, measures })
+    }
+    task.tick()
+  }
+  task.done(`${jobs.length} files measured`)
 }
 
 function assemble(
   root: string,
   byPath: ReadonlyMap<string, SourceClip[]>,
-  found: ReadonlyMap<string, { stamp: Stamp | null; measures: Measure[] }>,
+  found: ReadonlyMap<string, Found>,
 ): Manifest {
   const clips: Clip[] = []
   const quarantine: Quarantined[] = []
@@ -144,39 +151,6 @@ function uniqueIds(clips: readonly SourceClip[]): Map<SourceClip, string> {
       return [clip, times.get(plain[i]) === 1 ? plain[i] : `${plain[i]}~${digest}`]
     }),
   )
-}
-
-async function readKnown(out: string, reporter: Reporter): Promise<StampedManifest | null> {
-  const there = await stat(out).catch(() => null)
-  if (there === null) return null
-  try {
-    return await readManifest(out)
-  } catch (error) {
-    reporter.warn(`the manifest is measured afresh. ${messageOf(error)}`)
-    return null
-  }
-}
-
-async function stampIfUnchanged(path: string, known: StampedManifest | null): Promise<Stamp | null> {
-  const stamp = known?.stamps.get(path)
-  if (stamp === undefined) return null
-  const now = await stat(path).catch(() => null)
-  return now !== null && now.size === stamp.size && now.mtimeMs === stamp.mtime ? stamp : null
-}
-
-/** What the last manifest says of each window of each file. */
-function indexKnown(known: StampedManifest | null): Map<string, Measure> {
-  const measures = new Map<string, Measure>()
-  for (const clip of known?.manifest.clips ?? []) {
-    const { duration, frames, fps, width, height, codec, rotation } = clip
-    measures.set(windowKey(clip), { duration, frames, fps, width, height, codec, rotation })
-  }
-  for (const bad of known?.manifest.quarantine ?? []) measures.set(windowKey(bad), { reason: bad.reason })
-  return measures
-}
-
-function windowKey({ path, start, end }: { path: string; start: number | null; end: number | null }): string {
-  return JSON.stringify([path, start, end])
 }
 
 /** Looks at every column whose values are all names of splits. */

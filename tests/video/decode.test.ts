@@ -4,9 +4,11 @@ import { renameSync } from "node:fs"
 import { join } from "node:path"
 import { AVCOL_RANGE_JPEG, AVCOL_RANGE_MPEG, AVCOL_SPC_BT709, AVCOL_SPC_SMPTE170M } from "node-av"
 import { describe, expect, test } from "vitest"
+import { VideoFile } from "../../src/video/backend.ts"
 import { decodeFrames } from "../../src/video/decode.ts"
+import { buildFrameTable } from "../../src/video/frametable.ts"
 import { resize } from "../../src/video/resize.ts"
-import { type ClipRecipe, makeClip, readNumbers, scratchFolder, wholeFile } from "./fixtures.ts"
+import { type ClipRecipe, makeClip, readNumber, readNumbers, scratchFolder, wholeFile } from "./fixtures.ts"
 
 const folder = scratchFolder()
 
@@ -173,6 +175,36 @@ describe("pictures", () => {
     expect(Buffer.from(a).equals(b)).toBe(true)
     for (let y = 24; y < 48; y++) expect(a[(y * width + width - 1) * 3 + 1]).toBeGreaterThan(90)
   })
+})
+
+test.each(["mp4", "avi", "ts"])("a %s too large to keep in memory is read twice, with the same result", (ending) => {
+  const codec = ending === "avi" ? "mpeg4" : "libx264"
+  const path = makeClip(join(folder, `large.${ending}`), { codec, frames: 60, options: { g: "10", bf: "2" } })
+  const file = VideoFile.open(path, 1000)
+  try {
+    for (const window of [
+      { start: null, end: null },
+      { start: 1, end: 2 },
+    ]) {
+      const table = buildFrameTable(file, { ...window, frames: 0, fps: 0 })
+      const first = window.start === null ? 0 : 25
+      const pixels = new Uint8Array(64 * 48 * 3)
+      const numbers: number[] = []
+      for (let repeat = 0; repeat < 2; repeat++) {
+        file.decode(0, Number.POSITIVE_INFINITY, null, (frame) => {
+          frame.writeRgb(pixels, 64, 48)
+          numbers.push(readNumber(pixels, 64, 48))
+          return true
+        })
+      }
+      const half = numbers.slice(numbers.length / 2)
+      expect(numbers.slice(0, numbers.length / 2)).toEqual(half)
+      expect(half).toContain(first)
+      expect(table.times).toHaveLength(window.start === null ? 60 : 25)
+    }
+  } finally {
+    file.close()
+  }
 })
 
 test("names with spaces and any Unicode, colons and percent signs", () => {

@@ -1,12 +1,13 @@
 /** Protects: every bad file is found and named, good ones are measured right, nothing is measured twice. */
 
-import { appendFileSync, copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { beforeAll, describe, expect, test } from "vitest"
 import { silent } from "../../src/util/progress.ts"
 import { type DoctorReport, doctor } from "../../src/video/doctor.ts"
 import { readManifest } from "../../src/video/manifest.ts"
-import { clipOfFile } from "../../src/video/probe.ts"
+import { ProbeMemory } from "../../src/video/memory.ts"
+import { clipOfFile, probeFile } from "../../src/video/probe.ts"
 import { makeClip, makeSound, scratchFolder } from "./fixtures.ts"
 
 const folder = scratchFolder()
@@ -113,6 +114,22 @@ test("a damaged manifest is measured afresh, and says so", async () => {
   expect(again.reused).toBe(0)
   expect(warnings.join()).toContain("measured afresh")
   expect((await readManifest(out)).manifest).toEqual(again.manifest)
+})
+
+test("an interrupted run goes on where it stopped", async () => {
+  const lines = readFileSync(out, "utf8").trim().split("\n").slice(1)
+  const fresh = join(folder, "fresh", "manifest.jsonl")
+  mkdirSync(join(folder, "fresh"))
+  const memory = await ProbeMemory.load(fresh, silent)
+  for (const path of ["h264.mp4", "xvid.avi"].map((name) => join(data, "good", name))) {
+    await memory.remember(path, [{ start: null, end: null }], probeFile(path, [{ start: null, end: null }]))
+  }
+  await memory.close()
+  appendFileSync(`${fresh}.journal`, '{"path":"torn')
+  const resumed = await doctor(data, fresh, silent)
+  expect(resumed.reused).toBe(2)
+  expect(readFileSync(fresh, "utf8").trim().split("\n").slice(1)).toEqual(lines)
+  expect(existsSync(`${fresh}.journal`)).toBe(false)
 })
 
 test("groups and equal files on both sides of a split are reported; windows and missing files are understood", async () => {
