@@ -1,0 +1,58 @@
+/** Every family of networks: its configuration, its official names and its model function. */
+
+import { z } from "zod"
+import { clipGraph, clipName, clipSchema } from "./clip.ts"
+import type { EncoderGraph, Inputs } from "./graph.ts"
+import { Net } from "./net.ts"
+import { uniformerv2Graph, uniformerv2Name, uniformerv2Schema } from "./uniformerv2.ts"
+import { videomaeGraph, videomaeName, videomaeSchema } from "./videomae.ts"
+import { vitGraph, vitName, vitSchema } from "./vit.ts"
+
+/** Sizes and switches of a network: the keys of docs/encoders.md. Keys of other purposes are ignored. */
+export const dimensionsSchema = z.discriminatedUnion("encoder", [
+  clipSchema,
+  vitSchema,
+  videomaeSchema,
+  uniformerv2Schema,
+])
+
+export type Dimensions = z.infer<typeof dimensionsSchema>
+
+/** The official name of a file's key, or null for entries that are no weights. */
+export function officialName(config: Dimensions, key: string, keys: ReadonlySet<string>): string | null {
+  switch (config.encoder) {
+    case "clip":
+      return clipName(key, keys)
+    case "vit_timm":
+    case "deit3_timm":
+      return vitName(key)
+    case "videomae":
+      return videomaeName(key)
+    case "uniformerv2":
+    case "uniformerv2_k400":
+    case "uniformerv2_ssv2":
+      return uniformerv2Name(key)
+  }
+}
+
+/** A network over `names`, the official names that a file holds; null: over any. */
+export function netFor(_config: Dimensions, names: ReadonlySet<string> | null): Net {
+  return Net.over(names)
+}
+
+/** Everything that the family computes from the inputs given. */
+export function encoderGraph(net: Net, config: Dimensions, inputs: Inputs): EncoderGraph {
+  switch (config.encoder) {
+    case "clip":
+      return clipGraph(net, config, inputs)
+    case "vit_timm":
+    case "deit3_timm":
+      return vitGraph(net, config, inputs)
+    case "videomae":
+      return videomaeGraph(net, config, inputs)
+    case "uniformerv2":
+    case "uniformerv2_k400":
+    case "uniformerv2_ssv2":
+      return uniformerv2Graph(net, config, inputs)
+  }
+}

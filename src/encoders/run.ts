@@ -1,0 +1,102 @@
+/** Runs a network once, on arrays: for parity checks and `fourtier encode`. */
+
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Data, DType } from "../tensor/dtype.ts"
+import type { StoredTensor } from "../tensor/io/stored.ts"
+import { toFloat32 } from "../tensor/io/stored.ts"
+import { writeOnnx } from "../tensor/onnx/file.ts"
+import { toOnnx } from "../tensor/onnx/write.ts"
+import { Session, type SessionOptions } from "../tensor/runtime/session.ts"
+import type { Shape } from "../tensor/shape.ts"
+import { input, isOp, type Tensor, type TensorType, topologicalOrder } from "../tensor/tensor.ts"
+import { FourtierError } from "../util/errors.ts"
+import { type Dimensions, encoderGraph, netFor } from "./families.ts"
+import type { WeightSource } from "./net.ts"
+
+export interface EncodedArray {
+  shape: Shape
+  data: Float32Array
+}
+
+export interface EncodeOptions {
+  dimensions: Dimensions
+  source: WeightSource
+  /** Arrays by input name. Floating-point ones become f32, whole numbers i64. */
+  inputs: ReadonlyMap<string, StoredTensor>
+  runtime?: SessionOptions
+}
+
+export interface Encoded {
+  outputs: Map<string, EncodedArray>
+  intermediates: Map<string, EncodedArray>
+}
+
+/**
+ * Builds the network for the inputs' shapes, loads its weights, runs it.
+ *
+ * @throws FourtierError when weights, inputs and dimensions do not fit together
+ */
+export async function encodeArrays({ dimensions, source, inputs, runtime }: EncodeOptions): Promise<Encoded> {
+  const net = netFor(dimensions, source.shapes && new Set(source.shapes.keys()))
+  const arrays = new Map([...inputs].map(([name, array]) => [name, inputArray(name, array)]))
+  const tensors = new Map([...arrays].map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]))
+  const { outputs, intermediates } = encoderGraph(net, dimensions, tensors)
+  const weights = await net.load(source)
+  const named: Record<string, Tensor> = {}
+  for (const [name, tensor] of Object.entries(outputs)) named[`output ${name}`] = tensor
+  for (const [name, tensor] of Object.entries(intermediates)) named[`intermediate ${name}`] = tensor
+  const session = await compileLarge(named, weights, runtime)
+  try {
+    const feeds = Object.fromEntries(
+      [...arrays].filter(([name]) => session.inputs.has(name)).map(([name, { data }]) => [name, data]),
+    )
+    const values = await session.run(feeds)
+    const take = (kind: string, tensors: Record<string, Tensor>) =>
+      new Map(
+        Object.entries(tensors).map(([name, { shape }]) => [
+          name,
+          { shape, data: Float32Array.from(values[`${kind} ${name}`], Number) },
+        ]),
+      )
+    return { outputs: take("output", outputs), intermediates: take("intermediate", intermediates) }
+  } finally {
+    await session.release()
+  }
+}
+
+function inputArray(name: string, array: StoredTensor): { shape: Shape; dtype: DType; data: Data } {
+  const { type, shape } = array
+  if (shape.includes(0)) throw new FourtierError({ where: `input ${name}`, what: "an empty array" })
+  const isFloat = type === "f64" || type === "f32" || type === "f16" || type === "bf16"
+  return isFloat
+    ? { shape, dtype: "f32", data: toFloat32(array) }
+    : { shape, dtype: "i64", data: BigInt64Array.from(array.data, BigInt) }
+}
+
+/** ONNX Runtime takes no model over 2 GiB from memory; such a model goes through files. */
+const IN_MEMORY = 1.9e9
+
+/** Compiles a graph with weights of any size. */
+export async function compileLarge(
+  outputs: Record<string, Tensor>,
+  weights: ReadonlyMap<string, Float32Array>,
+  options?: SessionOptions,
+): Promise<Session> {
+  const bytes = [...weights.values()].reduce((sum, { byteLength }) => sum + byteLength, 0)
+  if (bytes <= IN_MEMORY) return Session.compile({ outputs, weights }, options)
+  const inputs = new Map<string, TensorType>()
+  for (const node of topologicalOrder(Object.values(outputs))) {
+    if (isOp(node, "input") && !weights.has(node.attrs.name)) inputs.set(node.attrs.name, node)
+  }
+  const types = { inputs, outputs: new Map<string, TensorType>(Object.entries(outputs)) }
+  const folder = await mkdtemp(join(tmpdir(), "fourtier-"))
+  try {
+    const path = join(folder, "model.onnx")
+    await writeOnnx(path, toOnnx({ outputs, weights }))
+    return await Session.load(path, types, options)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
