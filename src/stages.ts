@@ -237,7 +237,7 @@ export async function ship(
     encoder: features.encoder,
     recipe: viewRecipes(config).test,
     labels: classes,
-    build: networkOf(method, ids, config.model),
+    network: { build: networkOf(method, ids, config.model), width: config.model.width },
     weights,
     provenance: {
       fourtier: version,

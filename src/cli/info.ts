@@ -22,7 +22,10 @@ export function infoCommand(): Command {
     const encoder = await openVisualEncoder(config.encoder)
     const { T, H, W, D } = encoder.size
     const prompts = promptsOf(config).prompts.map(({ id }) => id)
-    const parts = [await encoder.account(), ...accountHead(encoder.size, classes, prompts, config.model)]
+    const parts = [
+      await encoder.account(),
+      ...accountHead({ ...encoder.size, D: config.model.width ?? D }, classes, prompts, config.model),
+    ]
     const head = parts.slice(1)
     const rows = [...parts, { part: "head", ...sum(head) }, { part: "all", ...sum(parts) }].map(
       ({ part, weights, macs }) => [part, millions(weights), (macs / 1e9).toFixed(3)],

@@ -19,7 +19,7 @@ import type { ModelProto } from "../tensor/onnx/proto.ts"
 import { toOnnx } from "../tensor/onnx/write.ts"
 import { cast, softmax } from "../tensor/ops/functions.ts"
 import { input } from "../tensor/tensor.ts"
-import { type BuildNetwork, onRawMap } from "../train/finetune.ts"
+import { type ClassifierSpec, onRawMap } from "../train/finetune.ts"
 import { FourtierError } from "../util/errors.ts"
 import { readJson } from "../util/files.ts"
 import { samplingSchema } from "../video/sampling.ts"
@@ -90,14 +90,14 @@ export async function readBundle(folder: string): Promise<Bundle> {
 export async function buildModel(
   encoder: VisualEncoder,
   classes: number,
-  build: BuildNetwork,
+  { build, width }: Pick<ClassifierSpec, "build" | "width">,
   weights: Weights,
 ): Promise<ModelProto> {
   const { size } = encoder
   const m = input(MAP, [1, size.T, placesOf(size), size.D])
   // training saw features as the store holds them, in half precision: so does the shipped network
   const stored = cast(cast(m, "f16"), "f32")
-  const network = onRawMap(stored, { size, classes, build }, null)
+  const network = onRawMap(stored, { size, classes, build, width }, null)
   const head = toOnnx({
     outputs: { [PROBABILITIES]: softmax(network.logits) },
     weights: selectWeights("bundle", [...network.trained, ...network.frozen], weights),

@@ -9,7 +9,7 @@ import type { ViewRecipe } from "../encoders/extract.ts"
 import type { Weights } from "../tensor/nn/params.ts"
 import { writeOnnx } from "../tensor/onnx/file.ts"
 import type { SessionOptions } from "../tensor/runtime/session.ts"
-import type { BuildNetwork } from "../train/finetune.ts"
+import type { ClassifierSpec } from "../train/finetune.ts"
 import { FourtierError } from "../util/errors.ts"
 import { temporaryName, writeJson } from "../util/files.ts"
 import type { Reporter } from "../util/progress.ts"
@@ -26,7 +26,7 @@ export interface ExportOptions {
   encoder: VisualEncoder
   recipe: ViewRecipe
   labels: readonly string[]
-  build: BuildNetwork
+  network: Pick<ClassifierSpec, "build" | "width">
   /** Every weight of the network. */
   weights: Weights
   provenance: Bundle["provenance"]
@@ -40,10 +40,10 @@ export interface ExportOptions {
 
 /** @returns the bundle's description. Throws, leaving nothing behind, when bundle and trainer disagree. */
 export async function exportBundle(options: ExportOptions): Promise<Bundle> {
-  const { folder, encoder, recipe, labels, build, weights, provenance, accuracy } = options
+  const { folder, encoder, recipe, labels, network, weights, provenance, accuracy } = options
   const temporary = temporaryName(folder)
   try {
-    await writeOnnxInto(temporary, await buildModel(encoder, labels.length, build, weights))
+    await writeOnnxInto(temporary, await buildModel(encoder, labels.length, network, weights))
     const bundle: Bundle = {
       format: "fourtier/bundle",
       version: 1,

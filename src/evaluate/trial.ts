@@ -19,7 +19,7 @@ import { type TextEmbeddingTable, trainingTargets } from "../text/targets.ts"
 import { AlignGraphs, alignmentTask, type TextTargets } from "../train/align.ts"
 import { loadWeights, removeCheckpoint, saveWeights } from "../train/checkpoint.ts"
 import type { ScheduleConfig } from "../train/config.ts"
-import { channelStatistics, type Example, type FeatureSet } from "../train/features.ts"
+import type { Example, FeatureSet } from "../train/features.ts"
 import {
   type ClassificationConfig,
   ClassifierGraphs,
@@ -28,6 +28,7 @@ import {
 } from "../train/finetune.ts"
 import { train } from "../train/loop.ts"
 import { type Method, networkOf } from "../train/networks.ts"
+import { fitStandardize } from "../train/standardize.ts"
 import type { TrainTask } from "../train/task.ts"
 import { hashJson } from "../util/files.ts"
 import type { Reporter } from "../util/progress.ts"
@@ -70,6 +71,7 @@ export class TrialGraphs {
   readonly #settings: TrialSettings
   readonly #classifiers = new Map<Method, Promise<ClassifierGraphs>>()
   #align: Promise<AlignGraphs> | undefined
+  #standardize: { split: string; weights: Promise<Weights> } | undefined
 
   constructor(settings: TrialSettings) {
     this.#settings = settings
@@ -79,15 +81,24 @@ export class TrialGraphs {
     const { size, prompts, align, text, fewestDescribed, threads } = this.#settings
     const batch = Math.min(align.batch, fewestDescribed)
     const chunk = Math.min(align.microBatch ?? batch, batch)
-    const spec = { size, prompts, textWidth: text?.width ?? 0, contrastive: align }
+    const spec = { size, prompts, textWidth: text?.width ?? 0, contrastive: align, width: this.#settings.model.width }
     this.#align ??= AlignGraphs.compile(spec, batch - (batch % chunk), chunk, { threads })
     return this.#align
+  }
+
+  /** Fitted once a split: all seeds and methods share it. */
+  standardize(split: string, train: FeatureSet): Promise<Weights> {
+    const { model } = this.#settings
+    if (this.#standardize?.split !== split) {
+      this.#standardize = { split, weights: fitStandardize(train, model.width) }
+    }
+    return this.#standardize.weights
   }
 
   classifier(method: Method): Promise<ClassifierGraphs> {
     const { size, classes, prompts, model, stages, fewestClips, threads } = this.#settings
     const { batch, microBatch, dropout } = stages[method]
-    const spec = { size, classes: classes.length, build: networkOf(method, prompts, model) }
+    const spec = { size, classes: classes.length, width: model.width, build: networkOf(method, prompts, model) }
     const graphs =
       this.#classifiers.get(method) ??
       ClassifierGraphs.compile(spec, Math.min(microBatch ?? batch, fewestClips), dropout, { threads })
@@ -144,11 +155,7 @@ class Trial {
   }
 
   async run(): Promise<TrialResult> {
-    const { mean, scale } = await channelStatistics(this.#data.train)
-    const standardize: Weights = new Map([
-      ["standardize.mean", mean],
-      ["standardize.scale", scale],
-    ])
+    const standardize = await this.#graphs.standardize(this.#data.split, this.#data.train)
     for (const method of this.#settings.methods) {
       const aligned = method === "full" && this.#settings.prompts.length > 0
       const frozen = aligned ? await this.#align(standardize) : standardize

@@ -55,6 +55,14 @@ function convFfn(scope: Scope, x: Tensor, { H, W }: MapSize): Tensor {
   return reshape(gelu(conv3x3(reshape(x, [B, T, H, W, D]), weight, bias)), [B, T, N, D])
 }
 
+/** f [B,T,N,D] + an embedding of each frame [T,1,D] + one of each place [1,N,D] */
+export function addPositions(scope: Scope, f: Tensor): Tensor {
+  const [, T, N, D] = f.shape
+  const frame = scope.param("frame", [T, 1, D], zeros, { decay: false })
+  const place = scope.param("place", [1, N, D], zeros, { decay: false })
+  return add(f, add(frame, place))
+}
+
 /** f [B,T,N,D] -> logits [B,C] */
 export function classify(
   scope: Scope,

@@ -14,6 +14,18 @@ export const modelSchema = z.strictObject({
     ),
   attention: z.enum(["joint", "divided"]).default("joint").describe("over all T·N tokens, or space then time"),
   ffn: z.enum(["conv", "mlp"]).default("mlp").describe("3×3 over each frame (Table 1), or ×4 token-wise (the text)"),
+  width: z
+    .int()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe("principal components of the map that the head works on; null: all its channels"),
+  positions: z
+    .boolean()
+    .default(true)
+    .describe(
+      "learned embeddings of frame and place, zero at first: a frame-wise encoder's map does not tell the order",
+    ),
   blocks: z.int().min(0).default(2).describe("transformer blocks after the integration"),
   headWidth: z.int().min(1).default(64).describe("channels of one attention head; the last head count is rounded down"),
   mix: z.boolean().default(true).describe("depth-wise 3×3 after the sum, where the map has a grid"),

@@ -11,7 +11,7 @@
 import type { Dropout } from "../tensor/nn/layers.ts"
 import { type Param, Scope } from "../tensor/nn/params.ts"
 import type { Tensor } from "../tensor/tensor.ts"
-import { classify } from "./classifier.ts"
+import { addPositions, classify } from "./classifier.ts"
 import type { MapSize, ModelConfig } from "./config.ts"
 import { integrate, mixNeighbours } from "./fusion.ts"
 import { buildProcessors, poolMap } from "./processor.ts"
@@ -49,6 +49,7 @@ export function buildHead(
   const scope = new Scope()
   const summed = integrate(scope.in("integration"), m, values, config)
   const fused = config.mix && size.H > 1 ? mixNeighbours(scope.in("integration.mix"), summed, size) : summed
-  const logits = classify(scope.in("classifier"), fused, size, classes, config, dropout)
+  const placed = config.positions ? addPositions(scope.in("classifier.positions"), fused) : fused
+  const logits = classify(scope.in("classifier"), placed, size, classes, config, dropout)
   return { logits, values, fused, processors: params, trained: scope.params }
 }

@@ -38,6 +38,8 @@ export interface AlignSpec {
   prompts: readonly string[]
   textWidth: number
   contrastive: ContrastiveConfig
+  /** Channels that the map is brought to; null: all of its own. */
+  width: number | null
 }
 
 /** s [B,T,D] and t [B,N,D] as they lie in the store. */
@@ -49,8 +51,8 @@ const pooledInputs = (batch: number, { T, D, ...grid }: MapSize) => ({
 /** Visual embeddings [B,E] by prompt, from pooled features. */
 function embedClips(spec: AlignSpec, pooled: { s: Tensor; t: Tensor }) {
   const frozen = new Scope("standardize")
-  const s = standardize(frozen, cast(pooled.s, "f32"))
-  const t = standardize(frozen, cast(pooled.t, "f32"))
+  const s = standardize(frozen, cast(pooled.s, "f32"), spec.width)
+  const t = standardize(frozen, cast(pooled.t, "f32"), spec.width)
   const { values, params } = buildProcessors({ s, t }, spec.prompts)
   const projection = new Scope("projection")
   const embeddings = new Map(

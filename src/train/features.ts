@@ -1,8 +1,6 @@
 /** Training data of both stages: labelled clips and where their features lie. */
 
 import type { FeatureKind, FeatureStore, RecordKey } from "../encoders/store.ts"
-import { type ChannelStatistics, StatisticsCollector } from "../model/standardize.ts"
-import { halfToFloat } from "../tensor/io/half.ts"
 import type { Rng } from "../util/random.ts"
 
 /** One clip with the views that were extracted of it. */
@@ -39,13 +37,4 @@ export async function readBatch(
 /** A random view of each of the clips numbered `batch`. */
 export function drawViews({ examples }: FeatureSet, batch: readonly number[], rng: Rng): RecordKey[] {
   return batch.map((i) => ({ clip: examples[i].hash, view: rng.pick(examples[i].views) }))
-}
-
-/** Channel statistics of every view of the examples. */
-export async function channelStatistics({ store, examples }: FeatureSet): Promise<ChannelStatistics> {
-  const collector = new StatisticsCollector(store.size.D)
-  for (const { hash, views } of examples) {
-    for (const view of views) collector.add(halfToFloat(await store.read({ clip: hash, view }, "m")))
-  }
-  return collector.get()
 }

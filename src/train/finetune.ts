@@ -45,6 +45,8 @@ export type BuildNetwork = (m: Tensor, size: MapSize, classes: number, dropout: 
 export interface ClassifierSpec {
   size: MapSize
   classes: number
+  /** Channels that the map is brought to before `build`; null: all of its own. */
+  width: number | null
   build: BuildNetwork
 }
 
@@ -56,7 +58,8 @@ export function onRawMap(
   mix: (m: Tensor) => Tensor = (x) => x,
 ) {
   const scope = new Scope("standardize")
-  const network = spec.build(mix(standardize(scope, m)), spec.size, spec.classes, dropout)
+  const size = { ...spec.size, D: spec.width ?? spec.size.D }
+  const network = spec.build(mix(standardize(scope, m, spec.width)), size, spec.classes, dropout)
   return { ...network, frozen: [...scope.params, ...network.frozen] }
 }
 
