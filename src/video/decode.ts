@@ -48,7 +48,7 @@ export interface FrameTimes {
 export type PictureSize = { width: number; height: number } | { shortSide: number } | { longSide: number }
 
 export interface DecodeOptions {
-  /** Scale while converting colours (bilinear with antialiasing); much cheaper than afterwards. */
+  /** Scale while converting colours (bilinear with antialiasing): cheaper than afterwards. */
   size?: PictureSize
 }
 

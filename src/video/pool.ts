@@ -23,7 +23,7 @@ export interface LoadableClip extends DecodableClip {
 }
 
 export interface LoadOptions extends WorkerOptions {
-  /** Let the decoder do the transform's first resize (default): several times faster, pixels differ by a level or two. */
+  /** Let the decoder do the transform's first resize (default): up to twice as fast, pixels differ by about one level. */
   scaleWhileDecoding?: boolean
   /** Told of clips that cannot be loaded; without it the first such clip ends the iteration with its error. */
   onError?: (clip: LoadableClip, error: FourtierError) => void

@@ -23,7 +23,7 @@ export const viewsJobSchema = z.object({
   transform: transformSchema,
   /** Random sampling and steps, by this seed and the clip's id; null for the fixed places of evaluation. */
   seed: z.union([z.string(), z.number()]).nullable(),
-  /** Let the decoder do the transform's first resize: several times faster, pixels differ by a level or two. */
+  /** Let the decoder do the transform's first resize: up to twice as fast, pixels differ by about one level in 255. */
   scaleWhileDecoding: z.boolean(),
 })
 
