@@ -82,7 +82,7 @@ export const clipTextSizes = z.object({ embed_dim: count, ...textSizes, ...commo
 export type ClipTextConfig = z.infer<typeof clipTextSizes>
 
 /** Entries of OpenAI's files that are no weights. */
-const SETTINGS = ["input_resolution", "context_length", "vocab_size"]
+export const CLIP_SETTINGS = ["input_resolution", "context_length", "vocab_size"]
 
 /**
  * Official names by the file's. Files of the image tower alone lack `visual.`; open_clip's custom text towers have `text.`.
@@ -90,7 +90,7 @@ const SETTINGS = ["input_resolution", "context_length", "vocab_size"]
  * @param keys all keys of the file
  */
 export function clipName(key: string, keys: ReadonlySet<string>): string | null {
-  if (SETTINGS.includes(key) || key.endsWith("attn_mask")) return null
+  if (CLIP_SETTINGS.includes(key) || key.endsWith("attn_mask")) return null
   if (keys.has("class_embedding")) return `visual.${key}`
   return key.replace(/^text\.(?=transformer\.|token_embedding\.|positional_embedding|ln_final\.|text_projection)/, "")
 }

@@ -3,10 +3,12 @@
 import { z } from "zod"
 import { clipGraph, clipName, clipSchema } from "./clip.ts"
 import type { EncoderGraph, Inputs } from "./graph.ts"
+import { ilaGraph, ilaSchema, ilaSsv2Schema } from "./ila.ts"
 import { Net } from "./net.ts"
 import { uniformerv2Graph, uniformerv2Name, uniformerv2Schema } from "./uniformerv2.ts"
 import { videomaeGraph, videomaeName, videomaeSchema } from "./videomae.ts"
 import { vitGraph, vitName, vitSchema } from "./vit.ts"
+import { xclipGraph, xclipName, xclipSchema } from "./xclip.ts"
 
 /** Sizes and switches of a network: the keys of docs/encoders.md. Keys of other purposes are ignored. */
 export const dimensionsSchema = z.discriminatedUnion("encoder", [
@@ -14,6 +16,9 @@ export const dimensionsSchema = z.discriminatedUnion("encoder", [
   vitSchema,
   videomaeSchema,
   uniformerv2Schema,
+  xclipSchema,
+  ilaSchema,
+  ilaSsv2Schema,
 ])
 
 export type Dimensions = z.infer<typeof dimensionsSchema>
@@ -32,6 +37,10 @@ export function officialName(config: Dimensions, key: string, keys: ReadonlySet<
     case "uniformerv2_k400":
     case "uniformerv2_ssv2":
       return uniformerv2Name(key)
+    case "xclip":
+    case "ila":
+    case "ila_ssv2":
+      return xclipName(key)
   }
 }
 
@@ -54,5 +63,10 @@ export function encoderGraph(net: Net, config: Dimensions, inputs: Inputs): Enco
     case "uniformerv2_k400":
     case "uniformerv2_ssv2":
       return uniformerv2Graph(net, config, inputs)
+    case "xclip":
+      return xclipGraph(net, config, inputs)
+    case "ila":
+    case "ila_ssv2":
+      return ilaGraph(net, config, inputs)
   }
 }
