@@ -14,10 +14,11 @@
 import { randomBytes } from "node:crypto"
 import { existsSync } from "node:fs"
 import { appendFile, readdir, readFile } from "node:fs/promises"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { z } from "zod"
 import { floatToHalf } from "../tensor/io/half.ts"
 import { NpyReader, NpyWriter } from "../tensor/io/npy.ts"
+import { FourtierError } from "../util/errors.ts"
 import { hashJson, writeJson } from "../util/files.ts"
 
 /** Axis lengths of one record. */
@@ -148,10 +149,26 @@ export class FeatureStore {
     const lines = (await readFile(file, "utf8")).split("\n")
     // the part after the last line break is empty, or a line torn by a kill
     for (const [record, line] of lines.slice(0, -1).entries()) {
-      const { clip, view, padded } = lineSchema.parse(JSON.parse(line))
+      const { clip, view, padded } = parseLine(line, `${file}:${record + 1}`)
       const key = keyText({ clip, view })
       if (!this.#places.has(key)) this.#places.set(key, { shard, record, padded })
     }
+  }
+}
+
+function parseLine(line: string, where: string): z.infer<typeof lineSchema> {
+  try {
+    return lineSchema.parse(JSON.parse(line))
+  } catch (error) {
+    throw new FourtierError(
+      {
+        where,
+        what: "not a line of an index",
+        found: JSON.stringify(line.slice(0, 100)),
+        fix: `delete the folder ${dirname(where)}: its features are computed again`,
+      },
+      { cause: error },
+    )
   }
 }
 
