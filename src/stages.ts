@@ -192,8 +192,8 @@ export async function extract(splits: readonly Split[], { config, reporter, sign
 
 /** The splits without clips that could not be decoded. */
 export function withoutFailed(splits: readonly Split[], { train }: Features): Split[] {
-  const failed = new Set(train.failed.map(({ clip }) => clip.id))
-  return splits.map((split) => ({ ...split, train: split.train.filter(({ id }) => !failed.has(id)) }))
+  const failed = new Set(train.failed.map(({ clip }) => clip.hash))
+  return splits.map((split) => ({ ...split, train: split.train.filter(({ hash }) => !failed.has(hash)) }))
 }
 
 /** Prompt ids and texts of the config. */

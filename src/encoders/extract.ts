@@ -105,7 +105,8 @@ export async function extractFeatures(clips: readonly Clip[], options: ExtractOp
         },
       },
     )
-    for await (const { clip, view, frames, padded } of loaded) {
+    for await (const { clip, view, frames, shape, padded } of loaded) {
+      checkFrames(encoder, clip, shape)
       await encode.add({ clip: clip.hash, view: clip.draw * perJob + view }, frames, padded)
       progress.tick()
       options.signal?.throwIfAborted()
@@ -171,6 +172,22 @@ function batchEncoder(
   }
 }
 
+/** Steps whose outcome depends on the clip (a short side, no steps at all) may miss the encoder's resolution. */
+function checkFrames(
+  { name, frames, resolution: [H, W] }: VisualEncoder,
+  { path }: Clip,
+  shape: readonly number[],
+): void {
+  if (String(shape) === String([frames, H, W, 3])) return
+  throw new FourtierError({
+    where: path,
+    what: `the steps do not bring this clip to the frame size of the encoder ${name}`,
+    expected: `${H}×${W}`,
+    found: `${shape[1]}×${shape[2]}`,
+    fix: "end the steps with letterbox, stretch, crop or multiScaleCrop of that size",
+  })
+}
+
 function checkRecipe({ name, frames, resolution }: VisualEncoder, { sampling, steps, draws }: ViewRecipe): void {
   if (sampling.frames !== frames) {
     throw new FourtierError({
@@ -188,13 +205,16 @@ function checkRecipe({ name, frames, resolution }: VisualEncoder, { sampling, st
       fix: "move multiScaleCrop, flip and colorJitter to the training steps",
     })
   }
-  const last = steps.findLast((step) => "size" in step)
-  if (last && "size" in last && (last.size !== resolution[0] || last.size !== resolution[1])) {
+  const last = steps.findLast((step) => "size" in step || step.step === "stretch")
+  if (last === undefined || last.step === "shortSide") return
+  const [height, width] =
+    "size" in last ? [last.size, last.size] : last.step === "stretch" ? [last.height, last.width] : []
+  if (height !== resolution[0] || width !== resolution[1]) {
     throw new FourtierError({
       where: `step ${last.step}`,
       what: `the encoder ${name} takes frames of another size`,
       expected: `${resolution[0]}×${resolution[1]}`,
-      found: `${last.size}×${last.size}`,
+      found: `${height}×${width}`,
     })
   }
 }
