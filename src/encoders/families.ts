@@ -1,9 +1,11 @@
 /** Every family of networks: its configuration, its official names and its model function. */
 
 import { z } from "zod"
+import { bertName, videoclipGraph, videoclipSchema } from "./bert.ts"
 import { clipGraph, clipName, clipSchema } from "./clip.ts"
 import type { EncoderGraph, Inputs } from "./graph.ts"
 import { ilaGraph, ilaSchema, ilaSsv2Schema } from "./ila.ts"
+import { mtvGraph, mtvName, mtvSchema } from "./mtv.ts"
 import { Net } from "./net.ts"
 import { uniformerv2Graph, uniformerv2Name, uniformerv2Schema } from "./uniformerv2.ts"
 import { videomaeGraph, videomaeName, videomaeSchema } from "./videomae.ts"
@@ -19,13 +21,15 @@ export const dimensionsSchema = z.discriminatedUnion("encoder", [
   xclipSchema,
   ilaSchema,
   ilaSsv2Schema,
+  mtvSchema,
+  videoclipSchema,
 ])
 
 export type Dimensions = z.infer<typeof dimensionsSchema>
 
 /** The official name of a file's key, or null for entries that are no weights. */
-export function officialName(config: Dimensions, key: string, keys: ReadonlySet<string>): string | null {
-  switch (config.encoder) {
+export function officialName({ encoder }: Dimensions, key: string, keys: ReadonlySet<string>): string | null {
+  switch (encoder) {
     case "clip":
       return clipName(key, keys)
     case "vit_timm":
@@ -41,12 +45,16 @@ export function officialName(config: Dimensions, key: string, keys: ReadonlySet<
     case "ila":
     case "ila_ssv2":
       return xclipName(key)
+    case "mtv":
+      return mtvName(key)
+    case "videoclip_bert":
+      return bertName(key)
   }
 }
 
 /** A network over `names`, the official names that a file holds; null: over any. */
-export function netFor(_config: Dimensions, names: ReadonlySet<string> | null): Net {
-  return Net.over(names)
+export function netFor({ encoder }: Dimensions, names: ReadonlySet<string> | null): Net {
+  return Net.over(names, encoder === "mtv" ? "/" : ".")
 }
 
 /** Everything that the family computes from the inputs given. */
@@ -68,5 +76,9 @@ export function encoderGraph(net: Net, config: Dimensions, inputs: Inputs): Enco
     case "ila":
     case "ila_ssv2":
       return ilaGraph(net, config, inputs)
+    case "mtv":
+      return mtvGraph(net, config, inputs)
+    case "videoclip_bert":
+      return videoclipGraph(net, config, inputs)
   }
 }
