@@ -1,7 +1,8 @@
 /**
  * A GGUF model with its multimodal projector, in this process, through `@fugood/llama.node` (bindings of llama.cpp):
  * LLaVA 1.5 and 1.6, MiniCPM-V, Qwen2-VL, SmolVLM, Moondream and whatever else llama.cpp can see with.
- * The package is optional and loaded on first use.
+ * The package is optional and loaded on first use. It logs to standard error; its switch for that keeps the process from
+ * ending, so it is left alone.
  */
 
 import { createHash } from "node:crypto"
@@ -57,7 +58,6 @@ const completionSchema: z.ZodType<Completion> = z.object({
 
 const moduleSchema = z.object({
   loadModel: z.custom<(options: object) => Promise<Context>>((value) => typeof value === "function"),
-  toggleNativeLog: z.custom<(on: boolean) => Promise<void>>((value) => typeof value === "function").optional(),
 })
 
 /** @param load replaces the package */
@@ -67,9 +67,7 @@ export async function openLlama(
     importOptional("@fugood/llama.node", moduleSchema, "provider llama"),
 ): Promise<LiveProvider> {
   const files = await Promise.all([config.model, config.projector].map(fingerprint))
-  const { loadModel, toggleNativeLog } = await load()
-  // Log lines go to listeners of the package, of which there are none, instead of to standard error.
-  await toggleNativeLog?.(true)
+  const { loadModel } = await load()
   const { maxTokens, temperature, seed } = config
   let context: Context
   try {
