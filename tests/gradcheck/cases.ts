@@ -56,6 +56,7 @@ export const cases: { [K in Exclude<OpName, "input" | "constant" | "conv" | "poo
   relu: unary(t.relu, apart(2, 3)),
   gelu: unary(t.gelu),
   quickGelu: unary(t.quickGelu),
+  normalCdf: unary(t.normalCdf),
   floor: unary(t.floor, apart(2, 3)),
   not: [one("", [bool([3], [0, 1, 1]), smooth(3)], (c, x) => t.where(t.not(c), x, t.mul(x, x)))],
   clip: [
@@ -182,6 +183,15 @@ export const cases: { [K in Exclude<OpName, "input" | "constant" | "conv" | "poo
     one("", [smooth(2, 3, 2), positive(3), smooth(3), smooth(3), positive(3)], (x, s, b, m, v) =>
       t.batchNorm(x, s, b, m, v, 1e-2),
     ),
+  ],
+
+  neighbours: [
+    one("", [smooth(2, 3, 4, 2)], (x) => apply1("neighbours", [x], {})),
+    one("one place", [smooth(1, 1, 2)], (x) => apply1("neighbours", [x], {})),
+  ],
+  conv3x3: [
+    one("", [smooth(2, 3, 4, 2), smooth(3, 3, 2, 3)], (x, w) => apply1("conv3x3", [x, w], {})),
+    one("one row", [smooth(1, 4, 2), smooth(3, 3, 2, 2)], (x, w) => apply1("conv3x3", [x, w], {})),
   ],
 
   resize: [

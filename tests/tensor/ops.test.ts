@@ -50,6 +50,7 @@ const unary: [string, (x: t.Tensor) => t.Tensor, (x: number) => number, number[]
   ["relu", t.relu, (x) => Math.max(0, x)],
   ["gelu", t.gelu, (x) => 0.5 * x * (1 + erf(x / Math.SQRT2))],
   ["quickGelu", t.quickGelu, (x) => x * sigmoid(1.702 * x)],
+  ["normalCdf", t.normalCdf, (x) => 0.5 * (1 + erf(x / Math.SQRT2))],
   ["floor", t.floor, Math.floor],
   ["clip", (x) => t.clip(x, -0.5, 1.2), (x) => Math.min(1.2, Math.max(-0.5, x))],
 ]
@@ -201,6 +202,7 @@ const wrong: { [K in Exclude<OpName, "input" | "constant" | "cast">]: () => t.Te
   relu: () => t.relu(i64([1])),
   gelu: () => t.gelu(t.input("half", [2], "f16")),
   quickGelu: () => t.quickGelu(i64([1])),
+  normalCdf: () => t.normalCdf(i64([1])),
   floor: () => t.floor(i64([1])),
   not: () => t.not(f32([1])),
   clip: () => t.clip(i64([1]), 0, 1),
@@ -239,6 +241,8 @@ const wrong: { [K in Exclude<OpName, "input" | "constant" | "cast">]: () => t.Te
   batchNorm: () => t.batchNorm(f32([1, 2], [1, 2]), f32([1]), f32([1]), f32([1]), f32([1])),
   conv: () => t.conv(t.input("x", [1, 3, 4, 4]), t.input("w", [2, 2, 3, 3]), null),
   pool: () => t.pool(t.input("x", [1, 3, 4, 4]), "max", [5, 5]),
+  neighbours: () => t.apply1("neighbours", [f32([1, 2], [1, 2])], {}),
+  conv3x3: () => t.apply1("conv3x3", [t.input("x", [2, 2, 3]), t.input("w", [3, 3, 2, 3])], {}),
   resize: () => t.resize(t.input("x", [2]), [3, 3]),
   randomUniform: () => t.randomUniform(t.input("seed", [1], "i64"), [2], 0),
 }

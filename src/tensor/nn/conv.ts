@@ -1,9 +1,6 @@
-/**
- * Trained 3×3 convolutions over the grids of token-major maps [B,T,H,W,D], zeros around each grid. Written as shifted
- * matrix products and multiply-adds, so that the gradients are the same few ops and no axis moves.
- */
+/** Trained 3×3 convolutions over the grids of token-major maps [B,T,H,W,D], zeros around each grid: no axis moves. */
 
-import { add, concat, matmul, mul, pad, reshape, slice, split } from "../ops/functions.ts"
+import { add, apply1, mul, pad, reshape, slice, split } from "../ops/functions.ts"
 import { shapeError } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
 
@@ -39,8 +36,7 @@ export function conv3x3(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
       "x [B,T,H,W,Din], weight [3,3,Din,Dout], bias [Dout]",
     )
   }
-  const columns = concat(neighbours(x), -1) // [B,T,H,W,9·Din]
-  return add(matmul(columns, reshape(weight, [9 * Din, Dout])), bias)
+  return add(apply1("conv3x3", [x, weight], {}), bias)
 }
 
 /**

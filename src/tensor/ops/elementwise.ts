@@ -11,13 +11,13 @@ import {
   cos,
   div,
   equal,
-  erf,
   exp,
   greater,
   less,
   log,
   mul,
   neg,
+  normalCdf,
   pow,
   sigmoid,
   sign,
@@ -76,6 +76,9 @@ function compare<K extends CompareName>(op: K, onnx: string, allowed: readonly D
 /** dy where the condition holds, else 0. */
 const masked = (condition: Tensor, dy: Tensor) => where(condition, dy, scalar(0))
 
+/** φ(x) = exp(−x²/2)/√(2π) */
+const normalDensity = (x: Tensor) => mul(exp(mul(x, mul(x, -0.5))), 1 / Math.sqrt(2 * Math.PI))
+
 const unaryRules: Rules<UnaryName> = {
   neg: unary("neg", "Neg", (dy) => neg(dy), NUMBERS),
   exp: unary("exp", "Exp", (dy, _, y) => mul(dy, y)),
@@ -91,11 +94,16 @@ const unaryRules: Rules<UnaryName> = {
   erf: unary("erf", "Erf", (dy, x) => mul(dy, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI)))),
   relu: unary("relu", "Relu", (dy, x) => masked(greater(x, 0), dy)),
   // x·Φ(x), so d = Φ(x) + x·φ(x)
-  gelu: unary("gelu", "Gelu", (dy, x) => {
-    const cdf = mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5)
-    const density = mul(exp(mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI))
-    return mul(dy, add(cdf, mul(x, density)))
-  }),
+  gelu: unary("gelu", "Gelu", (dy, x) => mul(dy, add(normalCdf(x), mul(x, normalDensity(x))))),
+  // (1 + erf(x/√2))/2; HardSigmoid is x/2 + 1/2 in one pass, and its bounds are not reached from inside [-1,1]
+  normalCdf: unary(
+    "normalCdf",
+    (emit, [x]) => {
+      const error = emit.node("Erf", [emit.node("Mul", [x, emit.floats([Math.SQRT1_2], [])])])
+      return emit.node("HardSigmoid", [error], { alpha: { float: 0.5 }, beta: { float: 0.5 } })
+    },
+    (dy, x) => mul(dy, normalDensity(x)),
+  ),
   // x·σ(1.702x), so d = σ + 1.702·y·(1 − σ)
   quickGelu: unary(
     "quickGelu",

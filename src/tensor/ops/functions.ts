@@ -48,6 +48,8 @@ export const relu = unary("relu")
 export const gelu = unary("gelu")
 /** x·σ(1.702x), CLIP's approximation. */
 export const quickGelu = unary("quickGelu")
+/** Φ(x), the standard normal distribution function. */
+export const normalCdf = unary("normalCdf")
 export const floor = unary("floor")
 export const not = unary("not")
 

@@ -20,7 +20,7 @@ function swapped(emit: Emitter, name: OnnxName, rank: number): OnnxName {
  * xᵀ·y for x [..,M,K] and y [..,M,N], summed over the batch: one product over batch and rows together. ONNX Runtime's
  * product is a tenth faster on a matrix that is not transposed, so the narrower one is turned round by hand.
  */
-function gramian(x: Tensor, y: Tensor): Tensor {
+export function gramian(x: Tensor, y: Tensor): Tensor {
   const [K, N] = [x.shape[x.rank - 1], y.shape[y.rank - 1]]
   const rows = (t: Tensor) => reshape(t, [-1, t.shape[t.rank - 1]]) // [..,M,K] -> [..·M,K]
   const turned = (t: Tensor) =>

@@ -3,7 +3,7 @@
 import { normalizeAxis, sameShape, shapeError } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
 import { commonDtype, FLOAT } from "./check.ts"
-import { add, apply1, div, exp, expand, mean, mul, neg, reshape, sqrt, sub, sum, unbroadcast } from "./functions.ts"
+import { add, apply1, div, exp, expand, matmul, mul, neg, reshape, sqrt, sub, sum, unbroadcast } from "./functions.ts"
 import type { OpRule } from "./rule.ts"
 
 const LAYER_NORM_OUTPUTS = ["value", "mean", "invStd"] as const
@@ -50,10 +50,11 @@ export const normalization: { [K in NormalizationName]: OpRule<K> } = {
       const normed = mul(sub(x, mu), r)
       // d(1/std)/dx = −normed/(D·std²)
       if (out === "invStd") return [neg(mul(mul(dy, mul(r, r)), mul(normed, 1 / width))), null, null]
-      const dn = mul(dy, scale)
-      // r·(dn − mean dn − normed·mean(dn·normed))
-      const dx = mul(r, sub(sub(dn, mean(dn, -1, true)), mul(normed, mean(mul(dn, normed), -1, true))))
-      return [dx, unbroadcast(mul(dy, normed), scale.shape), unbroadcast(dy, bias.shape)]
+      // r·(dn − mean dn − normed·mean(dn·normed)) with dn = dy·scale; the means are products with the scale vector
+      const column = reshape(mul(scale, 1 / width), [width, 1])
+      const product = mul(dy, normed)
+      const dx = mul(r, sub(sub(mul(dy, scale), matmul(dy, column)), mul(normed, matmul(product, column))))
+      return [dx, unbroadcast(product, scale.shape), unbroadcast(dy, bias.shape)]
     },
     onnx: (emit, inputs, y) => {
       const { epsilon, out } = y.attrs

@@ -25,6 +25,7 @@ export type UnaryName =
   | "relu"
   | "gelu"
   | "quickGelu"
+  | "normalCdf"
   | "floor"
   | "not"
 export type BinaryName = "add" | "sub" | "mul" | "div" | "pow" | "maximum" | "minimum"
@@ -95,6 +96,10 @@ type Attrs = {
   conv: ConvAttrs
   pool: PoolAttrs
   resize: ResizeAttrs
+  /** x [..,H,W,D] -> [..,H,W,9·D]: each place's 3×3 neighbours row by row, zeros outside. */
+  neighbours: None
+  /** The 3×3 convolution of x [..,H,W,Din] with weight [3,3,Din,Dout], zeros outside. */
+  conv3x3: None
   /** Uniform numbers in [0,1) from a counter-based hash of (seed input i64 [], salt, position). */
   randomUniform: { shape: Shape; salt: number }
 }

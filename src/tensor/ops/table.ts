@@ -10,6 +10,7 @@ import { normalization } from "./normalization.ts"
 import { random } from "./random.ts"
 import { reduction } from "./reduction.ts"
 import type { OpName, OpRule, OpTable } from "./rule.ts"
+import { stencil } from "./stencil.ts"
 
 let table: OpTable | undefined
 
@@ -23,6 +24,7 @@ function opTable(): OpTable {
     ...indexing,
     ...normalization,
     ...convolution,
+    ...stencil,
     ...random,
   }
   return table

@@ -17,9 +17,13 @@ export interface SessionOptions {
   provider?: ProviderChoice
   /** Threads of one op; default: ONNX Runtime's choice, one per core. */
   threads?: number
+  /** Whether idle threads wait in a loop, ready for the next op; default true. False for sessions between others. */
+  spinning?: boolean
   /** Writes the optimised graph there, to look at. */
   optimizedModelPath?: string
 }
+
+const NO_SPINNING = { session: { intra_op: { allow_spinning: "0" } } }
 
 const ORT_TYPE = { f32: "float32", f16: "float16", i64: "int64", i32: "int32", bool: "bool" } as const
 
@@ -38,7 +42,7 @@ export class Session {
   readonly inputs: ReadonlyMap<string, TensorType>
   readonly outputs: ReadonlyMap<string, TensorType>
   readonly #session: InferenceSession
-  readonly #bound = new Map<string, OrtTensor>()
+  readonly #bound = new Map<string, { tensor: OrtTensor; data: Data }>()
   #released = false
 
   private constructor(
@@ -85,6 +89,9 @@ export class Session {
         executionProviders: executionProviders(provider),
         graphOptimizationLevel: "all",
         logSeverityLevel: 3,
+        // planned blocks are held beside the arena: up to twice the memory, for no time
+        enableMemPattern: false,
+        ...(options.spinning === false ? { extra: NO_SPINNING } : {}),
         ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
         ...(options.optimizedModelPath === undefined ? {} : { optimizedModelFilePath: options.optimizedModelPath }),
       }
@@ -108,7 +115,7 @@ export class Session {
   /** Writes output `name` into `data` at every run, instead of a fresh array. */
   bind(name: string, data: Data): void {
     const type = this.#type(this.outputs, name, "output")
-    this.#bound.set(name, ortTensor(`output ${name}`, type.dtype, type.shape, data))
+    this.#bound.set(name, { tensor: ortTensor(`output ${name}`, type.dtype, type.shape, data), data })
   }
 
   /** Computes the outputs, all of them or those named. Every input must be there, with the right type and size. */
@@ -130,12 +137,14 @@ export class Session {
     const wanted: Record<string, OrtTensor | null> = {}
     for (const name of only ?? this.outputs.keys()) {
       this.#type(this.outputs, name, "output")
-      wanted[name] = this.#bound.get(name) ?? null
+      wanted[name] = this.#bound.get(name)?.tensor ?? null
     }
     const results = await this.#session.run(prepared, wanted)
     const values: Values = {}
     for (const name of Object.keys(wanted)) {
-      values[name] = dataOf(results[name], this.#type(this.outputs, name, "output").dtype)
+      // of a bound output ONNX Runtime hands back a copy: not needed
+      values[name] =
+        this.#bound.get(name)?.data ?? dataOf(results[name], this.#type(this.outputs, name, "output").dtype)
     }
     return values
   }
