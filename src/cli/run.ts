@@ -3,6 +3,7 @@
 import { basename, join, resolve } from "node:path"
 import { Command } from "commander"
 import { runRecipe } from "../recipe.ts"
+import { withFolderLock } from "../util/lock.ts"
 import { terminalReporter } from "../util/progress.ts"
 import { configOptions, interruptible, readConfig } from "./shared.ts"
 
@@ -15,9 +16,10 @@ export function runCommand(): Command {
   ).action(async (data: string, options: { out?: string }) => {
     const settings = await readConfig(options)
     const out = options.out ?? join("runs", basename(resolve(data)))
-    const { report } = await interruptible((signal) =>
-      runRecipe(data, out, settings.print(), { config: settings.value, reporter: terminalReporter(), signal }),
-    )
+    const { report } = await interruptible((signal) => {
+      const context = { config: settings.value, reporter: terminalReporter(), signal }
+      return withFolderLock(out, () => runRecipe(data, out, settings.print(), context))
+    })
     process.stdout.write(`${report.text}\n`)
   })
 }

@@ -13,9 +13,9 @@ export function temporaryName(path: string): string {
 
 /** Calls `write` with a temporary file's handle and renames the file to `path` once it is on disk. */
 export async function writeAtomically(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
   const temporary = temporaryName(path)
   try {
+    await mkdir(dirname(path), { recursive: true })
     const file = await open(temporary, "wx")
     try {
       await write(file)
@@ -25,9 +25,19 @@ export async function writeAtomically(path: string, write: (file: FileHandle) =>
     }
     await rename(temporary, path)
   } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
+    await rm(temporary, { force: true }).catch(() => {})
+    throw isSystemError(error) ? notWritten(path, error) : error
   }
+}
+
+/** An error of the operating system, such as ENOSPC. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "syscall" in error
+}
+
+function notWritten(path: string, error: unknown): FourtierError {
+  const fix = "free disk space, mend the folder's permissions, or choose another folder"
+  return new FourtierError({ where: path, what: "cannot be written", found: messageOf(error), fix }, { cause: error })
 }
 
 export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {

@@ -1,0 +1,69 @@
+/** The folder lock: one at a time, and no dead process holds it. */
+
+import { spawn } from "node:child_process"
+import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs"
+import { hostname, tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, expect, it } from "vitest"
+import { withFolderLock } from "../../src/util/lock.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "fourtier-lock-"))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const leave = (name: string, owner: unknown, age = 0) => {
+  const at = join(folder, name)
+  return withFolderLock(at, async () => {}).then(() => {
+    const path = join(at, "in-use.lock")
+    writeFileSync(path, typeof owner === "string" ? owner : JSON.stringify(owner))
+    const then = new Date(Date.now() - age)
+    utimesSync(path, then, then)
+    return at
+  })
+}
+
+it("lets one in at a time, and the next one when it is done or has failed", async () => {
+  const at = join(folder, "one")
+  await withFolderLock(at, async () => {
+    await expect(withFolderLock(at, async () => 1)).rejects.toThrow(/another run is at work in this folder/)
+  })
+  await expect(withFolderLock(at, () => Promise.reject(new Error("failed")))).rejects.toThrow("failed")
+  expect(await withFolderLock(at, async () => 2)).toBe(2)
+  expect(readdirSync(at)).toEqual([])
+})
+
+it("only one of many gets in", async () => {
+  const at = join(folder, "many")
+  let inside = 0
+  let most = 0
+  const work = async () => {
+    most = Math.max(most, ++inside)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    inside--
+  }
+  const all = await Promise.allSettled(Array.from({ length: 20 }, () => withFolderLock(at, work)))
+  expect(most).toBe(1)
+  expect(all.filter(({ status }) => status === "fulfilled").length).toBeGreaterThanOrEqual(1)
+  expect(readdirSync(at)).toEqual([])
+})
+
+it("a killed process does not hold it", async () => {
+  const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"])
+  const owner = { id: "x", host: hostname(), pid: child.pid, begun: null }
+  const ended = new Promise((resolve) => child.on("close", resolve))
+  child.kill("SIGKILL")
+  await ended
+  const at = await leave("killed", owner)
+  expect(await withFolderLock(at, async () => "in")).toBe("in")
+})
+
+it("nor does another process that got its number, a torn lock, or a silent machine", async () => {
+  const begun = existsSync("/proc/self/stat") ? "1" : null
+  if (begun) {
+    const reused = await leave("reused", { id: "x", host: hostname(), pid: process.ppid, begun })
+    expect(await withFolderLock(reused, async () => "in")).toBe("in")
+  }
+  expect(await withFolderLock(await leave("torn", '{"id":'), async () => "in")).toBe("in")
+  const elsewhere = { id: "x", host: "elsewhere", pid: 1, begun: null }
+  expect(await withFolderLock(await leave("silent", elsewhere, 120_000), async () => "in")).toBe("in")
+  await expect(withFolderLock(await leave("lively", elsewhere), async () => "in")).rejects.toThrow(/elsewhere/)
+})
