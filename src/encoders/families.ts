@@ -27,6 +27,20 @@ export const dimensionsSchema = z.discriminatedUnion("encoder", [
 
 export type Dimensions = z.infer<typeof dimensionsSchema>
 
+/** Names of a network's inputs, the needed one first. */
+export function inputNames({ encoder }: Dimensions): string[] {
+  switch (encoder) {
+    case "clip":
+    case "xclip":
+    case "ila":
+      return ["input", "text_tokens"]
+    case "videoclip_bert":
+      return ["text_tokens", "text_mask", "video_features", "video_mask"]
+    default:
+      return ["input"]
+  }
+}
+
 /** The official name of a file's key, or null for entries that are no weights. */
 export function officialName({ encoder }: Dimensions, key: string, keys: ReadonlySet<string>): string | null {
   switch (encoder) {

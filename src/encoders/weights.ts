@@ -55,6 +55,12 @@ export function randomSource(seed: number | string): OpenSource {
   }
 }
 
+/** The seed of `random` (0) or `random:<seed>`; null for anything else, a file. */
+export function randomSeed(checkpoint: string): string | null {
+  const match = /^random(?::(.+))?$/.exec(checkpoint)
+  return match ? (match[1] ?? "0") : null
+}
+
 function randomWeight(name: string, shape: Shape, rng: Rng): Float32Array {
   const values = new Float32Array(sizeOf(shape))
   if (/running_var$|(?:^|[./])scale$|gamma$/.test(name)) return values.fill(1)
