@@ -51,6 +51,14 @@ export const configSchema = z.strictObject({
   finetune: z.strictObject({ ...classificationSchema.shape, ...scheduleSchema.shape }).describe("stage 2"),
   linearProbe: probeSchema,
   attentiveProbe: probeSchema,
+  labelsPerClass: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      "training clips of each class whose labels may be used, drawn by the seed; the others only teach stage 1",
+    ),
   methods: z
     .array(z.enum(METHODS))
     .min(1)

@@ -14,7 +14,15 @@ import type { Config } from "./config.ts"
 import type { Bundle } from "./deploy/bundle.ts"
 import { type Report, writeReport } from "./evaluate/report.ts"
 import type { MethodPredictions } from "./evaluate/summary.ts"
-import { isDescribed, runTrial, safeName, TrialGraphs, type TrialResult, type TrialSettings } from "./evaluate/trial.ts"
+import {
+  countLabelled,
+  isDescribed,
+  runTrial,
+  safeName,
+  TrialGraphs,
+  type TrialResult,
+  type TrialSettings,
+} from "./evaluate/trial.ts"
 import type { StageContext } from "./stages.ts"
 import * as stages from "./stages.ts"
 import type { Method } from "./train/networks.ts"
@@ -158,7 +166,8 @@ function trialSettings(
     },
     text,
     features: { train: train.store, trainViews: train.views, test: test.store, testViews: test.views },
-    fewestClips: Math.min(...splits.map((split) => split.train.length)),
+    labelsPerClass: config.labelsPerClass,
+    fewestClips: Math.min(...splits.map((split) => countLabelled(split.train, config.labelsPerClass))),
     fewestDescribed: text ? fewestDescribed(splits, prompts, text.table) : 0,
     threads: config.runtime.threads ?? undefined,
     reporter,

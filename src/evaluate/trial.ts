@@ -32,6 +32,7 @@ import { fitStandardize } from "../train/standardize.ts"
 import type { TrainTask } from "../train/task.ts"
 import { hashJson } from "../util/files.ts"
 import type { Reporter } from "../util/progress.ts"
+import { Rng } from "../util/random.ts"
 import type { Clip } from "../video/manifest.ts"
 import type { Split } from "../video/splits.ts"
 import { anchorProbabilities, anchorsOf } from "./anchors.ts"
@@ -50,6 +51,8 @@ export interface TrialSettings {
   text: { table: TextEmbeddingTable; width: number; center: boolean; id: string } | null
   /** Stores and view counts of training and of evaluation. */
   features: { train: FeatureStore; trainViews: number; test: FeatureStore; testViews: number }
+  /** Training clips of each class that are labelled; null: all. */
+  labelsPerClass: number | null
   /** Training clips of the smallest split: bounds the batch, which is compiled in. */
   fewestClips: number
   /** Those among them with an answer to every prompt. */
@@ -120,9 +123,11 @@ export async function runTrial(
   folder: string,
 ): Promise<TrialResult> {
   const { features, classes } = settings
+  const train = examplesOf(split.train, classes, features.trainViews)
   const trial = new Trial(settings, graphs, seed, folder, {
     split: split.name,
-    train: { store: features.train, examples: examplesOf(split.train, classes, features.trainViews) },
+    train: { store: features.train, examples: train },
+    labelled: { store: features.train, examples: drawLabelled(train, settings.labelsPerClass, seed) },
     val: { store: features.test, examples: examplesOf(split.val, classes, features.testViews) },
     test: { store: features.test, examples: examplesOf(split.test, classes, features.testViews) },
     groups: new Map(split.test.map(({ id, group }) => [id, group])),
@@ -132,7 +137,10 @@ export async function runTrial(
 
 interface TrialData {
   split: string
+  /** All training clips: what stage 1 and the channel statistics may see, without their labels. */
   train: FeatureSet
+  /** Those whose labels may be used. */
+  labelled: FeatureSet
   val: FeatureSet
   test: FeatureSet
   groups: ReadonlyMap<string, string | null>
@@ -175,7 +183,8 @@ class Trial {
       width: text.width,
       embeddings: trainingTargets(text.table, new Set(described.map(({ id }) => id)), text),
     }
-    const anchors = anchorsOf(targets, described, classes.length)
+    const labelled = this.#data.labelled.examples.filter(({ id }) => isDescribed(id, prompts, text.table))
+    const anchors = anchorsOf(targets, labelled, classes.length)
     const task = alignmentTask(
       graphs,
       { train: { ...train, examples: described }, val },
@@ -199,7 +208,8 @@ class Trial {
   async #classify(method: Method, frozen: Weights, aligned: boolean): Promise<void> {
     const { stages, text, align } = this.#settings
     const graphs = await this.#graphs.classifier(method)
-    const task = classificationTask(method, graphs, stages[method], this.#data, frozen)
+    const { labelled, val } = this.#data
+    const task = classificationTask(method, graphs, stages[method], { train: labelled, val }, frozen)
     const stage1 = aligned ? { align, text: text?.id, batch: (await this.#graphs.align()).batch } : null
     const parts = { method, stage: stages[method], batch: graphs.batch, stage1 }
     const trained = await this.#train(method, task, stages[method], parts)
@@ -211,7 +221,10 @@ class Trial {
   /** Trains a task, or takes over what an earlier run of the same settings and data has trained. */
   async #train(name: string, task: TrainTask, schedule: ScheduleConfig, parts: unknown): Promise<Weights> {
     const { size, model, prompts, classes, threads, reporter, signal } = this.#settings
-    const sets = [this.#data.train, this.#data.val].map(({ store, examples }) => [basename(store.path), examples])
+    const sets = [this.#data.train, this.#data.labelled, this.#data.val].map(({ store, examples }) => [
+      basename(store.path),
+      examples,
+    ])
     const key = hashJson({ name, parts, size, model, prompts, classes, seed: this.#seed, sets })
     const folder = join(this.#folder, safeName(name))
     const path = join(folder, "weights.safetensors")
@@ -254,6 +267,26 @@ function examplesOf(clips: readonly Clip[], classes: readonly string[], views: n
 /** Whether a clip has an answer to every prompt: others sit out stage 1. */
 export function isDescribed(clip: string, prompts: readonly string[], table: TextEmbeddingTable): boolean {
   return prompts.every((prompt) => table.get(prompt)?.has(clip))
+}
+
+/** At most `perClass` clips of each class, drawn by the seed; all with null. */
+function drawLabelled(examples: readonly Example[], perClass: number | null, seed: number): readonly Example[] {
+  if (perClass === null) return examples
+  const taken = new Map<number, number>()
+  return Rng.fork(seed, "labelled")
+    .shuffle(examples)
+    .filter(({ label }) => {
+      const count = (taken.get(label) ?? 0) + 1
+      taken.set(label, count)
+      return count <= perClass
+    })
+}
+
+/** How many of the clips have a label that may be used. */
+export function countLabelled(clips: readonly Clip[], perClass: number | null): number {
+  const counts = new Map<string | null, number>()
+  for (const { label } of clips) counts.set(label, (counts.get(label) ?? 0) + 1)
+  return [...counts.values()].reduce((sum, count) => sum + Math.min(count, perClass ?? count), 0)
 }
 
 function countWeights(params: readonly Param[]): number {

@@ -4,6 +4,7 @@ import { z } from "zod"
 
 export const scheduleSchema = z.strictObject({
   epochs: z.number().positive().describe("passes over the training clips"),
+  leastUpdates: z.int().min(0).default(0).describe("updates at least, however few the clips"),
   batch: z.int().min(1).describe("clips an update"),
   microBatch: z.int().min(1).nullable().default(null).describe("clips in memory at once; null: the whole batch"),
   learningRate: z.number().positive().describe("peak, after the warm-up"),

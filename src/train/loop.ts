@@ -71,8 +71,8 @@ async function run(
   const { schedule, seed, key, checkpointPath, signal } = options
   const batch = batchSize(task, schedule)
   const perEpoch = Math.floor(task.examples / batch)
-  const steps = Math.max(1, Math.round(schedule.epochs * perEpoch))
-  const warmup = Math.min(Math.round(schedule.warmupEpochs * perEpoch), Math.floor(steps / 2))
+  const steps = Math.max(1, schedule.leastUpdates, Math.round(schedule.epochs * perEpoch))
+  const warmup = Math.round(steps * Math.min(0.5, schedule.warmupEpochs / schedule.epochs))
   const micro = task.microBatch
   const cursor: Cursor = restored ?? { step: 0, key, finished: false, best: null }
   let bestWeights = restored?.bestWeights ?? null
