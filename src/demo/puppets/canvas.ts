@@ -8,7 +8,7 @@
  * Lighting is linear with gamma 2, so that a square root brings it to the screen.
  */
 
-import { dot, type Vec } from "./math.ts"
+import type { Vec } from "./math.ts"
 import type { Colour, Mesh } from "./mesh.ts"
 
 /** Samples a side per pixel of the finished picture. */
@@ -250,6 +250,7 @@ export class Canvas {
     const height = this.#maskHeight
     const mask = this.#mask
     const [lx, ly, lz] = light.direction
+    const { eye, right, up, forward, focal, centreX, centreY } = view
     const area: Area = { left: width, top: height, right: -1, bottom: -1 }
     for (const mesh of meshes) {
       if (this.#screen.length < mesh.vertices * 6) this.#screen = new Float64Array(mesh.vertices * 8)
@@ -257,10 +258,12 @@ export class Canvas {
       const { data, index } = mesh
       for (let i = 0, at = 0; i < mesh.vertices; i++, at += 9) {
         const drop = Math.max(0, data[at + 1]) / ly
-        const offset: Vec = [data[at] - lx * drop - view.eye[0], -view.eye[1], data[at + 2] - lz * drop - view.eye[2]]
-        const far = Math.max(0.2, dot(offset, view.forward))
-        screen[2 * i] = (view.centreX + (view.focal * dot(offset, view.right)) / far) / 2
-        screen[2 * i + 1] = (view.centreY - (view.focal * dot(offset, view.up)) / far) / 2
+        const x = data[at] - lx * drop - eye[0]
+        const y = -eye[1]
+        const z = data[at + 2] - lz * drop - eye[2]
+        const far = Math.max(0.2, x * forward[0] + y * forward[1] + z * forward[2])
+        screen[2 * i] = (centreX + (focal * (x * right[0] + y * right[1] + z * right[2])) / far) / 2
+        screen[2 * i + 1] = (centreY - (focal * (x * up[0] + y * up[1] + z * up[2])) / far) / 2
       }
       for (let i = 0; i < mesh.corners; i += 3) {
         shadeTriangle(mask, width, height, screen, index[i] * 2, index[i + 1] * 2, index[i + 2] * 2, area)
@@ -305,7 +308,12 @@ function shadeTriangle(
   c: number,
   area: Area,
 ): void {
-  const [ax, ay, bx, by, cx, cy] = [p[a], p[a + 1], p[b], p[b + 1], p[c], p[c + 1]]
+  const ax = p[a]
+  const ay = p[a + 1]
+  const bx = p[b]
+  const by = p[b + 1]
+  const cx = p[c]
+  const cy = p[c + 1]
   // Half of a closed mesh casts the whole shadow.
   if ((bx - ax) * (cy - ay) - (cx - ax) * (by - ay) > 0) return
   const top = Math.max(0, Math.ceil(Math.min(ay, by, cy) - 0.5))
@@ -314,15 +322,21 @@ function shadeTriangle(
     const v = y + 0.5
     let low = Infinity
     let high = -Infinity
-    const cut = (px: number, py: number, qx: number, qy: number) => {
-      if (py <= v === qy <= v) return
-      const x = px + ((v - py) * (qx - px)) / (qy - py)
+    if (ay <= v !== by <= v) {
+      const x = ax + ((v - ay) * (bx - ax)) / (by - ay)
+      low = x
+      high = x
+    }
+    if (by <= v !== cy <= v) {
+      const x = bx + ((v - by) * (cx - bx)) / (cy - by)
       if (x < low) low = x
       if (x > high) high = x
     }
-    cut(ax, ay, bx, by)
-    cut(bx, by, cx, cy)
-    cut(cx, cy, ax, ay)
+    if (cy <= v !== ay <= v) {
+      const x = cx + ((v - cy) * (ax - cx)) / (ay - cy)
+      if (x < low) low = x
+      if (x > high) high = x
+    }
     const from = Math.max(0, Math.ceil(low - 0.5))
     const to = Math.min(width - 1, Math.ceil(high - 0.5) - 1)
     if (from > to) continue

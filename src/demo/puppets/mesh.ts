@@ -32,6 +32,11 @@ export class Mesh {
   }
 
   vertex(place: Vec, normal: Vec, colour: Colour): number {
+    return this.put(place[0], place[1], place[2], normal[0], normal[1], normal[2], colour)
+  }
+
+  /** A vertex from plain numbers, for loops that make thousands. */
+  put(x: number, y: number, z: number, nx: number, ny: number, nz: number, colour: Colour): number {
     if ((this.vertices + 1) * 9 > this.data.length) {
       const larger = new Float64Array(this.data.length * 2)
       larger.set(this.data)
@@ -39,12 +44,12 @@ export class Mesh {
     }
     const at = this.vertices * 9
     const data = this.data
-    data[at] = place[0]
-    data[at + 1] = place[1]
-    data[at + 2] = place[2]
-    data[at + 3] = normal[0]
-    data[at + 4] = normal[1]
-    data[at + 5] = normal[2]
+    data[at] = x
+    data[at + 1] = y
+    data[at + 2] = z
+    data[at + 3] = nx
+    data[at + 4] = ny
+    data[at + 5] = nz
     data[at + 6] = colour[0]
     data[at + 7] = colour[1]
     data[at + 8] = colour[2]
@@ -115,23 +120,26 @@ export function tube(mesh: Mesh, rings: readonly Ring[], segments: number, start
     const axis = sub(above.centre, below.centre)
     const run = Math.max(1e-3, Math.sqrt(axis[0] ** 2 + axis[1] ** 2 + axis[2] ** 2))
     const slope = (below.wide + below.deep - above.wide - above.deep) / (2 * run)
+    const tilt = slope / run
     for (let i = 0; i < segments; i++) {
       const c = around[2 * i]
       const s = around[2 * i + 1]
-      const place: Vec = [
+      const cu = c * deep
+      const sv = s * wide
+      const size = Math.sqrt(cu * cu + sv * sv) || 1
+      const nx = (u[0] * cu + v[0] * sv) / size + axis[0] * tilt
+      const ny = (u[1] * cu + v[1] * sv) / size + axis[1] * tilt
+      const nz = (u[2] * cu + v[2] * sv) / size + axis[2] * tilt
+      const even = 1 / Math.sqrt(nx * nx + ny * ny + nz * nz)
+      mesh.put(
         centre[0] + u[0] * c * wide + v[0] * s * deep,
         centre[1] + u[1] * c * wide + v[1] * s * deep,
         centre[2] + u[2] * c * wide + v[2] * s * deep,
-      ]
-      const [cu, sv] = [c * deep, s * wide]
-      const k = slope / run
-      const size = Math.sqrt(cu * cu + sv * sv) || 1
-      const normal: Vec = [
-        (u[0] * cu + v[0] * sv) / size + axis[0] * k,
-        (u[1] * cu + v[1] * sv) / size + axis[1] * k,
-        (u[2] * cu + v[2] * sv) / size + axis[2] * k,
-      ]
-      mesh.vertex(place, unit(normal), colour)
+        nx * even,
+        ny * even,
+        nz * even,
+        colour,
+      )
     }
   }
   for (let k = 0; k < last; k++) {
@@ -186,9 +194,25 @@ export function ball(mesh: Mesh, centre: Vec, basis: Basis, radii: Vec, options:
       const x = around[2 * i] * r
       const z = around[2 * i + 1] * r
       const swell = options.swell ? options.swell(x, y, z) : 1
-      const local: Vec = [x * radii[0] * swell, y * radii[1] * swell, z * radii[2] * swell]
-      const normal: Vec = [x / radii[0], y / radii[1], z / radii[2]]
-      mesh.vertex(add(centre, apply(basis, local)), unit(apply(basis, normal)), options.colour(x, y, z))
+      const lx = x * radii[0] * swell
+      const ly = y * radii[1] * swell
+      const lz = z * radii[2] * swell
+      const ax = x / radii[0]
+      const ay = y / radii[1]
+      const az = z / radii[2]
+      const nx = basis.x[0] * ax + basis.y[0] * ay + basis.z[0] * az
+      const ny = basis.x[1] * ax + basis.y[1] * ay + basis.z[1] * az
+      const nz = basis.x[2] * ax + basis.y[2] * ay + basis.z[2] * az
+      const even = 1 / Math.sqrt(nx * nx + ny * ny + nz * nz)
+      mesh.put(
+        centre[0] + (basis.x[0] * lx + basis.y[0] * ly + basis.z[0] * lz),
+        centre[1] + (basis.x[1] * lx + basis.y[1] * ly + basis.z[1] * lz),
+        centre[2] + (basis.x[2] * lx + basis.y[2] * ly + basis.z[2] * lz),
+        nx * even,
+        ny * even,
+        nz * even,
+        options.colour(x, y, z),
+      )
     }
   }
   for (let k = 0; k < bands; k++) {
