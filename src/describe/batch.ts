@@ -18,7 +18,7 @@ import type { Reporter } from "../util/progress.ts"
 import { type Checks, checkAnswer } from "./check.ts"
 import type { Purse } from "./cost.ts"
 import { backoff, pauseFor } from "./gate.ts"
-import type { Desk, Job } from "./live.ts"
+import { type Desk, type Job, OVERTAKEN } from "./live.ts"
 import type { Prompt } from "./prompts.ts"
 import { type BatchLine, type BatchProvider, type DescribedClip, ProviderError } from "./provider.ts"
 
@@ -169,7 +169,7 @@ class BatchRun {
       if (item === undefined) break
       const { clip, prompt } = item
       if (purse.reserve() === null) {
-        this.#desk.end(clip, prompt, `${purse.empty} reached`)
+        this.#desk.end(clip, prompt, OVERTAKEN)
         break
       }
       try {

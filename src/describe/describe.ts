@@ -14,15 +14,16 @@ import { hashJson } from "../util/files.ts"
 import type { Reporter, Task } from "../util/progress.ts"
 import { silent } from "../util/progress.ts"
 import { Rng } from "../util/random.ts"
-import { runBatch } from "./batch.ts"
+import { openBatches, runBatch } from "./batch.ts"
 import { type Answer, answerKey, DescriptionCache, promptSpec, specId } from "./cache.ts"
 import { type Checks, checksSchema } from "./check.ts"
 import { Claims } from "./claims.ts"
 import { listPrices, type Price, Purse, priceOf, requirePrice } from "./cost.ts"
 import { type Estimate, estimate } from "./estimate.ts"
-import { type Desk, type Job, runLive } from "./live.ts"
+import { type Desk, type Job, OVERTAKEN, runLive } from "./live.ts"
 import type { Prompt, PromptSet } from "./prompts.ts"
 import { type DescribedClip, type Provider, ProviderError } from "./provider.ts"
+import { type DescribeReport, summarise } from "./report.ts"
 import { type StripSource, throttle } from "./strip.ts"
 
 export interface DescribeOptions {
@@ -57,32 +58,6 @@ export interface DescribeOptions {
   reporter?: Reporter
   signal?: AbortSignal
   seed?: number
-}
-
-export interface FlaggedAnswer {
-  clip: string
-  prompt: string
-  answer: string
-  flags: string[]
-}
-
-export interface DescribeReport {
-  /** Sound answers: clip id → prompt id → text. */
-  answers: Map<string, Record<string, string>>
-  /** Kept apart: not in `answers`. */
-  flagged: FlaggedAnswer[]
-  /** Without an answer, and why. A later run asks again. */
-  failed: { clip: string; prompt: string; reason: string }[]
-  /** Clips that the guard held back. */
-  withheld: number
-  /** Answers taken from the cache. */
-  cached: number
-  /** Requests answered in this run. */
-  requests: number
-  /** US dollars of this run; null where no price is known. */
-  spent: number | null
-  /** Why the run ended early, if it did. */
-  ended: "budget" | "limit" | null
 }
 
 /**
@@ -195,13 +170,14 @@ class Describer {
       flagged: [],
       failed: [...this.#failed.values()],
       withheld,
+      good: 0,
       cached: wanted - pending,
       requests: spent.requests,
       spent: spent.price ? spent.spent : null,
       ended: spent.empty,
     }
     this.#collect(report)
-    this.#summarise(report, wanted, provider)
+    summarise(report, wanted, provider.model, this.#reporter)
     return report
   }
 
@@ -219,6 +195,13 @@ class Describer {
         `  key-frame images of ${this.#countClips()} clips will be sent to ${provider.destination}, model ${provider.model}`,
       )
     }
+    const folder = `${this.#cache.path}.batches`
+    const batches = await openBatches(folder)
+    if (provider.mode === "live" && batches.length > 0) {
+      this.#reporter.warn(
+        `${batches.length} batches are under way: run openai-batch again to fetch their answers, or pay for them twice`,
+      )
+    }
     const claims = await Claims.open(this.#cache.path)
     const task = this.#reporter.task("describe", pending, "answers")
     try {
@@ -228,21 +211,21 @@ class Describer {
         const desk = this.#desk(claims, purse, task, elsewhere)
         const common = { system: this.#options.prompts.system, strip, checks: this.#checks, purse, signal }
         if (provider.mode === "batch") {
-          const folder = `${this.#cache.path}.batches`
           const signature = hashJson([...this.#specs.values()])
           await runBatch(this.#pending(), { ...common, provider, folder, signature, reporter: this.#reporter }, desk)
         } else {
           const { ask = "separate", retries = 8, backoff = 500, seed = 0 } = this.#options
           await runLive(this.#pending(), { ...common, provider, ask, retries, backoff, rng: new Rng(seed) }, desk)
         }
-        if (elsewhere.size === 0 || purse.empty) return purse
-        await this.#await(elsewhere, claims, task, signal)
-        if (elsewhere.size === 0) return purse
+        if (elsewhere.size > 0 && !purse.empty) await this.#await(elsewhere, claims, task, signal)
+        if (elsewhere.size > 0 && !purse.empty) continue
+        task.done()
+        return purse
       }
     } catch (error) {
+      task.done("stopped")
       throw error instanceof ProviderError ? this.#complaint(error) : error
     } finally {
-      task.done()
       claims.close()
     }
   }
@@ -283,6 +266,7 @@ class Describer {
       end: (clip, prompt, reason) => {
         mine.delete(this.#key(clip, prompt))
         claims.release(this.#key(clip, prompt))
+        if (reason === OVERTAKEN) return
         if (reason !== null)
           this.#failed.set(`${clip.id}\u0000${prompt.id}`, { clip: clip.id, prompt: prompt.id, reason })
         task.tick(1, purse.price ? `${purse.spent.toFixed(purse.spent < 1 ? 4 : 2)} USD` : undefined)
@@ -313,6 +297,7 @@ class Describer {
       for (const prompt of this.#options.prompts.prompts) {
         const key = this.#key(clip, prompt)
         const state = this.#cache.state(key)
+        if (state === "good") report.good++
         if (state === undefined || (state === "good" && !collect)) continue
         const answer = this.#cache.read(key)
         if (!answer) continue
@@ -326,34 +311,6 @@ class Describer {
         }
       }
     }
-  }
-
-  #summarise(report: DescribeReport, wanted: number, provider: Provider): void {
-    const { flagged, failed } = report
-    const good = wanted - flagged.length - this.#missing()
-    const cost = report.spent === null ? "" : `, ${report.spent.toFixed(4)} USD`
-    this.#reporter.say(
-      `  descriptions: ${good} of ${wanted} answers, ${report.cached} from the cache, ${report.requests} requests to ${provider.model}${cost}`,
-    )
-    if (report.ended) this.#reporter.warn(`the ${report.ended} was reached; run again to go on`)
-    list(
-      this.#reporter,
-      flagged.map(({ clip, prompt, flags }) => `${clip} ${prompt}: ${flags.join(", ")}`),
-      "flagged answers are kept apart",
-    )
-    list(
-      this.#reporter,
-      failed.map(({ clip, prompt, reason }) => `${clip} ${prompt}: ${reason}`),
-      "prompts have no answer",
-    )
-  }
-
-  #missing(): number {
-    let count = 0
-    for (const clip of this.#clips) {
-      for (const prompt of this.#options.prompts.prompts) if (!this.#cache.state(this.#key(clip, prompt))) count++
-    }
-    return count
   }
 
   #complaint(error: ProviderError): FourtierError {
@@ -394,12 +351,4 @@ function toAnswer(
     ...(cost === undefined ? {} : { cost }),
     ...(together ? { together } : {}),
   }
-}
-
-/** The first few lines of a list, under a headline with its length. */
-function list(reporter: Reporter, lines: string[], headline: string): void {
-  if (lines.length === 0) return
-  reporter.warn(`${lines.length} ${headline}:`)
-  for (const line of lines.slice(0, 10)) reporter.say(`    ${line}`)
-  if (lines.length > 10) reporter.say(`    and ${lines.length - 10} more`)
 }

@@ -15,14 +15,7 @@
 export { type Answer, answerKey, DescriptionCache, promptSpec, type Spec, specId } from "./cache.ts"
 export { type Checks, checkAnswer, checksSchema, type Flag } from "./check.ts"
 export { listPrices, type Price, parseBudget, readPrices } from "./cost.ts"
-export {
-  type DescribeOptions,
-  type DescribeReport,
-  describe,
-  describeClips,
-  estimateDescriptions,
-  type FlaggedAnswer,
-} from "./describe.ts"
+export { type DescribeOptions, describe, describeClips, estimateDescriptions } from "./describe.ts"
 export type { Estimate } from "./estimate.ts"
 export { type AnswerRecord, type ClipAnswers, formatAnswers, readRecords } from "./exchange.ts"
 export { folderStrips, type StripConfig, stripFile } from "./folder-strips.ts"
@@ -38,6 +31,7 @@ export {
   type Reply,
 } from "./provider.ts"
 export { openProvider, type ProviderConfig, providerSchema } from "./providers.ts"
+export type { DescribeReport, FlaggedAnswer } from "./report.ts"
 export { describeStats, type PromptStats } from "./stats.ts"
 export type { StripSource } from "./strip.ts"
 export { exportTask } from "./task.ts"

@@ -56,6 +56,9 @@ export interface LiveOptions {
   signal: AbortSignal
 }
 
+/** The reason of questions that the end of the run overtook: they are not failures. */
+export const OVERTAKEN = "the run ended first"
+
 /** This many requests given up in a row mean that the server is down. */
 const DOWN = 10
 /** This many requests rejected, and none answered, mean that the request itself is wrong. */
@@ -188,11 +191,11 @@ class LiveRun {
         () => true,
         () => false,
       )
-      if (!entered) return "interrupted"
+      if (!entered) return OVERTAKEN
       const reserved = this.#stopped ? null : purse.reserve()
       if (reserved === null) {
         this.#gate.leave()
-        return this.#stopped ? "stopped" : `${purse.empty} reached`
+        return OVERTAKEN
       }
       const sentAt = performance.now()
       try {
@@ -209,11 +212,11 @@ class LiveRun {
         if (refusal) this.#gate.throttled(error.retryAfter, sentAt)
         this.#gate.leave()
         purse.refund(reserved)
-        if (signal.aborted) return "interrupted"
+        if (signal.aborted) return OVERTAKEN
         if (!(error instanceof ProviderError)) throw error
         if (error.verdict === "stop") {
           this.#stopped ??= error
-          return "stopped"
+          return OVERTAKEN
         }
         if (error.verdict === "absent") return error.message
         if (error.verdict === "rejected") return this.#rejected(clip, prompts, error)
