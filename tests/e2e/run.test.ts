@@ -1,0 +1,197 @@
+/**
+ * The main job from outside: the compiled command line on real files, from nothing to a bundle; again, with wrong input,
+ * in company, interrupted and killed.
+ */
+
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { beforeAll, describe, expect, it } from "vitest"
+import { z } from "zod"
+import { Recognizer } from "../../src/deploy/recognizer.ts"
+import { built, CLASSES, type Ended, fourtier, SETTINGS, scratchFolder, start, writeClips } from "./fixtures.ts"
+
+const root = scratchFolder()
+const home = join(root, "home")
+const data = join(root, "data")
+const config = join(root, "config.json")
+const PER_CLASS = 8
+const run = ["run", data, "--config", config]
+const read = (...path: string[]) => readFileSync(join(...path), "utf8")
+const lines = (...path: string[]) => (existsSync(join(...path)) ? read(...path).split("\n").length - 1 : 0)
+
+/** Everything that a run ends in, but for the time of its making. */
+function outcome(folder: string): Record<string, string> {
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((file) => /\.(json|csv|md|svg|safetensors|onnx|jsonl|yaml)$/.test(file))
+    .toSorted()
+  return Object.fromEntries(
+    files.map((file) => {
+      const text = readFileSync(join(folder, file), "latin1")
+      return [file, text.replace(/"created": "[^"]*"/, "").replaceAll(folder, "<folder>")]
+    }),
+  )
+}
+
+function expectSameOutcome(folder: string, expected: string): void {
+  const [found, wanted] = [outcome(folder), outcome(expected)]
+  expect(Object.keys(found)).toEqual(Object.keys(wanted))
+  for (const [file, text] of Object.entries(found)) expect(text === wanted[file], `${file} is the same`).toBe(true)
+}
+
+describe.skipIf(!built)("fourtier run", () => {
+  let first: Ended
+  const whole = join(home, "runs", "data")
+  beforeAll(async () => {
+    mkdirSync(home)
+    writeClips(data, PER_CLASS)
+    writeFileSync(config, JSON.stringify(SETTINGS))
+    first = await fourtier(home, ...run)
+  }, 120_000)
+
+  it("goes from a folder of clips to a report and a bundle", async () => {
+    expect(first.err).toContain("equal to the trainer within")
+    expect(first.code).toBe(0)
+    for (const method of SETTINGS.methods) expect(first.out).toContain(method)
+    for (const file of ["config.yaml", "manifest.jsonl", "results.json", "predictions.csv", "report.md"]) {
+      expect(existsSync(join(whole, file)), file).toBe(true)
+    }
+    expect(readdirSync(whole).filter((file) => /tmp|lock/.test(file))).toEqual([])
+    const results = z
+      .object({ splits: z.array(z.object({ clips: z.number() })) })
+      .parse(JSON.parse(read(whole, "results.json")))
+    const tested = results.splits[0].clips
+    expect(tested).toBeGreaterThan(3)
+    const clips = new Set(
+      read(whole, "predictions.csv")
+        .trim()
+        .split("\n")
+        .slice(1)
+        .map((line) => /(left|right|down)\/square_\d/.exec(line)?.[0]),
+    )
+    expect(clips.size).toBe(tested)
+  })
+
+  it("never describes a clip of the test part", () => {
+    const described = read(home, ".fourtier", "descriptions.jsonl")
+    for (const line of read(whole, "predictions.csv").trim().split("\n").slice(1)) {
+      const [clip] = /(left|right|down)\/square_\d/.exec(line) ?? [""]
+      expect(described).not.toContain(`${clip.replace("_", " ")}.mp4`)
+    }
+  })
+
+  it("the bundle recognises clips, as a library and on the command line", async () => {
+    const clip = join(data, "left", "square 0.mp4")
+    const { code, out } = await fourtier(home, "predict", join(whole, "bundle"), clip, "--json", "--top", "3")
+    expect(code).toBe(0)
+    const recognitionSchema = z.object({ top: z.array(z.object({ label: z.string(), probability: z.number() })) })
+    const { top } = recognitionSchema.parse(JSON.parse(out))
+    expect(top.map(({ label }) => label).toSorted()).toEqual(CLASSES)
+    expect(top.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 4)
+    const recognizer = await Recognizer.load(join(whole, "bundle"))
+    const here = await recognizer.predict(clip)
+    await recognizer.release()
+    for (const [i, { label, probability }] of top.entries()) {
+      expect(here.top[i].label).toBe(label)
+      expect(here.top[i].probability).toBeCloseTo(probability, 4)
+    }
+  })
+
+  it("computes nothing a second time and comes to the same", async () => {
+    const kept = join(root, "kept")
+    cpSync(whole, kept, { recursive: true })
+    const second = await fourtier(home, ...run)
+    expect(second.code).toBe(0)
+    expect(second.err.match(/in the store already, nothing to compute/g)).toHaveLength(2)
+    expect(second.err).toMatch(/0 embedded now/)
+    expect(second.err).toMatch(/0 requests/)
+    expect(second.err).not.toMatch(/updates|Measuring|✓ extract/)
+    expect(second.seconds).toBeLessThan(Math.max(20, first.seconds))
+    expectSameOutcome(whole, kept)
+  })
+
+  it("says what is wrong with settings and data, without a stack trace, and changes nothing", async () => {
+    const empty = join(root, "empty")
+    mkdirSync(empty)
+    const one = join(root, "one")
+    cpSync(join(data, "left", "square 0.mp4"), join(one, "left", "a.mp4"))
+    const few = join(root, "few")
+    for (const label of ["left", "right"]) cpSync(join(data, label, "square 0.mp4"), join(few, label, "a.mp4"))
+    const cases: [args: string[], expected: RegExp][] = [
+      [[...run, "--set", "finetun.epochs=3"], /finetun.*\n.*\n?.*did you mean finetune/],
+      [[...run, "--set", "finetune.epochs=many"], /finetune\.epochs[\s\S]*a number[\s\S]*many/],
+      [[...run, "--set", "model.integration=axail"], /model\.integration[\s\S]*"axial"/],
+      [["run", join(root, "nowhere")], /nowhere/],
+      [["run", empty], /empty/],
+      [["run", one, "--config", config], /nothing to tell apart|no clips/],
+      [["run", few, "--config", config], /no training clip|no clips|fewer/],
+      [[...run, "--out", join(config, "below a file")], /cannot be written/],
+      [[...run, "--folds", "fold10"], /fold10/],
+      [[...run, "--out", "other", "--answers", join(root, "nothing.jsonl")], /nothing\.jsonl/],
+      [["predict", join(root, "nowhere"), data], /nowhere/],
+    ]
+    const ended = await Promise.all(cases.map(([args]) => fourtier(join(root, "one"), ...args)))
+    for (const [i, [args, expected]] of cases.entries()) {
+      const { code, err } = ended[i]
+      expect(err, args.join(" ")).toMatch(expected)
+      expect(err, args.join(" ")).not.toMatch(/\n\s+at |internal error/)
+      expect(code, args.join(" ")).toBe(1)
+    }
+  }, 120_000)
+
+  it("sets unreadable training files aside by name and goes on", async () => {
+    const mixed = join(root, "mixed")
+    cpSync(data, mixed, { recursive: true })
+    writeFileSync(join(mixed, "left", "broken.mp4"), "not a video")
+    writeFileSync(join(mixed, "right", "empty.mp4"), "")
+    const { code, err } = await fourtier(home, "run", mixed, "--config", config, "--set", "methods=[linear-probe]")
+    expect(err).toMatch(/2 files cannot be used/)
+    expect(code).toBe(0)
+    const manifest = read(home, "runs", "mixed", "manifest.jsonl")
+    for (const name of ["broken.mp4", "empty.mp4"]) expect(manifest).toMatch(new RegExp(`quarantined.*${name}.*reason`))
+  }, 60_000)
+
+  it("two runs share a cache; a folder belongs to one of them", async () => {
+    const cwd = join(root, "company")
+    mkdirSync(cwd)
+    const [a, b] = [start(cwd, ...run, "--out", "a"), start(cwd, ...run, "--out", "b")]
+    while (!existsSync(join(cwd, "a", "in-use.lock")) && a.child.exitCode === null) await sleep(5)
+    const third = await fourtier(cwd, ...run, "--out", "a")
+    expect(third.err).toMatch(/another run is at work in this folder/)
+    expect(third.code).toBe(1)
+    for (const { code, err } of [await a.ended, await b.ended]) expect([code, err]).toEqual([0, err])
+    for (const out of ["a", "b"]) expect(read(cwd, out, "results.json")).toBe(read(whole, "results.json"))
+  }, 120_000)
+
+  it("interrupted and killed again and again, it ends as if it had not been", async () => {
+    const cwd = join(root, "killed")
+    mkdirSync(cwd)
+    const out = join(cwd, "runs", "data")
+    const trial = join(out, "trials", "drawn", "seed0")
+    const stores = join(cwd, ".fourtier", "features")
+    const shards = () =>
+      existsSync(stores)
+        ? readdirSync(stores, { recursive: true, encoding: "utf8" }).filter((f) => /m\.npy$/.test(f))
+        : []
+    const moments: [signal: "SIGKILL" | "SIGINT", when: () => boolean][] = [
+      ["SIGKILL", () => shards().length > 0],
+      ["SIGINT", () => lines(trial, "baseline", "metrics.jsonl") > 1],
+      ["SIGKILL", () => lines(trial, "stage-1", "metrics.jsonl") > 2],
+      ["SIGKILL", () => existsSync(join(trial, "full", "weights.safetensors"))],
+    ]
+    for (const [signal, when] of moments) {
+      const { child, ended } = start(cwd, ...run)
+      while (!when() && child.exitCode === null) await sleep(2)
+      child.kill(signal)
+      const { code, err } = await ended
+      if (signal === "SIGINT") {
+        expect(err).toContain("stopped; the same command goes on from here")
+        expect(code).toBe(130)
+      } else expect(code).toBeNull()
+    }
+    const last = await fourtier(cwd, ...run)
+    expect([last.code, last.err]).toEqual([0, last.err])
+    expectSameOutcome(out, whole)
+    rmSync(cwd, { recursive: true })
+  }, 120_000)
+})
