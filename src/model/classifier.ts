@@ -2,9 +2,9 @@
  * Blocks and classifier (paper Sec. 3.1; Table 1 of the appendix; METHOD §5).
  *
  * ```
- * f [B,T,N,D] ─► 2 × ( x + attention(norm x);  x + ffn(norm x) ) ─► norm ─► mean over T·N ─► linear ─► logits [B,C]
+ * f [B,T,N,D] ─► 2 × ( x + attention(norm x);  x + ffn(norm x) ) ─► mean over T·N ─► norm ─► linear ─► logits [B,C]
  * ```
- * The norm before the average keeps the scale of a pre-norm stack in hand; it adds 2·D weights to the paper's count.
+ * The norm after the average keeps the scale of a pre-norm stack in hand; it adds 2·D weights to the paper's count.
  */
 
 import { selfAttention } from "../tensor/nn/attention.ts"
@@ -50,7 +50,7 @@ function mlpFfn(scope: Scope, x: Tensor): Tensor {
 
 function convFfn(scope: Scope, x: Tensor, { H, W }: MapSize): Tensor {
   const [B, T, N, D] = x.shape
-  const weight = scope.param("conv.weight", [3, 3, D, D], truncatedNormal(1 / Math.sqrt(9 * D)), { decay: true })
+  const weight = scope.param("conv.weight", [3, 3, D, D], truncatedNormal(0.02), { decay: true })
   const bias = scope.param("conv.bias", [D], zeros, { decay: false })
   return reshape(gelu(conv3x3(reshape(x, [B, T, H, W, D]), weight, bias)), [B, T, N, D])
 }
@@ -74,6 +74,6 @@ export function classify(
 ): Tensor {
   let x = f
   for (let i = 0; i < config.blocks; i++) x = block(scope.in(`block${i}`), x, size, config, dropout)
-  const pooled = mean(layerNorm(scope.in("norm"), x), [1, 2]) // [B,D]
-  return linear(scope.in("linear"), drop(pooled, dropout), classes, { init: truncatedNormal(0.02) })
+  const pooled = layerNorm(scope.in("norm"), mean(x, [1, 2])) // [B,D]
+  return linear(scope.in("linear"), drop(pooled, dropout), classes)
 }

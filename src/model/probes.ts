@@ -9,7 +9,7 @@ import { headsFor } from "./config.ts"
 
 /** m [B,T,N,D] -> mean over T·N -> linear -> logits [B,C] */
 export function linearProbe(scope: Scope, m: Tensor, classes: number): Tensor {
-  return linear(scope.in("linear"), mean(m, [1, 2]), classes, { init: truncatedNormal(0.02) })
+  return linear(scope.in("linear"), mean(m, [1, 2]), classes)
 }
 
 /**
@@ -31,5 +31,5 @@ export function attentiveProbe(scope: Scope, m: Tensor, classes: number, headWid
   const weights = softmax(matmul(mul(q, 1 / Math.sqrt(D / heads)), k, { transposeB: true })) // [B,heads,1,L]
   const pooled = reshape(rearrange(matmul(weights, v), "b h q d -> b q (h d)"), [B, D])
   const read = linear(scope.in("out"), pooled, D)
-  return linear(scope.in("linear"), layerNorm(scope.in("out.norm"), read), classes, { init: truncatedNormal(0.02) })
+  return linear(scope.in("linear"), layerNorm(scope.in("out.norm"), read), classes)
 }

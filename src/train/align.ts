@@ -16,7 +16,7 @@ import { standardize } from "../model/standardize.ts"
 import { type ContrastiveConfig, embedRows, infoNce } from "../objective/contrastive.ts"
 import { grad } from "../tensor/grad.ts"
 import { linear } from "../tensor/nn/layers.ts"
-import { constantInit, type Param, Scope, selectWeights, type Weights } from "../tensor/nn/params.ts"
+import { constantInit, glorot, type Param, Scope, selectWeights, type Weights } from "../tensor/nn/params.ts"
 import { add, cast, mul, sum } from "../tensor/ops/functions.ts"
 import type { AdamW } from "../tensor/optim/adamw.ts"
 import { Session, type Values } from "../tensor/runtime/session.ts"
@@ -57,7 +57,7 @@ function embedClips(spec: AlignSpec, pooled: { s: Tensor; t: Tensor }) {
   const projection = new Scope("projection")
   const embeddings = new Map(
     [...values].map(([prompt, v]) => {
-      const projected = linear(projection.in(prompt), v, spec.textWidth, { bias: false })
+      const projected = linear(projection.in(prompt), v, spec.textWidth, { bias: false, init: glorot })
       return [prompt, embedRows(projected, spec.contrastive.similarity)] as const
     }),
   )

@@ -32,6 +32,8 @@ export const stepSchema = z.discriminatedUnion("step", [
   }),
   /** Square crops: one in the centre; three along the longer side; or four corners and the centre, and all five mirrored. */
   z.strictObject({ step: z.literal("crop"), size: side, views: z.enum(["center", "three", "ten"]).default("center") }),
+  /** Each view as it is and mirrored left and right: twice the views. Not where classes name a side. */
+  z.strictObject({ step: z.literal("mirrored") }),
   /**
    * MultiScaleCrop of TSN (Wang et al. 2016): sides drawn from the short side times `scales`, at most `distortion` places
    * apart in that list, at one of 13 fixed places (or anywhere), resized to `size`. Random.
@@ -91,10 +93,13 @@ export function applyTransform(frames: Pictures, transform: Transform, rng: Rng 
   return { views: views.map((view) => normalise(view, transform)), shape }
 }
 
-/** Views a transform makes of one clip: 1, 3 or 10 for each crop step. */
+/** Views a transform makes of one clip: 1, 3 or 10 for each crop step, 2 for each mirrored step. */
 export function viewsOf(transform: Transform): number {
   const counts = { center: 1, three: 3, ten: 10 }
-  return transform.steps.reduce((views, step) => (step.step === "crop" ? views * counts[step.views] : views), 1)
+  return transform.steps.reduce((views, step) => {
+    if (step.step === "crop") return views * counts[step.views]
+    return step.step === "mirrored" ? 2 * views : views
+  }, 1)
 }
 
 /** Whether any step draws at random. */
@@ -121,6 +126,8 @@ function applyStep(views: Pictures[], step: Step, rng: Rng | null): Pictures[] {
       return views.map((view) => letterbox(resizeTo(view, { longSide: step.size }), step.size, step.fill))
     case "crop":
       return views.flatMap((view) => cropViews(view, step.size, step.views))
+    case "mirrored":
+      return views.flatMap((view) => [view, mirror(view)])
     case "multiScaleCrop":
       return views.map((view) => {
         const area = multiScaleArea(view, step.scales, step.distortion, step.fixed, needed(rng, step.step))

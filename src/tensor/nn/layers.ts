@@ -2,10 +2,10 @@
 
 import { add, cast, layerNorm as layerNormOp, less, matmul, mul, randomUniform } from "../ops/functions.ts"
 import type { Tensor } from "../tensor.ts"
-import { glorot, type Init, ones, type Scope, zeros } from "./params.ts"
+import { type Init, ones, type Scope, truncatedNormal, zeros } from "./params.ts"
 
 export interface LinearOptions {
-  /** Default Glorot. */
+  /** Default: normal with deviation 0.02, as vision transformers start. */
   init?: Init
   bias?: boolean
 }
@@ -15,7 +15,7 @@ export function linear(
   scope: Scope,
   x: Tensor,
   out: number,
-  { init = glorot, bias = true }: LinearOptions = {},
+  { init = truncatedNormal(0.02), bias = true }: LinearOptions = {},
 ): Tensor {
   const weight = scope.param("weight", [x.shape[x.rank - 1], out], init, { decay: true })
   const product = matmul(x, weight)
