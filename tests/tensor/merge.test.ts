@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { mergeModels } from "../../src/tensor/onnx/merge.ts"
-import { encodeModel, type ModelProto } from "../../src/tensor/onnx/proto.ts"
+import { encodeModel, type GraphProto, type ModelProto } from "../../src/tensor/onnx/proto.ts"
 import { upgradeOpset } from "../../src/tensor/onnx/upgrade.ts"
 import { toOnnx } from "../../src/tensor/onnx/write.ts"
 import { add, mul, sum } from "../../src/tensor/ops/functions.ts"
@@ -56,6 +56,59 @@ describe("merging ONNX models", () => {
     const merged = mergeModels(old, second([2, 1]), { m: "m" })
     expect(await run(merged, Float32Array.of(1, 2, 3, 4, 5, 6))).toEqual([4, 5, 6, 7, 8, 9])
     expect(() => upgradeOpset({ ...old, opsetImport: [{ domain: "", version: 11 }] }, 20)).toThrow(/operator set/)
+  })
+
+  it("rewrites nodes inside subgraphs, and refuses ops that changed their meaning", async () => {
+    const value = (name: string, dims: number[], elemType = 1) => ({ name, elemType, dims })
+    const branch = (name: string, opType: string): GraphProto => ({
+      name,
+      initializers: [],
+      valueInfo: [],
+      inputs: [],
+      outputs: [value(`${name}/y`, [2, 1])],
+      nodes: [
+        {
+          name: "",
+          opType,
+          domain: "",
+          inputs: ["frames"],
+          outputs: [`${name}/y`],
+          attributes: [{ name: "axes", kind: "ints", value: [1] }],
+        },
+      ],
+    })
+    const old: ModelProto = {
+      irVersion: 8,
+      producerName: "other",
+      opsetImport: [{ domain: "", version: 17 }],
+      metadataProps: {},
+      graph: {
+        name: "old",
+        initializers: [{ name: "yes", dims: [], dataType: 9, rawData: Uint8Array.of(1) }],
+        valueInfo: [],
+        inputs: [value("frames", [2, 3])],
+        outputs: [value("m", [2, 1])],
+        nodes: [
+          {
+            name: "",
+            opType: "If",
+            domain: "",
+            inputs: ["yes"],
+            outputs: ["m"],
+            attributes: [
+              { name: "then_branch", kind: "graph", value: branch("most", "ReduceMax") },
+              { name: "else_branch", kind: "graph", value: branch("least", "ReduceMin") },
+            ],
+          },
+        ],
+      },
+    }
+    const merged = mergeModels(old, second([2, 1]), { m: "m" })
+    expect(await run(merged, Float32Array.of(1, 2, 3, 4, 5, 6))).toEqual([4, 5, 6, 7, 8, 9])
+    const [node] = old.graph.nodes
+    const sampler = { ...old, graph: { ...old.graph, nodes: [{ ...node, opType: "GridSample", attributes: [] }] } }
+    expect(() => upgradeOpset(sampler, 20)).toThrow(/GridSample/)
+    expect(upgradeOpset(sampler, 19).opsetImport).toEqual([{ domain: "", version: 19 }])
   })
 
   it("refuses outputs that do not fit the input, naming both", () => {

@@ -27,6 +27,11 @@ export function mergeModels(
   if (clash !== undefined) {
     throw new FourtierError({ where: "merging ONNX models", what: "a name is used by both", found: clash })
   }
+  const defined = new Set((first.functions ?? []).map(({ domain, name }) => `${domain}.${name}`))
+  const twice = (second.functions ?? []).find(({ domain, name }) => defined.has(`${domain}.${name}`))
+  if (twice) {
+    throw new FourtierError({ where: "merging ONNX models", what: "both define the same function", found: twice.name })
+  }
   const domains = new Map([...first.opsetImport, ...second.opsetImport].map(({ domain, version }) => [domain, version]))
   domains.delete("ai.onnx")
   domains.set("", opset)

@@ -1,10 +1,24 @@
 /** Raises a model's operator set by rewriting the few nodes whose form changed (https://onnx.ai/onnx/operators/). */
 
 import { FourtierError } from "../../util/errors.ts"
-import { type AttributeProto, DataType, type ModelProto, type NodeProto, type TensorProto } from "./proto.ts"
+import {
+  type AttributeProto,
+  DataType,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  type TensorProto,
+} from "./proto.ts"
 
 /** Older models hold ops of other forms than those rewritten here. */
 const OLDEST = 13
+
+/** Ops whose meaning or form changed in a way that is not rewritten here, with the version that changed it. */
+const CHANGED = new Map([
+  ["RoiAlign", 16],
+  ["GridSample", 20],
+  ["DFT", 20],
+])
 
 /** These took their axes as an attribute before version 18. */
 const REDUCTIONS = new Set([
@@ -25,32 +39,48 @@ export function opsetOf(model: ModelProto): number {
 }
 
 /**
- * The same model under operator set `target`, at least its own. Throws when the model is older than version 13 or has
- * subgraphs or functions whose nodes would have to change.
+ * The same model under operator set `target`, at least its own. Throws when the model is older than version 13 or holds an op
+ * that changed its meaning since.
  */
 export function upgradeOpset(model: ModelProto, target: number): ModelProto {
   const from = opsetOf(model)
   if (from === target) return model
-  if (from < OLDEST || from > target) {
-    throw new FourtierError({
+  const fail = (found: string) =>
+    new FourtierError({
       where: `ONNX model ${model.graph.name}`,
       what: "its operator set cannot be raised",
       expected: `version ${OLDEST} to ${target}`,
-      found: `version ${from}`,
+      found,
       fix: "export the model again with a newer operator set (opset_version=17 or later)",
     })
-  }
+  if (from < OLDEST || from > target) throw fail(`version ${from}`)
   const initializers: TensorProto[] = []
-  const nodes = model.graph.nodes.map((node) => (from < 18 ? toVersion18(node, initializers) : node))
+  const upgraded = (node: NodeProto): NodeProto => {
+    const changed = isStandard(node) ? CHANGED.get(node.opType) : undefined
+    if (changed !== undefined && from < changed && changed <= target) {
+      throw fail(`version ${from} with the op ${node.opType}, which version ${changed} changed`)
+    }
+    const own = from < 18 && target >= 18 ? toVersion18(node, initializers) : node
+    return { ...own, attributes: own.attributes.map(inside) }
+  }
+  const inGraph = (graph: GraphProto): GraphProto => ({ ...graph, nodes: graph.nodes.map(upgraded) })
+  const inside = (attribute: AttributeProto): AttributeProto => {
+    if (attribute.kind === "graph") return { ...attribute, value: inGraph(attribute.value) }
+    if (attribute.kind === "graphs") return { ...attribute, value: attribute.value.map(inGraph) }
+    return attribute
+  }
   const opsetImport = model.opsetImport.map((set) =>
     set.domain === "" || set.domain === "ai.onnx" ? { domain: "", version: target } : set,
   )
-  const graph = { ...model.graph, nodes, initializers: [...model.graph.initializers, ...initializers] }
-  return { ...model, opsetImport, graph }
+  const graph = inGraph(model.graph)
+  return { ...model, opsetImport, graph: { ...graph, initializers: [...graph.initializers, ...initializers] } }
 }
 
+const isStandard = ({ domain }: NodeProto) => domain === "" || domain === "ai.onnx"
+
+/** New constants become initializers of the main graph, which subgraphs see too. */
 function toVersion18(node: NodeProto, initializers: TensorProto[]): NodeProto {
-  if (node.domain !== "" && node.domain !== "ai.onnx") return node
+  if (!isStandard(node)) return node
   if (REDUCTIONS.has(node.opType)) {
     const axes = node.attributes.find(({ name }) => name === "axes")
     if (axes?.kind !== "ints") return node

@@ -30,8 +30,8 @@ export interface FlatLayout {
   readonly decayEnd: number
 }
 
-/** Largest chunk: a dozen temporaries of 2^17 floats (512 KiB) share a last-level cache. */
-const CHUNK = 2 ** 17
+/** Largest chunk: a dozen temporaries of 2^16 floats (256 KiB) share a last-level cache. */
+const CHUNK = 2 ** 16
 
 /** Parameters start on a cache line. */
 const ALIGNMENT = 16

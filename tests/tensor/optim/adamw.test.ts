@@ -124,7 +124,7 @@ describe("AdamW", () => {
   })
 
   test("chunks leave the result unchanged, and gradients arrive through bound sub-arrays", async () => {
-    // 700 × 400 = 280,000 elements: three chunks for the decayed parameters, one for the others
+    // 700 × 400 = 280,000 elements: several chunks for the decayed parameters, one for the others
     const large: Parameter[] = [
       { name: "w", shape: [700, 400], decay: true },
       { name: "scale", shape: [3], decay: false },
