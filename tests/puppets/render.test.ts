@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { mkdtemp, readdir, readFile, rm, unlink } from "node:fs/promises"
+import { mkdtemp, readdir, readFile, rm, unlink, utimes, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import sharp from "sharp"
@@ -95,6 +95,9 @@ describe("a generated set", () => {
   test("is picked up where it was interrupted, and leaves no half files", async () => {
     const first = planClips(set)[0]
     await unlink(join(out, first.path))
+    const half = join(out, `${first.path}.tmp-1-00000000`)
+    await writeFile(half, "half a clip")
+    await utimes(half, 0, 0)
     const again = await generatePuppets({ ...set, out }, silent)
     expect(again.rendered).toBe(1)
     const names = await readdir(out, { recursive: true })

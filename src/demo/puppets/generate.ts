@@ -1,6 +1,6 @@
 /** Renders a planned set into a folder: several threads, whole files only, picks up where it was interrupted. */
 
-import { access, mkdir } from "node:fs/promises"
+import { access, mkdir, readdir, rm, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { z } from "zod"
 import { FourtierError } from "../../util/errors.ts"
@@ -12,6 +12,9 @@ import { manifestCsv, type PlannedClip, type PlanOptions, planClips } from "./pl
 
 /** Raised whenever the same seed would give other clips or pixels. */
 export const PUPPETS_VERSION = 1
+
+/** Milliseconds after which a temporary file counts as left behind: no clip takes nearly as long. */
+const ABANDONED = 600_000
 
 export interface GenerateOptions extends PlanOptions {
   /** Folder; made where it is missing. */
@@ -43,8 +46,10 @@ export async function generatePuppets(options: GenerateOptions, reporter: Report
   await claimFolder(out, { version: PUPPETS_VERSION, seed, width, height })
   const missing: PlannedClip[] = []
   for (const clip of clips) if (!(await exists(join(out, clip.path)))) missing.push(clip)
-  for (const folder of new Set(missing.map((clip) => dirname(clip.path))))
-    await mkdir(join(out, folder), { recursive: true })
+  for (const folder of new Set(missing.map((clip) => join(out, dirname(clip.path))))) {
+    await mkdir(folder, { recursive: true })
+    await sweep(folder)
+  }
   const task = reporter.task("puppets", missing.length, "clips")
   const jobs = missing.map((clip) => ({ clip, out: join(out, clip.path) }))
   const entry = workerUrl(import.meta.url, "./render.worker.ts")
@@ -74,6 +79,15 @@ async function claimFolder(out: string, stamp: z.infer<typeof stampSchema>): Pro
     found: JSON.stringify(found.data ?? "unreadable"),
     fix: "name another folder, or delete this one",
   })
+}
+
+/** Removes what a run that was killed left half written. */
+async function sweep(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.includes(".tmp-")) continue
+    const { mtimeMs } = await stat(join(folder, name))
+    if (Date.now() - mtimeMs > ABANDONED) await rm(join(folder, name), { force: true })
+  }
 }
 
 async function exists(path: string): Promise<boolean> {
