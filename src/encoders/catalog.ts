@@ -6,6 +6,7 @@ import { toOnnx } from "../tensor/onnx/write.ts"
 import { reshape } from "../tensor/ops/functions.ts"
 import { input } from "../tensor/tensor.ts"
 import { FRAMES, MAP, type VisualEncoder } from "./encoder.ts"
+import { frozenEncoderSchema, openFrozenEncoder } from "./frozen.ts"
 import { loadMovenet, movenetFeatureSchema, movenetFeatures, movenetId, movenetWidth } from "./movenet.ts"
 import { onnxEncoderSchema, openOnnxEncoder } from "./onnx.ts"
 
@@ -16,7 +17,11 @@ export const movenetEncoderSchema = z.strictObject({
   features: movenetFeatureSchema.prefault({}),
 })
 
-export const encoderSchema = z.discriminatedUnion("kind", [movenetEncoderSchema, onnxEncoderSchema])
+export const encoderSchema = z.discriminatedUnion("kind", [
+  movenetEncoderSchema,
+  onnxEncoderSchema,
+  frozenEncoderSchema,
+])
 
 export type EncoderConfig = z.infer<typeof encoderSchema>
 
@@ -27,6 +32,8 @@ export async function openVisualEncoder(config: EncoderConfig): Promise<VisualEn
       return movenetEncoder(config)
     case "onnx":
       return openOnnxEncoder(config)
+    default:
+      return openFrozenEncoder(config)
   }
 }
 

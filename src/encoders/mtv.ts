@@ -327,15 +327,21 @@ export function mtvGraph(net: Net, config: MtvConfig, inputs: Inputs): EncoderGr
   return { outputs, intermediates }
 }
 
-/** The maps of all views side by side [B,T',N,ΣC]: steps of the longer tubelets repeated over their time. */
-export function mtvMap(config: MtvConfig, { views }: MtvTower): Tensor {
+/**
+ * The maps of the views side by side [B,T',N,ΣC]: steps of the longer tubelets repeated over their time. Views of another grid
+ * than the last one's are left out.
+ */
+export function mtvMap({ classifier }: Pick<MtvConfig, "classifier">, { views }: MtvTower): Tensor {
   const most = Math.max(...views.map(({ shape }) => shape[1]))
-  const extra = config.classifier === "token" ? 1 : 0
-  const maps = views.map((x) => {
-    const [B, time, length, width] = x.shape
-    const map = reshape(narrow(x, 2, extra, length), [B, time, 1, length - extra, width])
-    const repeated = expand(map, [B, time, most / time, length - extra, width])
-    return reshape(repeated, [B, most, length - extra, width])
-  })
+  const extra = classifier === "token" ? 1 : 0
+  const length = views[views.length - 1].shape[2]
+  const maps = views
+    .filter(({ shape }) => shape[2] === length)
+    .map((x) => {
+      const [B, time, , width] = x.shape
+      const map = reshape(narrow(x, 2, extra, length), [B, time, 1, length - extra, width])
+      const repeated = expand(map, [B, time, most / time, length - extra, width])
+      return reshape(repeated, [B, most, length - extra, width])
+    })
   return concat(maps, 3)
 }

@@ -10,9 +10,10 @@ import type { SourceTensor } from "./net.ts"
  */
 export function sinusoids(length: number, width: number): Float32Array {
   const table = new Float32Array(length * width)
+  const periods = Float64Array.from({ length: width }, (_, channel) => 10000 ** ((2 * Math.floor(channel / 2)) / width))
   for (let position = 0; position < length; position++) {
     for (let channel = 0; channel < width; channel++) {
-      const angle = position / 10000 ** ((2 * Math.floor(channel / 2)) / width)
+      const angle = position / periods[channel]
       table[position * width + channel] = channel % 2 === 0 ? Math.sin(angle) : Math.cos(angle)
     }
   }
