@@ -83,14 +83,33 @@ const letterboxed = [{ step: "letterbox", size: 192 }]
 
 /** A few hundred clips on a CPU. Chosen by measurement: see docs/decisions.md. */
 const small: SettingsTree = {
+  split: { val: 0 },
+  encoder: { kind: "movenet", features: { motion: "difference" } },
   views: {
-    train: { draws: 6, steps: [...letterboxed, { step: "flip" }] },
-    test: { clips: 1, steps: letterboxed },
+    train: { draws: 8, steps: [...letterboxed, { step: "flip" }] },
+    test: { clips: 1, steps: [...letterboxed, { step: "mirrored" }] },
   },
-  align: { epochs: 60, batch: 64, learningRate: 1e-3, weightDecay: 0.05, beta2: 0.95, warmupEpochs: 5 },
-  finetune: { epochs: 40, batch: 32, learningRate: 5e-4, weightDecay: 0.05, mixup: 0.2 },
-  linearProbe: { epochs: 60, batch: 32, learningRate: 1e-3, weightDecay: 0.01, mixup: 0 },
-  attentiveProbe: { epochs: 40, batch: 32, learningRate: 5e-4, weightDecay: 0.05, mixup: 0 },
+  model: { width: 64, headWidth: 16, ffn: "conv" },
+  align: {
+    epochs: 150,
+    leastUpdates: 150,
+    batch: 128,
+    learningRate: 3e-3,
+    beta2: 0.95,
+    warmupEpochs: 15,
+    targets: "identity",
+  },
+  finetune: { epochs: 30, leastUpdates: 150, batch: 16, learningRate: 2e-3, mixup: 0.8, clipNorm: 1, warmupEpochs: 3 },
+  linearProbe: { epochs: 80, leastUpdates: 400, batch: 16, learningRate: 1e-2, mixup: 0, warmupEpochs: 8 },
+  attentiveProbe: {
+    epochs: 30,
+    leastUpdates: 150,
+    batch: 16,
+    learningRate: 2e-3,
+    mixup: 0.8,
+    clipNorm: 1,
+    warmupEpochs: 3,
+  },
 }
 
 /** Tables A2 and A3 of the paper. */

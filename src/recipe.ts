@@ -88,7 +88,7 @@ export async function runRecipe(
       for (let run = 0; run < config.seeds; run++) {
         const seed = config.seed + run
         if (splits.length * config.seeds > 1) reporter.say(`${split.name}, seed ${seed}`)
-        const folder = join(out, "trials", safeName(split.name), `seed${seed}`)
+        const folder = join(out, "trials", safeName(split.training), `seed${seed}`)
         trials.push({ split, seed, result: await runTrial(settings, graphs, split, seed, folder) })
         signal?.throwIfAborted()
       }
@@ -134,9 +134,9 @@ async function finalModel(
 ): Promise<stages.Final> {
   const [first] = trials
   const all = [...new Map(trials.flatMap(({ split }) => split.test.map((clip) => [clip.id, clip] as const))).values()]
-  if (trials.every(({ split }) => split === first.split)) return { ...first, method }
+  if (!first.split.fold) return { ...first, method }
   settings.reporter.say("the model to ship, trained on all clips")
-  const split: Split = { name: "all clips", train: all, val: [], test: all }
+  const split: Split = { name: "all clips", training: "all clips", fold: false, train: all, val: [], test: all }
   const own = { ...settings, methods: [method] }
   const result = await runTrial(own, graphs, split, first.seed, join(out, "trials", "all-clips", `seed${first.seed}`))
   return { split, seed: first.seed, result, method }
@@ -198,13 +198,12 @@ function fewestDescribed(
 /** Predictions of all trials by method; folds of one kind make one split of the report. */
 function collect(trials: readonly Trained[]): MethodPredictions[] {
   const runs = new Map<string, MethodPredictions & { predictions: MethodPredictions["predictions"][number][] }>()
-  const folds = new Set(trials.map(({ split }) => split.name)).size > 1
   for (const { split, result } of trials) {
-    const name = folds ? "all folds" : split.name
+    const name = split.fold ? "all folds" : split.name
     for (const [method, { trainedWeights, predictions }] of result.predictions) {
-      const run = runs.get(method) ?? { split: name, method, trainedWeights, predictions: [] }
+      const run = runs.get(`${name}/${method}`) ?? { split: name, method, trainedWeights, predictions: [] }
       run.predictions.push(...predictions)
-      runs.set(method, run)
+      runs.set(`${name}/${method}`, run)
     }
   }
   return [...runs.values()]

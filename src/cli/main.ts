@@ -3,8 +3,10 @@
 
 import { Command } from "commander"
 import pc from "picocolors"
+import { puppetsCommand } from "../demo/puppets/index.ts"
 import { FourtierError } from "../util/errors.ts"
 import { description, version } from "../util/version.ts"
+import { demoCommand } from "./demo.ts"
 import { describeCommand } from "./describe.ts"
 import { doctorCommand } from "./doctor.ts"
 import { extractCommand } from "./extract.ts"
@@ -18,7 +20,17 @@ const program = new Command("fourtier")
   .version(version)
   .showHelpAfterError("(--help shows all options)")
 
-const verbs = [runCommand, predictCommand, doctorCommand, stripsCommand, describeCommand, extractCommand, infoCommand]
+const verbs = [
+  runCommand,
+  predictCommand,
+  demoCommand,
+  doctorCommand,
+  stripsCommand,
+  describeCommand,
+  extractCommand,
+  infoCommand,
+  puppetsCommand,
+]
 for (const verb of verbs) program.addCommand(verb())
 
 try {

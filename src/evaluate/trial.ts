@@ -126,6 +126,7 @@ export async function runTrial(
   const train = examplesOf(split.train, classes, features.trainViews)
   const trial = new Trial(settings, graphs, seed, folder, {
     split: split.name,
+    training: split.training,
     train: { store: features.train, examples: train },
     labelled: { store: features.train, examples: drawLabelled(train, settings.labelsPerClass, seed) },
     val: { store: features.test, examples: examplesOf(split.val, classes, features.testViews) },
@@ -137,6 +138,7 @@ export async function runTrial(
 
 interface TrialData {
   split: string
+  training: string
   /** All training clips: what stage 1 and the channel statistics may see, without their labels. */
   train: FeatureSet
   /** Those whose labels may be used. */
@@ -163,7 +165,7 @@ class Trial {
   }
 
   async run(): Promise<TrialResult> {
-    const standardize = await this.#graphs.standardize(this.#data.split, this.#data.train)
+    const standardize = await this.#graphs.standardize(this.#data.training, this.#data.train)
     for (const method of this.#settings.methods) {
       const aligned = method === "full" && this.#settings.prompts.length > 0
       const frozen = aligned ? await this.#align(standardize) : standardize

@@ -31,8 +31,12 @@ export const splitSchema = z.strictObject({
 export type SplitOptions = z.infer<typeof splitSchema>
 
 export interface Split {
-  /** The split column's name, "fold 3", or "drawn". */
+  /** The split column's name, the name of a further test part, "fold 3", or "drawn". */
   name: string
+  /** Splits of one training share its clips: the name of the first of them. */
+  training: string
+  /** Whether it is one of several folds, whose test clips are reported together. */
+  fold: boolean
   train: Clip[]
   val: Clip[]
   test: Clip[]
@@ -49,10 +53,10 @@ export function resolveSplits(manifest: Manifest, given: z.input<typeof splitSch
   if (chosen.length > 1) {
     throw new FourtierError({ where: "split", what: "more than one of column, folds and drawFolds", fix: "keep one" })
   }
-  if (options.column !== undefined) return [splitByColumn(manifest, options.column, options)]
+  if (options.column !== undefined) return splitByColumn(manifest, options.column, options)
   if (options.folds !== undefined) return splitByFolds(manifest, options.folds, options)
   if (options.drawFolds !== undefined) return drawFolds(manifest.clips, options.drawFolds, options)
-  if (manifest.clips.some(({ split }) => split !== null)) return [splitByColumn(manifest, "split", options)]
+  if (manifest.clips.some(({ split }) => split !== null)) return splitByColumn(manifest, "split", options)
   if (manifest.clips.some(({ fold }) => fold !== null)) return splitByFolds(manifest, "fold", options)
   const test = drawPart(manifest.clips, options.test, Rng.fork(options.seed, "test"))
   return [
@@ -66,26 +70,34 @@ export function resolveSplits(manifest: Manifest, given: z.input<typeof splitSch
   ]
 }
 
-function splitByColumn(manifest: Manifest, column: string, options: SplitOptions): Split {
+/** One split for the test part, and one for each further part whose name starts with "test-", trained on the same clips. */
+function splitByColumn(manifest: Manifest, column: string, options: SplitOptions): Split[] {
   const sideOf = (entry: Entry) => normaliseSplit(columnValue(entry, column) ?? "")
   requireColumn(manifest, column)
   for (const clip of manifest.clips) {
     const side = sideOf(clip)
-    if (["train", "val", "test", ""].includes(side)) continue
+    if (["train", "val", ""].includes(side) || isTestPart(side)) continue
     throw new FourtierError({
       where: clip.relative,
       what: `column ${column} names no part of a split`,
-      expected: "train, val or test",
+      expected: 'train, val, test, or a further test part named "test-…"',
       found: side,
       fix: "for numbered folds, name the column as `folds`",
     })
   }
-  refuseQuarantined(manifest, options, (entry) =>
-    ["val", "test"].includes(sideOf(entry)) ? `${column} = ${sideOf(entry)}` : null,
-  )
+  refuseQuarantined(manifest, options, (entry) => {
+    const side = sideOf(entry)
+    return side === "val" || isTestPart(side) ? `${column} = ${side}` : null
+  })
   const part = (name: string) => manifest.clips.filter((clip) => sideOf(clip) === name)
   const val = part("val")
-  return finish(column, part("train"), val.length > 0 ? val : null, part("test"), options)
+  const first = finish(column, part("train"), val.length > 0 ? val : null, part("test"), options)
+  const further = [...new Set(manifest.clips.map(sideOf))].filter((side) => isTestPart(side) && side !== "test").sort()
+  return [first, ...further.map((side) => ({ ...first, name: side, test: part(side) }))]
+}
+
+function isTestPart(side: string): boolean {
+  return side === "test" || side.startsWith("test-")
 }
 
 function splitByFolds(manifest: Manifest, column: string, options: SplitOptions): Split[] {
@@ -157,7 +169,7 @@ function finish(name: string, train: Clip[], val: Clip[] | null, test: Clip[], o
   ] as const) {
     if (clips.length === 0) throw new FourtierError({ where: `split ${name}`, what: `no clips for ${part}` })
   }
-  return { name, train: rest, val: [...drawn], test }
+  return { name, training: name, fold: name.startsWith("fold "), train: rest, val: [...drawn], test }
 }
 
 /** Bundles of clips, drawn one after the other, that bring every class nearer to its share. */

@@ -1,0 +1,96 @@
+/** `fourtier demo`: the whole method on rendered clips, with nothing but what npm installed. */
+
+import { join, resolve } from "node:path"
+import { Command } from "commander"
+import pc from "picocolors"
+import { z } from "zod"
+import { loadConfig } from "../config.ts"
+import { framesAsText, showsColours } from "../demo/frames.ts"
+import { DESCRIBED_SEED, demoClasses, demoCounts, generatePuppets, puppetDescriptions } from "../demo/puppets/index.ts"
+import { Recognizer } from "../deploy/recognizer.ts"
+import { runRecipe } from "../recipe.ts"
+import { formatSeconds, terminalReporter } from "../util/progress.ts"
+import type { Clip } from "../video/manifest.ts"
+import { interruptible } from "./shared.ts"
+
+const optionsSchema = z.object({
+  out: z.string(),
+  seeds: z.coerce.number().int().min(1),
+  set: z.array(z.string()).optional(),
+})
+
+export function demoCommand(): Command {
+  return new Command("demo")
+    .description("the whole method on rendered clips: about five minutes on two cores, nothing to download")
+    .option("-o, --out <folder>", "where clips, features and the run go", join("runs", "demo"))
+    .option("--seeds <n>", "training runs that differ in their seed", "1")
+    .option("--set <a.b=c...>", "single settings")
+    .action(async (given) => {
+      const { out, seeds, set } = optionsSchema.parse(given)
+      await interruptible((signal) => demo(out, seeds, set ?? [], signal))
+    })
+}
+
+async function demo(out: string, seeds: number, set: readonly string[], signal: AbortSignal): Promise<void> {
+  const begun = performance.now()
+  const reporter = terminalReporter()
+  const data = join(out, "clips")
+
+  reporter.say(pc.bold("1  clips: jointed figures, rendered here"))
+  await generatePuppets({ classes: demoClasses, counts: demoCounts, seed: DESCRIBED_SEED, out: data }, reporter)
+  signal.throwIfAborted()
+
+  reporter.say(pc.bold("2  the recipe, with the recorded answers of a vision-language model"))
+  const settings = await loadConfig({
+    set: [`cache=${JSON.stringify(join(out, "cache"))}`, `seeds=${seeds}`, ...set],
+    flags: [
+      {
+        source: "demo",
+        values: { split: { val: 0 }, describe: { kind: "replay", file: resolve(puppetDescriptions()) } },
+      },
+    ],
+  })
+  const run = join(out, "run")
+  const { report, splits } = await runRecipe(data, run, settings.print(), { config: settings.value, reporter, signal })
+  process.stdout.write(`${report.text}\n`)
+
+  reporter.say(pc.bold("3  the shipped model, on three clips it has never seen"))
+  await show(join(run, "bundle"), pickThree(splits[splits.length - 1].test))
+  process.stdout.write(farewell(run, (performance.now() - begun) / 1000))
+}
+
+/** Clips of three different classes, evenly spread over the list. */
+function pickThree(clips: readonly Clip[]): Clip[] {
+  const labels = [...new Set(clips.map(({ label }) => label))]
+  return [0.1, 0.45, 0.8].flatMap((share) => {
+    const label = labels[Math.floor(share * labels.length)]
+    return clips.find((clip) => clip.label === label) ?? []
+  })
+}
+
+async function show(bundle: string, clips: readonly Clip[]): Promise<void> {
+  const recognizer = await Recognizer.load(bundle)
+  try {
+    for (const clip of clips) {
+      const { top } = await recognizer.predict(clip.path, { top: 3 })
+      const guesses = top.map(({ label, probability }) => `${label} ${(100 * probability).toFixed(0)} %`).join(", ")
+      const picture = showsColours(process.stdout) ? `\n${framesAsText(clip)}` : ""
+      process.stdout.write(
+        `${picture}\n${clip.path}\n  shows ${pc.bold(clip.label ?? "")}, recognised as: ${guesses}\n`,
+      )
+    }
+  } finally {
+    await recognizer.release()
+  }
+}
+
+function farewell(run: string, seconds: number): string {
+  return `
+Done in ${formatSeconds(seconds)}. The report with its plots: ${join(run, "report.md")}
+Your own clips, one folder a class:
+  npx fourtier doctor clips/                     what there is, and what is wrong with it
+  npx fourtier describe --help                   have a vision-language model describe the training clips
+  npx fourtier run clips/ -o runs/mine           train, test and export
+  npx fourtier predict runs/mine/bundle new.mp4  recognise
+`
+}

@@ -1,0 +1,113 @@
+/** Nothing of validation and test clips reaches what is trained: neither their answers nor, for the test part, their maps. */
+
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { loadConfig } from "../../src/config.ts"
+import { runTrial, TrialGraphs, type TrialResult, type TrialSettings } from "../../src/evaluate/trial.ts"
+import { liveSessions } from "../../src/tensor/runtime/session.ts"
+import type { FeatureSet } from "../../src/train/features.ts"
+import { silent } from "../../src/util/progress.ts"
+import type { Clip } from "../../src/video/manifest.ts"
+import type { Split } from "../../src/video/splits.ts"
+import { makeFeatures, makeTexts, PROMPTS, SIZE, scratchFolder, TEXT_WIDTH } from "../train/fixtures.ts"
+
+const folder = scratchFolder()
+const CLASSES = ["a", "b", "c"]
+let set: FeatureSet
+let split: Split
+beforeAll(async () => {
+  set = await makeFeatures(join(folder, "features"), { clips: 30 })
+  const clips = set.examples.map(({ id, hash, label }): Clip => clipOf(id, hash, CLASSES[label]))
+  split = {
+    name: "one",
+    training: "one",
+    fold: false,
+    train: clips.slice(0, 18),
+    val: clips.slice(18, 24),
+    test: clips.slice(24),
+  }
+})
+afterAll(async () => set.store.close())
+
+function clipOf(id: string, hash: string, label: string): Clip {
+  const size = { duration: 1, frames: 10, fps: 10, width: 8, height: 8, rotation: 0 }
+  const source = {
+    path: `/${id}`,
+    relative: id,
+    split: null,
+    fold: null,
+    group: null,
+    start: null,
+    end: null,
+    columns: {},
+  }
+  return { id, hash, label, labels: [label], codec: "none", ...size, ...source }
+}
+
+const quick = ["model.blocks=1", "model.headWidth=8", "model.width=null", "align.epochs=4", "finetune.epochs=3"]
+const { value: config } = await loadConfig({ set: [...quick, "align.batch=6", "finetune.batch=6"] })
+
+let runs = 0
+async function trial(texts: Map<string, Map<string, Float32Array>>, own: Split = split): Promise<TrialResult> {
+  const settings: TrialSettings = {
+    methods: ["full"],
+    classes: CLASSES,
+    prompts: PROMPTS,
+    size: SIZE,
+    model: config.model,
+    align: config.align,
+    stages: {
+      "linear-probe": config.linearProbe,
+      "attentive-probe": config.attentiveProbe,
+      baseline: config.finetune,
+      full: config.finetune,
+    },
+    text: { table: texts, width: TEXT_WIDTH, center: true, id: "made up" },
+    features: { train: set.store, trainViews: 2, test: set.store, testViews: 2 },
+    labelsPerClass: null,
+    fewestClips: own.train.length,
+    fewestDescribed: own.train.length,
+    reporter: silent,
+  }
+  const graphs = new TrialGraphs(settings)
+  try {
+    return await runTrial(settings, graphs, own, 3, join(folder, `trial${runs++}`))
+  } finally {
+    await graphs.release()
+  }
+}
+
+const bytes = (run: number, stage: string) => readFileSync(join(folder, `trial${run}`, stage, "weights.safetensors"))
+
+describe("a trial", () => {
+  it("is blind to answers about validation and test clips, and leaks no session", async () => {
+    const before = liveSessions()
+    const clean = await trial(makeTexts(set.examples))
+    const poisoned = makeTexts(set.examples)
+    const training = new Set(split.train.map(({ id }) => id))
+    for (const byClip of poisoned.values()) {
+      for (const [clip, vector] of byClip) if (!training.has(clip)) vector.fill(Number.NaN)
+    }
+    const same = await trial(poisoned)
+    for (const stage of ["stage-1", "full"]) expect(bytes(1, stage).equals(bytes(0, stage)), stage).toBe(true)
+    expect(same.predictions).toEqual(clean.predictions)
+    const missing = makeTexts(set.examples.slice(0, split.train.length))
+    expect((await trial(missing)).predictions).toEqual(clean.predictions)
+    expect(liveSessions()).toBe(before)
+  })
+
+  it("is blind to the test part: other test clips, same weights", async () => {
+    const other = { ...split, test: split.test.slice(0, 2).map((clip) => ({ ...clip, label: "a", labels: ["a"] })) }
+    await trial(makeTexts(set.examples), other)
+    const last = runs - 1
+    for (const stage of ["stage-1", "full"]) expect(bytes(last, stage).equals(bytes(0, stage)), stage).toBe(true)
+  })
+
+  it("would see answers about training clips", async () => {
+    const texts = makeTexts(set.examples)
+    texts.get(PROMPTS[0])?.get(split.train[0].id)?.fill(5)
+    await trial(texts)
+    expect(bytes(runs - 1, "stage-1").equals(bytes(0, "stage-1"))).toBe(false)
+  })
+})
