@@ -29,7 +29,6 @@ export const modelSchema = z.strictObject({
   blocks: z.int().min(0).default(2).describe("transformer blocks after the integration"),
   headWidth: z.int().min(1).default(64).describe("channels of one attention head; the last head count is rounded down"),
   mix: z.boolean().default(true).describe("depth-wise 3×3 after the sum, where the map has a grid"),
-  dropout: z.number().min(0).max(0.95).default(0).describe("share of units dropped inside the blocks in training"),
 })
 
 export type ModelConfig = z.infer<typeof modelSchema>

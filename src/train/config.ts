@@ -9,8 +9,8 @@ export const scheduleSchema = z.strictObject({
   microBatch: z.int().min(1).nullable().default(null).describe("clips in memory at once; null: the whole batch"),
   learningRate: z.number().positive().describe("peak, after the warm-up"),
   weightDecay: z.number().min(0).default(0.05),
-  beta1: z.number().min(0).max(1).default(0.9),
-  beta2: z.number().min(0).max(1).default(0.999),
+  beta1: z.number().min(0).lt(1).default(0.9),
+  beta2: z.number().min(0).lt(1).default(0.999),
   warmupEpochs: z.number().min(0).default(5),
   clipNorm: z.number().positive().nullable().default(null).describe("largest global gradient norm"),
   patience: z

@@ -154,21 +154,30 @@ export function listSettings(schema: z.ZodType): SettingInfo[] {
 }
 
 function listNode(node: SchemaNode, path: string): SettingInfo[] {
+  const places = new Map<string, SchemaNode[]>()
+  collect(node, path, places)
+  return [...places].map(([place, nodes]) => ({
+    path: place,
+    expected: expectation(nodes.length === 1 ? nodes[0] : { anyOf: nodes }),
+    default: nodes.find((one) => one.default !== undefined)?.default,
+    description: nodes.find((one) => one.description !== undefined)?.description,
+  }))
+}
+
+/** Every place at and below `node`, each with what its variants say of it; groups alone are no places. */
+function collect(node: SchemaNode, path: string, places: Map<string, SchemaNode[]>): void {
   const options = alternatives(node)
-  const inner = options.flatMap((option) => {
-    const fields = properties(option).map(([key, field]) => listNode(field, path === "" ? key : `${path}.${key}`))
+  if (options.some((option) => option.properties === undefined)) places.set(path, [...(places.get(path) ?? []), node])
+  for (const option of options) {
+    const fields = properties(option)
+    for (const [key, field] of fields) collect(field, path === "" ? key : `${path}.${key}`, places)
     if (isNode(option.additionalProperties) && fields.length === 0) {
-      fields.push(listNode(option.additionalProperties, path === "" ? "*" : `${path}.*`))
+      collect(option.additionalProperties, path === "" ? "*" : `${path}.*`, places)
     }
     if (isNode(option.items) && alternatives(option.items).some((item) => item.properties !== undefined)) {
-      fields.push(listNode(option.items, `${path}[]`))
+      collect(option.items, `${path}[]`, places)
     }
-    return fields.flat()
-  })
-  const grouped = options.every((option) => option.properties !== undefined)
-  const own: SettingInfo = { path, expected: expectation(node), default: node.default, description: node.description }
-  const all = grouped ? inner : [own, ...inner]
-  return all.filter((info, i) => all.findIndex((other) => other.path === info.path) === i)
+  }
 }
 
 /** What the writer of an unknown key may have meant, as a sentence with full dotted paths. */
