@@ -20,7 +20,7 @@ import type { Purse } from "./cost.ts"
 import { backoff, pauseFor } from "./gate.ts"
 import { type Desk, type Job, OVERTAKEN } from "./live.ts"
 import type { Prompt } from "./prompts.ts"
-import { type BatchLine, type BatchProvider, type DescribedClip, ProviderError } from "./provider.ts"
+import { type BatchLine, type BatchProvider, type BatchState, type DescribedClip, ProviderError } from "./provider.ts"
 
 export interface BatchOptions {
   provider: BatchProvider
@@ -91,6 +91,7 @@ class BatchRun {
   readonly #open: State[] = []
   readonly #again: Item[] = []
   #mostOpen: number
+  readonly #told = new Map<string, string>()
 
   constructor(options: BatchOptions, desk: Desk) {
     this.#options = options
@@ -211,6 +212,7 @@ class BatchRun {
       const { batchId } = state
       if (batchId === null) continue
       const now = await this.#patiently(() => provider.poll(batchId, signal))
+      this.#tell(batchId, now)
       if (now.state === "running") continue
       ended = true
       if (now.state === "failed") await this.#failed(state, now.detail)
@@ -223,6 +225,14 @@ class BatchRun {
       this.#open.splice(this.#open.indexOf(state), 1)
     }
     return ended
+  }
+
+  /** Says how far a batch has come, when that has changed. */
+  #tell(batchId: string, { done, total, detail }: BatchState): void {
+    const news = `${batchId}: ${detail}, ${done} of ${total}`
+    if (this.#told.get(batchId) === news) return
+    this.#told.set(batchId, news)
+    this.#options.reporter.say(`  batch ${news}`)
   }
 
   /** The server refused a whole batch. Too much at once heals by waiting; anything else does not. */

@@ -17,6 +17,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   readSync,
   rmSync,
   statSync,
@@ -32,11 +33,17 @@ import { z } from "zod"
 import { FourtierError } from "../util/errors.ts"
 
 const HEARTBEAT_MS = 5_000
-/** An owner on another machine that was silent this long is dead. On this machine the process table is asked. */
+/** An owner elsewhere that was silent this long is dead. Here the process table is asked. */
 const DEAD_MS = 60_000
 const RECORD = 32 + 3 + 36 + 1
 
-const ownerSchema = z.object({ host: z.string(), pid: z.number() })
+const ownerSchema = z.object({
+  /** The machine, and the container on it: where `pid` means something. */
+  host: z.string(),
+  pid: z.number(),
+  /** When that process began; null where the system does not tell. Numbers of processes are used again. */
+  started: z.string().nullable(),
+})
 
 export class Claims {
   readonly #folder: string
@@ -71,7 +78,10 @@ export class Claims {
         else rmSync(join(folder, name), { force: true })
       }
       if (!company) ftruncateSync(file, 0)
-      writeFileSync(claims.#ownerFile(claims.#me), JSON.stringify({ host: hostname(), pid: process.pid }))
+      writeFileSync(
+        claims.#ownerFile(claims.#me),
+        JSON.stringify({ host: here(), pid: process.pid, started: startOf(process.pid) }),
+      )
       return claims
     } finally {
       release()
@@ -128,9 +138,10 @@ export class Claims {
   #alive(owner: string): boolean {
     try {
       const file = this.#ownerFile(owner)
-      const { host, pid } = ownerSchema.parse(JSON.parse(readFileSync(file, "utf8")))
-      if (host !== hostname()) return Date.now() - statSync(file).mtimeMs < DEAD_MS
-      return runs(pid)
+      const { host, pid, started } = ownerSchema.parse(JSON.parse(readFileSync(file, "utf8")))
+      const fresh = () => Date.now() - statSync(file).mtimeMs < DEAD_MS
+      if (host !== here()) return fresh()
+      return started === null ? runs(pid) && fresh() : startOf(pid) === started
     } catch {
       return false
     }
@@ -140,6 +151,25 @@ export class Claims {
     clearInterval(this.#heartbeat)
     closeSync(this.#file)
     rmSync(this.#ownerFile(this.#me), { force: true })
+  }
+}
+
+/** This machine; inside a container, this container. */
+function here(): string {
+  try {
+    return `${hostname()} ${readlinkSync("/proc/self/ns/pid")}`
+  } catch {
+    return hostname()
+  }
+}
+
+/** Start of a process in clock ticks since boot (proc(5), field 22 of stat); null when it is gone or not Linux. */
+function startOf(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1")
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]
+  } catch {
+    return null
   }
 }
 

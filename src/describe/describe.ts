@@ -214,7 +214,8 @@ class Describer {
           const signature = hashJson([...this.#specs.values()])
           await runBatch(this.#pending(), { ...common, provider, folder, signature, reporter: this.#reporter }, desk)
         } else {
-          const { ask = "separate", retries = 8, backoff = 500, seed = 0 } = this.#options
+          const { retries = 8, backoff = 500, seed = 0 } = this.#options
+          const ask = provider.looks ? (this.#options.ask ?? "separate") : "separate"
           await runLive(this.#pending(), { ...common, provider, ask, retries, backoff, rng: new Rng(seed) }, desk)
         }
         if (elsewhere.size > 0 && !purse.empty) await this.#await(elsewhere, claims, task, signal)
@@ -276,6 +277,7 @@ class Describer {
 
   /** Waits until another process has answered one of `keys` or has let go of one; takes answered ones out. */
   async #await(keys: Set<string>, claims: Claims, task: Task, signal: AbortSignal): Promise<void> {
+    this.#reporter.say(`  waiting for ${keys.size} answers that another process is asking for`)
     for (;;) {
       this.#cache.refresh()
       for (const key of keys) {

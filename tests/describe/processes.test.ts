@@ -11,7 +11,7 @@ import { scratch } from "./fixtures.ts"
 import { startServer, type TestServer } from "./server.ts"
 
 const folder = scratch()
-const built = existsSync(join(import.meta.dirname, "../../dist/describe/index.js"))
+const built = existsSync(join(import.meta.dirname, "../../dist/describe/openai.js"))
 const resultSchema = z.object({ answers: z.number(), requests: z.number(), cached: z.number() })
 const children: ChildProcess[] = []
 let server: TestServer
@@ -50,8 +50,8 @@ suite.skipIf(!built)("several processes", () => {
   it("loses no answer to kill -9, and pays again at most what was under way", async () => {
     server = await startServer({ latency: 10 })
     const cache = join(folder, "killed.jsonl")
-    for (const stop of [60, 150]) {
-      const { child } = start(cache, 60)
+    for (const stop of [40, 90]) {
+      const { child } = start(cache, 40)
       await until(() => server.paid.size >= stop)
       child.kill("SIGKILL")
       await new Promise((resolve) => child.on("close", resolve))
@@ -60,8 +60,8 @@ suite.skipIf(!built)("several processes", () => {
     expect(kept.size).toBeGreaterThanOrEqual(server.paid.size - 8)
     expect(kept.damaged).toBe(0)
     kept.close()
-    const { answers } = await start(cache, 60).result
-    expect([answers, server.paid.size]).toEqual([240, 240])
+    const { answers } = await start(cache, 40).result
+    expect([answers, server.paid.size]).toEqual([160, 160])
     const again = [...server.paid.values()].reduce((sum, times) => sum + times - 1, 0)
     expect(again).toBeLessThanOrEqual(2 * 8)
   })
@@ -70,29 +70,29 @@ suite.skipIf(!built)("several processes", () => {
     server = await startServer({ latency: 10 })
     const cache = join(folder, "shared.jsonl")
     const results = await Promise.all([
-      start(cache, 40, 4).result,
-      start(cache, 40, 4).result,
-      start(cache, 40, 4).result,
+      start(cache, 25, 4).result,
+      start(cache, 25, 4).result,
+      start(cache, 25, 4).result,
     ])
-    expect(results.map(({ answers }) => answers)).toEqual([160, 160, 160])
-    expect(results.reduce((sum, { requests }) => sum + requests, 0)).toBe(160)
+    expect(results.map(({ answers }) => answers)).toEqual([100, 100, 100])
+    expect(results.reduce((sum, { requests }) => sum + requests, 0)).toBe(100)
     expect([...server.paid.values()].every((times) => times === 1)).toBe(true)
     expect(
       readFileSync(cache, "utf8")
         .trim()
         .split("\n")
         .filter((line) => line.startsWith('{"key"')),
-    ).toHaveLength(160)
+    ).toHaveLength(100)
     expect(readdirSync(`${cache}.lock`).filter((name) => name.startsWith("owner"))).toEqual([])
   })
 
   it("takes over from a process that dies", async () => {
     server = await startServer({ latency: 10 })
     const cache = join(folder, "heir.jsonl")
-    const [first, second] = [start(cache, 50, 6), start(cache, 50, 6)]
-    await until(() => server.paid.size >= 50)
+    const [first, second] = [start(cache, 30, 6), start(cache, 30, 6)]
+    await until(() => server.paid.size >= 30)
     first.child.kill("SIGKILL")
-    expect((await second.result).answers).toBe(200)
+    expect((await second.result).answers).toBe(120)
     const again = [...server.paid.values()].reduce((sum, times) => sum + times - 1, 0)
     expect(again).toBeLessThanOrEqual(6)
   })
