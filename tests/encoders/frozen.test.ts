@@ -68,7 +68,7 @@ describe("frozen encoders", () => {
       const { m: alone } = await single.run({ frames: frames.subarray(frames.length / 2) })
       await single.release()
       const second = both.subarray(both.length / 2)
-      expect(distance(alone, second).toBeLessThan(1e-4)
+      expect(distance(alone, second)).toBeLessThan(1e-4)
       expect(liveSessions()).toBe(0)
     },
   )
