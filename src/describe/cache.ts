@@ -13,7 +13,7 @@ import { createHash } from "node:crypto"
 import { closeSync, fdatasyncSync, fstatSync, mkdirSync, openSync, readSync, writeSync } from "node:fs"
 import { dirname } from "node:path"
 import { z } from "zod"
-import { assert, FourtierError, messageOf } from "../util/errors.ts"
+import { FourtierError, messageOf } from "../util/errors.ts"
 import { canonicalJson, hashJson } from "../util/files.ts"
 import { KeyIndex } from "./key-index.ts"
 import type { Prompt } from "./prompts.ts"
@@ -221,14 +221,16 @@ export class DescriptionCache {
   /** Every answer that a key ever had, replaced ones too, in order. */
   *history(key: string): Generator<Answer> {
     const wanted = Buffer.from(`{"key":"${key}"`)
-    let offset = 0
-    while (offset < this.#scanned) {
-      const buffer = Buffer.allocUnsafe(Math.min(CHUNK, this.#scanned - offset))
+    let size = CHUNK
+    for (let offset = 0; offset < this.#scanned; ) {
+      const buffer = Buffer.allocUnsafe(Math.min(size, this.#scanned - offset))
       readSync(this.#file, buffer, 0, buffer.length, offset)
       const end = buffer.lastIndexOf(10)
-      assert(end >= 0, "an answer line is longer than the read buffer")
-      let at = buffer.indexOf(wanted)
-      while (at >= 0 && at < end) {
+      if (end < 0) {
+        size *= 2
+        continue
+      }
+      for (let at = buffer.indexOf(wanted); at >= 0 && at < end; ) {
         const to = buffer.indexOf(10, at)
         yield this.#readAt(offset + at, to - at)
         at = buffer.indexOf(wanted, to)

@@ -33,6 +33,9 @@ export const listPrices: Record<string, Price> = {
   "gpt-4.1": { input: 2, output: 8, image: { rule: "tiles", base: 85, tile: 170 } },
   "gpt-4.1-mini": { input: 0.4, output: 1.6, image: { rule: "patches", most: 1536, factor: 1.62 } },
   "gpt-4.1-nano": { input: 0.1, output: 0.4, image: { rule: "patches", most: 1536, factor: 2.46 } },
+  "gpt-5": { input: 1.25, output: 10, image: { rule: "tiles", base: 70, tile: 140 } },
+  "gpt-5-mini": { input: 0.25, output: 2, image: { rule: "patches", most: 1536, factor: 1.62 } },
+  "gpt-5-nano": { input: 0.05, output: 0.4, image: { rule: "patches", most: 1536, factor: 2.46 } },
   "gpt-4-turbo": { input: 10, output: 30, image: { rule: "tiles", base: 85, tile: 170 } },
 }
 

@@ -57,6 +57,7 @@ export interface DescribeOptions {
   collect?: boolean
   reporter?: Reporter
   signal?: AbortSignal
+  /** Of the random part of waiting times; by default another one in each process. */
   seed?: number
 }
 
@@ -214,7 +215,7 @@ class Describer {
           const signature = hashJson([...this.#specs.values()])
           await runBatch(this.#pending(), { ...common, provider, folder, signature, reporter: this.#reporter }, desk)
         } else {
-          const { retries = 8, backoff = 500, seed = 0 } = this.#options
+          const { retries = 8, backoff = 500, seed = process.pid } = this.#options
           const ask = provider.looks ? (this.#options.ask ?? "separate") : "separate"
           await runLive(this.#pending(), { ...common, provider, ask, retries, backoff, rng: new Rng(seed) }, desk)
         }

@@ -15,20 +15,15 @@ import { type LiveProvider, ProviderError } from "./provider.ts"
 
 export const llamaSchema = z.strictObject({
   kind: z.literal("llama"),
-  /** The language model, `.gguf`. */
-  model: z.string().min(1),
-  /** The projector that came with it, `mmproj-*.gguf`. */
-  projector: z.string().min(1),
-  /** Tokens of context: an image takes some hundred to some thousand. */
-  context: z.int().positive().default(4096),
-  /** Layers on the GPU: 0 for none, 99 for all. */
-  gpuLayers: z.int().nonnegative().default(0),
-  /** Build to use: `default` (CPU, Metal), `vulkan`, `cuda`. */
-  variant: z.enum(["default", "vulkan", "cuda"]).default("default"),
-  threads: z.int().positive().optional(),
+  model: z.string().min(1).describe("the language model, `.gguf`"),
+  projector: z.string().min(1).describe("the projector that came with it, `mmproj-*.gguf`"),
+  context: z.int().positive().default(4096).describe("tokens of context: an image takes some hundred to some thousand"),
+  gpuLayers: z.int().nonnegative().default(0).describe("layers on the GPU: 0 for none, 99 for all"),
+  variant: z.enum(["default", "vulkan", "cuda"]).default("default").describe("build to use: `default` (CPU, Metal), `vulkan`, `cuda`"),
+  threads: z.int().positive().optional().describe("of the processor"),
   maxTokens: z.int().positive().default(300),
   temperature: z.number().min(0).max(2).default(0),
-  seed: z.int().default(0),
+  seed: z.int().default(0).describe("of sampling"),
 })
 
 interface Completion {

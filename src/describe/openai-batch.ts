@@ -9,12 +9,9 @@ import { type BatchLine, type BatchProvider, ProviderError } from "./provider.ts
 export const openaiBatchSchema = z.strictObject({
   kind: z.literal("openai-batch"),
   ...chatFields,
-  /** Questions in one batch at most. */
-  requests: z.int().positive().max(50_000).default(20_000),
-  /** Megabytes in one batch at most. */
-  megabytes: z.number().positive().max(190).default(90),
-  /** Batches under way at most. */
-  open: z.int().positive().default(4),
+  requests: z.int().positive().max(50_000).default(20_000).describe("questions in one batch at most"),
+  megabytes: z.number().positive().max(190).default(90).describe("megabytes in one batch at most"),
+  open: z.int().positive().default(4).describe("batches under way at most"),
   /** Seconds between looks. */
   pollSeconds: z.number().positive().default(30),
 })

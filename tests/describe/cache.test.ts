@@ -88,6 +88,7 @@ suite("the cache", () => {
     cache.close()
     const again = new DescriptionCache(path)
     expect([again.read(answer(1).key)?.answer.length, again.size]).toEqual([9 << 20, 2])
+    expect([...again.history(answer(2).key)]).toHaveLength(1)
     again.close()
   })
 

@@ -42,8 +42,16 @@ function start(cache: string, clips: number, concurrency = 8) {
   return { child, result }
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(5)
+/** Waits for a condition; a process that ends before with an error ends the wait with it. */
+async function until(condition: () => boolean, result: Promise<unknown>): Promise<void> {
+  let failure: unknown
+  result.catch((error: unknown) => {
+    failure = error
+  })
+  while (!condition()) {
+    if (failure !== undefined) throw failure
+    await sleep(5)
+  }
 }
 
 suite.skipIf(!built)("several processes", () => {
@@ -51,8 +59,8 @@ suite.skipIf(!built)("several processes", () => {
     server = await startServer({ latency: 10 })
     const cache = join(folder, "killed.jsonl")
     for (const stop of [40, 90]) {
-      const { child } = start(cache, 40)
-      await until(() => server.paid.size >= stop)
+      const { child, result } = start(cache, 40)
+      await until(() => server.paid.size >= stop, result)
       child.kill("SIGKILL")
       await new Promise((resolve) => child.on("close", resolve))
     }
@@ -90,7 +98,7 @@ suite.skipIf(!built)("several processes", () => {
     server = await startServer({ latency: 10 })
     const cache = join(folder, "heir.jsonl")
     const [first, second] = [start(cache, 30, 6), start(cache, 30, 6)]
-    await until(() => server.paid.size >= 30)
+    await until(() => server.paid.size >= 30, second.result)
     first.child.kill("SIGKILL")
     expect((await second.result).answers).toBe(120)
     const again = [...server.paid.values()].reduce((sum, times) => sum + times - 1, 0)

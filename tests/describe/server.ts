@@ -52,6 +52,8 @@ export interface TestServer {
   paid: Map<string, number>
   /** All requests for completions, failed ones too. */
   requests: number
+  /** Requests that were within the limits, failed ones too. */
+  admitted: number
   /** Sum of the seconds that admitted requests spent here. */
   busy: number
   /** Bodies of the last requests. */
@@ -91,6 +93,7 @@ export async function startServer(options: ServerOptions = {}, port = 0): Promis
     url: `http://127.0.0.1:${address.port}/v1`,
     paid: new Map(),
     requests: 0,
+    admitted: 0,
     busy: 0,
     last: null,
     uploads: 0,
@@ -160,6 +163,7 @@ export async function startServer(options: ServerOptions = {}, port = 0): Promis
         }
         bucket--
       }
+      state.admitted++
       const begun = performance.now()
       if (options.latency) await sleep(options.latency)
       const fault = options.faults && rng.next() < options.faults.share ? rng.pick(options.faults.kinds) : null
