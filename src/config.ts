@@ -41,9 +41,12 @@ export const configSchema = z.strictObject({
       sampling: samplingSchema.prefault({ kind: "segments" }),
       train: z.strictObject({
         draws: z.int().min(1).describe("random views of each training clip that are kept"),
-        steps: z.array(stepSchema),
+        steps: z.array(stepSchema).describe("from the decoded picture to the encoder's resolution (docs/data.md)"),
       }),
-      test: z.strictObject({ clips: z.int().min(1).describe("temporal views"), steps: z.array(stepSchema) }),
+      test: z.strictObject({
+        clips: z.int().min(1).describe("temporal views"),
+        steps: z.array(stepSchema).describe("likewise, none of them random"),
+      }),
     })
     .describe("how clips become the encoder's input"),
   model: modelSchema.prefault({}),
@@ -98,6 +101,7 @@ const small: SettingsTree = {
     beta2: 0.95,
     warmupEpochs: 15,
     targets: "identity",
+    mixup: 0.8,
   },
   finetune: { epochs: 30, leastUpdates: 150, batch: 16, learningRate: 2e-3, mixup: 0.8, clipNorm: 1, warmupEpochs: 3 },
   linearProbe: { epochs: 80, leastUpdates: 400, batch: 16, learningRate: 1e-2, mixup: 0, warmupEpochs: 8 },

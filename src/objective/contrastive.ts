@@ -27,6 +27,7 @@ import {
   transpose,
 } from "../tensor/ops/functions.ts"
 import { constant, type Tensor } from "../tensor/tensor.ts"
+import { mixBatch } from "./mixup.ts"
 
 export const contrastiveSchema = z.strictObject({
   similarity: z
@@ -44,6 +45,7 @@ export const contrastiveSchema = z.strictObject({
     .positive()
     .default(0.1)
     .describe("text-similarity: how fast the target falls with the distance of two answers"),
+  mixup: z.number().min(0).default(0).describe("Beta parameter of mixup on pooled features and targets alike; 0: none"),
   temperature: z.number().positive().default(0.07).describe("first value of the learned temperature"),
 })
 
@@ -74,11 +76,19 @@ export function embedRows(x: Tensor, similarity: ContrastiveConfig["similarity"]
  * @param v visual embeddings [B,E] from `embedRows`
  * @param e text embeddings [B,E] likewise
  * @param logScale logarithm of the logit scale []
+ * @param mixing what the clips behind v were mixed from: partner i64 [B] and own share f32 [B]; null where they were not
  */
-export function infoNce(v: Tensor, e: Tensor, logScale: Tensor, config: ContrastiveConfig): Tensor {
+export function infoNce(
+  v: Tensor,
+  e: Tensor,
+  logScale: Tensor,
+  config: ContrastiveConfig,
+  mixing: { partner: Tensor; share: Tensor } | null = null,
+): Tensor {
   const scale = minimum(exp(logScale), MAX_LOGIT_SCALE)
   const logits = mul(matmul(v, e, { transposeB: true }), scale) // [B,B]: clip × text
-  const targets = targetMatrix(e, config)
+  const own = targetMatrix(e, config)
+  const targets = mixing ? mixBatch(own, mixing.partner, mixing.share) : own
   const byClip = crossEntropy(logits, targets)
   const byText = crossEntropy(transpose(logits, [1, 0]), transpose(targets, [1, 0]))
   return mul(add(byClip, byText), 0.5)

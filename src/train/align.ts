@@ -14,7 +14,9 @@ import { type MapSize, placesOf } from "../model/config.ts"
 import { buildProcessors } from "../model/processor.ts"
 import { standardize } from "../model/standardize.ts"
 import { type ContrastiveConfig, embedRows, infoNce } from "../objective/contrastive.ts"
+import { drawMixing } from "../objective/mixup.ts"
 import { grad } from "../tensor/grad.ts"
+import { floatToHalf, halfToFloat } from "../tensor/io/half.ts"
 import { linear } from "../tensor/nn/layers.ts"
 import { constantInit, glorot, type Param, Scope, selectWeights, type Weights } from "../tensor/nn/params.ts"
 import { add, cast, mul, sum } from "../tensor/ops/functions.ts"
@@ -79,12 +81,15 @@ function embedTexts(spec: AlignSpec, batch: number): Map<string, Tensor> {
 function contrast(spec: AlignSpec, visual: ReadonlyMap<string, Tensor>, texts: ReadonlyMap<string, Tensor>) {
   const scope = new Scope("logit_scale")
   const start = constantInit(Math.log(1 / spec.contrastive.temperature))
+  const [batch] = [...visual.values()][0]?.shape ?? [0]
+  const mixing =
+    spec.contrastive.mixup > 0 ? { partner: input("partner", [batch], "i64"), share: input("share", [batch]) } : null
   const losses: Record<string, Tensor> = {}
   let loss: Tensor | undefined
   for (const [prompt, v] of visual) {
     const e = texts.get(prompt)
     if (!e) throw new Error(`internal error: no texts for prompt ${prompt}`)
-    const own = infoNce(v, e, scope.param(prompt, [], start, { decay: false }), spec.contrastive)
+    const own = infoNce(v, e, scope.param(prompt, [], start, { decay: false }), spec.contrastive, mixing)
     losses[`loss.${prompt}`] = own
     loss = loss ? add(loss, own) : own
   }
@@ -259,8 +264,19 @@ export function alignmentTask(
       const weights: Values = { ...fixed }
       for (const { name } of graphs.trained) weights[name] = optimizer.parameter(name)
       const ids = batch.map((i) => data.train.examples[i].id)
-      const read = (i: number, j: number, kind: FeatureKind) => readBatch(data.train.store, keys.slice(i, j), kind)
-      return { loss: 0, ...(await graphs.gradients(weights, textBatch(texts, ids), read, optimizer)) }
+      const { mixup } = graphs.spec.contrastive
+      const mixing = drawMixing(batch.length, mixup, rng)
+      const read = async (i: number, j: number, kind: FeatureKind) => {
+        const own = await readBatch(data.train.store, keys.slice(i, j), kind)
+        if (mixup === 0) return own
+        const partners = Array.from(mixing.partner.subarray(i, j), (partner) => keys[Number(partner)])
+        return blend(own, await readBatch(data.train.store, partners, kind), mixing.share.subarray(i, j))
+      }
+      const targets = {
+        ...textBatch(texts, ids),
+        ...(mixup > 0 ? { partner: mixing.partner, share: mixing.share } : {}),
+      }
+      return { loss: 0, ...(await graphs.gradients(weights, targets, read, optimizer)) }
     },
 
     async validate(parameter) {
@@ -269,6 +285,18 @@ export function alignmentTask(
       return validate(weights)
     },
   }
+}
+
+/** share·own + (1 − share)·other, record by record, float16 in and out. */
+function blend(own: Uint16Array, other: Uint16Array, share: Float32Array): Uint16Array {
+  const mixed = halfToFloat(own)
+  const partner = halfToFloat(other)
+  const length = own.length / share.length
+  for (let i = 0; i < mixed.length; i++) {
+    const part = share[Math.floor(i / length)]
+    mixed[i] = part * mixed[i] + (1 - part) * partner[i]
+  }
+  return floatToHalf(mixed)
 }
 
 /** Text rows of clips, one after another, by input name. */

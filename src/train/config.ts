@@ -8,10 +8,10 @@ export const scheduleSchema = z.strictObject({
   batch: z.int().min(1).describe("clips an update"),
   microBatch: z.int().min(1).nullable().default(null).describe("clips in memory at once; null: the whole batch"),
   learningRate: z.number().positive().describe("peak, after the warm-up"),
-  weightDecay: z.number().min(0).default(0.05),
-  beta1: z.number().min(0).lt(1).default(0.9),
-  beta2: z.number().min(0).lt(1).default(0.999),
-  warmupEpochs: z.number().min(0).default(5),
+  weightDecay: z.number().min(0).default(0.05).describe("of AdamW; not on norms and biases"),
+  beta1: z.number().min(0).lt(1).default(0.9).describe("memory of AdamW's first moment"),
+  beta2: z.number().min(0).lt(1).default(0.999).describe("memory of AdamW's second moment"),
+  warmupEpochs: z.number().min(0).default(5).describe("epochs in which the learning rate rises"),
   clipNorm: z.number().positive().nullable().default(null).describe("largest global gradient norm"),
   patience: z
     .int()

@@ -10,7 +10,8 @@
 import { z } from "zod"
 import { type MapSize, placesOf } from "../model/config.ts"
 import { standardize } from "../model/standardize.ts"
-import { drawMixing, mixBatch, softCrossEntropy, softLabels } from "../objective/classification.ts"
+import { softCrossEntropy, softLabels } from "../objective/classification.ts"
+import { drawMixing, mixBatch } from "../objective/mixup.ts"
 import { grad } from "../tensor/grad.ts"
 import type { Dropout } from "../tensor/nn/layers.ts"
 import { type Param, Scope, selectWeights, type Weights } from "../tensor/nn/params.ts"
@@ -22,7 +23,7 @@ import { drawViews, type FeatureSet, readBatch } from "./features.ts"
 import type { TrainTask } from "./task.ts"
 
 export const classificationSchema = z.strictObject({
-  labelSmoothing: z.number().min(0).max(0.99).default(0.1),
+  labelSmoothing: z.number().min(0).max(0.99).default(0.1).describe("share of the target spread over all classes"),
   mixup: z
     .number()
     .min(0)

@@ -1,7 +1,8 @@
 /** Soft labels and mixup: rows that sum to one, losses equal to the plain formula, and alpha 0 changes nothing. */
 
 import { describe, expect, it } from "vitest"
-import { drawMixing, mixBatch, softCrossEntropy, softLabels } from "../../src/objective/classification.ts"
+import { softCrossEntropy, softLabels } from "../../src/objective/classification.ts"
+import { drawMixing, mixBatch } from "../../src/objective/mixup.ts"
 import { evaluate } from "../../src/tensor/runtime/session.ts"
 import { constant } from "../../src/tensor/tensor.ts"
 import { Rng } from "../../src/util/random.ts"
