@@ -16,14 +16,16 @@ import { blot, readKey } from "./secret.ts"
 export const httpSchema = z.strictObject({
   kind: z.literal("http"),
   url: z.url({ protocol: /^https?$/ }).describe("where images are sent"),
-  model: z.string().min(1).describe("name of the model that answers there: part of every key, so change it when the model changes"),
+  model: z
+    .string()
+    .min(1)
+    .describe("name of the model that answers there: part of every key, so change it when the model changes"),
   keyEnv: z.string().optional().describe("environment variable or file with a bearer token"),
   keyFile: z.string().optional(),
   maxTokens: z.int().positive().default(300),
   temperature: z.number().min(0).max(2).default(0),
   concurrency: z.int().positive().default(2).describe("requests under way at most"),
-  /** Seconds for a whole request. */
-  timeout: z.number().positive().default(300),
+  timeout: z.number().positive().default(300).describe("seconds for a whole request"),
 })
 
 const replySchema = z.object({

@@ -19,7 +19,10 @@ export const llamaSchema = z.strictObject({
   projector: z.string().min(1).describe("the projector that came with it, `mmproj-*.gguf`"),
   context: z.int().positive().default(4096).describe("tokens of context: an image takes some hundred to some thousand"),
   gpuLayers: z.int().nonnegative().default(0).describe("layers on the GPU: 0 for none, 99 for all"),
-  variant: z.enum(["default", "vulkan", "cuda"]).default("default").describe("build to use: `default` (CPU, Metal), `vulkan`, `cuda`"),
+  variant: z
+    .enum(["default", "vulkan", "cuda"])
+    .default("default")
+    .describe("build to use: `default` (CPU, Metal), `vulkan`, `cuda`"),
   threads: z.int().positive().optional().describe("of the processor"),
   maxTokens: z.int().positive().default(300),
   temperature: z.number().min(0).max(2).default(0),

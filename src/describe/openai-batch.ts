@@ -12,8 +12,7 @@ export const openaiBatchSchema = z.strictObject({
   requests: z.int().positive().max(50_000).default(20_000).describe("questions in one batch at most"),
   megabytes: z.number().positive().max(190).default(90).describe("megabytes in one batch at most"),
   open: z.int().positive().default(4).describe("batches under way at most"),
-  /** Seconds between looks. */
-  pollSeconds: z.number().positive().default(30),
+  pollSeconds: z.number().positive().default(30).describe("seconds between looks"),
 })
 
 const idSchema = z.object({ id: z.string() })

@@ -20,24 +20,37 @@ const settingValue: z.ZodType<number | string | boolean | null> = z.union([
 /** What `openai` and `openai-batch` share. */
 export const chatFields = {
   model: z.string().min(1).describe("name of the model"),
-  baseUrl: z.url({ protocol: /^https?$/ }).default("https://api.openai.com/v1").describe("where requests are sent"),
+  baseUrl: z
+    .url({ protocol: /^https?$/ })
+    .default("https://api.openai.com/v1")
+    .describe("where requests are sent"),
   keyEnv: z.string().default("OPENAI_API_KEY").describe("environment variable that holds the key"),
   keyFile: z.string().optional().describe("file that holds the key; goes before `keyEnv`"),
-  temperature: z.number().min(0).max(2).nullable().default(0).describe("null: the server's default (some models accept no other)"),
+  temperature: z
+    .number()
+    .min(0)
+    .max(2)
+    .nullable()
+    .default(0)
+    .describe("null: the server's default (some models accept no other)"),
   maxTokens: z.int().positive().default(300).describe("longest answer"),
-  maxTokensField: z.enum(["auto", "max_tokens", "max_completion_tokens"]).default("auto").describe("the request field for `maxTokens`: `auto` is max_completion_tokens for OpenAI, max_tokens elsewhere"),
-  detail: z.enum(["auto", "low", "high"]).default("auto").describe("how closely the model looks, where the server knows it"),
+  maxTokensField: z
+    .enum(["auto", "max_tokens", "max_completion_tokens"])
+    .default("auto")
+    .describe("the request field for `maxTokens`: `auto` is max_completion_tokens for OpenAI, max_tokens elsewhere"),
+  detail: z
+    .enum(["auto", "low", "high"])
+    .default("auto")
+    .describe("how closely the model looks, where the server knows it"),
   seed: z.int().optional().describe("of sampling, where the server takes one"),
-  /** More fields of the request body, as they are. */
-  extra: z.record(z.string(), settingValue).default({}),
+  extra: z.record(z.string(), settingValue).default({}).describe("more fields of the request body, as they are"),
 }
 
 export const openaiSchema = z.strictObject({
   kind: z.literal("openai"),
   ...chatFields,
   concurrency: z.int().positive().default(16).describe("requests under way at most"),
-  /** Seconds for a whole request, from sending to the last byte. */
-  timeout: z.number().positive().default(120),
+  timeout: z.number().positive().default(120).describe("seconds for a whole request, from sending to the last byte"),
 })
 
 type ChatConfig = Pick<z.infer<typeof openaiSchema>, keyof typeof chatFields>

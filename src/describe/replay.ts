@@ -14,8 +14,7 @@ import { type LiveProvider, ProviderError, type Question } from "./provider.ts"
 
 export const replaySchema = z.strictObject({
   kind: z.literal("replay"),
-  /** JSONL or CSV file. */
-  file: z.string().min(1),
+  file: z.string().min(1).describe("JSONL or CSV file"),
 })
 
 export async function openReplay(config: z.infer<typeof replaySchema>): Promise<LiveProvider> {

@@ -14,7 +14,10 @@ export const transformersSchema = z.strictObject({
   model: z.string().min(1).describe("hub id, or the name of a folder below `folder`"),
   revision: z.string().default("main").describe("branch, tag or commit on the hub"),
   folder: z.string().optional().describe("read weights from this folder and fetch nothing"),
-  dtype: z.enum(["fp32", "fp16", "q8", "int8", "uint8", "q4", "q4f16", "bnb4"]).default("q8").describe("number format of the weights"),
+  dtype: z
+    .enum(["fp32", "fp16", "q8", "int8", "uint8", "q4", "q4f16", "bnb4"])
+    .default("q8")
+    .describe("number format of the weights"),
   device: z.enum(["cpu", "cuda", "dml", "webgpu"]).default("cpu").describe("where it runs"),
   maxTokens: z.int().positive().default(300),
 })

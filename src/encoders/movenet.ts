@@ -127,9 +127,11 @@ export function movenetTaps(
 }
 
 const choiceSchema = z.strictObject({
-  tap: z.enum(tapNames),
-  /** How a cell of the grid sums up the part of the map below it. */
-  pool: z.enum(["average", "max"]).default("average"),
+  tap: z.enum(tapNames).describe("place in the network"),
+  pool: z
+    .enum(["average", "max"])
+    .default("average")
+    .describe("how a cell of the grid sums up the part of the map below it"),
 })
 
 /** Which taps make up the feature map m, and on what grid. */
@@ -137,19 +139,25 @@ export const movenetFeatureSchema = z.strictObject({
   taps: z
     .array(choiceSchema)
     .min(1)
-    .default([{ tap: "stage320", pool: "average" }]),
-  /** Rows and columns: N = rows · columns. */
-  grid: z.tuple([z.int().positive(), z.int().positive()]).default([3, 3]),
+    .default([{ tap: "stage320", pool: "average" }])
+    .describe("maps that are put together, channel by channel"),
+  grid: z
+    .tuple([z.int().positive(), z.int().positive()])
+    .default([3, 3])
+    .describe("rows and columns, N = rows · columns"),
   /**
    * `difference` adds as many channels again: |m[t+1] − m[t−1]|, at the ends the difference to the one neighbour. Pooling over
    * time then keeps some of the motion.
    */
-  motion: z.enum(["none", "difference"]).default("none"),
-  /** Per channel of the whole map: (x − mean)/std. */
+  motion: z
+    .enum(["none", "difference"])
+    .default("none")
+    .describe("difference: as many channels again, with what changes from frame to frame"),
   standardise: z
     .strictObject({ mean: z.array(z.number()), std: z.array(z.number().positive()) })
     .nullable()
-    .default(null),
+    .default(null)
+    .describe("per channel of the whole map: (x − mean)/std"),
 })
 
 export type MovenetFeatureOptions = z.infer<typeof movenetFeatureSchema>

@@ -17,15 +17,15 @@ import { type FrameTimes, frameAt } from "./decode.ts"
  */
 export const samplingSchema = z.discriminatedUnion("kind", [
   z.strictObject({
-    kind: z.literal("segments"),
-    frames: z.int().positive().default(8),
-    clips: z.int().positive().default(1),
+    kind: z.literal("segments").describe("one frame of each of T equal segments, or T frames a stride apart"),
+    frames: z.int().positive().default(8).describe("frames of a clip, T"),
+    clips: z.int().positive().default(1).describe("temporal views of a clip"),
   }),
   z.strictObject({
     kind: z.literal("dense"),
-    frames: z.int().positive().default(8),
-    stride: z.int().positive().default(4),
-    clips: z.int().positive().default(1),
+    frames: z.int().positive().default(8).describe("frames of a clip, T"),
+    stride: z.int().positive().default(4).describe("dense: frames from one to the next"),
+    clips: z.int().positive().default(1).describe("temporal views of a clip"),
   }),
 ])
 

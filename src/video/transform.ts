@@ -16,8 +16,8 @@ import { colorFactors, jitterColors } from "./color.ts"
 import { type PictureSize, scaledSize } from "./decode.ts"
 import { type Area, crop, type Pictures, resize } from "./resize.ts"
 
-const side = z.int().positive()
-const amount = z.number().min(0).default(0)
+const side = z.int().positive().describe("pixels")
+const amount = z.number().min(0).default(0).describe("colorJitter: factors from 1 ± this")
 
 export const stepSchema = z.discriminatedUnion("step", [
   /** Resize so that the short side has `size` pixels, aspect kept. */
@@ -28,10 +28,14 @@ export const stepSchema = z.discriminatedUnion("step", [
   z.strictObject({
     step: z.literal("letterbox"),
     size: side,
-    fill: z.tuple([z.number(), z.number(), z.number()]).default([0, 0, 0]),
+    fill: z.tuple([z.number(), z.number(), z.number()]).default([0, 0, 0]).describe("letterbox: RGB of the border"),
   }),
   /** Square crops: one in the centre; three along the longer side; or four corners and the centre, and all five mirrored. */
-  z.strictObject({ step: z.literal("crop"), size: side, views: z.enum(["center", "three", "ten"]).default("center") }),
+  z.strictObject({
+    step: z.literal("crop"),
+    size: side,
+    views: z.enum(["center", "three", "ten"]).default("center").describe("crop: how many views it makes"),
+  }),
   /** Each view as it is and mirrored left and right: twice the views. Not where classes name a side. */
   z.strictObject({ step: z.literal("mirrored") }),
   /**
@@ -41,19 +45,30 @@ export const stepSchema = z.discriminatedUnion("step", [
   z.strictObject({
     step: z.literal("multiScaleCrop"),
     size: side,
-    scales: z.array(z.number().positive().max(1)).min(1).default([1, 0.875, 0.75, 0.66]),
-    distortion: z.int().min(0).default(1),
-    fixed: z.boolean().default(true),
+    scales: z
+      .array(z.number().positive().max(1))
+      .min(1)
+      .default([1, 0.875, 0.75, 0.66])
+      .describe("multiScaleCrop: sides, by the short side"),
+    distortion: z
+      .int()
+      .min(0)
+      .default(1)
+      .describe("multiScaleCrop: how far width and height may be apart in that list"),
+    fixed: z.boolean().default(true).describe("multiScaleCrop: at one of 13 places, or anywhere"),
   }),
   /** Mirror left and right with this probability. Not where classes name a side. Random. */
-  z.strictObject({ step: z.literal("flip"), probability: z.number().min(0).max(1).default(0.5) }),
+  z.strictObject({
+    step: z.literal("flip"),
+    probability: z.number().min(0).max(1).default(0.5).describe("of the step being taken"),
+  }),
   /** Factors drawn from `1 ± amount` (hue: `± amount` of a turn), applied in this order. Random. */
   z.strictObject({
     step: z.literal("colorJitter"),
     brightness: amount,
     contrast: amount,
     saturation: amount,
-    hue: z.number().min(0).max(0.5).default(0),
+    hue: z.number().min(0).max(0.5).default(0).describe("colorJitter: ± this share of a turn"),
     probability: z.number().min(0).max(1).default(1),
   }),
 ])
