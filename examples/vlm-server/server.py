@@ -47,6 +47,8 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(200, to_chat(text, body.get("model")) if chat else {"text": text})
         except (KeyError, ValueError, TypeError) as error:
             self.reply(400, {"error": str(error)})
+        except ConnectionError:  # whoever asked has gone
+            self.close_connection = True
         except Exception as error:  # the model failed: worth another try
             self.reply(500, {"error": str(error)})
 

@@ -56,7 +56,8 @@ export function describeStats(cache: DescriptionCache, labels: ReadonlyMap<strin
       for (const flag of flags) tally.flags.set(flag, (tally.flags.get(flag) ?? 0) + 1)
     } else count(tally, answer, labels.get(clip) ?? null)
   }
-  return [...tallies.values()].map(finish)
+  const order = ({ model, prompt }: PromptStats) => `${model}\u0000${prompt}`
+  return [...tallies.values()].map(finish).sort((a, b) => (order(a) < order(b) ? -1 : 1))
 }
 
 function newTally(prompt: string, model: string, text: string | null): Tally {
