@@ -81,21 +81,21 @@ describe("InfoNCE", () => {
     expect(Number(far[0])).toBeCloseTo(Number(cap[0]), 3)
   })
 
-  it("does not push clips with one answer apart, where targets go by text", async () => {
-    const same = new Float32Array(2 * E)
-    same.set([1, 0, 0, 0, 1, 0, 0, 0])
+  it("hardly tells clips with nearly one answer apart, where targets go by text", async () => {
+    const near = Float32Array.of(1, 0.07, 0, 0, 1, -0.07, 0, 0)
     const visual = input("v", [2, 1, E])
     const outputs = Object.fromEntries(
       settings.slice(0, 2).map((config) => {
-        const texts = embedRows(constant(same, [2, 1, E]), config.similarity)
-        const scale = constant(Float32Array.of(2), [])
-        const loss = infoNce(embedRows(visual, config.similarity), texts, scale, config)
+        const texts = embedRows(constant(near, [2, 1, E]), config.similarity)
+        const loss = infoNce(embedRows(visual, config.similarity), texts, constant(Float32Array.of(2), []), config)
         return [config.targets, grad(loss, [visual])[0]]
       }),
     )
-    const result = await evaluate({ outputs }, { v: Float32Array.of(1, 0.5, 0, 0, 1, 0, 0.5, 0) })
-    expect(Math.max(...Array.from(result["text-similarity"], Number).map(Math.abs))).toBeLessThan(1e-6)
-    expect(Math.max(...Array.from(result.identity, Number).map(Math.abs))).toBeGreaterThan(0.01)
+    const result = await evaluate({ outputs }, { v: Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0) })
+    // the pull of the first clip along the one direction in which the two texts differ
+    const pull = (name: string) => Math.abs(Number(result[name][1]))
+    expect(pull("identity")).toBeGreaterThan(0.1)
+    expect(pull("text-similarity")).toBeLessThan(0.2 * pull("identity"))
   })
 
   it("survives a text without length", async () => {
