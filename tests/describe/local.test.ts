@@ -1,6 +1,6 @@
 /**
- * Models in this process. llama.cpp runs for real where its package is installed (FOURTIER_LLAMA may name the package's
- * folder), on a LLaVA of random weights; transformers.js is stood in for by a module of the same shape.
+ * Models in this process. llama.cpp and transformers.js run for real, on LLaVAs of random weights, where their packages are
+ * installed (FOURTIER_PACKAGES may name a node_modules folder that has them); elsewhere modules of the same shape stand in.
  */
 
 import { createRequire } from "node:module"
@@ -13,17 +13,20 @@ import { resolvePrompts, togetherSchema } from "../../src/describe/prompts.ts"
 import type { Question } from "../../src/describe/provider.ts"
 import { openTransformers, transformersSchema } from "../../src/describe/transformers.ts"
 import { clip, scratch } from "./fixtures.ts"
-import { writeTinyLlava } from "./tiny-gguf.ts"
+import { writeTinyLlava as writeTinyGguf } from "./tiny-gguf.ts"
+import { writeTinyLlava } from "./tiny-llava.ts"
 
 const folder = scratch()
 const [prompt] = resolvePrompts("paper").prompts
 const { signal } = new AbortController()
-const llamaPackage = findLlama()
+const llamaPackage = find("@fugood/llama.node")
+const transformersPackage = find("@huggingface/transformers")
 
-function findLlama(): string | null {
-  if (process.env.FOURTIER_LLAMA) return pathToFileURL(join(process.env.FOURTIER_LLAMA, "lib/index.js")).href
+/** The package's entry file, from FOURTIER_PACKAGES (a node_modules folder) or from beside the tests. */
+function find(name: string): string | null {
+  const from = process.env.FOURTIER_PACKAGES ? join(process.env.FOURTIER_PACKAGES, "x.js") : import.meta.filename
   try {
-    return createRequire(import.meta.url).resolve("@fugood/llama.node")
+    return pathToFileURL(createRequire(from).resolve(name)).href
   } catch {
     return null
   }
@@ -45,7 +48,7 @@ async function question(colour: string): Promise<Question> {
 
 suite("llama.cpp", () => {
   const [model, projector] = [join(folder, "tiny.gguf"), join(folder, "mmproj.gguf")]
-  beforeAll(() => writeTinyLlava(model, projector))
+  beforeAll(() => writeTinyGguf(model, projector))
 
   it.skipIf(llamaPackage === null)(
     "sees images from Node: equal pictures give equal answers, others do not",
@@ -145,6 +148,24 @@ suite("transformers.js", () => {
     }
   }
 
+  it.skipIf(transformersPackage === null)("sees images: equal pictures give equal answers, others do not", async () => {
+    writeTinyLlava(join(folder, "models/tiny"))
+    const config = transformersSchema.parse({
+      kind: "transformers",
+      model: "tiny",
+      folder: join(folder, "models"),
+      dtype: "fp32",
+      maxTokens: 8,
+    })
+    const provider = await openTransformers(config, transformersPackage ? () => import(transformersPackage) : undefined)
+    const replies = []
+    for (const colour of ["red", "blue", "red"]) replies.push(await provider.ask(await question(colour), signal))
+    expect(replies[0].text).toBe(replies[2].text)
+    expect(replies[0].text).not.toBe(replies[1].text)
+    expect(replies[0].inputTokens).toBeGreaterThan(40)
+    await provider.close?.()
+  })
+
   it.each([
     ["smolvlm", /chat:.*Be brief.*action category/, "image of image/jpeg"],
     ["llava", "image of image/jpeg", /chat:/],
@@ -170,6 +191,8 @@ suite("transformers.js", () => {
 
   it("says what to install", async () => {
     const config = transformersSchema.parse({ kind: "transformers", model: "m" })
-    await expect(openTransformers(config)).rejects.toThrow(/npm install @huggingface\/transformers/)
+    if (transformersPackage === null) {
+      await expect(openTransformers(config)).rejects.toThrow(/npm install @huggingface\/transformers/)
+    }
   })
 })
