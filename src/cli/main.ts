@@ -33,16 +33,24 @@ const verbs = [
 ]
 for (const verb of verbs) program.addCommand(verb())
 
+// a reader that has seen enough, such as `head`, is no error
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1))
+
 try {
   await program.parseAsync()
 } catch (error) {
   if (error instanceof Error && error.name === "AbortError") {
     process.stderr.write("stopped; the same command goes on from here\n")
     process.exitCode = 130
-  } else if (error instanceof FourtierError) {
+  } else if (error instanceof FourtierError || isSystemError(error)) {
     process.stderr.write(`${pc.red("error")} ${error.message}\n`)
     process.exitCode = 1
   } else {
     throw error
   }
+}
+
+/** An error of the operating system: a full disk, a file without permission. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "syscall" in error
 }

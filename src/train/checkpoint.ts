@@ -9,6 +9,7 @@ import { z } from "zod"
 import { Safetensors, writeSafetensors } from "../tensor/io/safetensors.ts"
 import type { Weights } from "../tensor/nn/params.ts"
 import type { AdamW } from "../tensor/optim/adamw.ts"
+import { FourtierError } from "../util/errors.ts"
 
 const cursorSchema = z.object({
   /** Updates done. */
@@ -56,7 +57,7 @@ export async function restoreCheckpoint(path: string, key: string, optimizer: Ad
   if (!existsSync(path)) return null
   const file = await Safetensors.open(path)
   try {
-    const cursor = cursorSchema.parse(JSON.parse(file.metadata.cursor ?? "{}"))
+    const cursor = parseCursor(path, file.metadata.cursor ?? "")
     if (cursor.key !== key) return null
     const read = async (kind: string): Promise<Weights> => {
       const weights: Weights = new Map()
@@ -68,6 +69,17 @@ export async function restoreCheckpoint(path: string, key: string, optimizer: Ad
     return { ...cursor, bestWeights: cursor.best ? await read("best") : null }
   } finally {
     await file.close()
+  }
+}
+
+function parseCursor(path: string, text: string): Cursor {
+  try {
+    return cursorSchema.parse(JSON.parse(text))
+  } catch (error) {
+    throw new FourtierError(
+      { where: path, what: "not a checkpoint of a training", found: text || "no cursor", fix: "delete the file" },
+      { cause: error },
+    )
   }
 }
 

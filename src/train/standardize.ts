@@ -1,6 +1,7 @@
 /** Fits what brings the frozen map to a common scale, and to fewer channels where asked for, on training clips alone. */
 
 import { EigenvalueDecomposition, Matrix } from "ml-matrix"
+import type { RecordSize } from "../encoders/store.ts"
 import { halfToFloat } from "../tensor/io/half.ts"
 import type { Weights } from "../tensor/nn/params.ts"
 import { matmul } from "../tensor/ops/functions.ts"
@@ -9,7 +10,7 @@ import { input } from "../tensor/tensor.ts"
 import { FourtierError } from "../util/errors.ts"
 import type { FeatureSet } from "./features.ts"
 
-/** Rows of one product of the covariance. */
+/** Rows in memory at once, about. */
 const CHUNK = 1024
 
 /**
@@ -18,14 +19,7 @@ const CHUNK = 1024
  */
 export async function fitStandardize(set: FeatureSet, width: number | null): Promise<Weights> {
   const { D } = set.store.size
-  const rows = await pooledRows(set)
-  const { mean, scale } = channelStatistics(rows, D)
-  const weights: Weights = new Map([
-    ["standardize.mean", mean],
-    ["standardize.scale", scale],
-  ])
-  if (width === null) return weights
-  if (width > D) {
+  if (width !== null && width > D) {
     throw new FourtierError({
       where: "model.width",
       what: "more principal components than channels",
@@ -33,51 +27,89 @@ export async function fitStandardize(set: FeatureSet, width: number | null): Pro
       found: String(width),
     })
   }
-  for (let i = 0; i < rows.length; i++) rows[i] = (rows[i] - mean[i % D]) * scale[i % D]
-  weights.set("standardize.projection", principalComponents(await covariance(rows, D), D, width))
+  const statistics = await channelStatistics(set)
+  const weights: Weights = new Map([
+    ["standardize.mean", statistics.mean],
+    ["standardize.scale", statistics.scale],
+  ])
+  if (width === null) return weights
+  weights.set("standardize.projection", principalComponents(await covariance(set, statistics), D, width))
   return weights
 }
 
-/** s [T,D] and t [N,D] of all views of all clips, one after another. */
-async function pooledRows({ store, examples }: FeatureSet): Promise<Float32Array> {
+/** Rows of whole records in a chunk. */
+const chunkRows = ({ T, N }: RecordSize) => Math.max(1, Math.floor(CHUNK / (T + N))) * (T + N)
+
+/** s [T,D] and t [N,D] of all views of all clips, some records at a time in one buffer that is used again. */
+async function* pooledRows({ store, examples }: FeatureSet): AsyncGenerator<Float32Array> {
   const { T, N, D } = store.size
-  const keys = examples.flatMap(({ hash, views }) => views.map((view) => ({ clip: hash, view })))
-  const rows = new Float32Array(keys.length * (T + N) * D)
-  for (const [i, key] of keys.entries()) {
-    const at = i * (T + N) * D
-    halfToFloat(await store.read(key, "s"), rows.subarray(at, at + T * D))
-    halfToFloat(await store.read(key, "t"), rows.subarray(at + T * D, at + (T + N) * D))
+  const buffer = new Float32Array(chunkRows(store.size) * D)
+  let end = 0
+  for (const { hash, views } of examples) {
+    for (const view of views) {
+      for (const [kind, rows] of [
+        ["s", T],
+        ["t", N],
+      ] as const) {
+        halfToFloat(await store.read({ clip: hash, view }, kind), buffer.subarray(end, end + rows * D))
+        end += rows * D
+      }
+      if (end < buffer.length) continue
+      yield buffer
+      end = 0
+    }
   }
-  return rows
+  if (end > 0) yield buffer.subarray(0, end)
 }
 
-/** Mean and reciprocal deviation by channel; channels that never vary get scale 0: they say nothing. */
-export function channelStatistics(rows: Float32Array, channels: number): { mean: Float32Array; scale: Float32Array } {
-  const count = rows.length / channels
-  const sum = new Float64Array(channels)
-  for (let i = 0; i < rows.length; i++) sum[i % channels] += rows[i]
-  const squares = new Float64Array(channels)
-  for (let i = 0; i < rows.length; i++) squares[i % channels] += (rows[i] - sum[i % channels] / count) ** 2
-  const scale = Float32Array.from(squares, (square) => (square / count > 1e-10 ? 1 / Math.sqrt(square / count) : 0))
+interface ChannelStatistics {
+  /** [D] */
+  mean: Float32Array
+  /** [D], the reciprocal of the deviation; 0 for channels that never vary: they say nothing. */
+  scale: Float32Array
+}
+
+async function channelStatistics(set: FeatureSet): Promise<ChannelStatistics> {
+  const { D } = set.store.size
+  const [sum, squares] = [new Float64Array(D), new Float64Array(D)]
+  let count = 0
+  for await (const rows of pooledRows(set)) {
+    for (let i = 0; i < rows.length; i += D) {
+      for (let d = 0; d < D; d++) {
+        sum[d] += rows[i + d]
+        squares[d] += rows[i + d] ** 2
+      }
+    }
+    count += rows.length / D
+  }
+  const scale = Float32Array.from(squares, (square, d) => {
+    const variance = square / count - (sum[d] / count) ** 2
+    return variance > 1e-10 ? 1 / Math.sqrt(variance) : 0
+  })
   return { mean: Float32Array.from(sum, (total) => total / count), scale }
 }
 
-/** ZᵀZ/rows of rows Z [rows,D]. */
-async function covariance(rows: Float32Array, D: number): Promise<Float64Array> {
-  const z = input("z", [CHUNK, D])
+/** ZᵀZ/rows [D,D] of the standardised rows Z [rows,D]. */
+async function covariance(set: FeatureSet, { mean, scale }: ChannelStatistics): Promise<Float64Array> {
+  const { size } = set.store
+  const { D } = size
+  const z = input("z", [chunkRows(size), D])
   const session = await Session.compile({ outputs: { product: matmul(z, z, { transposeA: true }) } })
   const total = new Float64Array(D * D)
+  const chunk = new Float32Array(chunkRows(size) * D)
+  let count = 0
   try {
-    for (let i = 0; i < rows.length; i += CHUNK * D) {
-      const chunk = new Float32Array(CHUNK * D)
-      chunk.set(rows.subarray(i, i + CHUNK * D))
+    for await (const rows of pooledRows(set)) {
+      for (let i = 0; i < rows.length; i++) chunk[i] = (rows[i] - mean[i % D]) * scale[i % D]
+      chunk.fill(0, rows.length)
       const { product } = await session.run({ z: chunk })
-      for (let j = 0; j < total.length; j++) total[j] += (Number(product[j]) * D) / rows.length
+      for (let j = 0; j < total.length; j++) total[j] += Number(product[j])
+      count += rows.length / D
     }
   } finally {
     await session.release()
   }
-  return total
+  return total.map((sum) => sum / count)
 }
 
 /** The leading eigenvectors [D,width], each with its largest element positive, divided by the root mean eigenvalue. */

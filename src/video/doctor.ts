@@ -40,7 +40,10 @@ export interface DoctorReport {
   reused: number
 }
 
-export type DoctorOptions = Pick<WorkerOptions, "workers" | "timeout">
+export interface DoctorOptions extends Pick<WorkerOptions, "workers" | "timeout"> {
+  /** Ends the work after the file under way. */
+  signal?: AbortSignal
+}
 
 /**
  * Measures every file of a source and writes the manifest file `out`, whole or not at all. Files whose size and time are
@@ -88,7 +91,7 @@ async function measureAll(
   found: Map<string, Found>,
   memory: ProbeMemory,
   reporter: Reporter,
-  options: DoctorOptions,
+  { signal, ...options }: DoctorOptions,
 ): Promise<void> {
   if (jobs.length === 0) return
   const task = reporter.task("Measuring videos", jobs.length, "files")
@@ -104,6 +107,7 @@ async function measureAll(
       found.set(path, { stamp: fileHash === "" ? null : { size, mtime, fileHash }, measures })
     }
     task.tick()
+    signal?.throwIfAborted()
   }
   task.done(`${jobs.length} files measured`)
 }
