@@ -2,9 +2,13 @@
  * A training step of the head (two pre-norm blocks with joint attention, then the classifier) beside the same in PyTorch:
  * forward, backward and AdamW update. The two take turns in one run, so that a busy machine slows both.
  *
- *     npx tsc -p bench/tsconfig.json && node .fourtier/bench/bench/train_step.js [rounds] [python]
+ * Debian's python3-torch takes its matrix products from libblas3; with libopenblas0 beside it (installed, or its folder in
+ * LD_LIBRARY_PATH) it is thirty times faster, and only then is the comparison fair.
  *
- * Writes bench/train_step.csv: median seconds a step of each, their ratio, peak resident memory of each process.
+ *     npx tsc -p bench/tsconfig.json && node .fourtier/bench/bench/train_step.js [rounds] [python] [threads]
+ *
+ * Writes bench/train_step.csv: median seconds a step of each, on the clock and of the processors (which counts where
+ * the machine is shared), their ratios, and the peak resident memory of each process.
  */
 
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
@@ -20,7 +24,6 @@ import { AdamW, grad, input, Session, type Shape, sizeOf } from "../src/tensor/i
 import { Scope } from "../src/tensor/nn/params.ts"
 import { reshape } from "../src/tensor/ops/functions.ts"
 
-const THREADS = 2
 const CLASSES = 6
 
 const caseSchema = z.object({
@@ -35,12 +38,20 @@ const caseSchema = z.object({
 })
 type Case = z.infer<typeof caseSchema>
 
-const answerSchema = z.object({ times: z.array(z.number()), losses: z.array(z.number()), peakMiB: z.number() })
+const answerSchema = z.object({
+  /** Seconds of each step on the clock, and of all processors together. */
+  times: z.array(z.number()),
+  cpu: z.array(z.number()),
+  losses: z.array(z.number()),
+  peakMiB: z.number(),
+  /** What computes the matrix products. */
+  library: z.string(),
+})
 type Answer = z.infer<typeof answerSchema>
 
-const CASES: Case[] = (["mlp", "conv"] as const).flatMap((ffn) => [
-  { B: 1, T: 8, H: 14, W: 14, D: 384, ffn, threads: THREADS, classes: CLASSES },
-  { B: 8, T: 4, H: 7, W: 7, D: 384, ffn, threads: THREADS, classes: CLASSES },
+const CASES: Omit<Case, "threads">[] = (["mlp", "conv"] as const).flatMap((ffn) => [
+  { B: 1, T: 8, H: 14, W: 14, D: 384, ffn, classes: CLASSES },
+  { B: 8, T: 4, H: 7, W: 7, D: 384, ffn, classes: CLASSES },
 ])
 
 /** scale · sin(0.7 i + letters of the name): numbers that both sides can make. */
@@ -91,15 +102,21 @@ async function serve(): Promise<void> {
   for (let b = 0; b < spec.B; b++) targets[b * spec.classes + (b % spec.classes)] = 1
   for (let line = await lines.next(); !line.done; line = await lines.next()) {
     const times: number[] = []
+    const cpu: number[] = []
     const losses: number[] = []
     for (let step = 0; step < Number(line.value); step++) {
       const start = performance.now()
+      const busy = process.cpuUsage()
       const results = await session.run({ ...weights, x, targets })
       await optimizer.step({ learningRate: 1e-4 })
       losses.push(Number(results.loss[0]))
       times.push((performance.now() - start) / 1000)
+      const used = process.cpuUsage(busy)
+      cpu.push((used.user + used.system) / 1e6)
     }
-    console.log(JSON.stringify({ times, losses, peakMiB: process.resourceUsage().maxRSS / 1024 }))
+    console.log(
+      JSON.stringify({ times, cpu, losses, peakMiB: process.resourceUsage().maxRSS / 1024, library: "ONNX Runtime" }),
+    )
   }
 }
 
@@ -107,7 +124,7 @@ class Side {
   readonly #child: ChildProcessWithoutNullStreams
   readonly #lines: AsyncIterator<string>
   readonly times: number[] = []
-  readonly losses: number[] = []
+  readonly cpu: number[] = []
   peakMiB = 0
 
   constructor(command: string, args: readonly string[], spec: object, environment: NodeJS.ProcessEnv = process.env) {
@@ -124,9 +141,9 @@ class Side {
   }
 
   async measure(count: number): Promise<void> {
-    const { times, losses, peakMiB } = await this.steps(count)
+    const { times, cpu, peakMiB } = await this.steps(count)
     this.times.push(...times)
-    this.losses.push(...losses)
+    this.cpu.push(...cpu)
     this.peakMiB = peakMiB
   }
 
@@ -141,16 +158,17 @@ function median(values: readonly number[]): number {
   return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2
 }
 
-async function compare(rounds: number, python: string): Promise<void> {
+async function compare(rounds: number, python: string, threads: number): Promise<void> {
   const here = fileURLToPath(import.meta.url)
   const bench = join(process.cwd(), "bench")
   // a forced core type would keep OpenBLAS from using what the machine has
   const { OPENBLAS_CORETYPE: _, ...environment } = process.env
   const rows = [
-    "shape,ffn,threads,fourtier_s,pytorch_s,time_ratio,fourtier_MiB,pytorch_MiB,memory_ratio,max_loss_difference",
+    "shape,ffn,threads,fourtier_s,pytorch_s,time_ratio,fourtier_cpu_s,pytorch_cpu_s,cpu_ratio,fourtier_MiB,pytorch_MiB,memory_ratio,max_loss_difference,pytorch_blas",
   ]
   console.log(rows[0])
-  for (const spec of CASES) {
+  for (const known of CASES) {
+    const spec = { ...known, threads }
     const weights = head(spec).params.map(({ name, shape }) => {
       const { scale, base } = firstValues(name, shape)
       return [name, shape, scale, base]
@@ -164,6 +182,7 @@ async function compare(rounds: number, python: string): Promise<void> {
     )
     const warm = [await ours.steps(3), await theirs.steps(3)]
     const difference = Math.max(...warm[0].losses.map((loss, i) => Math.abs(loss - warm[1].losses[i])))
+    if (difference > 1e-4) throw new Error(`the two sides compute different losses: ${difference}`)
     for (let round = 0; round < rounds; round++) {
       await ours.measure(2)
       await theirs.measure(2)
@@ -172,12 +191,17 @@ async function compare(rounds: number, python: string): Promise<void> {
     theirs.end()
     const [a, b] = [median(ours.times), median(theirs.times)]
     const shape = [spec.B, spec.T, spec.H, spec.W, spec.D].join("x")
-    const figures = [a, b, a / b, ours.peakMiB, theirs.peakMiB, ours.peakMiB / theirs.peakMiB, difference]
-    rows.push([shape, spec.ffn, spec.threads, ...figures.map((figure) => Number(figure.toPrecision(4)))].join(","))
+    const [c, d] = [median(ours.cpu), median(theirs.cpu)]
+    const figures = [a, b, a / b, c, d, c / d, ours.peakMiB, theirs.peakMiB, ours.peakMiB / theirs.peakMiB, difference]
+    const rounded = figures.map((figure) => Number(figure.toPrecision(4)))
+    rows.push([shape, spec.ffn, spec.threads, ...rounded, warm[1].library].join(","))
     console.log(rows[rows.length - 1])
   }
   await writeFile(join(bench, "train_step.csv"), `${rows.join("\n")}\n`)
 }
 
 if (process.argv[2] === "serve") await serve()
-else await compare(Number(process.argv[2] ?? 20), process.argv[3] ?? "/usr/bin/python3")
+else {
+  const [rounds = "20", python = "/usr/bin/python3", threads = "2"] = process.argv.slice(2)
+  await compare(Number(rounds), python, Number(threads))
+}
