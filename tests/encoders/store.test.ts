@@ -211,7 +211,7 @@ describe.skipIf(!built)("several processes", () => {
       await store.close()
     }
     expect(known).toBeGreaterThanOrEqual(60)
-  }, 60_000)
+  }, 300_000)
 
   it("two writers at once lose nothing", async () => {
     const root = join(folder, "two")
@@ -222,5 +222,5 @@ describe.skipIf(!built)("several processes", () => {
     expect(store.count).toBe(100)
     for (let i = 0; i < 100; i++) await expectRecord(store, i)
     await store.close()
-  }, 60_000)
+  }, 300_000)
 })

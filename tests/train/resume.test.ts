@@ -70,5 +70,5 @@ suite.skipIf(!built)("kill -9", () => {
       expect(read(broken, "safetensors").equals(read(whole, "safetensors")), `weights of ${stage}`).toBe(true)
       expect(read(broken, "jsonl").toString()).toBe(read(whole, "jsonl").toString())
     }
-  }, 120_000)
+  }, 300_000)
 })
