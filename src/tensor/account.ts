@@ -29,6 +29,7 @@ function macsOf(node: Tensor): number {
     const [, weight] = node.inputs
     return (node.size * weight.size) / weight.shape[0]
   }
+  if (isOp(node, "attend")) return node.size * node.inputs[1].shape[node.rank - 2]
   if (isOp(node, "conv3x3")) return node.size * 9 * node.inputs[1].shape[2]
   return 0
 }

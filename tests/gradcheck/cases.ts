@@ -103,6 +103,11 @@ export const cases: { [K in Exclude<OpName, "input" | "constant" | "conv" | "poo
     ),
   ],
 
+  attend: [
+    one("", [smooth(3, 4), smooth(4, 2)], t.attend),
+    one("batched", [smooth(2, 1, 3, 4), smooth(2, 1, 4, 2)], t.attend),
+  ],
+
   cast: [one("to i64 and back", [apart(2, 2)], (x) => t.mul(x, t.cast(t.cast(x, "i64"), "f32")))],
   where: [
     one("equal shapes", [bool([2, 2], [1, 0, 0, 1]), smooth(2, 2), positive(2, 2)], t.where),

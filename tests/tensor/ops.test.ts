@@ -162,6 +162,12 @@ describe("forward values", () => {
     expect(await numbers(t.scatterAlong(f32([1, 2, 3], [1, 3]), i64([0, 2, 2], [1, 3]), 1, 4))).toEqual([1, 0, 5, 0])
   })
 
+  test("attend weighs rows by the softmax of the scores", async () => {
+    const v = f32([1, 10, 5, 0], [2, 2])
+    const found = await numbers(t.attend(f32([0, 0, 0, Math.log(3)], [2, 2]), v))
+    for (const [i, value] of [3, 5, 4, 2.5].entries()) expect(found[i]).toBeCloseTo(value, 5)
+  })
+
   test("softmax stays finite for large values", async () => {
     const soft = await numbers(t.softmax(f32([1000, 1000, -1000])))
     expect(soft).toEqual([0.5, 0.5, 0])
@@ -225,6 +231,7 @@ const wrong: { [K in Exclude<OpName, "input" | "constant" | "cast">]: () => t.Te
   min: () => t.min(f32([1]), [0, 1]),
   argmax: () => t.argmax(f32([1]), 1),
   matmul: () => t.matmul(f32([1, 2, 3, 4], [2, 2]), f32([1, 2, 3], [3, 1])),
+  attend: () => t.attend(f32([1, 2], [1, 2]), f32([1, 2, 3], [3, 1])),
   reshape: () => t.reshape(f32([1, 2, 3]), [2, -1]),
   transpose: () => t.transpose(f32([1, 2], [1, 2]), [0, 0]),
   expand: () => t.expand(f32([1, 2]), [2, 3]),

@@ -1,6 +1,6 @@
 /** Multi-head self-attention (Vaswani et al. 2017). */
 
-import { matmul, mul, softmax, split } from "../ops/functions.ts"
+import { attend, matmul, mul, split } from "../ops/functions.ts"
 import type { Tensor } from "../tensor.ts"
 import { linear } from "./layers.ts"
 import type { Scope } from "./params.ts"
@@ -17,6 +17,6 @@ export function selfAttention(scope: Scope, x: Tensor, heads: number): Tensor {
   const qkv = linear(scope.in("qkv"), x, 3 * width)
   const [q, k, v] = split(qkv, -1, 3).map((part) => rearrange(part, "b l (h d) -> b h l d", { h: heads }))
   const scores = matmul(mul(q, 1 / Math.sqrt(width / heads)), k, { transposeB: true }) // [B,heads,L,L]
-  const mixed = rearrange(matmul(softmax(scores), v), "b h l d -> b l (h d)")
+  const mixed = rearrange(attend(scores, v), "b h l d -> b l (h d)")
   return linear(scope.in("out"), mixed, width)
 }

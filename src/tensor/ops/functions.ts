@@ -103,6 +103,11 @@ export function matmul(a: Tensor, b: Tensor, flags: { transposeA?: boolean; tran
   return apply("matmul", [a, b], { transposeA: flags.transposeA ?? false, transposeB: flags.transposeB ?? false })
 }
 
+/** softmax(scores)·v: scores [..,M,K], v [..,K,D]. Its gradient passes over the scores once less than that of the two. */
+export function attend(scores: Tensor, v: Tensor): Tensor {
+  return apply("attend", [scores, v], {})
+}
+
 /** One length may be -1: whatever is left. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const known = shape.reduce((product, length) => (length === -1 ? product : product * length), 1)

@@ -1,9 +1,9 @@
 /** Matrix product with optional transposes and broadcast batch axes. */
 
-import { broadcastShapes, shapeError } from "../shape.ts"
+import { broadcastShapes, sameShape, shapeError } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
 import { commonDtype, FLOAT } from "./check.ts"
-import { matmul, reshape, transpose, unbroadcast } from "./functions.ts"
+import { matmul, mul, reshape, softmax, sub, sum, transpose, unbroadcast } from "./functions.ts"
 import type { Emitter, OnnxName, OpRule } from "./rule.ts"
 
 type Flags = { transposeA: boolean; transposeB: boolean }
@@ -28,7 +28,7 @@ export function gramian(x: Tensor, y: Tensor): Tensor {
   return K <= N ? matmul(turned(x), rows(y)) : transpose(matmul(turned(y), rows(x)), [1, 0])
 }
 
-export const linear: { matmul: OpRule<"matmul"> } = {
+export const linear: { matmul: OpRule<"matmul">; attend: OpRule<"attend"> } = {
   matmul: {
     infer: ([a, b], { transposeA, transposeB }) => {
       if (a.rank < 2 || b.rank < 2) throw shapeError("matmul", [a.shape, b.shape], "two tensors of rank 2 or more")
@@ -68,5 +68,29 @@ export const linear: { matmul: OpRule<"matmul"> } = {
         transposeB ? swapped(emit, b, right.rank) : b,
       ])
     },
+  },
+
+  attend: {
+    infer: ([scores, v]) => {
+      const rank = scores.rank
+      const fits =
+        rank >= 2 &&
+        v.rank === rank &&
+        v.shape[rank - 2] === scores.shape[rank - 1] &&
+        sameShape(scores.shape.slice(0, -2), v.shape.slice(0, -2))
+      if (!fits) throw shapeError("attend", [scores.shape, v.shape], "scores [..,M,K] and v [..,K,D]")
+      return {
+        shape: [...scores.shape.slice(0, -1), v.shape[rank - 1]],
+        dtype: commonDtype("attend", [scores, v], FLOAT),
+      }
+    },
+    // p·(dp − Σ p·dp) with p = softmax(scores) and dp = dy·vᵀ; Σ p·dp over K is Σ y·dy over D (Dao et al. 2022)
+    grad: (dy, y) => {
+      const [scores, v] = y.inputs
+      const p = softmax(scores)
+      const dp = matmul(dy, v, { transposeB: true })
+      return [mul(p, sub(dp, sum(mul(y, dy), -1, true))), matmul(p, dy, { transposeA: true })]
+    },
+    onnx: (emit, [scores, v], y) => emit.node("MatMul", [emit.node("Softmax", [scores], { axis: y.rank - 1 }), v]),
   },
 }

@@ -74,6 +74,8 @@ type Attrs = {
   where: None
   argmax: { axis: number; keepDims: boolean }
   matmul: { transposeA: boolean; transposeB: boolean }
+  /** softmax(scores)·v over the last axis: inputs scores [..,M,K], v [..,K,D]. */
+  attend: None
   reshape: { shape: Shape }
   transpose: { permutation: readonly number[] }
   expand: { shape: Shape }
