@@ -53,6 +53,7 @@ export const configSchema = z.strictObject({
   align: z.strictObject({ ...contrastiveSchema.shape, ...scheduleSchema.shape }).describe("stage 1"),
   finetune: z.strictObject({ ...classificationSchema.shape, ...scheduleSchema.shape }).describe("stage 2"),
   linearProbe: probeSchema,
+  rowProbe: probeSchema.describe("a linear probe that keeps frame and place"),
   attentiveProbe: probeSchema,
   labelsPerClass: z
     .int()
@@ -92,19 +93,21 @@ const small: SettingsTree = {
     train: { draws: 8, steps: [...letterboxed, { step: "flip" }] },
     test: { clips: 1, steps: [...letterboxed, { step: "mirrored" }] },
   },
-  model: { width: 64, headWidth: 16, ffn: "conv" },
+  model: { width: 64, headWidth: 16, ffn: "conv", vote: 1 },
   align: {
     epochs: 150,
     leastUpdates: 150,
     batch: 128,
-    learningRate: 3e-3,
+    learningRate: 2e-3,
     beta2: 0.95,
     warmupEpochs: 15,
+    similarity: "flat",
     targets: "identity",
     mixup: 0.8,
   },
   finetune: { epochs: 30, leastUpdates: 150, batch: 16, learningRate: 2e-3, mixup: 0.8, clipNorm: 1, warmupEpochs: 3 },
   linearProbe: { epochs: 80, leastUpdates: 400, batch: 16, learningRate: 1e-2, mixup: 0, warmupEpochs: 8 },
+  rowProbe: { epochs: 80, leastUpdates: 400, batch: 16, learningRate: 2e-3, mixup: 0.8, warmupEpochs: 8 },
   attentiveProbe: {
     epochs: 30,
     leastUpdates: 150,
@@ -135,6 +138,7 @@ const paper: SettingsTree = {
   align: { epochs: 800, batch: 512, learningRate: 1e-5, weightDecay: 0.05, beta2: 0.95, warmupEpochs: 5 },
   finetune: { epochs: 40, batch: 128, learningRate: 1e-5, weightDecay: 0.05, mixup: 0.8, labelSmoothing: 0.1 },
   linearProbe: { epochs: 40, batch: 128, learningRate: 1e-3, weightDecay: 0.05, mixup: 0 },
+  rowProbe: { epochs: 40, batch: 128, learningRate: 1e-3, weightDecay: 0.05, mixup: 0 },
   attentiveProbe: { epochs: 40, batch: 128, learningRate: 1e-4, weightDecay: 0.05, mixup: 0 },
 }
 

@@ -116,6 +116,7 @@ export async function runRecipe(
     features,
     classes: manifest.classes,
     prompts: text ? prompts.prompts : [],
+    textWidth: text?.width ?? null,
     results: report.results,
   })
   return { manifest, splits, report, bundle }
@@ -160,6 +161,7 @@ function trialSettings(
     align: config.align,
     stages: {
       "linear-probe": config.linearProbe,
+      "row-probe": config.rowProbe,
       "attentive-probe": config.attentiveProbe,
       baseline: config.finetune,
       full: config.finetune,

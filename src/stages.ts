@@ -40,9 +40,9 @@ export interface StageContext {
 export async function measure(
   data: string,
   manifestPath: string,
-  { config, reporter }: StageContext,
+  { config, reporter, signal }: StageContext,
 ): Promise<Manifest> {
-  const report = await doctor(data, manifestPath, reporter, { workers: config.runtime.workers ?? undefined })
+  const report = await doctor(data, manifestPath, reporter, { workers: config.runtime.workers ?? undefined, signal })
   const { manifest } = report
   for (const note of report.notes) reporter.warn(note)
   if (manifest.quarantine.length > 0) {
@@ -218,10 +218,11 @@ export async function ship(
     features: Features
     classes: readonly string[]
     prompts: PromptSet["prompts"]
+    textWidth: number | null
     results: EvaluationResults
   },
 ): Promise<Bundle> {
-  const { features, classes, prompts, results } = about
+  const { features, classes, prompts, textWidth, results } = about
   const { config, reporter } = about.context
   const weights = result.weights.get(method)
   const predictions = result.predictions.get(method)?.predictions ?? []
@@ -232,12 +233,13 @@ export async function ship(
     return clip ? [{ clip, probabilities }] : []
   })
   const ids = method === "full" ? prompts.map(({ id }) => id) : []
+  const space = textWidth === null ? null : { similarity: config.align.similarity, textWidth }
   const bundle = await exportBundle({
     folder,
     encoder: features.encoder,
     recipe: viewRecipes(config).test,
     labels: classes,
-    network: { build: networkOf(method, ids, config.model), width: config.model.width },
+    network: { build: networkOf(method, ids, config.model, space), width: config.model.width },
     weights,
     provenance: {
       fourtier: version,

@@ -99,8 +99,8 @@ export async function buildModel(
   const stored = cast(cast(m, "f16"), "f32")
   const network = onRawMap(stored, { size, classes, build, width }, null)
   const head = toOnnx({
-    outputs: { [PROBABILITIES]: softmax(network.logits) },
-    weights: selectWeights("bundle", [...network.trained, ...network.frozen], weights),
+    outputs: { [PROBABILITIES]: softmax(network.final) },
+    weights: selectWeights("bundle", [...network.trained, ...network.finalFrozen], weights),
   })
   return mergeModels(await encoder.model(1), head, { [MAP]: MAP })
 }

@@ -3,6 +3,7 @@
  * classifier. Shows how much of the classes the alignment has learned.
  */
 
+import { MAX_LOGIT_SCALE } from "../objective/contrastive.ts"
 import type { Weights } from "../tensor/nn/params.ts"
 import type { AlignGraphs, TextTargets } from "../train/align.ts"
 import { type FeatureSet, readBatch } from "../train/features.ts"
@@ -38,10 +39,7 @@ function unitRows(values: Float32Array, width: number): Float32Array {
   return out
 }
 
-/** How sharp the cosines are made before the softmax: 1/temperature at the start of stage 1. */
-const SHARPNESS = 1 / 0.07
-
-/** Class probabilities of each example by prompt, and of all prompts' mean cosine under `all`. */
+/** Class probabilities of each example by prompt, at stage 1's temperatures, and their mean over the prompts under `all`. */
 export async function anchorProbabilities(
   graphs: AlignGraphs,
   set: FeatureSet,
@@ -49,9 +47,7 @@ export async function anchorProbabilities(
   anchors: ReadonlyMap<string, readonly (Float32Array | null)[]>,
 ): Promise<Map<string, Float32Array[]>> {
   const feeds = Object.fromEntries([...graphs.trained, ...graphs.frozen].map(({ name }) => [name, weights.get(name)]))
-  const checked = Object.fromEntries(
-    Object.entries(feeds).flatMap(([name, data]) => (data && !name.startsWith("logit_scale") ? [[name, data]] : [])),
-  )
+  const checked = Object.fromEntries(Object.entries(feeds).flatMap(([name, data]) => (data ? [[name, data]] : [])))
   const jobs = set.examples.flatMap(({ hash, views }, clip) =>
     views.map((view) => ({ clip, key: { clip: hash, view } })),
   )
@@ -66,23 +62,36 @@ export async function anchorProbabilities(
       const width = rows.length / graphs.chunk
       for (const [row, { clip }] of part.entries()) {
         for (const [c, anchor] of (anchors.get(prompt) ?? []).entries()) {
-          const cosine = anchor ? dot(rows, row * width, anchor) : -1
+          const cosine = anchor ? dot(rows, row * width, anchor) : 0
           const own = cosines.get(prompt)
           if (own) own[clip][c] += cosine / set.examples[clip].views.length
         }
       }
     }
   }
+  const byPrompt = new Map(
+    [...cosines].map(([prompt, rows]) => {
+      const scale = Math.min(Math.exp(weights.get(`logit_scale.${prompt}`)?.[0] ?? 0), MAX_LOGIT_SCALE)
+      return [prompt, rows.map((row) => softmax(row.map((cosine) => cosine * scale)))]
+    }),
+  )
   const all = set.examples.map((_, clip) => {
     const mean = new Float32Array(classes)
-    for (const own of cosines.values()) for (let c = 0; c < classes; c++) mean[c] += own[clip][c] / prompts.length
+    for (const rows of byPrompt.values()) for (let c = 0; c < classes; c++) mean[c] += rows[clip][c] / prompts.length
     return mean
   })
+  return byPrompt.set("all", all)
+}
+
+/** The anchors as weights of `model/vote.ts`: [C,E] by prompt; a class without answers has zeros. */
+export function anchorWeights(anchors: ReadonlyMap<string, readonly (Float32Array | null)[]>): Weights {
   return new Map(
-    [...cosines, ["all", all] as const].map(([prompt, rows]) => [
-      prompt,
-      rows.map((row) => softmax(row.map((cosine) => cosine * SHARPNESS))),
-    ]),
+    [...anchors].map(([prompt, rows]) => {
+      const width = rows.find((row) => row !== null)?.length ?? 0
+      const data = new Float32Array(rows.length * width)
+      for (const [c, row] of rows.entries()) if (row) data.set(row, c * width)
+      return [`anchor.${prompt}`, data]
+    }),
   )
 }
 

@@ -35,7 +35,7 @@ import type { Reporter } from "../util/progress.ts"
 import { Rng } from "../util/random.ts"
 import type { Clip } from "../video/manifest.ts"
 import type { Split } from "../video/splits.ts"
-import { anchorProbabilities, anchorsOf } from "./anchors.ts"
+import { anchorProbabilities, anchorsOf, anchorWeights } from "./anchors.ts"
 import type { Prediction } from "./metrics.ts"
 
 /** What is the same for every split and seed. */
@@ -99,9 +99,10 @@ export class TrialGraphs {
   }
 
   classifier(method: Method): Promise<ClassifierGraphs> {
-    const { size, classes, prompts, model, stages, fewestClips, threads } = this.#settings
+    const { size, classes, prompts, model, stages, align, text, fewestClips, threads } = this.#settings
+    const space = text && { similarity: align.similarity, textWidth: text.width }
     const { batch, microBatch, dropout } = stages[method]
-    const spec = { size, classes: classes.length, width: model.width, build: networkOf(method, prompts, model) }
+    const spec = { size, classes: classes.length, width: model.width, build: networkOf(method, prompts, model, space) }
     const graphs =
       this.#classifiers.get(method) ??
       ClassifierGraphs.compile(spec, Math.min(microBatch ?? batch, fewestClips), dropout, { threads })
@@ -199,7 +200,7 @@ class Trial {
       },
     )
     const trained = await this.#train("stage 1", task, align, { align, text: text.id, batch: graphs.batch })
-    const weights: Weights = new Map([...standardize, ...trained])
+    const weights: Weights = new Map([...standardize, ...trained, ...anchorWeights(anchors)])
     const count = countWeights(graphs.trained)
     for (const [prompt, rows] of await anchorProbabilities(graphs, test, weights, anchors)) {
       this.#predict(prompt === "all" ? "stage 1 alone" : `stage 1, prompt ${prompt}`, count, rows)
@@ -217,7 +218,11 @@ class Trial {
     const trained = await this.#train(method, task, stages[method], parts)
     const weights: Weights = new Map([...frozen, ...trained])
     this.#result.weights.set(method, weights)
-    this.#predict(method, countWeights(graphs.trained), await clipProbabilities(graphs, this.#data.test, weights))
+    const count = countWeights(graphs.trained)
+    const { test } = this.#data
+    if (graphs.votes)
+      this.#predict(`${method} without vote`, count, await clipProbabilities(graphs, test, weights, "classifier"))
+    this.#predict(method, count, await clipProbabilities(graphs, test, weights))
   }
 
   /** Trains a task, or takes over what an earlier run of the same settings and data has trained. */
@@ -227,7 +232,8 @@ class Trial {
       basename(store.path),
       examples,
     ])
-    const key = hashJson({ name, parts, size, model, prompts, classes, seed: this.#seed, sets })
+    const params = task.params.map(({ name: param, shape }) => [param, shape])
+    const key = hashJson({ name, parts, size, model, prompts, classes, seed: this.#seed, sets, params })
     const folder = join(this.#folder, safeName(name))
     const path = join(folder, "weights.safetensors")
     if (existsSync(path)) {

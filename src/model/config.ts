@@ -26,6 +26,11 @@ export const modelSchema = z.strictObject({
     .describe(
       "learned embeddings of frame and place, zero at first: a frame-wise encoder's map does not tell the order",
     ),
+  vote: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("weight of stage 1's own class scores beside the classifier's, as exponents; 0: none, as in the paper"),
   blocks: z.int().min(0).default(2).describe("transformer blocks after the integration"),
   headWidth: z.int().min(1).default(64).describe("channels of one attention head; the last head count is rounded down"),
   mix: z.boolean().default(true).describe("depth-wise 3×3 after the sum, where the map has a grid"),

@@ -3,13 +3,23 @@
 import { layerNorm, linear } from "../tensor/nn/layers.ts"
 import { type Scope, truncatedNormal } from "../tensor/nn/params.ts"
 import { rearrange } from "../tensor/nn/rearrange.ts"
-import { matmul, mean, mul, reshape, softmax } from "../tensor/ops/functions.ts"
+import { concat, matmul, mean, mul, reshape, softmax } from "../tensor/ops/functions.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import { headsFor } from "./config.ts"
 
 /** m [B,T,N,D] -> mean over T·N -> linear -> logits [B,C] */
 export function linearProbe(scope: Scope, m: Tensor, classes: number): Tensor {
   return linear(scope.in("linear"), mean(m, [1, 2]), classes)
+}
+
+/**
+ * A linear probe that keeps frame and place: m [B,T,N,D] -> the T+N pooled rows that processors see, side by side -> linear.
+ * Tells how much of what stage 1 reaches is the layout's doing, not the text's.
+ */
+export function rowProbe(scope: Scope, m: Tensor, classes: number): Tensor {
+  const [B, T, N, D] = m.shape
+  const rows = concat([mean(m, 2), mean(m, 1)], 1) // [B,T+N,D]
+  return linear(scope.in("linear"), reshape(rows, [B, (T + N) * D]), classes)
 }
 
 /**

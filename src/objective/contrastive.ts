@@ -31,10 +31,10 @@ import { mixBatch } from "./mixup.ts"
 
 export const contrastiveSchema = z.strictObject({
   similarity: z
-    .enum(["pooled", "tokens"])
+    .enum(["pooled", "tokens", "flat"])
     .default("pooled")
     .describe(
-      "cosine of mean-pooled embeddings (VideoCLIP), or mean over rows of row-wise cosines (the paper's shapes)",
+      "cosine of mean-pooled embeddings (VideoCLIP); mean over rows of row-wise cosines (the paper's shapes); or cosine of the pooled text and one learned map of all T+N rows together, which keeps frame and place",
     ),
   targets: z
     .enum(["identity", "text-similarity"])
@@ -62,12 +62,12 @@ export function normalizeRows(x: Tensor): Tensor {
 /**
  * Embeddings whose dot product is the similarity.
  * @param x rows [B,R,E]
- * @returns `pooled`: unit vectors of the mean row [B,E]; `tokens`: all unit rows, scaled so that the dot product is the
+ * @returns `pooled` and `flat`: unit vectors of the mean row [B,E]; `tokens`: all unit rows, scaled so that the dot product is the
  * mean of the R cosines, as one vector [B,R·E]
  */
 export function embedRows(x: Tensor, similarity: ContrastiveConfig["similarity"]): Tensor {
   const [B, R, E] = x.shape
-  if (similarity === "pooled") return normalizeRows(mean(x, 1))
+  if (similarity !== "tokens") return normalizeRows(mean(x, 1))
   return mul(reshape(normalizeRows(x), [B, R * E]), 1 / Math.sqrt(R))
 }
 

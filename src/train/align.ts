@@ -13,12 +13,12 @@ import type { FeatureKind } from "../encoders/store.ts"
 import { type MapSize, placesOf } from "../model/config.ts"
 import { buildProcessors } from "../model/processor.ts"
 import { standardize } from "../model/standardize.ts"
+import { embedVisual } from "../model/vote.ts"
 import { type ContrastiveConfig, embedRows, infoNce } from "../objective/contrastive.ts"
 import { drawMixing } from "../objective/mixup.ts"
 import { grad } from "../tensor/grad.ts"
 import { floatToHalf, halfToFloat } from "../tensor/io/half.ts"
-import { linear } from "../tensor/nn/layers.ts"
-import { constantInit, glorot, type Param, Scope, selectWeights, type Weights } from "../tensor/nn/params.ts"
+import { constantInit, type Param, Scope, selectWeights, type Weights } from "../tensor/nn/params.ts"
 import { add, cast, mul, sum } from "../tensor/ops/functions.ts"
 import type { AdamW } from "../tensor/optim/adamw.ts"
 import { Session, type Values } from "../tensor/runtime/session.ts"
@@ -59,8 +59,8 @@ function embedClips(spec: AlignSpec, pooled: { s: Tensor; t: Tensor }) {
   const projection = new Scope("projection")
   const embeddings = new Map(
     [...values].map(([prompt, v]) => {
-      const projected = linear(projection.in(prompt), v, spec.textWidth, { bias: false, init: glorot })
-      return [prompt, embedRows(projected, spec.contrastive.similarity)] as const
+      const space = { similarity: spec.contrastive.similarity, textWidth: spec.textWidth }
+      return [prompt, embedVisual(projection.in(prompt), v, space)] as const
     }),
   )
   return { embeddings, trained: [...params, ...projection.params], frozen: frozen.params }

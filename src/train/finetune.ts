@@ -15,7 +15,7 @@ import { drawMixing, mixBatch } from "../objective/mixup.ts"
 import { grad } from "../tensor/grad.ts"
 import type { Dropout } from "../tensor/nn/layers.ts"
 import { type Param, Scope, selectWeights, type Weights } from "../tensor/nn/params.ts"
-import { cast, softmax } from "../tensor/ops/functions.ts"
+import { add, cast, logSoftmax, softmax } from "../tensor/ops/functions.ts"
 import type { AdamW } from "../tensor/optim/adamw.ts"
 import { Session } from "../tensor/runtime/session.ts"
 import { input, type Tensor } from "../tensor/tensor.ts"
@@ -39,6 +39,8 @@ export interface Network {
   logits: Tensor
   trained: Param[]
   frozen: Param[]
+  /** Class scores [B,C] to add to the classifier's log-probabilities outside of training, and their weights. */
+  vote?: { scores: Tensor; frozen: Param[] }
 }
 
 export type BuildNetwork = (m: Tensor, size: MapSize, classes: number, dropout: Dropout | null) => Network
@@ -61,7 +63,15 @@ export function onRawMap(
   const scope = new Scope("standardize")
   const size = { ...spec.size, D: spec.width ?? spec.size.D }
   const network = spec.build(mix(standardize(scope, m, spec.width)), size, spec.classes, dropout)
-  return { ...network, frozen: [...scope.params, ...network.frozen] }
+  const { vote, logits } = network
+  return {
+    logits,
+    trained: network.trained,
+    frozen: [...scope.params, ...network.frozen],
+    /** What decides outside of training. */
+    final: vote ? add(logSoftmax(logits), vote.scores) : logits,
+    finalFrozen: [...scope.params, ...network.frozen, ...(vote?.frozen ?? [])],
+  }
 }
 
 const mapShape = (batch: number, size: MapSize) => [batch, size.T, placesOf(size), size.D]
@@ -70,7 +80,11 @@ const mapShape = (batch: number, size: MapSize) => [batch, size.T, placesOf(size
 export class ClassifierGraphs {
   readonly spec: ClassifierSpec
   readonly trained: readonly Param[]
+  /** Frozen weights that training needs, and those that evaluation needs. */
   readonly frozen: readonly Param[]
+  readonly finalFrozen: readonly Param[]
+  /** Whether something is added to the classifier outside of training. */
+  readonly votes: boolean
   /** Clips of one gradient step and of one evaluation. */
   readonly batch: number
   readonly gradient: Session
@@ -79,13 +93,15 @@ export class ClassifierGraphs {
   private constructor(
     spec: ClassifierSpec,
     batch: number,
-    network: Network,
+    network: ReturnType<typeof onRawMap>,
     sessions: { gradient: Session; evaluation: Session },
   ) {
     this.spec = spec
     this.batch = batch
     this.trained = network.trained
     this.frozen = network.frozen
+    this.finalFrozen = network.finalFrozen
+    this.votes = network.final !== network.logits
     this.gradient = sessions.gradient
     this.evaluation = sessions.evaluation
   }
@@ -114,7 +130,10 @@ export class ClassifierGraphs {
     const evaluated = onRawMap(cast(input("m", mapShape(batch, spec.size), "f16"), "f32"), spec, null)
     return new ClassifierGraphs(spec, batch, network, {
       gradient: await Session.compile({ outputs }, runtime),
-      evaluation: await Session.compile({ outputs: { probabilities: softmax(evaluated.logits) } }, runtime),
+      evaluation: await Session.compile(
+        { outputs: { probabilities: softmax(evaluated.final), classifier: softmax(evaluated.logits) } },
+        runtime,
+      ),
     })
   }
 
@@ -127,24 +146,26 @@ export class ClassifierGraphs {
 /**
  * Class probabilities of each example, the mean over its views: [C] each.
  * @param weights every weight of the network, frozen ones included
+ * @param output `classifier` leaves out a vote of stage 1
  */
 export async function clipProbabilities(
   graphs: ClassifierGraphs,
   { store, examples }: FeatureSet,
   weights: Weights,
+  output: "probabilities" | "classifier" = "probabilities",
 ): Promise<Float32Array[]> {
   const { classes } = graphs.spec
-  const feeds = Object.fromEntries(selectWeights("classifier", [...graphs.trained, ...graphs.frozen], weights))
+  const feeds = Object.fromEntries(selectWeights("classifier", [...graphs.trained, ...graphs.finalFrozen], weights))
   const means = examples.map(() => new Float32Array(classes))
   const jobs = examples.flatMap(({ hash, views }, clip) => views.map((view) => ({ clip, key: { clip: hash, view } })))
   for (let i = 0; i < jobs.length; i += graphs.batch) {
     const part = jobs.slice(i, i + graphs.batch)
     // the last batch is filled up with its own last record
     const keys = Array.from({ length: graphs.batch }, (_, row) => part[Math.min(row, part.length - 1)].key)
-    const { probabilities } = await graphs.evaluation.run({ ...feeds, m: await readBatch(store, keys, "m") })
+    const result = await graphs.evaluation.run({ ...feeds, m: await readBatch(store, keys, "m") }, [output])
     for (const [row, { clip }] of part.entries()) {
       for (let c = 0; c < classes; c++) {
-        means[clip][c] += Number(probabilities[row * classes + c]) / examples[clip].views.length
+        means[clip][c] += Number(result[output][row * classes + c]) / examples[clip].views.length
       }
     }
   }

@@ -59,6 +59,7 @@ async function trial(texts: Map<string, Map<string, Float32Array>>, own: Split =
     align: config.align,
     stages: {
       "linear-probe": config.linearProbe,
+      "row-probe": config.rowProbe,
       "attentive-probe": config.attentiveProbe,
       baseline: config.finetune,
       full: config.finetune,

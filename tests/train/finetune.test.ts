@@ -41,7 +41,7 @@ interface Variant {
 async function finetune({ method = "full", seed = 1, microBatch = 8, epochs = 6, ...rest }: Variant = {}) {
   const config = classificationSchema.parse({ mixup: rest.mixup ?? 0, dropout: rest.dropout ?? 0 })
   const schedule = scheduleSchema.parse({ epochs, batch: 8, learningRate: 3e-3, warmupEpochs: 1 })
-  const build = networkOf(method, PROMPTS, modelSchema.parse({ headWidth: 8, blocks: 1, ...rest.model }))
+  const build = networkOf(method, PROMPTS, modelSchema.parse({ headWidth: 8, blocks: 1, ...rest.model }), null)
   const graphs = await ClassifierGraphs.compile(
     { size: SIZE, classes: CLASSES, width: null, build },
     microBatch,
@@ -100,7 +100,7 @@ describe("stage 2", () => {
 
   it("a clip's probabilities do not depend on which clips share its batch", async () => {
     const { weights } = await finetune({ epochs: 1 })
-    const build = networkOf("full", PROMPTS, modelSchema.parse({ headWidth: 8, blocks: 1 }))
+    const build = networkOf("full", PROMPTS, modelSchema.parse({ headWidth: 8, blocks: 1 }), null)
     const results: Float32Array[][] = []
     for (const batch of [1, 7]) {
       const graphs = await ClassifierGraphs.compile({ size: SIZE, classes: CLASSES, width: null, build }, batch, 0)

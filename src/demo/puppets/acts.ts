@@ -2,12 +2,13 @@
 
 import * as plain from "./acts-body.ts"
 import * as handled from "./acts-objects.ts"
+import * as travel from "./acts-travel.ts"
 import { type Action, reversed } from "./performance.ts"
 
 export const actions = {
   bow: plain.bow,
   clap: plain.clap,
-  jump: plain.jump,
+  jump: travel.jump,
   kick: plain.kick,
   lower: (cast) => reversed(handled.raise(cast)),
   "pick-up": handled.pickUp,
@@ -16,12 +17,12 @@ export const actions = {
   punch: plain.punch,
   push: handled.push,
   raise: handled.raise,
-  run: plain.run,
+  run: travel.run,
   "sit-down": handled.sitDown,
   squat: plain.squat,
   "stand-up": (cast) => reversed(handled.sitDown(cast)),
   throw: handled.throwBall,
-  walk: plain.walk,
+  walk: travel.walk,
   wave: plain.wave,
 } as const satisfies Record<string, Action>
 

@@ -1,7 +1,7 @@
 /** What stands still for a clip: textured planes and sky by ray casting, furniture by triangles, their shadows. */
 
 import type { Canvas, Light, View } from "./canvas.ts"
-import { clamp, dot, sub, type Vec } from "./math.ts"
+import { clamp, dot, sub, unit, type Vec } from "./math.ts"
 import type { Colour, Mesh } from "./mesh.ts"
 
 /** A colour being mixed, linear. */
@@ -41,6 +41,21 @@ export interface Scene {
   pool?: (x: number, y: number, z: number) => number
   /** Where people in the background may stand: x, z. */
   spots: readonly (readonly [number, number])[]
+}
+
+/** Light of a fair day, but for the given parts. */
+export function daylight(parts: Partial<Light> & { direction: Vec }): Light {
+  return {
+    sky: [0.62, 0.66, 0.72],
+    ground: [0.3, 0.28, 0.26],
+    key: [0.9, 0.86, 0.78],
+    shadow: 0.55,
+    softness: 1,
+    fog: [0.6, 0.66, 0.74],
+    haze: 0,
+    ...parts,
+    direction: unit(parts.direction),
+  }
 }
 
 export function plane(
