@@ -1,18 +1,7 @@
 /** Actions of the body alone. Channels are explained at `Pose`. */
 
-import { clamp, cos, minimumJerk, mix, sin, smoothstep, type Vec } from "./math.ts"
-import {
-  type Cast,
-  footfalls,
-  type Gait,
-  type Performance,
-  play,
-  rest,
-  shoulderHeight,
-  sizeOf,
-  swing,
-  window,
-} from "./performance.ts"
+import { cos, minimumJerk, mix, sin, smoothstep, type Vec } from "./math.ts"
+import { type Cast, type Performance, play, rest, shoulderHeight, sizeOf, window } from "./performance.ts"
 import { arm, bothArms, type Key, type Pose } from "./pose.ts"
 import type { Hold } from "./skeleton.ts"
 

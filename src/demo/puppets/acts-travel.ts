@@ -115,7 +115,10 @@ export function jump(cast: Cast): Performance {
   const base = play(cast, when, keys)
   const tuck = rng.uniform(0.02, 0.14)
   return {
-    ...still,
+    props: [],
+    from: 0,
+    to: 0,
+    follow: 0,
     facing: [5, 75],
     pose: (t) => {
       const pose = base(t)

@@ -6,7 +6,7 @@
  * 2. `acts*.ts`, `performance.ts`, `pose.ts`: what figures do, as poses in time
  * 3. `skeleton.ts`, `person.ts`: poses and bodies to joints
  * 4. `figure.ts`, `head.ts`, `props.ts`, `furniture.ts`, `mesh.ts`: joints and things to triangles
- * 5. `scenes.ts`, `materials.ts`, `noise.ts`, `world.ts`: the places
+ * 5. `scenes*.ts`, `materials.ts`, `noise.ts`, `world.ts`: the places
  * 6. `canvas.ts`, `camera.ts`, `clip.ts`: triangles to pictures
  * 7. `encode.ts`, `generate.ts`, `sheet.ts`, `command.ts`: pictures to files
  */
