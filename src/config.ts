@@ -93,7 +93,7 @@ const small: SettingsTree = {
     train: { draws: 8, steps: [...letterboxed, { step: "flip" }] },
     test: { clips: 1, steps: [...letterboxed, { step: "mirrored" }] },
   },
-  model: { width: 64, headWidth: 16, ffn: "conv", vote: 1 },
+  model: { width: 64, headWidth: 16, ffn: "conv", vote: 2 },
   align: {
     epochs: 150,
     leastUpdates: 150,
@@ -105,7 +105,16 @@ const small: SettingsTree = {
     targets: "identity",
     mixup: 0.8,
   },
-  finetune: { epochs: 30, leastUpdates: 150, batch: 16, learningRate: 2e-3, mixup: 0.8, clipNorm: 1, warmupEpochs: 3 },
+  finetune: {
+    epochs: 30,
+    leastUpdates: 150,
+    batch: 16,
+    learningRate: 2e-3,
+    mixup: 0.8,
+    dropout: 0.2,
+    clipNorm: 1,
+    warmupEpochs: 3,
+  },
   linearProbe: { epochs: 80, leastUpdates: 400, batch: 16, learningRate: 1e-2, mixup: 0, warmupEpochs: 8 },
   rowProbe: { epochs: 80, leastUpdates: 400, batch: 16, learningRate: 2e-3, mixup: 0.8, warmupEpochs: 8 },
   attentiveProbe: {
