@@ -31,11 +31,15 @@ import { hashJson, writeFileAtomic } from "./util/files.ts"
 import type { Manifest } from "./video/manifest.ts"
 import { resolveSplits, type Split } from "./video/splits.ts"
 
+/** Where to stop: after stage 1, after all training, after the report, or after the shipped bundle. */
+export type Until = "align" | "finetune" | "evaluate" | "export"
+
 export interface RecipeResult {
   manifest: Manifest
   splits: Split[]
-  report: Report
-  bundle: Bundle
+  /** Null where the recipe stopped before it. */
+  report: Report | null
+  bundle: Bundle | null
 }
 
 /** One split and seed, trained and tested. */
@@ -50,12 +54,14 @@ interface Trained {
  * @param data a folder of class folders, or a table of clips
  * @param out folder of the run: manifest, weights, journals, report, bundle
  * @param configText the resolved config as it is to be stored
+ * @param until stops after this stage; what is done is taken over by a later run that goes further
  */
 export async function runRecipe(
   data: string,
   out: string,
   configText: string,
   context: StageContext,
+  until: Until = "export",
 ): Promise<RecipeResult> {
   const { config, reporter, signal } = context
   await writeFileAtomic(join(out, "config.yaml"), configText)
@@ -82,23 +88,25 @@ export async function runRecipe(
   const graphs = new TrialGraphs(settings)
   const trials: Trained[] = []
   const reference = config.methods.includes("full") ? "full" : config.methods[0]
-  let final: stages.Final
+  let final: stages.Final | null = null
   try {
     for (const split of splits) {
       for (let run = 0; run < config.seeds; run++) {
         const seed = config.seed + run
         if (splits.length * config.seeds > 1) reporter.say(`${split.name}, seed ${seed}`)
         const folder = join(out, "trials", safeName(split.training), `seed${seed}`)
-        trials.push({ split, seed, result: await runTrial(settings, graphs, split, seed, folder) })
+        trials.push({ split, seed, result: await runTrial(settings, graphs, split, seed, folder, until === "align") })
         signal?.throwIfAborted()
       }
     }
-    final = await finalModel(settings, graphs, trials, reference, out)
+    if (until === "export") final = await finalModel(settings, graphs, trials, reference, out)
   } finally {
     await graphs.release()
     await features.train.store.close()
     await features.test.store.close()
   }
+
+  if (until === "align" || until === "finetune") return { manifest, splits, report: null, bundle: null }
 
   // 6: what it comes to
   const report = await writeReport(out, {
@@ -109,6 +117,8 @@ export async function runRecipe(
     exclude: config.exclude,
     configHash: hashJson(config),
   })
+
+  if (!final) return { manifest, splits, report, bundle: null }
 
   // 7: what is shipped
   const bundle = await stages.ship(join(out, "bundle"), final, {
@@ -171,7 +181,7 @@ function trialSettings(
     labelsPerClass: config.labelsPerClass,
     fewestClips: Math.min(...splits.map((split) => countLabelled(split.train, config.labelsPerClass))),
     fewestDescribed: text ? fewestDescribed(splits, prompts, text.table) : 0,
-    threads: config.runtime.threads ?? undefined,
+    runtime: { provider: config.runtime.provider, threads: config.runtime.threads ?? undefined },
     reporter,
     signal,
   }

@@ -97,16 +97,17 @@ export async function describeClips(
       fix: "see docs/describe.md; or train without prompts: --set prompts=[] --set methods=[baseline]",
     })
   }
+  const open = await openProvider(provider)
   const { answers, failed, flagged, ended } = await describe({
     clips,
     prompts,
-    provider: await openProvider(provider),
+    provider: open,
     strips: stripsOf(clips, config),
     cachePath: join(config.cache, "descriptions.jsonl"),
     mayDescribe: ({ id }) => training.has(id),
     reporter,
     signal,
-  })
+  }).finally(() => ("close" in open ? open.close?.() : undefined))
   const without = failed.length + flagged.length
   if (without > 0) reporter.warn(`${without} answers are missing or were set aside: their clips sit out stage 1`)
   if (ended) reporter.warn(`descriptions ended early: ${ended} reached`)

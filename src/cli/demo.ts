@@ -52,7 +52,7 @@ async function demo(out: string, seeds: number, set: readonly string[], signal: 
   })
   const run = join(out, "run")
   const { report, splits } = await runRecipe(data, run, settings.print(), { config: settings.value, reporter, signal })
-  process.stdout.write(`${report.text}\n`)
+  process.stdout.write(`${report?.text ?? ""}\n`)
 
   reporter.say(pc.bold("3  the shipped model, on three clips it has never seen"))
   await show(join(run, "bundle"), pickThree(splits[splits.length - 1].test))

@@ -12,7 +12,7 @@ import { doctorCommand } from "./doctor.ts"
 import { extractCommand } from "./extract.ts"
 import { infoCommand } from "./info.ts"
 import { predictCommand } from "./predict.ts"
-import { runCommand } from "./run.ts"
+import { alignCommand, evaluateCommand, exportCommand, finetuneCommand, runCommand } from "./run.ts"
 import { stripsCommand } from "./strips.ts"
 
 const program = new Command("fourtier")
@@ -28,6 +28,10 @@ const verbs = [
   stripsCommand,
   describeCommand,
   extractCommand,
+  alignCommand,
+  finetuneCommand,
+  evaluateCommand,
+  exportCommand,
   infoCommand,
   puppetsCommand,
 ]

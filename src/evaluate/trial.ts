@@ -15,6 +15,7 @@ import type { FeatureStore } from "../encoders/store.ts"
 import type { MapSize, ModelConfig } from "../model/config.ts"
 import type { ContrastiveConfig } from "../objective/contrastive.ts"
 import type { Param, Weights } from "../tensor/nn/params.ts"
+import type { SessionOptions } from "../tensor/runtime/session.ts"
 import { type TextEmbeddingTable, trainingTargets } from "../text/targets.ts"
 import { AlignGraphs, alignmentTask, type TextTargets } from "../train/align.ts"
 import { loadWeights, removeCheckpoint, saveWeights } from "../train/checkpoint.ts"
@@ -57,7 +58,8 @@ export interface TrialSettings {
   fewestClips: number
   /** Those among them with an answer to every prompt. */
   fewestDescribed: number
-  threads?: number
+  /** Device and threads of training. */
+  runtime: SessionOptions
   reporter: Reporter
   signal?: AbortSignal
 }
@@ -81,11 +83,11 @@ export class TrialGraphs {
   }
 
   align(): Promise<AlignGraphs> {
-    const { size, prompts, align, text, fewestDescribed, threads } = this.#settings
+    const { size, prompts, align, text, fewestDescribed, runtime } = this.#settings
     const batch = Math.min(align.batch, fewestDescribed)
     const chunk = Math.min(align.microBatch ?? batch, batch)
     const spec = { size, prompts, textWidth: text?.width ?? 0, contrastive: align, width: this.#settings.model.width }
-    this.#align ??= AlignGraphs.compile(spec, batch - (batch % chunk), chunk, { threads })
+    this.#align ??= AlignGraphs.compile(spec, batch - (batch % chunk), chunk, runtime)
     return this.#align
   }
 
@@ -99,13 +101,13 @@ export class TrialGraphs {
   }
 
   classifier(method: Method): Promise<ClassifierGraphs> {
-    const { size, classes, prompts, model, stages, align, text, fewestClips, threads } = this.#settings
+    const { size, classes, prompts, model, stages, align, text, fewestClips, runtime } = this.#settings
     const space = text && { similarity: align.similarity, textWidth: text.width }
     const { batch, microBatch, dropout } = stages[method]
     const spec = { size, classes: classes.length, width: model.width, build: networkOf(method, prompts, model, space) }
     const graphs =
       this.#classifiers.get(method) ??
-      ClassifierGraphs.compile(spec, Math.min(microBatch ?? batch, fewestClips), dropout, { threads })
+      ClassifierGraphs.compile(spec, Math.min(microBatch ?? batch, fewestClips), dropout, runtime)
     this.#classifiers.set(method, graphs)
     return graphs
   }
@@ -115,13 +117,14 @@ export class TrialGraphs {
   }
 }
 
-/** Trains and tests all methods on one split with one seed. `folder` holds weights and journals. */
+/** Trains and tests all methods, or stage 1 alone, on one split with one seed. `folder` holds weights and journals. */
 export async function runTrial(
   settings: TrialSettings,
   graphs: TrialGraphs,
   split: Split,
   seed: number,
   folder: string,
+  alignOnly = false,
 ): Promise<TrialResult> {
   const { features, classes } = settings
   const train = examplesOf(split.train, classes, features.trainViews)
@@ -134,7 +137,7 @@ export async function runTrial(
     test: { store: features.test, examples: examplesOf(split.test, classes, features.testViews) },
     groups: new Map(split.test.map(({ id, group }) => [id, group])),
   })
-  return trial.run()
+  return trial.run(alignOnly)
 }
 
 interface TrialData {
@@ -165,8 +168,12 @@ class Trial {
     this.#data = data
   }
 
-  async run(): Promise<TrialResult> {
+  async run(alignOnly: boolean): Promise<TrialResult> {
     const standardize = await this.#graphs.standardize(this.#data.training, this.#data.train)
+    if (alignOnly) {
+      if (this.#settings.text) await this.#align(standardize)
+      return this.#result
+    }
     for (const method of this.#settings.methods) {
       const aligned = method === "full" && this.#settings.prompts.length > 0
       const frozen = aligned ? await this.#align(standardize) : standardize
@@ -227,7 +234,7 @@ class Trial {
 
   /** Trains a task, or takes over what an earlier run of the same settings and data has trained. */
   async #train(name: string, task: TrainTask, schedule: ScheduleConfig, parts: unknown): Promise<Weights> {
-    const { size, model, prompts, classes, threads, reporter, signal } = this.#settings
+    const { size, model, prompts, classes, runtime, reporter, signal } = this.#settings
     const sets = [this.#data.train, this.#data.labelled, this.#data.val].map(({ store, examples }) => [
       basename(store.path),
       examples,
@@ -242,7 +249,7 @@ class Trial {
     }
     const checkpointPath = join(folder, "checkpoint.safetensors")
     const journalPath = join(folder, "metrics.jsonl")
-    const options = { schedule, seed: this.#seed, key, checkpointPath, journalPath, threads, reporter, signal }
+    const options = { schedule, seed: this.#seed, key, checkpointPath, journalPath, runtime, reporter, signal }
     const { weights, steps, keptStep } = await train(task, options)
     await saveWeights(path, task.params, weights, { key, steps: String(steps), keptStep: String(keptStep) })
     await removeCheckpoint(checkpointPath)

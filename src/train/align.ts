@@ -21,7 +21,7 @@ import { floatToHalf, halfToFloat } from "../tensor/io/half.ts"
 import { constantInit, type Param, Scope, selectWeights, type Weights } from "../tensor/nn/params.ts"
 import { add, cast, mul, sum } from "../tensor/ops/functions.ts"
 import type { AdamW } from "../tensor/optim/adamw.ts"
-import { Session, type Values } from "../tensor/runtime/session.ts"
+import { Session, type SessionOptions, type Values } from "../tensor/runtime/session.ts"
 import { input, type Tensor } from "../tensor/tensor.ts"
 import type { Rng } from "../util/random.ts"
 import { drawViews, type FeatureSet, readBatch } from "./features.ts"
@@ -133,7 +133,7 @@ export class AlignGraphs {
    * @param chunk clips in memory at once, a divisor of the batch; a batch of several chunks uses gradient caching, with
    * equal gradients
    */
-  static async compile(spec: AlignSpec, batch: number, chunk: number, runtime: { threads?: number } = {}) {
+  static async compile(spec: AlignSpec, batch: number, chunk: number, runtime: SessionOptions = {}) {
     if (batch % chunk !== 0) throw new Error(`internal error: a batch of ${batch} in chunks of ${chunk}`)
     const inChunk = embedClips(spec, pooledInputs(chunk, spec.size))
     const embed = await Session.compile({ outputs: Object.fromEntries(inChunk.embeddings) }, runtime)

@@ -17,7 +17,7 @@ import type { Dropout } from "../tensor/nn/layers.ts"
 import { type Param, Scope, selectWeights, type Weights } from "../tensor/nn/params.ts"
 import { add, cast, logSoftmax, softmax } from "../tensor/ops/functions.ts"
 import type { AdamW } from "../tensor/optim/adamw.ts"
-import { Session } from "../tensor/runtime/session.ts"
+import { Session, type SessionOptions } from "../tensor/runtime/session.ts"
 import { input, type Tensor } from "../tensor/tensor.ts"
 import { drawViews, type FeatureSet, readBatch } from "./features.ts"
 import type { TrainTask } from "./task.ts"
@@ -110,7 +110,7 @@ export class ClassifierGraphs {
     spec: ClassifierSpec,
     batch: number,
     dropoutRate: number,
-    runtime: { threads?: number } = {},
+    runtime: SessionOptions = {},
   ): Promise<ClassifierGraphs> {
     let salt = 0
     const dropout: Dropout | null =

@@ -13,6 +13,7 @@
 import { initialize, type Weights } from "../tensor/nn/params.ts"
 import { AdamW } from "../tensor/optim/adamw.ts"
 import { cosineWithWarmup } from "../tensor/optim/schedule.ts"
+import type { SessionOptions } from "../tensor/runtime/session.ts"
 import { FourtierError } from "../util/errors.ts"
 import type { Reporter } from "../util/progress.ts"
 import { Rng } from "../util/random.ts"
@@ -31,7 +32,8 @@ export interface LoopOptions {
   checkpointPath: string | null
   journalPath: string | null
   reporter: Reporter
-  threads?: number
+  /** Device and threads of the optimiser. */
+  runtime?: SessionOptions
   signal?: AbortSignal
 }
 
@@ -48,7 +50,7 @@ export interface Trained {
 export async function train(task: TrainTask, options: LoopOptions): Promise<Trained> {
   const { schedule, seed, key, checkpointPath } = options
   const { beta1, beta2, weightDecay } = schedule
-  const optimizer = await AdamW.create(task.params, { beta1, beta2, weightDecay, threads: options.threads })
+  const optimizer = await AdamW.create(task.params, { beta1, beta2, weightDecay, ...options.runtime })
   try {
     const fresh = initialize(task.params, (name) => Rng.fork(seed, task.name, "init", name))
     for (const [name, values] of fresh) optimizer.parameter(name).set(options.start?.get(name) ?? values)

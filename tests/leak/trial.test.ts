@@ -67,6 +67,7 @@ async function trial(texts: Map<string, Map<string, Float32Array>>, own: Split =
     text: { table: texts, width: TEXT_WIDTH, center: true, id: "made up" },
     features: { train: set.store, trainViews: 2, test: set.store, testViews: 2 },
     labelsPerClass: null,
+    runtime: {},
     fewestClips: own.train.length,
     fewestDescribed: own.train.length,
     reporter: silent,
