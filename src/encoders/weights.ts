@@ -18,12 +18,20 @@ export interface OpenSource extends WeightSource {
  * @throws FourtierError when the file is none, or two of its tensors have one official name
  */
 export async function checkpointSource(path: string, config: Dimensions): Promise<OpenSource> {
+  return namedSource(path, (key, keys) => officialName(config, key, keys))
+}
+
+/** The same under names of the caller's; keys without a name are left out. */
+export async function namedSource(
+  path: string,
+  nameOf: (key: string, keys: ReadonlySet<string>) => string | null,
+): Promise<OpenSource> {
   const file = await openCheckpoint(path)
   try {
     const keys = new Set(file.keys)
     const keyOf = new Map<string, string>()
     for (const key of keys) {
-      const name = officialName(config, key, keys)
+      const name = nameOf(key, keys)
       if (name === null) continue
       const other = keyOf.get(name)
       if (other !== undefined) {

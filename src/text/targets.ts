@@ -1,11 +1,14 @@
 /** From the VLM's answers to the text embeddings that stage 1 aligns with (METHOD §2). */
 
 import { z } from "zod"
+import { FourtierError } from "../util/errors.ts"
 import { resampleTokens, type TextEncoder } from "./embed.ts"
+import { openTextNetwork, textNetworkSchema } from "./network.ts"
 import { loadUse } from "./use.ts"
 
 export const textSchema = z.strictObject({
-  encoder: z.enum(["use-lite"]).default("use-lite").describe("frozen text encoder"),
+  encoder: z.enum(["use-lite", "clip", "bert"]).default("use-lite").describe("frozen text encoder"),
+  network: textNetworkSchema.nullable().default(null).describe("files of clip or bert"),
   center: z
     .boolean()
     .default(true)
@@ -18,6 +21,14 @@ export async function openTextEncoder(config: TextConfig): Promise<TextEncoder> 
   switch (config.encoder) {
     case "use-lite":
       return loadUse()
+    case "clip":
+    case "bert":
+      if (config.network) return openTextNetwork(config.encoder, config.network)
+      throw new FourtierError({
+        where: "text.network",
+        what: `not set, and ${config.encoder} needs its files`,
+        expected: "checkpoint and vocabulary",
+      })
   }
 }
 
