@@ -151,6 +151,22 @@ describe.skipIf(!built)("fourtier run", () => {
     for (const name of ["broken.mp4", "empty.mp4"]) expect(manifest).toMatch(new RegExp(`quarantined.*${name}.*reason`))
   }, 300_000)
 
+  it("folds, and answers that are missing for some clips", async () => {
+    const partial = join(root, "partial.jsonl")
+    const answers = read(data, "descriptions.jsonl").trim().split("\n")
+    writeFileSync(partial, answers.slice(3).join("\n"))
+    const settings = ["split.drawFolds=3", "methods=[linear-probe,full]", "align.epochs=2", "finetune.epochs=2"]
+    const args = [...run, "--out", "folds", "--answers", partial, "--set", ...settings]
+    const { code, err, out } = await fourtier(home, ...args)
+    expect([code, err]).toEqual([0, err])
+    expect(err).toMatch(/answers are missing or were set aside: their clips sit out stage 1/)
+    expect(out).toMatch(new RegExp(`${3 * PER_CLASS} clips, 3 classes, 3 folds`))
+    const { provenance } = z
+      .object({ provenance: z.object({ trainingClips: z.number() }) })
+      .parse(JSON.parse(read(home, "folds", "bundle", "bundle.json")))
+    expect(provenance.trainingClips).toBe(3 * PER_CLASS)
+  }, 300_000)
+
   it("two runs share a cache; a folder belongs to one of them", async () => {
     const cwd = join(root, "company")
     mkdirSync(cwd)
