@@ -8,8 +8,9 @@
  */
 
 import type { Account } from "../tensor/account.ts"
-import { encodeModel, type ModelProto } from "../tensor/onnx/proto.ts"
-import { Session, type SessionOptions } from "../tensor/runtime/session.ts"
+import type { ModelProto } from "../tensor/onnx/proto.ts"
+import type { Session, SessionOptions } from "../tensor/runtime/session.ts"
+import { loadModel } from "./large.ts"
 import { type MapSize, placesOf } from "./map.ts"
 
 export interface VisualEncoder {
@@ -47,5 +48,5 @@ export async function openEncoder(encoder: VisualEncoder, batch: number, options
     inputs: new Map([[FRAMES, { shape: shapes.frames, dtype: "f32" as const }]]),
     outputs: new Map([[MAP, { shape: shapes.m, dtype: "f32" as const }]]),
   }
-  return Session.load(encodeModel(await encoder.model(batch)), types, options)
+  return loadModel(await encoder.model(batch), types, options)
 }

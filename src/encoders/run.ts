@@ -1,18 +1,15 @@
 /** Runs a network once, on arrays: for parity checks and `fourtier encode`. */
 
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import type { Data, DType } from "../tensor/dtype.ts"
 import type { StoredTensor } from "../tensor/io/stored.ts"
 import { toFloat32 } from "../tensor/io/stored.ts"
-import { writeOnnx } from "../tensor/onnx/file.ts"
 import { toOnnx } from "../tensor/onnx/write.ts"
-import { Session, type SessionOptions } from "../tensor/runtime/session.ts"
+import type { Session, SessionOptions } from "../tensor/runtime/session.ts"
 import type { Shape } from "../tensor/shape.ts"
 import { input, isOp, type Tensor, type TensorType, topologicalOrder } from "../tensor/tensor.ts"
 import { FourtierError } from "../util/errors.ts"
 import { type Dimensions, encoderGraph, netFor } from "./families.ts"
+import { loadModel } from "./large.ts"
 import type { WeightSource } from "./net.ts"
 
 export interface EncodedArray {
@@ -75,28 +72,16 @@ function inputArray(name: string, array: StoredTensor): { shape: Shape; dtype: D
     : { shape, dtype: "i64", data: BigInt64Array.from(array.data, BigInt) }
 }
 
-/** ONNX Runtime takes no model over 2 GiB from memory; such a model goes through files. */
-const IN_MEMORY = 1.9e9
-
 /** Compiles a graph with weights of any size. */
 export async function compileLarge(
   outputs: Record<string, Tensor>,
   weights: ReadonlyMap<string, Float32Array>,
   options?: SessionOptions,
 ): Promise<Session> {
-  const bytes = [...weights.values()].reduce((sum, { byteLength }) => sum + byteLength, 0)
-  if (bytes <= IN_MEMORY) return Session.compile({ outputs, weights }, options)
   const inputs = new Map<string, TensorType>()
   for (const node of topologicalOrder(Object.values(outputs))) {
     if (isOp(node, "input") && !weights.has(node.attrs.name)) inputs.set(node.attrs.name, node)
   }
   const types = { inputs, outputs: new Map<string, TensorType>(Object.entries(outputs)) }
-  const folder = await mkdtemp(join(tmpdir(), "fourtier-"))
-  try {
-    const path = join(folder, "model.onnx")
-    await writeOnnx(path, toOnnx({ outputs, weights }))
-    return await Session.load(path, types, options)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+  return loadModel(toOnnx({ outputs, weights }), types, options)
 }
