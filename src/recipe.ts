@@ -64,10 +64,10 @@ export async function runRecipe(
   until: Until = "export",
 ): Promise<RecipeResult> {
   const { config, reporter, signal } = context
-  await writeFileAtomic(join(out, "config.yaml"), configText)
 
   // 1, 2: what there is, and which clips train, validate and test
   const manifest = await stages.measure(data, join(out, "manifest.jsonl"), context)
+  await writeFileAtomic(join(out, "config.yaml"), configText)
   const planned = resolveSplits(manifest, config.split)
   checkClasses(planned, manifest.classes)
 

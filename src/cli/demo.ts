@@ -9,6 +9,7 @@ import { framesAsText, showsColours } from "../demo/frames.ts"
 import { DESCRIBED_SEED, demoClasses, demoCounts, generatePuppets, puppetDescriptions } from "../demo/puppets/index.ts"
 import { Recognizer } from "../deploy/recognizer.ts"
 import { runRecipe } from "../recipe.ts"
+import { withFolderLock } from "../util/lock.ts"
 import { formatSeconds, terminalReporter } from "../util/progress.ts"
 import type { Clip } from "../video/manifest.ts"
 import { interruptible } from "./shared.ts"
@@ -27,7 +28,7 @@ export function demoCommand(): Command {
     .option("--set <a.b=c...>", "single settings")
     .action(async (given) => {
       const { out, seeds, set } = optionsSchema.parse(given)
-      await interruptible((signal) => demo(out, seeds, set ?? [], signal))
+      await interruptible((signal) => withFolderLock(out, () => demo(out, seeds, set ?? [], signal)))
     })
 }
 

@@ -6,6 +6,7 @@
 import { basename, join, resolve } from "node:path"
 import { Command } from "commander"
 import { type RecipeResult, runRecipe, type Until } from "../recipe.ts"
+import { withFolderLock } from "../util/lock.ts"
 import { terminalReporter } from "../util/progress.ts"
 import { configOptions, interruptible, readConfig } from "./shared.ts"
 
@@ -33,7 +34,7 @@ function recipeCommand(name: string, description: string, until: Until): Command
     const out = options.out ?? join("runs", basename(resolve(data)))
     const context = { config: settings.value, reporter: terminalReporter() }
     const result = await interruptible((signal) =>
-      runRecipe(data, out, settings.print(), { ...context, signal }, until),
+      withFolderLock(out, () => runRecipe(data, out, settings.print(), { ...context, signal }, until)),
     )
     process.stdout.write(`${summary(result, out)}\n`)
   })
