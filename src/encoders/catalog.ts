@@ -6,7 +6,7 @@ import { toOnnx } from "../tensor/onnx/write.ts"
 import { reshape } from "../tensor/ops/functions.ts"
 import { input } from "../tensor/tensor.ts"
 import { FRAMES, MAP, type VisualEncoder } from "./encoder.ts"
-import { frozenEncoderSchema, openFrozenEncoder } from "./frozen.ts"
+import { frozenEncoderSchemas, openFrozenEncoder } from "./frozen.ts"
 import { loadMovenet, movenetFeatureSchema, movenetFeatures, movenetId, movenetWidth } from "./movenet.ts"
 import { onnxEncoderSchema, openOnnxEncoder } from "./onnx.ts"
 
@@ -20,7 +20,7 @@ export const movenetEncoderSchema = z.strictObject({
 export const encoderSchema = z.discriminatedUnion("kind", [
   movenetEncoderSchema,
   onnxEncoderSchema,
-  frozenEncoderSchema,
+  ...frozenEncoderSchemas,
 ])
 
 export type EncoderConfig = z.infer<typeof encoderSchema>

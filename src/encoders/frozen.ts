@@ -19,7 +19,7 @@ import { ilaTower } from "./ila.ts"
 import type { MapSize } from "./map.ts"
 import { mtvMap, mtvTower } from "./mtv.ts"
 import type { Net } from "./net.ts"
-import { FROZEN_KINDS, type FrozenKind, type Normalisation, presetOf } from "./presets.ts"
+import { type FrozenKind, type Normalisation, presetOf } from "./presets.ts"
 import { uniformerv2Tower } from "./uniformerv2.ts"
 import { videomaeTower } from "./videomae.ts"
 import { vitTower } from "./vit.ts"
@@ -28,16 +28,30 @@ import { xclipTower } from "./xclip.ts"
 
 const triple = z.tuple([z.number(), z.number(), z.number()])
 
-export const frozenEncoderSchema = z.strictObject({
-  kind: z.enum(FROZEN_KINDS),
-  model: z.string().default("B/16").describe("an official size, such as B/16, L/14, L/14@336"),
-  checkpoint: z.string().min(1).describe("file of weights, hub id hf:owner/name, or random[:seed]"),
-  frames: z.int().positive().nullable().default(null).describe("frames of a clip, T; null: the model's"),
-  resolution: z.int().positive().nullable().default(null).describe("pixels; null: the model's"),
-  mean: triple.nullable().default(null).describe("of RGB on the scale 0 to 1; null: the model's"),
-  std: triple.nullable().default(null),
-  sizes: z.record(z.string(), z.json()).default({}).describe("sizes that differ from the model's (docs/encoders.md)"),
-})
+const schemaOf = <K extends FrozenKind>(kind: K, model: string) =>
+  z.strictObject({
+    kind: z.literal(kind),
+    model: z.string().default(model).describe("an official size, such as B/16, L/14, L/14@336 (docs/encoders.md)"),
+    checkpoint: z.string().min(1).describe("file of weights, hub id hf:owner/name, or random[:seed]"),
+    frames: z.int().positive().nullable().default(null).describe("frames of a clip, T; null: the model's"),
+    resolution: z.int().positive().nullable().default(null).describe("pixels; null: the model's"),
+    mean: triple.nullable().default(null).describe("of RGB on the scale 0 to 1; null: the model's"),
+    std: triple.nullable().default(null),
+    sizes: z.record(z.string(), z.json()).default({}).describe("sizes that differ from the model's"),
+  })
+
+/** One schema a kind: alternatives of the encoder's setting. */
+export const frozenEncoderSchemas = [
+  schemaOf("clip", "B/16"),
+  schemaOf("vit", "B/16"),
+  schemaOf("videomae", "B/16"),
+  schemaOf("uniformerv2", "B/16"),
+  schemaOf("xclip", "B/16"),
+  schemaOf("ila", "B/16"),
+  schemaOf("mtv", "B"),
+] as const
+
+export const frozenEncoderSchema = z.discriminatedUnion("kind", frozenEncoderSchemas)
 
 export type FrozenEncoderConfig = z.infer<typeof frozenEncoderSchema>
 

@@ -3,8 +3,7 @@
 import { FourtierError, nearest } from "../util/errors.ts"
 
 /** Kinds of networks over pictures or clips. */
-export const FROZEN_KINDS = ["clip", "vit", "videomae", "uniformerv2", "xclip", "ila", "mtv"] as const
-export type FrozenKind = (typeof FROZEN_KINDS)[number]
+export type FrozenKind = "clip" | "vit" | "videomae" | "uniformerv2" | "xclip" | "ila" | "mtv"
 
 /** Mean and standard deviation of red, green and blue on the scale 0 to 1. */
 export interface Normalisation {
