@@ -3,7 +3,7 @@
  * classifier. Shows how much of the classes the alignment has learned.
  */
 
-import { MAX_LOGIT_SCALE } from "../objective/contrastive.ts"
+import { MAX_LOGIT_SCALE } from "../model/space.ts"
 import type { Weights } from "../tensor/nn/params.ts"
 import type { AlignGraphs, TextTargets } from "../train/align.ts"
 import { type FeatureSet, readBatch } from "../train/features.ts"

@@ -8,29 +8,10 @@
  * The vote needs no text and no VLM at inference: the anchors are constants. It is not part of the paper's classifier.
  */
 
-import type { ContrastiveConfig } from "../objective/contrastive.ts"
-import { embedRows, MAX_LOGIT_SCALE, normalizeRows } from "../objective/contrastive.ts"
-import { linear } from "../tensor/nn/layers.ts"
-import { glorot, type Param, Scope, zeros } from "../tensor/nn/params.ts"
-import { add, exp, log, matmul, minimum, mul, reshape, softmax } from "../tensor/ops/functions.ts"
+import { type Param, Scope, zeros } from "../tensor/nn/params.ts"
+import { add, exp, log, matmul, minimum, mul, softmax } from "../tensor/ops/functions.ts"
 import type { Tensor } from "../tensor/tensor.ts"
-
-/** How v_i is compared with text. */
-export interface AlignmentSpace {
-  similarity: ContrastiveConfig["similarity"]
-  /** Dt */
-  textWidth: number
-}
-
-/** v_i [B,T+N,D] -> unit vectors [B,E]. E is Dt, or (T+N)·Dt for `tokens`. */
-export function embedVisual(scope: Scope, v: Tensor, { similarity, textWidth }: AlignmentSpace): Tensor {
-  const [B, R, D] = v.shape
-  if (similarity === "flat") {
-    const flat = reshape(v, [B, R * D])
-    return normalizeRows(linear(scope, flat, textWidth, { bias: false, init: glorot }))
-  }
-  return embedRows(linear(scope, v, textWidth, { bias: false, init: glorot }), similarity)
-}
+import { type AlignmentSpace, embedVisual, MAX_LOGIT_SCALE } from "./space.ts"
 
 /** log of the mean over prompts of each prompt's class probabilities: [B,C]; and the weights, all known after stage 1. */
 export function alignmentVote(

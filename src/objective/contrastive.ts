@@ -10,6 +10,7 @@
  */
 
 import { z } from "zod"
+import { MAX_LOGIT_SCALE, SIMILARITIES } from "../model/space.ts"
 import {
   add,
   div,
@@ -20,9 +21,7 @@ import {
   minimum,
   mul,
   neg,
-  reshape,
   softmax,
-  sqrt,
   sum,
   transpose,
 } from "../tensor/ops/functions.ts"
@@ -31,7 +30,7 @@ import { mixBatch } from "./mixup.ts"
 
 export const contrastiveSchema = z.strictObject({
   similarity: z
-    .enum(["pooled", "tokens", "flat"])
+    .enum(SIMILARITIES)
     .default("pooled")
     .describe(
       "cosine of mean-pooled embeddings (VideoCLIP); mean over rows of row-wise cosines (the paper's shapes); or cosine of the pooled text and one learned map of all T+N rows together, which keeps frame and place",
@@ -50,26 +49,6 @@ export const contrastiveSchema = z.strictObject({
 })
 
 export type ContrastiveConfig = z.infer<typeof contrastiveSchema>
-
-/** The logit scale 1/temperature is capped there (Radford et al. 2021). */
-export const MAX_LOGIT_SCALE = 100
-
-/** Rows of length 1: x/|x| over the last axis. Zero rows stay zero. */
-export function normalizeRows(x: Tensor): Tensor {
-  return div(x, sqrt(add(sum(mul(x, x), -1, true), 1e-12)))
-}
-
-/**
- * Embeddings whose dot product is the similarity.
- * @param x rows [B,R,E]
- * @returns `pooled` and `flat`: unit vectors of the mean row [B,E]; `tokens`: all unit rows, scaled so that the dot product is the
- * mean of the R cosines, as one vector [B,R·E]
- */
-export function embedRows(x: Tensor, similarity: ContrastiveConfig["similarity"]): Tensor {
-  const [B, R, E] = x.shape
-  if (similarity !== "tokens") return normalizeRows(mean(x, 1))
-  return mul(reshape(normalizeRows(x), [B, R * E]), 1 / Math.sqrt(R))
-}
 
 /**
  * The loss of one prompt, in nats, averaged over both directions and the batch.

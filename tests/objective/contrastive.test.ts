@@ -1,13 +1,8 @@
 /** InfoNCE against a plain computation, for every switch; and what its gradient does to the two sides. */
 
 import { describe, expect, it } from "vitest"
-import {
-  type ContrastiveConfig,
-  contrastiveSchema,
-  embedRows,
-  infoNce,
-  MAX_LOGIT_SCALE,
-} from "../../src/objective/contrastive.ts"
+import { embedRows, MAX_LOGIT_SCALE } from "../../src/model/space.ts"
+import { type ContrastiveConfig, contrastiveSchema, infoNce } from "../../src/objective/contrastive.ts"
 import { grad } from "../../src/tensor/grad.ts"
 import { evaluate } from "../../src/tensor/runtime/session.ts"
 import { constant, input } from "../../src/tensor/tensor.ts"
