@@ -48,7 +48,7 @@ export const configSchema = z.strictObject({
         steps: z.array(stepSchema).describe("likewise, none of them random"),
       }),
     })
-    .describe("how clips become the encoder's input"),
+    .describe("how clips become the encoder's input; frames and sizes are fitted to the encoder"),
   model: modelSchema.prefault({}),
   align: z.strictObject({ ...contrastiveSchema.shape, ...scheduleSchema.shape }).describe("stage 1"),
   finetune: z.strictObject({ ...classificationSchema.shape, ...scheduleSchema.shape }).describe("stage 2"),

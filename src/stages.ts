@@ -29,6 +29,7 @@ import { doctor } from "./video/doctor.ts"
 import { makeStrip } from "./video/keyframes.ts"
 import type { Clip, Manifest } from "./video/manifest.ts"
 import type { Split } from "./video/splits.ts"
+import type { Step } from "./video/transform.ts"
 
 export interface StageContext {
   config: Config
@@ -148,18 +149,28 @@ export interface Features {
   test: Extraction
 }
 
-/** How clips are seen in training and in evaluation. */
-export function viewRecipes({ views, seed }: Config): { train: ViewRecipe; test: ViewRecipe } {
+/** How clips are seen in training and in evaluation, fitted to the encoder: its frames, and steps that end at its resolution. */
+export function viewRecipes({ views, seed }: Config, encoder: VisualEncoder): { train: ViewRecipe; test: ViewRecipe } {
+  const sampling = { ...views.sampling, frames: encoder.frames }
+  const [side] = encoder.resolution
   return {
-    train: { sampling: views.sampling, steps: views.train.steps, draws: { count: views.train.draws, seed } },
-    test: { sampling: { ...views.sampling, clips: views.test.clips }, steps: views.test.steps, draws: null },
+    train: { sampling, steps: fitSteps(views.train.steps, side), draws: { count: views.train.draws, seed } },
+    test: { sampling: { ...sampling, clips: views.test.clips }, steps: fitSteps(views.test.steps, side), draws: null },
   }
+}
+
+/** The steps with all their sizes scaled so that the last one is `side` pixels. */
+function fitSteps(steps: readonly Step[], side: number): Step[] {
+  const last = steps.findLast((step) => "size" in step)
+  if (!last || !("size" in last) || last.size === side) return [...steps]
+  const { size } = last
+  return steps.map((step) => ("size" in step ? { ...step, size: Math.round((step.size * side) / size) } : step))
 }
 
 /** Every clip through the frozen encoder: random views of training clips, fixed views of validation and test clips. */
 export async function extract(splits: readonly Split[], { config, reporter, signal }: StageContext): Promise<Features> {
   const encoder = await openVisualEncoder(config.encoder)
-  const recipes = viewRecipes(config)
+  const recipes = viewRecipes(config, encoder)
   const { provider, threads, workers } = config.runtime
   const common = {
     encoder,
@@ -238,7 +249,7 @@ export async function ship(
   const bundle = await exportBundle({
     folder,
     encoder: features.encoder,
-    recipe: viewRecipes(config).test,
+    recipe: viewRecipes(config, features.encoder).test,
     labels: classes,
     network: { build: networkOf(method, ids, config.model, space), width: config.model.width },
     weights,

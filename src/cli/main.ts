@@ -9,6 +9,7 @@ import { description, version } from "../util/version.ts"
 import { demoCommand } from "./demo.ts"
 import { describeCommand } from "./describe.ts"
 import { doctorCommand } from "./doctor.ts"
+import { encodeCommand } from "./encode.ts"
 import { extractCommand } from "./extract.ts"
 import { infoCommand } from "./info.ts"
 import { predictCommand } from "./predict.ts"
@@ -32,6 +33,7 @@ const verbs = [
   finetuneCommand,
   evaluateCommand,
   exportCommand,
+  encodeCommand,
   infoCommand,
   puppetsCommand,
 ]
