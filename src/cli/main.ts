@@ -19,6 +19,7 @@ import { stripsCommand } from "./strips.ts"
 const program = new Command("fourtier")
   .description(description)
   .version(version)
+  .enablePositionalOptions()
   .showHelpAfterError("(--help shows all options)")
 
 const verbs = [
