@@ -278,6 +278,6 @@ function accuracyOf({ splits, seeds }: EvaluationResults, method: Method): Bundl
   const [whole] = splits
   const top1 = whole?.methods.find((one) => one.method === method)?.figures.top1
   if (!top1) return null
-  const on = `${whole.split}: ${whole.clips} clips, ${seeds.length} seeds`
+  const on = `${whole.split}: ${whole.clips} clips, ${seeds.length} ${seeds.length === 1 ? "seed" : "seeds"}`
   return { on, top1: top1.value, low: top1.low, high: top1.high }
 }
