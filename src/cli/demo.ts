@@ -90,7 +90,7 @@ function farewell(run: string, seconds: number): string {
 Done in ${formatSeconds(seconds)}. The report with its plots: ${join(run, "report.md")}
 Your own clips, one folder a class:
   npx fourtier doctor clips/                     what there is, and what is wrong with it
-  npx fourtier describe --help                   have a vision-language model describe the training clips
+  npx fourtier describe clips/ --estimate        have a vision-language model describe the training clips
   npx fourtier run clips/ -o runs/mine           train, test and export
   npx fourtier predict runs/mine/bundle new.mp4  recognise
 `

@@ -27,7 +27,8 @@ export function providersToTry(choice: ProviderChoice): Provider[] {
     what: `ONNX Runtime here has no ${choice} provider`,
     expected: `one of ${["auto", ...available].join(", ")}`,
     found: choice,
-    fix: choice === "cuda" ? "see docs/dependencies.md for how to install the CUDA libraries" : "choose another provider",
+    fix:
+      choice === "cuda" ? "see docs/dependencies.md for how to install the CUDA libraries" : "choose another provider",
   })
 }
 
