@@ -14,6 +14,7 @@ import { extractCommand } from "./extract.ts"
 import { infoCommand } from "./info.ts"
 import { predictCommand } from "./predict.ts"
 import { alignCommand, evaluateCommand, exportCommand, finetuneCommand, runCommand } from "./run.ts"
+import { dieBy } from "./shared.ts"
 import { stripsCommand } from "./strips.ts"
 
 const program = new Command("fourtier")
@@ -41,7 +42,10 @@ const verbs = [
 for (const verb of verbs) program.addCommand(verb())
 
 // a reader that has seen enough, such as `head`, is no error
-process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1))
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") process.stderr.write(`${pc.red("error")} standard output: ${error.message}\n`)
+  dieBy("SIGTERM")
+})
 
 try {
   await program.parseAsync()

@@ -38,11 +38,20 @@ export interface Reply {
   transfer?: TransferListItem[]
 }
 
-/** Called once in a worker's entry file: answers every job until the pool ends the thread. */
+/** What asks a worker to end itself, between two jobs. */
+const END = null
+
+/**
+ * Called once in a worker's entry file: answers every job until the pool asks the thread to end.
+ *
+ * The thread ends itself and is not terminated from outside: a thread that is stopped inside native code (loading an
+ * addon, decoding) cannot throw there any more, and takes the whole process down (`FATAL ERROR … napi_throw`).
+ */
 export function serveJobs<Job>(schema: z.ZodType<Job>, handle: (job: Job) => Reply | Promise<Reply>): void {
   const port = parentPort
   if (port === null) throw new Error("internal error: not in a worker thread")
   port.on("message", async (message: unknown) => {
+    if (message === END) process.exit()
     try {
       const { value, transfer } = await handle(schema.parse(message))
       port.postMessage({ value }, transfer ?? [])
@@ -56,6 +65,8 @@ export function serveJobs<Job>(schema: z.ZodType<Job>, handle: (job: Job) => Rep
 
 interface Seat<Job> {
   worker: Worker
+  /** Resolves when the thread is gone. */
+  gone: Promise<void>
   /** The job under way. */
   task: { index: number; job: Job } | null
   ready: boolean
@@ -63,7 +74,8 @@ interface Seat<Job> {
 }
 
 /**
- * Runs jobs in threads of the entry file and yields what becomes of each. Ending the iteration early ends the threads.
+ * Runs jobs in threads of the entry file and yields what becomes of each. Ending the iteration early ends the threads, each
+ * after the job it is at.
  *
  * @param entry URL of compiled JavaScript that calls `serveJobs` (see `workerUrl`)
  * @param schema checks the workers' results
@@ -82,7 +94,7 @@ export async function* runJobs<Job, Result>(
       yield outcome
     }
   } finally {
-    crew.end()
+    await crew.end()
   }
 }
 
@@ -130,9 +142,11 @@ class Crew<Job, Result> {
     }
   }
 
-  end(): void {
+  /** Asks all threads to end, and waits for it; one whose job takes too long is terminated. */
+  async end(): Promise<void> {
     this.#exhausted = true
-    for (const seat of this.#seats.splice(0)) this.#dismiss(seat)
+    for (const { worker } of this.#seats) worker.postMessage(END)
+    await Promise.all(this.#seats.map(({ gone }) => gone))
   }
 
   /** Hands jobs to free workers, no further ahead of the consumer than two jobs a worker. */
@@ -153,7 +167,9 @@ class Crew<Job, Result> {
   }
 
   #hire(): Seat<Job> {
-    const seat: Seat<Job> = { worker: new Worker(this.#entry), task: null, ready: false, timer: null }
+    const worker = new Worker(this.#entry)
+    const gone = new Promise<void>((resolve) => worker.once("exit", () => resolve()))
+    const seat: Seat<Job> = { worker, gone, task: null, ready: false, timer: null }
     seat.worker.on("message", (message: unknown) => this.#receive(seat, message))
     seat.worker.on("error", (error) => this.#lose(seat, messageOf(error)))
     seat.worker.on("exit", (code) => this.#lose(seat, `the worker thread ended with code ${code}`))
@@ -201,13 +217,7 @@ class Crew<Job, Result> {
       })
     }
     if (seat.task !== null) this.#settle(seat, { job: seat.task.job, error: new FourtierError({ what: why }) })
-    this.#dismiss(seat)
-    this.#wake()
-  }
-
-  #dismiss(seat: Seat<Job>): void {
-    if (seat.timer !== null) clearTimeout(seat.timer)
-    seat.worker.unref()
     void seat.worker.terminate()
+    this.#wake()
   }
 }
