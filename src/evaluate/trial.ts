@@ -243,11 +243,14 @@ class Trial {
     const key = hashJson({ name, parts, size, model, prompts, classes, seed: this.#seed, sets, params })
     const folder = join(this.#folder, safeName(name))
     const path = join(folder, "weights.safetensors")
+    const checkpointPath = join(folder, "checkpoint.safetensors")
     if (existsSync(path)) {
       const known = await loadWeights(path)
-      if (known.metadata.key === key) return known.weights
+      if (known.metadata.key === key) {
+        await removeCheckpoint(checkpointPath)
+        return known.weights
+      }
     }
-    const checkpointPath = join(folder, "checkpoint.safetensors")
     const journalPath = join(folder, "metrics.jsonl")
     const options = { schedule, seed: this.#seed, key, checkpointPath, journalPath, runtime, reporter, signal }
     const { weights, steps, keptStep } = await train(task, options)

@@ -2,13 +2,19 @@
 
 import { createHash, randomBytes } from "node:crypto"
 import { createReadStream } from "node:fs"
-import { type FileHandle, mkdir, open, readFile, rename, rm } from "node:fs/promises"
-import { dirname } from "node:path"
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
+import { dirname, join } from "node:path"
 import { FourtierError, messageOf } from "./errors.ts"
 
 /** A name beside `path` that no other process uses. */
 export function temporaryName(path: string): string {
   return `${path}.tmp-${process.pid}-${randomBytes(4).toString("hex")}`
+}
+
+/** Removes temporary files and folders that processes killed in the middle left behind, at any depth. */
+export async function sweepTemporaries(folder: string): Promise<void> {
+  const left = (await readdir(folder, { recursive: true })).filter((path) => /\.tmp-\d+-[0-9a-f]{8}$/.test(path))
+  for (const path of left) await rm(join(folder, path), { recursive: true, force: true })
 }
 
 /** Calls `write` with a temporary file's handle and renames the file to `path` once it is on disk. */

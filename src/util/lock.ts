@@ -7,6 +7,7 @@ import { hostname } from "node:os"
 import { join } from "node:path"
 import { z } from "zod"
 import { FourtierError, messageOf } from "./errors.ts"
+import { sweepTemporaries } from "./files.ts"
 
 const LOCK = "in-use.lock"
 const HEARTBEAT_MS = 5_000
@@ -24,7 +25,8 @@ const ownerSchema = z.object({
 type Owner = z.infer<typeof ownerSchema>
 
 /**
- * Does `work` while no other process holds the folder, which is made if need be.
+ * Does `work` while no other process holds the folder, which is made if need be. What killed processes left half written in
+ * it is removed first.
  * @throws FourtierError at once when another process holds it
  */
 export async function withFolderLock<T>(folder: string, work: () => Promise<T>): Promise<T> {
@@ -36,6 +38,7 @@ export async function withFolderLock<T>(folder: string, work: () => Promise<T>):
     utimes(path, now, now).catch(() => {})
   }, HEARTBEAT_MS).unref()
   try {
+    await sweepTemporaries(folder)
     return await work()
   } finally {
     clearInterval(heartbeat)

@@ -23,7 +23,7 @@ const lines = (...path: string[]) => (existsSync(join(...path)) ? read(...path).
 /** Everything that a run ends in, but for the time of its making. */
 function outcome(folder: string): Record<string, string> {
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((file) => /\.(json|csv|md|svg|safetensors|onnx|jsonl|yaml)$/.test(file))
+    .filter((file) => /\.(json|csv|md|svg|safetensors|onnx|jsonl|yaml)$|\.tmp-/.test(file))
     .toSorted()
   return Object.fromEntries(
     files.map((file) => {

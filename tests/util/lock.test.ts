@@ -1,7 +1,7 @@
 /** The folder lock: one at a time, and no dead process holds it. */
 
 import { spawn } from "node:child_process"
-import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { hostname, tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, expect, it } from "vitest"
@@ -29,6 +29,16 @@ it("lets one in at a time, and the next one when it is done or has failed", asyn
   await expect(withFolderLock(at, () => Promise.reject(new Error("failed")))).rejects.toThrow("failed")
   expect(await withFolderLock(at, async () => 2)).toBe(2)
   expect(readdirSync(at)).toEqual([])
+})
+
+it("removes what killed processes left half written, and nothing else", async () => {
+  const at = join(folder, "swept")
+  mkdirSync(join(at, "deep", "bundle.tmp-77-0123abcd"), { recursive: true })
+  for (const name of ["model.onnx.tmp-12345-89abcdef", "notes.tmp-mine", "kept.json"]) {
+    writeFileSync(join(at, "deep", name), "x")
+  }
+  await withFolderLock(at, async () => {})
+  expect(readdirSync(join(at, "deep")).toSorted()).toEqual(["kept.json", "notes.tmp-mine"])
 })
 
 it("only one of many gets in", async () => {
