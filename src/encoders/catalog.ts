@@ -9,12 +9,14 @@ import { FRAMES, MAP, type VisualEncoder } from "./encoder.ts"
 import { frozenEncoderSchemas, openFrozenEncoder } from "./frozen.ts"
 import { loadMovenet, movenetFeatureSchema, movenetFeatures, movenetId, movenetWidth } from "./movenet.ts"
 import { onnxEncoderSchema, openOnnxEncoder } from "./onnx.ts"
+import { atPrecision, precisionSchema } from "./precision.ts"
 
 export const movenetEncoderSchema = z.strictObject({
   kind: z.literal("movenet"),
   frames: z.int().positive().default(8).describe("frames of a clip, T"),
   resolution: z.int().multipleOf(32).positive().default(192).describe("pixels"),
   features: movenetFeatureSchema.prefault({}),
+  precision: precisionSchema,
 })
 
 export const encoderSchema = z.discriminatedUnion("kind", [
@@ -27,6 +29,10 @@ export type EncoderConfig = z.infer<typeof encoderSchema>
 
 /** @throws FourtierError when weights or packages are missing */
 export async function openVisualEncoder(config: EncoderConfig): Promise<VisualEncoder> {
+  return atPrecision(await openInFloat32(config), config.precision)
+}
+
+async function openInFloat32(config: EncoderConfig): Promise<VisualEncoder> {
   switch (config.kind) {
     case "movenet":
       return movenetEncoder(config)

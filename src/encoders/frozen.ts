@@ -19,6 +19,7 @@ import { ilaTower } from "./ila.ts"
 import type { MapSize } from "./map.ts"
 import { mtvMap, mtvTower } from "./mtv.ts"
 import type { Net } from "./net.ts"
+import { precisionSchema } from "./precision.ts"
 import { type FrozenKind, type Normalisation, presetOf } from "./presets.ts"
 import { uniformerv2Tower } from "./uniformerv2.ts"
 import { videomaeTower } from "./videomae.ts"
@@ -38,6 +39,7 @@ const schemaOf = <K extends FrozenKind>(kind: K, model: string) =>
     mean: triple.nullable().default(null).describe("of RGB on the scale 0 to 1; null: the model's"),
     std: triple.nullable().default(null),
     sizes: z.record(z.string(), z.json()).default({}).describe("sizes that differ from the model's"),
+    precision: precisionSchema,
   })
 
 /** One schema a kind: alternatives of the encoder's setting. */
@@ -160,7 +162,7 @@ function normalise(frames: Tensor, { mean, std }: Normalisation): Tensor {
   return div(sub(frames, vector(mean)), vector(std))
 }
 
-/** Opens the encoder. Weights are read when its graph is asked for; a missing file is an error at once. */
+/** Opens the encoder in float32. Weights are read when its graph is asked for; a missing file is an error at once. */
 export async function openFrozenEncoder(config: FrozenEncoderConfig): Promise<VisualEncoder> {
   const plan = planOf(config)
   const { dimensions, frames, resolution, normalisation } = plan

@@ -12,7 +12,7 @@ import { z } from "zod"
 import { rearrange } from "../tensor/nn/rearrange.ts"
 import { readOnnx } from "../tensor/onnx/file.ts"
 import { mergeModels } from "../tensor/onnx/merge.ts"
-import { encodeModel, type ModelProto } from "../tensor/onnx/proto.ts"
+import type { ModelProto } from "../tensor/onnx/proto.ts"
 import { opsetOf } from "../tensor/onnx/upgrade.ts"
 import { toOnnx } from "../tensor/onnx/write.ts"
 import { div, narrow, sub } from "../tensor/ops/functions.ts"
@@ -21,6 +21,7 @@ import { constant, input, type Tensor } from "../tensor/tensor.ts"
 import { FourtierError, messageOf } from "../util/errors.ts"
 import { hashFile, hashJson } from "../util/files.ts"
 import { FRAMES, MAP, type VisualEncoder } from "./encoder.ts"
+import { precisionSchema } from "./precision.ts"
 
 const triple = z.tuple([z.number(), z.number(), z.number()])
 
@@ -40,6 +41,7 @@ export const onnxEncoderSchema = z.strictObject({
     .describe("axes of the output, of b t n d, or h w in the place of n; t may be shorter than the frames"),
   skipTokens: z.int().min(0).default(0).describe("class and register tokens in front of the places"),
   grid: z.tuple([z.int().positive(), z.int().positive()]).nullable().default(null).describe("rows and columns of n"),
+  precision: precisionSchema,
 })
 
 export type OnnxEncoderConfig = z.infer<typeof onnxEncoderSchema>
@@ -59,7 +61,7 @@ export async function openOnnxEncoder(config: OnnxEncoderConfig): Promise<Visual
       file.graph.outputs.map(({ name }) => name),
     ),
   }
-  const { path, ...settings } = config
+  const { path, precision: _, ...settings } = config
   const probed = new Map<number, Promise<number[]>>()
   const outputShape = (batch: number) => {
     const shape = probed.get(batch) ?? probe(config, file, names, inputShape(config, batch))
@@ -169,7 +171,7 @@ async function probe(
   shape: readonly number[],
 ): Promise<number[]> {
   try {
-    const session = await InferenceSession.create(encodeModel(file), { logSeverityLevel: 3 })
+    const session = await InferenceSession.create(path, { logSeverityLevel: 3 })
     try {
       const zeros = new OrtTensor("float32", new Float32Array(sizeOf(shape)), shape)
       const results = await session.run({ [names.input]: zeros }, [names.output])
