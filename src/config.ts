@@ -77,6 +77,11 @@ export const configSchema = z.strictObject({
         .describe("device of encoder and training"),
       threads: z.int().min(1).nullable().default(null).describe("null: one per core"),
       workers: z.int().min(1).nullable().default(null).describe("decoding threads; null: one per core"),
+      batch: z
+        .int()
+        .min(1)
+        .default(1)
+        .describe("clips through the encoder at a time; more is no faster on a CPU, see fourtier bench encoder"),
     })
     .prefault({}),
 })

@@ -171,7 +171,7 @@ function fitSteps(steps: readonly Step[], side: number): Step[] {
 export async function extract(splits: readonly Split[], { config, reporter, signal }: StageContext): Promise<Features> {
   const encoder = await openVisualEncoder(config.encoder)
   const recipes = viewRecipes(config, encoder)
-  const { provider, threads, workers } = config.runtime
+  const { provider, threads, workers, batch } = config.runtime
   const common = {
     encoder,
     root: join(config.cache, "features"),
@@ -179,6 +179,7 @@ export async function extract(splits: readonly Split[], { config, reporter, sign
     signal,
     runtime: { provider, threads: threads ?? undefined },
     workers: workers ?? undefined,
+    batch,
   }
   const unique = (pick: (split: Split) => Clip[]) => [...new Map(splits.flatMap(pick).map((c) => [c.id, c])).values()]
   const train = await extractFeatures(

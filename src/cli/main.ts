@@ -6,6 +6,7 @@ import pc from "picocolors"
 import { puppetsCommand } from "../demo/puppets/index.ts"
 import { FourtierError } from "../util/errors.ts"
 import { description, version } from "../util/version.ts"
+import { benchCommand } from "./bench.ts"
 import { demoCommand } from "./demo.ts"
 import { describeCommand } from "./describe.ts"
 import { doctorCommand } from "./doctor.ts"
@@ -37,6 +38,7 @@ const verbs = [
   exportCommand,
   encodeCommand,
   infoCommand,
+  benchCommand,
   puppetsCommand,
 ]
 for (const verb of verbs) program.addCommand(verb())

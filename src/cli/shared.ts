@@ -17,12 +17,17 @@ const flagsSchema = z.object({
   out: z.string().optional(),
 })
 
-/** Adds the options that `readConfig` reads. */
-export function configOptions(command: Command): Command {
+/** Adds the options that name settings. */
+export function settingsOptions(command: Command): Command {
   return command
     .option("-c, --config <file>", "YAML or JSON file of settings")
     .addOption(new Option("--preset <name>", "settings to start from (default: small)").choices(Object.keys(PRESETS)))
     .option("--set <a.b=c...>", "single settings, above all others")
+}
+
+/** Adds all the options that `readConfig` reads. */
+export function configOptions(command: Command): Command {
+  return settingsOptions(command)
     .option("--split <column>", "column of the tables that names train, val and test")
     .option("--folds <column>", "column of the tables that numbers the folds")
     .option("--seeds <n>", "training runs that differ in their seed")
