@@ -11,6 +11,7 @@ import { textSchema } from "./text/targets.ts"
 import { scheduleSchema } from "./train/config.ts"
 import { classificationSchema } from "./train/finetune.ts"
 import { METHODS } from "./train/networks.ts"
+import { pseudoLabelsSchema } from "./train/pseudo-labels.ts"
 import { loadSettings, type SettingsOptions, type SettingsTree } from "./util/settings.ts"
 import { samplingSchema } from "./video/sampling.ts"
 import { splitSchema } from "./video/splits.ts"
@@ -61,7 +62,13 @@ export const configSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe(
-      "training clips of each class whose labels may be used, drawn by the seed; the others only teach stage 1",
+      "training clips of each class whose labels may be used, drawn by the seed; the others count as clips without a label",
+    ),
+  pseudoLabels: pseudoLabelsSchema
+    .nullable()
+    .prefault({})
+    .describe(
+      "classes of training clips without a label, from the answers about them: stage 2 of the full method learns from them too; null: they teach stage 1 alone",
     ),
   methods: z
     .array(z.enum(METHODS))
@@ -98,7 +105,7 @@ const small: SettingsTree = {
     train: { draws: 8, steps: [...letterboxed, { step: "flip" }] },
     test: { clips: 1, steps: [...letterboxed, { step: "mirrored" }] },
   },
-  model: { width: 64, headWidth: 16, ffn: "conv", vote: 2 },
+  model: { width: 64, headWidth: 16, ffn: "conv", readout: "rows" },
   align: {
     epochs: 150,
     leastUpdates: 150,

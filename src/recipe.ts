@@ -12,11 +12,11 @@
 import { join } from "node:path"
 import type { Config } from "./config.ts"
 import type { Bundle } from "./deploy/bundle.ts"
+import { countLabelled, isDescribed } from "./evaluate/examples.ts"
 import { type Report, writeReport } from "./evaluate/report.ts"
 import type { MethodPredictions } from "./evaluate/summary.ts"
 import {
-  countLabelled,
-  isDescribed,
+  type EmbeddedTexts,
   runTrial,
   safeName,
   TrialGraphs,
@@ -28,7 +28,7 @@ import * as stages from "./stages.ts"
 import type { Method } from "./train/networks.ts"
 import { FourtierError } from "./util/errors.ts"
 import { hashJson, writeFileAtomic } from "./util/files.ts"
-import type { Manifest } from "./video/manifest.ts"
+import type { Clip, Manifest } from "./video/manifest.ts"
 import { resolveSplits, type Split } from "./video/splits.ts"
 
 /** Where to stop: after stage 1, after all training, after the report, or after the shipped bundle. */
@@ -81,7 +81,7 @@ export async function runRecipe(
   // 4: what the frozen encoder sees
   const features = await stages.extract(planned, context)
   const splits = stages.withoutFailed(planned, features)
-  const text = answers ? await stages.embedTexts(answers, ids, features.encoder, context) : null
+  const text = answers ? await stages.embedTexts(answers, ids, manifest.classes, features.encoder, context) : null
 
   // 5: every method, split by split, seed by seed
   const settings = trialSettings(config, manifest.classes, splits, ids, text, features, context)
@@ -144,10 +144,14 @@ async function finalModel(
   out: string,
 ): Promise<stages.Final> {
   const [first] = trials
-  const all = [...new Map(trials.flatMap(({ split }) => split.test.map((clip) => [clip.id, clip] as const))).values()]
+  const union = (pick: (split: Split) => Clip[]) => [
+    ...new Map(trials.flatMap(({ split }) => pick(split).map((clip) => [clip.id, clip] as const))).values(),
+  ]
   if (!first.split.fold) return { ...first, method }
   settings.reporter.say("the model to ship, trained on all clips")
-  const split: Split = { name: "all clips", training: "all clips", fold: false, train: all, val: [], test: all }
+  const train = union(({ train, val, test }) => [...train, ...val, ...test])
+  const test = union(({ test }) => test)
+  const split: Split = { name: "all clips", training: "all clips", fold: false, train, val: [], test }
   const own = { ...settings, methods: [method] }
   const result = await runTrial(own, graphs, split, first.seed, join(out, "trials", "all-clips", `seed${first.seed}`))
   return { split, seed: first.seed, result, method }
@@ -158,7 +162,7 @@ function trialSettings(
   classes: readonly string[],
   splits: readonly Split[],
   prompts: readonly string[],
-  text: stages.EmbeddedTexts | null,
+  text: EmbeddedTexts | null,
   { encoder, train, test }: stages.Features,
   { reporter, signal }: StageContext,
 ): TrialSettings {
@@ -179,6 +183,7 @@ function trialSettings(
     text,
     features: { train: train.store, trainViews: train.views, test: test.store, testViews: test.views },
     labelsPerClass: config.labelsPerClass,
+    pseudoLabels: config.pseudoLabels,
     fewestClips: Math.min(...splits.map((split) => countLabelled(split.train, config.labelsPerClass))),
     fewestDescribed: text ? fewestDescribed(splits, prompts, text.table) : 0,
     runtime: { provider: config.runtime.provider, threads: config.runtime.threads ?? undefined },
@@ -188,11 +193,7 @@ function trialSettings(
 }
 
 /** Training clips with an answer to every prompt, of the split that has the fewest. */
-function fewestDescribed(
-  splits: readonly Split[],
-  prompts: readonly string[],
-  table: stages.EmbeddedTexts["table"],
-): number {
+function fewestDescribed(splits: readonly Split[], prompts: readonly string[], table: EmbeddedTexts["table"]): number {
   const counts = splits.map(({ name, train }) => {
     const count = train.filter(({ id }) => isDescribed(id, prompts, table)).length
     if (count >= 2) return count

@@ -16,10 +16,10 @@ import { openVisualEncoder } from "./encoders/catalog.ts"
 import type { VisualEncoder } from "./encoders/encoder.ts"
 import { type Extraction, extractFeatures, type ViewRecipe } from "./encoders/extract.ts"
 import type { EvaluationResults } from "./evaluate/summary.ts"
-import type { TrialResult } from "./evaluate/trial.ts"
+import type { EmbeddedTexts, TrialResult } from "./evaluate/trial.ts"
 import { placesOf } from "./model/config.ts"
 import { CachedTextEncoder } from "./text/cache.ts"
-import { type Answers, embedAnswers, openTextEncoder, type TextEmbeddingTable } from "./text/targets.ts"
+import { type Answers, embedAnswers, openTextEncoder, readableName } from "./text/targets.ts"
 import { type Method, networkOf } from "./train/networks.ts"
 import { FourtierError } from "./util/errors.ts"
 import { hashJson } from "./util/files.ts"
@@ -49,14 +49,20 @@ export async function measure(
   if (manifest.quarantine.length > 0) {
     reporter.warn(`${manifest.quarantine.length} files cannot be used, see ${manifestPath}`)
   }
-  const unlabelled = manifest.clips.find(({ label }) => label === null)
-  if (unlabelled) {
+  const several = manifest.clips.find(({ labels }) => labels.length > 1)
+  if (several) {
     throw new FourtierError({
-      where: unlabelled.relative,
-      what: "training needs one label a clip",
-      found: unlabelled.labels.length === 0 ? "no label" : unlabelled.labels.join(", "),
-      fix: "give every clip one class, by folder or by a label column",
+      where: several.relative,
+      what: "more than one label for a clip",
+      found: several.labels.join(", "),
+      fix: "give every clip one class, or none, by folder or by a label column",
     })
+  }
+  const unlabelled = manifest.clips.filter(({ label }) => label === null)
+  if (unlabelled.length > 0) {
+    reporter.say(
+      `${unlabelled.length} clips have no label, such as ${unlabelled[0].relative}: they are for training, with the classes that the answers about them suggest`,
+    )
   }
   return manifest
 }
@@ -115,17 +121,11 @@ export async function describeClips(
   return answers
 }
 
-export interface EmbeddedTexts {
-  table: TextEmbeddingTable
-  width: number
-  center: boolean
-  id: string
-}
-
-/** Text embeddings of all answers. */
+/** Text embeddings of all answers, and of the class names. */
 export async function embedTexts(
   answers: Answers,
   prompts: readonly string[],
+  classes: readonly string[],
   encoder: VisualEncoder,
   { config, reporter }: StageContext,
 ): Promise<EmbeddedTexts> {
@@ -136,8 +136,9 @@ export async function embedTexts(
     reporter.say(
       `text: ${answers.size} clips × ${prompts.length} prompts (${config.text.encoder}): ${texts.computed} embedded now, ${texts.reused} before`,
     )
+    const { pooled: names } = await texts.embed(classes.map(readableName))
     const id = hashJson([texts.id, rows, config.text, [...answers].sort(([a], [b]) => (a < b ? -1 : 1))])
-    return { table, width: texts.width, center: config.text.center, id }
+    return { table, names, width: texts.width, center: config.text.center, id }
   } finally {
     await texts.release()
   }

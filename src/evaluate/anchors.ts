@@ -6,7 +6,7 @@
 import { MAX_LOGIT_SCALE } from "../model/space.ts"
 import type { Weights } from "../tensor/nn/params.ts"
 import type { AlignGraphs, TextTargets } from "../train/align.ts"
-import { type FeatureSet, readBatch } from "../train/features.ts"
+import { type Example, type FeatureSet, readBatch } from "../train/features.ts"
 import { softmax } from "./views.ts"
 
 /** Unit vector per class [C][E] of one prompt: mean of the class's unit text embeddings. */
@@ -42,7 +42,7 @@ function unitRows(values: Float32Array, width: number): Float32Array {
 /** Class probabilities of each example by prompt, at stage 1's temperatures, and their mean over the prompts under `all`. */
 export async function anchorProbabilities(
   graphs: AlignGraphs,
-  set: FeatureSet,
+  set: FeatureSet<Example>,
   weights: Weights,
   anchors: ReadonlyMap<string, readonly (Float32Array | null)[]>,
 ): Promise<Map<string, Float32Array[]>> {

@@ -4,7 +4,8 @@
  * ```
  * channel statistics ─┬─ stage 1 ─ processors ─┬─ stage 2 ─ full
  *                     │                        └─ class anchors (stage 1 alone)
- *                     └─ baseline, attentive probe, linear probe
+ *                     └─ baseline, attentive probe, row probe, linear probe
+ * answers ─ pseudo-labels of training clips without a label ─ stage 2 of full
  * ```
  * Weights and predictions lie in the trial's folder; a method that is finished there is not trained again.
  */
@@ -16,11 +17,11 @@ import type { MapSize, ModelConfig } from "../model/config.ts"
 import type { ContrastiveConfig } from "../objective/contrastive.ts"
 import type { Param, Weights } from "../tensor/nn/params.ts"
 import type { SessionOptions } from "../tensor/runtime/session.ts"
-import { type TextEmbeddingTable, trainingTargets } from "../text/targets.ts"
+import { meanRow, type TextEmbeddingTable, trainingTargets } from "../text/targets.ts"
 import { AlignGraphs, alignmentTask, type TextTargets } from "../train/align.ts"
 import { loadWeights, removeCheckpoint, saveWeights } from "../train/checkpoint.ts"
 import type { ScheduleConfig } from "../train/config.ts"
-import type { Example, FeatureSet } from "../train/features.ts"
+import type { Example, FeatureSet, Labelled, Taught } from "../train/features.ts"
 import {
   type ClassificationConfig,
   ClassifierGraphs,
@@ -29,15 +30,24 @@ import {
 } from "../train/finetune.ts"
 import { train } from "../train/loop.ts"
 import { type Method, networkOf } from "../train/networks.ts"
+import { type PseudoLabelsConfig, pseudoLabel } from "../train/pseudo-labels.ts"
 import { fitStandardize } from "../train/standardize.ts"
 import type { TrainTask } from "../train/task.ts"
 import { hashJson } from "../util/files.ts"
 import type { Reporter } from "../util/progress.ts"
-import { Rng } from "../util/random.ts"
-import type { Clip } from "../video/manifest.ts"
 import type { Split } from "../video/splits.ts"
 import { anchorProbabilities, anchorsOf, anchorWeights } from "./anchors.ts"
+import { drawLabelled, examplesOf, isDescribed, labelledOf } from "./examples.ts"
 import type { Prediction } from "./metrics.ts"
+
+/** Embeddings of the answers, and of the class names [C][Dt]. */
+export interface EmbeddedTexts {
+  table: TextEmbeddingTable
+  names: readonly Float32Array[]
+  width: number
+  center: boolean
+  id: string
+}
 
 /** What is the same for every split and seed. */
 export interface TrialSettings {
@@ -49,7 +59,9 @@ export interface TrialSettings {
   align: ContrastiveConfig & ScheduleConfig
   stages: Record<Method, ClassificationConfig & ScheduleConfig>
   /** `id` names texts and encoder; null when there are no prompts. */
-  text: { table: TextEmbeddingTable; width: number; center: boolean; id: string } | null
+  text: EmbeddedTexts | null
+  /** Null: clips without a label teach stage 1 alone. */
+  pseudoLabels: PseudoLabelsConfig | null
   /** Stores and view counts of training and of evaluation. */
   features: { train: FeatureStore; trainViews: number; test: FeatureStore; testViews: number }
   /** Training clips of each class that are labelled; null: all. */
@@ -69,12 +81,28 @@ export interface TrialResult {
   predictions: Map<string, { trainedWeights: number; predictions: Prediction[] }>
   /** Every weight of each method's network. */
   weights: Map<Method, Weights>
+  /** Null where every clip's label could be used. */
+  pseudoLabels: PseudoLabelFigures | null
 }
+
+/** How well the answers' classes fit, on clips whose label was held back. */
+export interface PseudoLabelFigures {
+  /** Clips that got one. */
+  clips: number
+  /** Those whose label is known, and how many of them got it. */
+  known: number
+  right: number
+  /** Say of each prompt. */
+  promptWeights: Record<string, number>
+}
+
+/** The network without prompts, taught with the same pseudo-labels: tells what the processors do from what the labels do. */
+const CONTROL = "baseline, pseudo-labels"
 
 /** Compiled graphs, shared by all splits and seeds. */
 export class TrialGraphs {
   readonly #settings: TrialSettings
-  readonly #classifiers = new Map<Method, Promise<ClassifierGraphs>>()
+  readonly #classifiers = new Map<string, Promise<ClassifierGraphs>>()
   #align: Promise<AlignGraphs> | undefined
   #standardize: { split: string; weights: Promise<Weights> } | undefined
 
@@ -92,7 +120,7 @@ export class TrialGraphs {
   }
 
   /** Fitted once a split: all seeds and methods share it. */
-  standardize(split: string, train: FeatureSet): Promise<Weights> {
+  standardize(split: string, train: FeatureSet<Example>): Promise<Weights> {
     const { model } = this.#settings
     if (this.#standardize?.split !== split) {
       this.#standardize = { split, weights: fitStandardize(train, model.width) }
@@ -100,15 +128,16 @@ export class TrialGraphs {
     return this.#standardize.weights
   }
 
-  classifier(method: Method): Promise<ClassifierGraphs> {
-    const { size, classes, prompts, model, stages, align, text, fewestClips, runtime } = this.#settings
+  /** @param clips training clips at least: bound the batch, which is compiled in */
+  classifier(method: Method, clips: number): Promise<ClassifierGraphs> {
+    const { size, classes, prompts, model, stages, align, text, runtime } = this.#settings
     const space = text && { similarity: align.similarity, textWidth: text.width }
     const { batch, microBatch, dropout } = stages[method]
     const spec = { size, classes: classes.length, width: model.width, build: networkOf(method, prompts, model, space) }
-    const graphs =
-      this.#classifiers.get(method) ??
-      ClassifierGraphs.compile(spec, Math.min(microBatch ?? batch, fewestClips), dropout, runtime)
-    this.#classifiers.set(method, graphs)
+    const own = Math.min(microBatch ?? batch, clips)
+    const key = `${method}/${own}`
+    const graphs = this.#classifiers.get(key) ?? ClassifierGraphs.compile(spec, own, dropout, runtime)
+    this.#classifiers.set(key, graphs)
     return graphs
   }
 
@@ -127,14 +156,16 @@ export async function runTrial(
   alignOnly = false,
 ): Promise<TrialResult> {
   const { features, classes } = settings
-  const train = examplesOf(split.train, classes, features.trainViews)
+  const train = examplesOf(split.train, features.trainViews)
+  const known = labelledOf(split.train, classes, features.trainViews)
   const trial = new Trial(settings, graphs, seed, folder, {
     split: split.name,
     training: split.training,
     train: { store: features.train, examples: train },
-    labelled: { store: features.train, examples: drawLabelled(train, settings.labelsPerClass, seed) },
-    val: { store: features.test, examples: examplesOf(split.val, classes, features.testViews) },
-    test: { store: features.test, examples: examplesOf(split.test, classes, features.testViews) },
+    known: new Map(known.map(({ id, label }) => [id, label])),
+    labelled: { store: features.train, examples: drawLabelled(known, settings.labelsPerClass, seed) },
+    val: { store: features.test, examples: labelledOf(split.val, classes, features.testViews) },
+    test: { store: features.test, examples: labelledOf(split.test, classes, features.testViews) },
     groups: new Map(split.test.map(({ id, group }) => [id, group])),
   })
   return trial.run(alignOnly)
@@ -144,7 +175,9 @@ interface TrialData {
   split: string
   training: string
   /** All training clips: what stage 1 and the channel statistics may see, without their labels. */
-  train: FeatureSet
+  train: FeatureSet<Example>
+  /** Class numbers of those that have one, also where it may not be used: to measure pseudo-labels with, for nothing else. */
+  known: ReadonlyMap<string, number>
   /** Those whose labels may be used. */
   labelled: FeatureSet
   val: FeatureSet
@@ -158,7 +191,7 @@ class Trial {
   readonly #seed: number
   readonly #folder: string
   readonly #data: TrialData
-  readonly #result: TrialResult = { predictions: new Map(), weights: new Map() }
+  readonly #result: TrialResult = { predictions: new Map(), weights: new Map(), pseudoLabels: null }
 
   constructor(settings: TrialSettings, graphs: TrialGraphs, seed: number, folder: string, data: TrialData) {
     this.#settings = settings
@@ -174,12 +207,56 @@ class Trial {
       if (this.#settings.text) await this.#align(standardize)
       return this.#result
     }
-    for (const method of this.#settings.methods) {
+    const { methods, fewestClips, fewestDescribed } = this.#settings
+    const taught = methods.includes("full") ? this.#pseudoLabelled() : null
+    for (const method of methods) {
       const aligned = method === "full" && this.#settings.prompts.length > 0
       const frozen = aligned ? await this.#align(standardize) : standardize
-      await this.#classify(method, frozen, aligned)
+      const train = aligned && taught ? taught : this.#data.labelled
+      const graphs = await this.#graphs.classifier(
+        method,
+        Math.max(fewestClips, train === taught ? fewestDescribed : 0),
+      )
+      const weights = await this.#classify(method, method, graphs, frozen, train, aligned)
+      this.#result.weights.set(method, weights)
+    }
+    if (taught && methods.includes("baseline")) {
+      const graphs = await this.#graphs.classifier("baseline", Math.max(fewestClips, fewestDescribed))
+      await this.#classify(CONTROL, "baseline", graphs, standardize, taught, false)
     }
     return this.#result
+  }
+
+  /** The labelled clips, and those that the answers give a class; null where there are no such. */
+  #pseudoLabelled(): FeatureSet<Taught> | null {
+    const { text, pseudoLabels, reporter } = this.#settings
+    const { train, labelled, known } = this.#data
+    if (!text || !pseudoLabels || labelled.examples.length === train.examples.length) return null
+    const labels = new Map(labelled.examples.map(({ id, label }) => [id, label]))
+    const pooled = new Map(
+      [...text.table].map(([prompt, byClip]) => [
+        prompt,
+        new Map([...byClip].map(([id, vector]) => [id, meanRow(vector, text.width)] as const)),
+      ]),
+    )
+    const texts = trainingTargets(pooled, new Set(train.examples.map(({ id }) => id)), { center: true })
+    const { probabilities, promptWeights } = pseudoLabel({ texts, names: text.names, labels }, pseudoLabels)
+    const added = train.examples.flatMap((example): Taught[] => {
+      const label = probabilities.get(example.id)
+      return label ? [{ ...example, label }] : []
+    })
+    if (added.length === 0) return null
+    const checked = [...probabilities].filter(([id]) => known.has(id))
+    const right = checked.filter(([id, row]) => row.indexOf(Math.max(...row)) === known.get(id)).length
+    const figures = {
+      clips: added.length,
+      known: checked.length,
+      right,
+      promptWeights: Object.fromEntries(promptWeights),
+    }
+    this.#result.pseudoLabels = figures
+    reporter.say(`pseudo-labels: ${describeFigures(figures)}`)
+    return { store: train.store, examples: [...labelled.examples, ...added] }
   }
 
   /** Stage 1: the weights that stage 2 of the full method keeps frozen. Its own answers go into the result too. */
@@ -215,21 +292,27 @@ class Trial {
     return weights
   }
 
-  async #classify(method: Method, frozen: Weights, aligned: boolean): Promise<void> {
+  /** Stage 2 of a method's network on the clips of `train`; its answers go into the result under `name`. */
+  async #classify(
+    name: string,
+    method: Method,
+    graphs: ClassifierGraphs,
+    frozen: Weights,
+    train: FeatureSet<Taught>,
+    aligned: boolean,
+  ): Promise<Weights> {
     const { stages, text, align } = this.#settings
-    const graphs = await this.#graphs.classifier(method)
-    const { labelled, val } = this.#data
-    const task = classificationTask(method, graphs, stages[method], { train: labelled, val }, frozen)
+    const { val, test } = this.#data
+    const task = classificationTask(name, graphs, stages[method], { train, val }, frozen)
     const stage1 = aligned ? { align, text: text?.id, batch: (await this.#graphs.align()).batch } : null
-    const parts = { method, stage: stages[method], batch: graphs.batch, stage1 }
-    const trained = await this.#train(method, task, stages[method], parts)
+    const parts = { method, stage: stages[method], batch: graphs.batch, stage1, taught: train.examples }
+    const trained = await this.#train(name, task, stages[method], parts)
     const weights: Weights = new Map([...frozen, ...trained])
-    this.#result.weights.set(method, weights)
     const count = countWeights(graphs.trained)
-    const { test } = this.#data
     if (graphs.votes)
-      this.#predict(`${method} without vote`, count, await clipProbabilities(graphs, test, weights, "classifier"))
-    this.#predict(method, count, await clipProbabilities(graphs, test, weights))
+      this.#predict(`${name} without vote`, count, await clipProbabilities(graphs, test, weights, "classifier"))
+    this.#predict(name, count, await clipProbabilities(graphs, test, weights))
+    return weights
   }
 
   /** Trains a task, or takes over what an earlier run of the same settings and data has trained. */
@@ -273,45 +356,18 @@ class Trial {
   }
 }
 
-function examplesOf(clips: readonly Clip[], classes: readonly string[], views: number): Example[] {
-  return clips.map(({ id, hash, label }) => ({
-    id,
-    hash,
-    label: classes.indexOf(label ?? ""),
-    views: [...Array(views).keys()],
-  }))
-}
-
-/** Whether a clip has an answer to every prompt: others sit out stage 1. */
-export function isDescribed(clip: string, prompts: readonly string[], table: TextEmbeddingTable): boolean {
-  return prompts.every((prompt) => table.get(prompt)?.has(clip))
-}
-
-/** At most `perClass` clips of each class, drawn by the seed; all with null. */
-function drawLabelled(examples: readonly Example[], perClass: number | null, seed: number): readonly Example[] {
-  if (perClass === null) return examples
-  const taken = new Map<number, number>()
-  return Rng.fork(seed, "labelled")
-    .shuffle(examples)
-    .filter(({ label }) => {
-      const count = (taken.get(label) ?? 0) + 1
-      taken.set(label, count)
-      return count <= perClass
-    })
-}
-
-/** How many of the clips have a label that may be used. */
-export function countLabelled(clips: readonly Clip[], perClass: number | null): number {
-  const counts = new Map<string | null, number>()
-  for (const { label } of clips) counts.set(label, (counts.get(label) ?? 0) + 1)
-  return [...counts.values()].reduce((sum, count) => sum + Math.min(count, perClass ?? count), 0)
+/** "168 clips, 93.5 % of 168 labels that were held back; say of prompt A 5.7, B 5.3" */
+export function describeFigures({ clips, known, right, promptWeights }: PseudoLabelFigures): string {
+  const share = known === 0 ? "" : `, ${((100 * right) / known).toFixed(1)} % of ${known} labels that were held back`
+  const say = Object.entries(promptWeights).map(([prompt, weight]) => `${prompt} ${weight.toFixed(1)}`)
+  return `${clips} clips${share}; say of prompt ${say.join(", ")}`
 }
 
 function countWeights(params: readonly Param[]): number {
   return params.reduce((sum, { tensor }) => sum + tensor.size, 0)
 }
 
-function shareRight(rows: readonly Float32Array[], examples: readonly Example[]): number {
+function shareRight(rows: readonly Float32Array[], examples: readonly Labelled[]): number {
   return rows.filter((row, i) => row.indexOf(Math.max(...row)) === examples[i].label).length / rows.length
 }
 

@@ -15,6 +15,7 @@ import { rearrange } from "../tensor/nn/rearrange.ts"
 import { add, gelu, mean, reshape } from "../tensor/ops/functions.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import { headsFor, type MapSize, type ModelConfig } from "./config.ts"
+import { pooledRows } from "./processor.ts"
 
 /** One pre-norm block on x [B,T,N,D]. */
 export function block(scope: Scope, x: Tensor, size: MapSize, config: ModelConfig, dropout: Dropout | null): Tensor {
@@ -74,6 +75,6 @@ export function classify(
 ): Tensor {
   let x = f
   for (let i = 0; i < config.blocks; i++) x = block(scope.in(`block${i}`), x, size, config, dropout)
-  const pooled = layerNorm(scope.in("norm"), mean(x, [1, 2])) // [B,D]
-  return linear(scope.in("linear"), drop(pooled, dropout), classes)
+  const read = layerNorm(scope.in("norm"), config.readout === "rows" ? pooledRows(x) : mean(x, [1, 2])) // [B,T+N,D] or [B,D]
+  return linear(scope.in("linear"), drop(reshape(read, [x.shape[0], -1]), dropout), classes)
 }

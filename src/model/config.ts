@@ -31,6 +31,12 @@ export const modelSchema = z.strictObject({
     .min(0)
     .default(0)
     .describe("weight of stage 1's own class scores beside the classifier's, as exponents; 0: none, as in the paper"),
+  readout: z
+    .enum(["mean", "rows"])
+    .default("mean")
+    .describe(
+      "what the linear layer reads of the blocks' output: its mean over all tokens (the paper), or its means over the places of each frame and over the frames of each place, side by side: T+N rows that keep where and when",
+    ),
   blocks: z.int().min(0).default(2).describe("transformer blocks after the integration"),
   headWidth: z.int().min(1).default(64).describe("channels of one attention head; the last head count is rounded down"),
   mix: z.boolean().default(true).describe("depth-wise 3×3 after the sum, where the map has a grid"),

@@ -3,9 +3,10 @@
 import { layerNorm, linear } from "../tensor/nn/layers.ts"
 import { type Scope, truncatedNormal } from "../tensor/nn/params.ts"
 import { rearrange } from "../tensor/nn/rearrange.ts"
-import { concat, matmul, mean, mul, reshape, softmax } from "../tensor/ops/functions.ts"
+import { matmul, mean, mul, reshape, softmax } from "../tensor/ops/functions.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import { headsFor } from "./config.ts"
+import { pooledRows } from "./processor.ts"
 
 /** m [B,T,N,D] -> mean over T·N -> linear -> logits [B,C] */
 export function linearProbe(scope: Scope, m: Tensor, classes: number): Tensor {
@@ -18,8 +19,7 @@ export function linearProbe(scope: Scope, m: Tensor, classes: number): Tensor {
  */
 export function rowProbe(scope: Scope, m: Tensor, classes: number): Tensor {
   const [B, T, N, D] = m.shape
-  const rows = concat([mean(m, 2), mean(m, 1)], 1) // [B,T+N,D]
-  return linear(scope.in("linear"), reshape(rows, [B, (T + N) * D]), classes)
+  return linear(scope.in("linear"), reshape(pooledRows(m), [B, (T + N) * D]), classes)
 }
 
 /**

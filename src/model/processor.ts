@@ -30,6 +30,12 @@ export function poolMap(m: Tensor, pool: Pool): Pooled {
   return { s: over(m, 2), t: over(m, 1) }
 }
 
+/** x [B,T,N,D] -> its means over the places of each frame and over the frames of each place: [B,T+N,D] */
+export function pooledRows(x: Tensor): Tensor {
+  const { s, t } = poolMap(x, "mean")
+  return concat([s, t], 1)
+}
+
 /** One processor: [B,T,D] and [B,N,D] to v_i [B,T+N,D]. Starts as the identity, so v_i starts as the pooled map. */
 export function processor(scope: Scope, { s, t }: Pooled): Tensor {
   const width = s.shape[2]

@@ -65,6 +65,15 @@ export async function embedAnswers(
   )
 }
 
+/** A class name as words: "hand_shake" and "HandShake" to "hand shake". */
+export function readableName(name: string): string {
+  return name
+    .replaceAll(/(\p{Ll})(\p{Lu})/gu, "$1 $2")
+    .replaceAll(/[_-]+/g, " ")
+    .trim()
+    .toLowerCase()
+}
+
 /** The embeddings of the clips in `training` alone, each prompt's mean over them subtracted where asked for. */
 export function trainingTargets(
   table: TextEmbeddingTable,
@@ -78,6 +87,12 @@ export function trainingTargets(
       return [prompt, new Map(own.map(([clip, v]) => [clip, mean ? v.map((x, d) => x - mean[d]) : v]))] as const
     }),
   )
+}
+
+/** The mean of the rows [rows,width] of an embedding, which may be a single one. */
+export function meanRow(vector: Float32Array, width: number): Float32Array {
+  const rows = vector.length / width
+  return meanOf(Array.from({ length: rows }, (_, row) => vector.subarray(row * width, (row + 1) * width)))
 }
 
 function meanOf(vectors: readonly Float32Array[]): Float32Array {

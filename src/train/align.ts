@@ -24,7 +24,7 @@ import type { AdamW } from "../tensor/optim/adamw.ts"
 import { Session, type SessionOptions, type Values } from "../tensor/runtime/session.ts"
 import { input, type Tensor } from "../tensor/tensor.ts"
 import type { Rng } from "../util/random.ts"
-import { drawViews, type FeatureSet, readBatch } from "./features.ts"
+import { drawViews, type Example, type FeatureSet, readBatch } from "./features.ts"
 import type { TrainTask } from "./task.ts"
 
 /** Text embeddings of the clips' answers. */
@@ -244,7 +244,7 @@ function lossesIn(results: Values): Record<string, number> {
 /** Stage 1 as a training task. Without validation clips it always runs to its end. */
 export function alignmentTask(
   graphs: AlignGraphs,
-  data: { train: FeatureSet; val: FeatureSet },
+  data: { train: FeatureSet<Example>; val: FeatureSet<Example> },
   texts: TextTargets,
   frozen: Weights,
   validate: (weights: Weights) => Promise<({ score: number } & Record<string, number>) | null>,

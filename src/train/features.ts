@@ -1,24 +1,34 @@
-/** Training data of both stages: labelled clips and where their features lie. */
+/** Training data of both stages: clips, their classes and where their features lie. */
 
 import type { FeatureKind, FeatureStore, RecordKey } from "../encoders/store.ts"
+import type { Target } from "../objective/classification.ts"
 import type { Rng } from "../util/random.ts"
 
 /** One clip with the views that were extracted of it. */
 export interface Example {
   /** The clip's id in the manifest. */
   id: string
-  /** Class number. */
-  label: number
   /** Content hash: names the clip in the feature store. */
   hash: string
   /** Views in the store to draw from, at least one. */
   views: readonly number[]
 }
 
+/** A clip whose class is known. */
+export interface Labelled extends Example {
+  /** Class number. */
+  label: number
+}
+
+/** A clip that may be learned from: with its label, or with a pseudo-label. */
+export interface Taught extends Example {
+  label: Target
+}
+
 /** Examples and the store that holds their features. */
-export interface FeatureSet {
+export interface FeatureSet<E extends Example = Labelled> {
   store: FeatureStore
-  examples: readonly Example[]
+  examples: readonly E[]
 }
 
 /** The records of `keys`, one after another, as float16 bits: [B, record..]. */
@@ -35,6 +45,6 @@ export async function readBatch(
 }
 
 /** A random view of each of the clips numbered `batch`. */
-export function drawViews({ examples }: FeatureSet, batch: readonly number[], rng: Rng): RecordKey[] {
+export function drawViews({ examples }: FeatureSet<Example>, batch: readonly number[], rng: Rng): RecordKey[] {
   return batch.map((i) => ({ clip: examples[i].hash, view: rng.pick(examples[i].views) }))
 }

@@ -19,7 +19,7 @@ import { add, cast, logSoftmax, softmax } from "../tensor/ops/functions.ts"
 import type { AdamW } from "../tensor/optim/adamw.ts"
 import { Session, type SessionOptions } from "../tensor/runtime/session.ts"
 import { input, type Tensor } from "../tensor/tensor.ts"
-import { drawViews, type FeatureSet, readBatch } from "./features.ts"
+import { drawViews, type Example, type FeatureSet, readBatch, type Taught } from "./features.ts"
 import type { TrainTask } from "./task.ts"
 
 export const classificationSchema = z.strictObject({
@@ -150,7 +150,7 @@ export class ClassifierGraphs {
  */
 export async function clipProbabilities(
   graphs: ClassifierGraphs,
-  { store, examples }: FeatureSet,
+  { store, examples }: FeatureSet<Example>,
   weights: Weights,
   output: "probabilities" | "classifier" = "probabilities",
 ): Promise<Float32Array[]> {
@@ -180,7 +180,7 @@ export function classificationTask(
   name: string,
   graphs: ClassifierGraphs,
   config: ClassificationConfig,
-  data: { train: FeatureSet; val: FeatureSet },
+  data: { train: FeatureSet<Taught>; val: FeatureSet },
   frozen: Weights,
 ): TrainTask {
   const { classes } = graphs.spec

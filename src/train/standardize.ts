@@ -8,7 +8,7 @@ import { matmul } from "../tensor/ops/functions.ts"
 import { Session } from "../tensor/runtime/session.ts"
 import { input } from "../tensor/tensor.ts"
 import { FourtierError } from "../util/errors.ts"
-import type { FeatureSet } from "./features.ts"
+import type { Example, FeatureSet } from "./features.ts"
 
 /** Rows in memory at once, about. */
 const CHUNK = 1024
@@ -17,7 +17,7 @@ const CHUNK = 1024
  * The weights `standardize.mean`, `.scale` and, with a width, `.projection` of `model/standardize.ts`, from the pooled rows s
  * and t of every view of the clips. The principal components are scaled together, to a mean variance of 1.
  */
-export async function fitStandardize(set: FeatureSet, width: number | null): Promise<Weights> {
+export async function fitStandardize(set: FeatureSet<Example>, width: number | null): Promise<Weights> {
   const { D } = set.store.size
   if (width !== null && width > D) {
     throw new FourtierError({
@@ -41,7 +41,7 @@ export async function fitStandardize(set: FeatureSet, width: number | null): Pro
 const chunkRows = ({ T, N }: RecordSize) => Math.max(1, Math.floor(CHUNK / (T + N))) * (T + N)
 
 /** s [T,D] and t [N,D] of all views of all clips, some records at a time in one buffer that is used again. */
-async function* pooledRows({ store, examples }: FeatureSet): AsyncGenerator<Float32Array> {
+async function* pooledRows({ store, examples }: FeatureSet<Example>): AsyncGenerator<Float32Array> {
   const { T, N, D } = store.size
   const buffer = new Float32Array(chunkRows(store.size) * D)
   let end = 0
@@ -69,7 +69,7 @@ interface ChannelStatistics {
   scale: Float32Array
 }
 
-async function channelStatistics(set: FeatureSet): Promise<ChannelStatistics> {
+async function channelStatistics(set: FeatureSet<Example>): Promise<ChannelStatistics> {
   const { D } = set.store.size
   const [sum, squares] = [new Float64Array(D), new Float64Array(D)]
   let count = 0
@@ -90,7 +90,7 @@ async function channelStatistics(set: FeatureSet): Promise<ChannelStatistics> {
 }
 
 /** ZᵀZ/rows [D,D] of the standardised rows Z [rows,D]. */
-async function covariance(set: FeatureSet, { mean, scale }: ChannelStatistics): Promise<Float64Array> {
+async function covariance(set: FeatureSet<Example>, { mean, scale }: ChannelStatistics): Promise<Float64Array> {
   const { size } = set.store
   const { D } = size
   const z = input("z", [chunkRows(size), D])

@@ -95,6 +95,15 @@ function splitByColumn(manifest: Manifest, column: string, options: SplitOptions
     const side = sideOf(entry)
     return side === "val" || isTestPart(side) ? `${column} = ${side}` : null
   })
+  const unlabelled = manifest.clips.find((clip) => clip.labels.length === 0 && !["train", ""].includes(sideOf(clip)))
+  if (unlabelled) {
+    throw new FourtierError({
+      where: unlabelled.relative,
+      what: "a clip to validate or test with has no label",
+      found: `${column} = ${sideOf(unlabelled)}`,
+      fix: "label it, or make it a training clip",
+    })
+  }
   const part = (name: string) => manifest.clips.filter((clip) => sideOf(clip) === name)
   const val = part("val")
   const first = finish(column, part("train"), val.length > 0 ? val : null, part("test"), options)
@@ -133,6 +142,7 @@ function splitByFolds(manifest: Manifest, column: string, options: SplitOptions)
 function drawFolds(clips: readonly Clip[], count: number, options: SplitOptions): Split[] {
   const bundles = Rng.fork(options.seed, "folds")
     .shuffle(inseparable(clips))
+    .filter((bundle) => bundle.some(isLabelled))
     .sort((a, b) => b.length - a.length)
   if (bundles.length < count) {
     throw new FourtierError({
@@ -165,8 +175,12 @@ function drawFolds(clips: readonly Clip[], count: number, options: SplitOptions)
   })
 }
 
-/** Carves val from the training clips where it is not given, and checks that no part that is needed is empty. */
-function finish(name: string, train: Clip[], val: Clip[] | null, test: Clip[], options: SplitOptions): Split {
+/**
+ * Carves val from the training clips where it is not given, and checks that no part that is needed is empty. Clips without a
+ * label that fell to val or test with their group are left out.
+ */
+function finish(name: string, train: Clip[], val: Clip[] | null, held: Clip[], options: SplitOptions): Split {
+  const test = held.filter(isLabelled)
   const drawn = val === null ? drawPart(train, options.val, Rng.fork(options.seed, "val", name)) : new Set(val)
   const rest = val === null ? train.filter((clip) => !drawn.has(clip)) : train
   for (const [part, clips] of [
@@ -175,13 +189,15 @@ function finish(name: string, train: Clip[], val: Clip[] | null, test: Clip[], o
   ] as const) {
     if (clips.length === 0) throw new FourtierError({ where: `split ${name}`, what: `no clips for ${part}` })
   }
-  return { name, training: name, fold: name.startsWith("fold "), train: rest, val: [...drawn], test }
+  return { name, training: name, fold: name.startsWith("fold "), train: rest, val: [...drawn].filter(isLabelled), test }
 }
+
+const isLabelled = ({ labels }: Clip) => labels.length > 0
 
 /** Bundles of clips, drawn one after the other, that bring every class nearer to its share. */
 function drawPart(clips: readonly Clip[], share: number, rng: Rng): Set<Clip> {
   const drawn = new Set<Clip>()
-  const bundles = rng.shuffle(inseparable(clips))
+  const bundles = rng.shuffle(inseparable(clips)).filter((bundle) => bundle.some(isLabelled))
   if (share === 0 || bundles.length < 2) return drawn
   const goal = new Map([...countLabels(clips)].map(([label, number]) => [label, number * share]))
   const have = new Map<string, number>()
@@ -225,7 +241,7 @@ function countLabels(clips: readonly Clip[]): Map<string, number> {
 
 function addLabels(counts: Map<string, number>, clips: readonly Clip[]): void {
   for (const { labels } of clips) {
-    for (const label of labels.length > 0 ? labels : [""]) counts.set(label, (counts.get(label) ?? 0) + 1)
+    for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1)
   }
 }
 

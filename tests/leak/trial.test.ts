@@ -49,7 +49,12 @@ const quick = ["model.blocks=1", "model.headWidth=8", "model.width=null", "align
 const { value: config } = await loadConfig({ set: [...quick, "align.batch=6", "finetune.batch=6"] })
 
 let runs = 0
-async function trial(texts: Map<string, Map<string, Float32Array>>, own: Split = split): Promise<TrialResult> {
+async function trial(
+  texts: Map<string, Map<string, Float32Array>>,
+  own: Split = split,
+  labelsPerClass: number | null = null,
+): Promise<TrialResult> {
+  const names = CLASSES.map((_, c) => Float32Array.from({ length: TEXT_WIDTH }, (_, d) => Number(d === c)))
   const settings: TrialSettings = {
     methods: ["full"],
     classes: CLASSES,
@@ -64,11 +69,12 @@ async function trial(texts: Map<string, Map<string, Float32Array>>, own: Split =
       baseline: config.finetune,
       full: config.finetune,
     },
-    text: { table: texts, width: TEXT_WIDTH, center: true, id: "made up" },
+    text: { table: texts, names, width: TEXT_WIDTH, center: true, id: "made up" },
     features: { train: set.store, trainViews: 2, test: set.store, testViews: 2 },
-    labelsPerClass: null,
+    labelsPerClass,
+    pseudoLabels: config.pseudoLabels,
     runtime: {},
-    fewestClips: own.train.length,
+    fewestClips: labelsPerClass === null ? own.train.length : labelsPerClass * CLASSES.length,
     fewestDescribed: own.train.length,
     reporter: silent,
   }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll } from "vitest"
 import { FeatureStore, type StoreSpec } from "../../src/encoders/store.ts"
-import type { Example, FeatureSet } from "../../src/train/features.ts"
+import type { FeatureSet, Labelled } from "../../src/train/features.ts"
 import { Rng } from "../../src/util/random.ts"
 
 /** A folder that is removed after the tests of the file. */
@@ -40,7 +40,7 @@ export async function makeFeatures(
   const store = await FeatureStore.open(root, STORE_SPEC)
   const writer = await store.writer()
   const { T, N, D } = STORE_SPEC.size
-  const examples: Example[] = []
+  const examples: Labelled[] = []
   for (let i = 0; i < clips; i++) {
     const label = i % CLASSES
     const hash = `clip-${seed}-${i}`
@@ -59,7 +59,7 @@ export async function makeFeatures(
 }
 
 /** One text vector a clip and prompt, alike within a class. */
-export function makeTexts(examples: readonly Example[], spread = 0.1): Map<string, Map<string, Float32Array>> {
+export function makeTexts(examples: readonly Labelled[], spread = 0.1): Map<string, Map<string, Float32Array>> {
   return new Map(
     PROMPTS.map((prompt) => [
       prompt,
