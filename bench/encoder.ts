@@ -1,15 +1,15 @@
 /**
  * Full-size networks with random weights beside the reference code in PyTorch: build and load, a clip at 224×224, memory. The two
- * take turns in one run, so that a busy machine slows both; the whole network runs, head included.
+ * take turns in one run, so that a busy machine slows both; the whole network runs, head included. One command writes all of
+ * bench/encoder.csv:
  *
- * Debian's python3-torch takes its matrix products from libblas3; with libopenblas0 beside it (installed, or its folder in
- * LD_LIBRARY_PATH) it is ten times faster, and only then is the comparison fair.
+ *     npx tsc -p bench/tsconfig.json && node .fourtier/bench/bench/encoder.js [rounds] [checkouts] [python]
  *
- *     npx tsc -p bench/tsconfig.json && node .fourtier/bench/bench/encoder.js [threads] [rounds] [checkouts] [python]
- *
- * `checkouts` is a folder with checkouts of the references, UniFormerV2 and VideoMAE; without it only our side runs. Writes
- * bench/encoder.csv: seconds to build and load; median seconds a clip, on the clock and of the processors (which counts where the
- * machine is shared); peak memory of each side's process; ours over PyTorch's.
+ * `checkouts` is a folder with checkouts of the references, UniFormerV2 and VideoMAE; without it only our side runs. `python` has
+ * PyTorch: Debian's python3-torch takes its matrix products from libblas3, and with libopenblas0-pthread installed it is ten times
+ * faster; only then is the comparison fair, and the column torch_library says so. Columns: seconds to build and load; median
+ * seconds a clip, on the clock and of the processors (which counts where the machine is shared); peak memory of each side's
+ * process; ours over PyTorch's.
  */
 
 import { type ChildProcessWithoutNullStreams, fork, spawn } from "node:child_process"
@@ -24,6 +24,7 @@ import { presetOf } from "../src/encoders/presets.ts"
 import { compileLarge } from "../src/encoders/run.ts"
 import { randomSource } from "../src/encoders/weights.ts"
 import { input } from "../src/tensor/index.ts"
+import { type Cost, medianCost, peakMemory, timed } from "../src/util/timing.ts"
 
 const caseSchema = z.object({
   kind: z.enum(["uniformerv2", "videomae"]),
@@ -33,7 +34,9 @@ const caseSchema = z.object({
 })
 type Case = z.infer<typeof caseSchema>
 
-const CASES: Omit<Case, "threads">[] = [
+const THREADS = [1, 2]
+
+const NETWORKS: Omit<Case, "threads">[] = [
   { kind: "uniformerv2", model: "B/16", frames: 8 },
   { kind: "videomae", model: "B/16", frames: 16 },
   { kind: "uniformerv2", model: "L/14", frames: 8 },
@@ -41,64 +44,58 @@ const CASES: Omit<Case, "threads">[] = [
 
 const REPOSITORY = { uniformerv2: "UniFormerV2", videomae: "VideoMAE" }
 
-const runsSchema = z.object({
-  times: z.array(z.number()),
-  cpu: z.array(z.number()),
+const runSchema = z.object({
+  /** Seconds. */
+  cost: z.object({ clock: z.number(), processor: z.number() }),
   peakMiB: z.number(),
   weights: z.number(),
   library: z.string().default("ONNX Runtime"),
   /** Seconds to build and load. */
   load: z.number().default(0),
 })
-type Runs = z.infer<typeof runsSchema>
+type Run = z.infer<typeof runSchema>
 
 interface Side {
-  run(count: number): Promise<Runs>
+  run(): Promise<Run>
   end(): void
 }
 
 const HERE = fileURLToPath(import.meta.url)
-const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
-
-/** Our side in a process of its own, so that its memory is its own: answers every message, a number of runs. */
+/** Our side in a process of its own, so that its memory is its own: every message asks for a run. */
 async function serve(setting: Case): Promise<void> {
-  const begun = performance.now()
   const { kind, model, frames, threads } = setting
   const sizes =
     kind === "uniformerv2" ? { t_size: frames, input_resolution: 224 } : { all_frames: frames, img_size: 224 }
   const classes = { num_classes: 400 }
   const dimensions = dimensionsSchema.parse({ ...presetOf(kind, model).sizes, ...sizes, ...classes })
-  const net = netFor(dimensions, null)
   const shape = [1, 3, frames, 224, 224]
-  const { outputs } = encoderGraph(net, dimensions, new Map([["input", input("input", shape)]]))
-  const weights = await net.load(randomSource(0))
-  const session = await compileLarge({ feature_map: outputs.feature_map, logits: outputs.logits }, weights, { threads })
-  weights.clear()
-  const load = (performance.now() - begun) / 1000
+  const net = netFor(dimensions, null)
+  const { value: session, cost: loading } = await timed(async () => {
+    const { outputs } = encoderGraph(net, dimensions, new Map([["input", input("input", shape)]]))
+    const weights = await net.load(randomSource(0))
+    // the sides take turns: threads of the one that waits must not spin
+    const options = { threads, spinning: false }
+    return compileLarge({ feature_map: outputs.feature_map, logits: outputs.logits }, weights, options)
+  })
   const clip = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i))
-  process.on("message", async (count) => {
-    const times: number[] = []
-    const cpu: number[] = []
-    for (let i = 0; i < Number(count); i++) {
-      const [clock, processor] = [performance.now(), process.cpuUsage()]
-      await session.run({ input: clip })
-      const { user, system } = process.cpuUsage(processor)
-      times.push((performance.now() - clock) / 1000)
-      cpu.push((user + system) / 1e6)
-    }
-    const peakMiB = process.resourceUsage().maxRSS / 1024
-    process.send?.({ times, cpu, peakMiB, weights: net.weightCount, load })
+  process.on("message", async () => {
+    const { cost } = await timed(() => session.run({ input: clip }))
+    process.send?.({ cost, peakMiB: peakMemory() / 2 ** 20, weights: net.weightCount, load: loading.clock })
   })
 }
 
 function ourSide(setting: Case): Side {
   const child = fork(HERE, ["serve", JSON.stringify(setting)])
   return {
-    run: (count) =>
+    run: () =>
       new Promise((resolve, reject) => {
-        child.once("message", (answer) => resolve(runsSchema.parse(answer)))
-        child.once("exit", (code) => reject(new Error(`our side ended with ${code}`)))
-        child.send(count)
+        const gone = (code: number | null) => reject(new Error(`our side ended with ${code}`))
+        child.once("exit", gone)
+        child.once("message", (answer) => {
+          child.off("exit", gone)
+          resolve(runSchema.parse(answer))
+        })
+        child.send("run")
       }),
     end: () => void child.disconnect(),
   }
@@ -106,24 +103,21 @@ function ourSide(setting: Case): Side {
 
 function torchSide(setting: Case, checkout: string, python: string): Side {
   const script = join(HERE, "../../../../bench/encoder_torch.py")
-  const child: ChildProcessWithoutNullStreams = spawn(python, [script])
+  // OpenBLAS heeds the variable, not PyTorch's setting
+  const threads = { OMP_NUM_THREADS: `${setting.threads}`, OPENBLAS_NUM_THREADS: `${setting.threads}` }
+  const child: ChildProcessWithoutNullStreams = spawn(python, [script], { env: { ...process.env, ...threads } })
   child.stderr.pipe(process.stderr)
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
   child.stdin.write(`${JSON.stringify({ ...setting, checkout })}\n`)
   return {
-    async run(count) {
-      child.stdin.write(`${count}\n`)
+    async run() {
+      child.stdin.write("run\n")
       const { value } = await lines.next()
-      return runsSchema.parse(JSON.parse(value ?? "null"))
+      if (value === undefined) throw new Error(`${python} ended, see above`)
+      return runSchema.parse(JSON.parse(value))
     },
     end: () => void child.stdin.end(),
   }
-}
-
-/** All rounds of one side together. */
-function joined(parts: Runs[]): Runs {
-  const last = parts[parts.length - 1]
-  return { ...last, times: parts.flatMap(({ times }) => times), cpu: parts.flatMap(({ cpu }) => cpu) }
 }
 
 async function compare(
@@ -134,31 +128,38 @@ async function compare(
 ): Promise<string[]> {
   const checkout = checkouts === undefined ? "" : join(checkouts, REPOSITORY[setting.kind])
   const sides = [ourSide(setting), ...(checkout && existsSync(checkout) ? [torchSide(setting, checkout, python)] : [])]
-  const results: Runs[][] = sides.map(() => [])
-  for (const side of sides) await side.run(1) // warm up
+  const results: Run[][] = sides.map(() => [])
+  for (const side of sides) await side.run() // warm up
   for (let round = 0; round < rounds; round++) {
-    for (const [i, side] of sides.entries()) results[i].push(await side.run(1))
+    for (const [i, side] of sides.entries()) results[i].push(await side.run())
   }
   for (const side of sides) side.end()
-  const [ours, torch] = results.map(joined)
-  const seconds = (values: number[]) => median(values).toFixed(3)
-  const of = (runs: Runs | undefined, take: (runs: Runs) => string) => (runs ? take(runs) : "")
-  const ratio = (take: (runs: Runs) => number[]) => of(torch, (t) => (median(take(ours)) / median(take(t))).toFixed(2))
+  const [ours, torch] = results.map((runs) => ({
+    ...runs[runs.length - 1],
+    cost: medianCost(runs.map(({ cost }) => cost)),
+  }))
+  if (torch && Math.abs(torch.weights / ours.weights - 1) > 0.01) {
+    throw new Error(
+      `${setting.model}: ${ours.weights} weights here, ${torch.weights} in the reference: another network`,
+    )
+  }
+  const besideTorch = (take: (torch: Run) => string) => (torch ? take(torch) : "")
+  const ratio = (take: (cost: Cost) => number) => besideTorch(({ cost }) => (take(ours.cost) / take(cost)).toFixed(2))
   return [
     `${setting.kind} ${setting.model}`,
     `${setting.frames}`,
     `${setting.threads}`,
     (ours.weights / 1e6).toFixed(1),
     ours.load.toFixed(1),
-    seconds(ours.times),
-    seconds(ours.cpu),
+    ours.cost.clock.toFixed(3),
+    ours.cost.processor.toFixed(3),
     ours.peakMiB.toFixed(0),
-    of(torch, ({ times }) => seconds(times)),
-    of(torch, ({ cpu }) => seconds(cpu)),
-    of(torch, ({ peakMiB }) => peakMiB.toFixed(0)),
-    of(torch, ({ library }) => library),
-    ratio(({ times }) => times),
-    ratio(({ cpu }) => cpu),
+    besideTorch(({ cost }) => cost.clock.toFixed(3)),
+    besideTorch(({ cost }) => cost.processor.toFixed(3)),
+    besideTorch(({ peakMiB }) => peakMiB.toFixed(0)),
+    besideTorch(({ library }) => library),
+    ratio(({ clock }) => clock),
+    ratio(({ processor }) => processor),
   ]
 }
 
@@ -179,15 +180,18 @@ const COLUMNS = [
   "cpu_ratio",
 ]
 
-const [first = "2", second = "3", checkouts, python = "python3"] = process.argv.slice(2)
+const [first = "5", second = "", python = "python3"] = process.argv.slice(2)
 if (first === "serve") {
   await serve(caseSchema.parse(JSON.parse(second)))
 } else {
+  const checkouts = second === "" ? undefined : second
   const rows = [COLUMNS.join(",")]
-  for (const setting of CASES) {
-    const row = await compare({ ...setting, threads: Number(first) }, Number(second), checkouts, python)
-    rows.push(row.join(","))
-    process.stdout.write(`${row.map((value, i) => `${COLUMNS[i]}=${value}`).join(" ")}\n`)
+  for (const network of NETWORKS) {
+    for (const threads of THREADS) {
+      const row = await compare({ ...network, threads }, Number(first), checkouts, python)
+      rows.push(row.join(","))
+      process.stdout.write(`${row.map((value, i) => `${COLUMNS[i]}=${value}`).join(" ")}\n`)
+    }
   }
   await writeFile(join(HERE, "../../../../bench/encoder.csv"), `${rows.join("\n")}\n`)
 }
