@@ -15,16 +15,10 @@ import type { Bundle } from "./deploy/bundle.ts"
 import { countLabelled, isDescribed } from "./evaluate/examples.ts"
 import { type Report, writeReport } from "./evaluate/report.ts"
 import type { MethodPredictions } from "./evaluate/summary.ts"
-import {
-  type EmbeddedTexts,
-  runTrial,
-  safeName,
-  TrialGraphs,
-  type TrialResult,
-  type TrialSettings,
-} from "./evaluate/trial.ts"
+import { runTrial, safeName, TrialGraphs, type TrialResult, type TrialSettings } from "./evaluate/trial.ts"
 import type { StageContext } from "./stages.ts"
 import * as stages from "./stages.ts"
+import type { EmbeddedTexts } from "./text/targets.ts"
 import type { Method } from "./train/networks.ts"
 import { FourtierError } from "./util/errors.ts"
 import { hashJson, writeFileAtomic } from "./util/files.ts"
@@ -113,6 +107,9 @@ export async function runRecipe(
     title: `${data}: ${features.encoder.name}`,
     classes: manifest.classes,
     runs: collect(trials),
+    pseudoLabels: trials.flatMap(({ split, seed, result: { pseudoLabels } }) =>
+      pseudoLabels ? [{ split: split.name, seed, ...pseudoLabels }] : [],
+    ),
     reference,
     exclude: config.exclude,
     configHash: hashJson(config),

@@ -8,9 +8,10 @@ import { loadConfig } from "../config.ts"
 import { framesAsText, showsColours } from "../demo/frames.ts"
 import { DESCRIBED_SEED, demoClasses, demoCounts, generatePuppets, puppetDescriptions } from "../demo/puppets/index.ts"
 import { Recognizer } from "../deploy/recognizer.ts"
-import { runRecipe } from "../recipe.ts"
+import { runRecipe, type Until } from "../recipe.ts"
 import { withFolderLock } from "../util/lock.ts"
 import { formatSeconds, terminalReporter } from "../util/progress.ts"
+import type { SettingsTree } from "../util/settings.ts"
 import type { Clip } from "../video/manifest.ts"
 import { interruptible } from "./shared.ts"
 
@@ -19,6 +20,11 @@ const optionsSchema = z.object({
   seeds: z.coerce.number().int().min(1),
   set: z.array(z.string()).optional(),
 })
+
+const DEMO: SettingsTree = {
+  split: { val: 0 },
+  describe: { kind: "replay", file: resolve(puppetDescriptions()) },
+}
 
 export function demoCommand(): Command {
   return new Command("demo")
@@ -41,21 +47,28 @@ async function demo(out: string, seeds: number, set: readonly string[], signal: 
   await generatePuppets({ classes: demoClasses, counts: demoCounts, seed: DESCRIBED_SEED, out: data }, reporter)
   signal.throwIfAborted()
 
-  reporter.say(pc.bold("2  the recipe, with the recorded answers of a vision-language model"))
-  const settings = await loadConfig({
-    set: [`cache=${JSON.stringify(join(out, "cache"))}`, `seeds=${seeds}`, ...set],
-    flags: [
-      {
-        source: "demo",
-        values: { split: { val: 0 }, describe: { kind: "replay", file: resolve(puppetDescriptions()) } },
-      },
-    ],
-  })
-  const run = join(out, "run")
-  const { report, splits } = await runRecipe(data, run, settings.print(), { config: settings.value, reporter, signal })
-  process.stdout.write(`${report?.text ?? ""}\n`)
+  const recipe = async (folder: string, own: SettingsTree, until: Until) => {
+    const settings = await loadConfig({
+      set: [`cache=${JSON.stringify(join(out, "cache"))}`, `seeds=${seeds}`, ...set],
+      flags: [{ source: "demo", values: { ...DEMO, ...own } }],
+    })
+    const result = await runRecipe(data, folder, settings.print(), { config: settings.value, reporter, signal }, until)
+    process.stdout.write(`${result.report?.text ?? ""}\n`)
+    return result
+  }
 
-  reporter.say(pc.bold("3  the shipped model, on three clips it has never seen"))
+  reporter.say(pc.bold("2  the recipe, with the recorded answers of a vision-language model"))
+  const run = join(out, "run")
+  const { splits } = await recipe(run, {}, "export")
+
+  reporter.say(pc.bold("3  the same with one labelled clip a class: the answers tell the class of the others"))
+  await recipe(
+    join(out, "run-one-label"),
+    { labelsPerClass: 1, methods: ["row-probe", "baseline", "full"] },
+    "evaluate",
+  )
+
+  reporter.say(pc.bold("4  the shipped model, on three clips it has never seen"))
   await show(join(run, "bundle"), pickThree(splits[splits.length - 1].test))
   process.stdout.write(farewell(run, (performance.now() - begun) / 1000))
 }
@@ -93,5 +106,6 @@ Your own clips, one folder a class:
   npx fourtier describe clips/ --estimate        have a vision-language model describe the training clips
   npx fourtier run clips/ -o runs/mine           train, test and export
   npx fourtier predict runs/mine/bundle new.mp4  recognise
+Label a clip or two of each class; the others may lie in clips/ itself, without a label.
 `
 }

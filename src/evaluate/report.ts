@@ -14,6 +14,7 @@ import { type Column, csvLine, markdownTable, terminalTable } from "../util/tabl
 import { classChart, confusionChart, trainingChart } from "./charts.ts"
 import type { Interval } from "./intervals.ts"
 import { argmax } from "./metrics.ts"
+import { formatFigures } from "./pseudo-labelled.ts"
 import {
   type EvaluationInput,
   type EvaluationResults,
@@ -173,12 +174,19 @@ function markdownReport(input: ReportInput, results: EvaluationResults, pictures
   return `${[
     `# ${input.title}`,
     ...(input.notes ?? []),
+    ...pseudoLabelNotes(results),
     ...sections,
     ...pictures.map(({ name, caption }) => `![${caption}](${encodeURI(name)})`),
     ...classSections,
     "## How to read this",
     explanation(results),
   ].join("\n\n")}\n`
+}
+
+function pseudoLabelNotes({ pseudoLabels }: EvaluationResults): string[] {
+  if (pseudoLabels.length === 0) return []
+  const intro = "Training clips without a usable label got the classes that the answers about them suggest:"
+  return [[intro, ...pseudoLabels.map((own) => `- ${own.split}, seed ${own.seed}: ${formatFigures(own)}`)].join("\n")]
 }
 
 function calibrationLine({ methods }: SplitSummary): string {

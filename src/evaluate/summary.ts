@@ -24,6 +24,7 @@ import {
   confusionMatrix,
   type Prediction,
 } from "./metrics.ts"
+import type { PseudoLabelFigures } from "./pseudo-labelled.ts"
 
 /** What one method predicted on one split: all its folds and seeds. */
 export interface MethodPredictions {
@@ -45,6 +46,13 @@ export interface EvaluationInput {
   bootstrap?: BootstrapOptions
   /** Hash of the resolved configuration. */
   configHash: string
+  /** How well pseudo-labels fitted, trial by trial; none where every training clip's label could be used. */
+  pseudoLabels?: readonly PseudoLabelTrial[]
+}
+
+export interface PseudoLabelTrial extends PseudoLabelFigures {
+  split: string
+  seed: number
 }
 
 export interface PairedDifference extends Difference {
@@ -94,6 +102,7 @@ export interface EvaluationResults {
   level: number
   bootstrapSeed: number | string
   seeds: number[]
+  pseudoLabels: readonly PseudoLabelTrial[]
   /** Each split with all classes, then, where classes are left out, once more without them. */
   splits: SplitSummary[]
 }
@@ -125,6 +134,7 @@ export function summarise(input: EvaluationInput): EvaluationResults {
     level: options.level,
     bootstrapSeed: options.seed,
     seeds: distinct(runs.flatMap((run) => seedsOf(run.predictions))).sort((a, b) => a - b),
+    pseudoLabels: input.pseudoLabels ?? [],
     splits: [...whole, ...partial],
   }
 }

@@ -17,7 +17,7 @@ import type { MapSize, ModelConfig } from "../model/config.ts"
 import type { ContrastiveConfig } from "../objective/contrastive.ts"
 import type { Param, Weights } from "../tensor/nn/params.ts"
 import type { SessionOptions } from "../tensor/runtime/session.ts"
-import { meanRow, type TextEmbeddingTable, trainingTargets } from "../text/targets.ts"
+import { type EmbeddedTexts, trainingTargets } from "../text/targets.ts"
 import { AlignGraphs, alignmentTask, type TextTargets } from "../train/align.ts"
 import { loadWeights, removeCheckpoint, saveWeights } from "../train/checkpoint.ts"
 import type { ScheduleConfig } from "../train/config.ts"
@@ -30,7 +30,7 @@ import {
 } from "../train/finetune.ts"
 import { train } from "../train/loop.ts"
 import { type Method, networkOf } from "../train/networks.ts"
-import { type PseudoLabelsConfig, pseudoLabel } from "../train/pseudo-labels.ts"
+import type { PseudoLabelsConfig } from "../train/pseudo-labels.ts"
 import { fitStandardize } from "../train/standardize.ts"
 import type { TrainTask } from "../train/task.ts"
 import { hashJson } from "../util/files.ts"
@@ -39,15 +39,7 @@ import type { Split } from "../video/splits.ts"
 import { anchorProbabilities, anchorsOf, anchorWeights } from "./anchors.ts"
 import { drawLabelled, examplesOf, isDescribed, labelledOf } from "./examples.ts"
 import type { Prediction } from "./metrics.ts"
-
-/** Embeddings of the answers, and of the class names [C][Dt]. */
-export interface EmbeddedTexts {
-  table: TextEmbeddingTable
-  names: readonly Float32Array[]
-  width: number
-  center: boolean
-  id: string
-}
+import { addPseudoLabelled, formatFigures, type PseudoLabelFigures } from "./pseudo-labelled.ts"
 
 /** What is the same for every split and seed. */
 export interface TrialSettings {
@@ -83,17 +75,6 @@ export interface TrialResult {
   weights: Map<Method, Weights>
   /** Null where every clip's label could be used. */
   pseudoLabels: PseudoLabelFigures | null
-}
-
-/** How well the answers' classes fit, on clips whose label was held back. */
-export interface PseudoLabelFigures {
-  /** Clips that got one. */
-  clips: number
-  /** Those whose label is known, and how many of them got it. */
-  known: number
-  right: number
-  /** Say of each prompt. */
-  promptWeights: Record<string, number>
 }
 
 /** The network without prompts, taught with the same pseudo-labels: tells what the processors do from what the labels do. */
@@ -227,36 +208,14 @@ class Trial {
     return this.#result
   }
 
-  /** The labelled clips, and those that the answers give a class; null where there are no such. */
   #pseudoLabelled(): FeatureSet<Taught> | null {
     const { text, pseudoLabels, reporter } = this.#settings
-    const { train, labelled, known } = this.#data
-    if (!text || !pseudoLabels || labelled.examples.length === train.examples.length) return null
-    const labels = new Map(labelled.examples.map(({ id, label }) => [id, label]))
-    const pooled = new Map(
-      [...text.table].map(([prompt, byClip]) => [
-        prompt,
-        new Map([...byClip].map(([id, vector]) => [id, meanRow(vector, text.width)] as const)),
-      ]),
-    )
-    const texts = trainingTargets(pooled, new Set(train.examples.map(({ id }) => id)), { center: true })
-    const { probabilities, promptWeights } = pseudoLabel({ texts, names: text.names, labels }, pseudoLabels)
-    const added = train.examples.flatMap((example): Taught[] => {
-      const label = probabilities.get(example.id)
-      return label ? [{ ...example, label }] : []
-    })
-    if (added.length === 0) return null
-    const checked = [...probabilities].filter(([id]) => known.has(id))
-    const right = checked.filter(([id, row]) => row.indexOf(Math.max(...row)) === known.get(id)).length
-    const figures = {
-      clips: added.length,
-      known: checked.length,
-      right,
-      promptWeights: Object.fromEntries(promptWeights),
-    }
-    this.#result.pseudoLabels = figures
-    reporter.say(`pseudo-labels: ${describeFigures(figures)}`)
-    return { store: train.store, examples: [...labelled.examples, ...added] }
+    if (!text || !pseudoLabels) return null
+    const found = addPseudoLabelled(this.#data, text, pseudoLabels)
+    if (!found) return null
+    this.#result.pseudoLabels = found.figures
+    reporter.say(`pseudo-labels: ${formatFigures(found.figures)}`)
+    return { store: this.#data.train.store, examples: found.examples }
   }
 
   /** Stage 1: the weights that stage 2 of the full method keeps frozen. Its own answers go into the result too. */
@@ -354,13 +313,6 @@ class Trial {
     }))
     this.#result.predictions.set(method, { trainedWeights, predictions })
   }
-}
-
-/** "168 clips, 93.5 % of 168 labels that were held back; say of prompt A 5.7, B 5.3" */
-export function describeFigures({ clips, known, right, promptWeights }: PseudoLabelFigures): string {
-  const share = known === 0 ? "" : `, ${((100 * right) / known).toFixed(1)} % of ${known} labels that were held back`
-  const say = Object.entries(promptWeights).map(([prompt, weight]) => `${prompt} ${weight.toFixed(1)}`)
-  return `${clips} clips${share}; say of prompt ${say.join(", ")}`
 }
 
 function countWeights(params: readonly Param[]): number {

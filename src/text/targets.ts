@@ -35,6 +35,15 @@ export async function openTextEncoder(config: TextConfig): Promise<TextEncoder> 
 /** By prompt id, then clip id. */
 export type TextEmbeddingTable = ReadonlyMap<string, ReadonlyMap<string, Float32Array>>
 
+/** Embeddings of the answers, and of the class names [C][Dt]. `id` names texts, settings and encoder. */
+export interface EmbeddedTexts {
+  table: TextEmbeddingTable
+  names: readonly Float32Array[]
+  width: number
+  center: boolean
+  id: string
+}
+
 /** Answers by clip id, then prompt id. */
 export type Answers = ReadonlyMap<string, Readonly<Record<string, string>>>
 

@@ -194,21 +194,24 @@ function finish(name: string, train: Clip[], val: Clip[] | null, held: Clip[], o
 
 const isLabelled = ({ labels }: Clip) => labels.length > 0
 
-/** Bundles of clips, drawn one after the other, that bring every class nearer to its share. */
+/** Bundles of clips, drawn one after the other, that bring every class nearer to its share. No class is used up. */
 function drawPart(clips: readonly Clip[], share: number, rng: Rng): Set<Clip> {
   const drawn = new Set<Clip>()
   const bundles = rng.shuffle(inseparable(clips)).filter((bundle) => bundle.some(isLabelled))
   if (share === 0 || bundles.length < 2) return drawn
-  const goal = new Map([...countLabels(clips)].map(([label, number]) => [label, number * share]))
+  const all = countLabels(clips)
+  const goal = new Map([...all].map(([label, number]) => [label, number * share]))
   const have = new Map<string, number>()
+  const usesUp = (bundle: readonly Clip[]) =>
+    [...countLabels(bundle)].some(([label, number]) => number + (have.get(label) ?? 0) >= (all.get(label) ?? 0))
   for (const bundle of bundles) {
-    if (drawn.size + bundle.length >= clips.length) continue
+    if (usesUp(bundle)) continue
     if (missAfter(have, bundle, goal) >= miss(have, goal)) continue
     for (const clip of bundle) drawn.add(clip)
     addLabels(have, bundle)
   }
   if (drawn.size > 0) return drawn
-  const smallest = bundles.reduce((a, b) => (b.length < a.length ? b : a))
+  const [smallest = []] = bundles.filter((bundle) => !usesUp(bundle)).sort((a, b) => a.length - b.length)
   return new Set(smallest)
 }
 

@@ -151,6 +151,38 @@ describe.skipIf(!built)("fourtier run", () => {
     for (const name of ["broken.mp4", "empty.mp4"]) expect(manifest).toMatch(new RegExp(`quarantined.*${name}.*reason`))
   }, 300_000)
 
+  it("clips without a label are trained on with the class that their answers suggest", async () => {
+    const some = join(root, "some labels")
+    cpSync(data, some, { recursive: true })
+    const rows = CLASSES.flatMap((label) =>
+      Array.from({ length: PER_CLASS }, (_, i) => {
+        const side = i < 5 ? "train" : "test"
+        return `${label}/square ${i}.mp4,${side === "test" || i === 0 ? label : ""},${side}`
+      }),
+    )
+    writeFileSync(join(some, "clips.csv"), ["path,label,split", ...rows].join("\n"))
+    const settings = ["methods=[baseline,full]", "align.epochs=2", "finetune.epochs=2"]
+    const { code, err, out } = await fourtier(
+      home,
+      "run",
+      some,
+      "--config",
+      config,
+      "--out",
+      "some",
+      "--set",
+      ...settings,
+    )
+    expect([code, err]).toEqual([0, err])
+    expect(err).toMatch(/12 clips have no label/)
+    expect(err).toMatch(/pseudo-labels: 12 clips; say of prompt/)
+    expect(out).toContain("baseline, pseudo-labels")
+    const { pseudoLabels } = z
+      .object({ pseudoLabels: z.array(z.object({ clips: z.number(), known: z.number() })) })
+      .parse(JSON.parse(read(home, "some", "results.json")))
+    expect(pseudoLabels).toEqual([{ clips: 12, known: 0 }])
+  }, 300_000)
+
   it("folds, and answers that are missing for some clips", async () => {
     const partial = join(root, "partial.jsonl")
     const answers = read(data, "descriptions.jsonl").trim().split("\n")

@@ -91,6 +91,33 @@ test("given column: synonyms, empty values left out, its own val kept", () => {
   expect([train.length, val.length, tested.length]).toEqual([30, 30, 30])
 })
 
+test("clips without a label only train, and none of their group or file is tested then", () => {
+  const clips = plain.clips.map((one, i) => (i % 2 === 0 ? { ...one, label: null, labels: [] } : one))
+  const alone = clip(500, { label: null, labels: [], group: "alone" })
+  const manifest = manifestOf([...clips, alone])
+  const folded = manifestOf(clips.map((one, i) => ({ ...one, columns: { k: String(Math.floor(i / 6) % 4) } })))
+  for (const split of [
+    ...resolveSplits(manifest, { seed: 3 }),
+    ...resolveSplits(manifest, { drawFolds: 4 }),
+    ...resolveSplits(folded, { folds: "k" }),
+  ]) {
+    expectApart(split)
+    expect([...split.val, ...split.test].filter(({ label }) => label === null)).toEqual([])
+    expect(split.train.filter(({ label }) => label === null).length).toBeGreaterThan(20)
+  }
+  expect(resolveSplits(manifest, {})[0].train).toContain(alone)
+})
+
+test("no class loses its last training clip to val or test", () => {
+  const few = manifestOf(
+    plain.clips.map((one, i) => (i % 3 === 1 && i > 1 ? { ...one, label: null, labels: [] } : one)),
+  )
+  for (let seed = 0; seed < 20; seed++) {
+    const [{ train }] = resolveSplits(few, { seed, val: 0.3, test: 0.3 })
+    expect(classesOf(train)).toEqual(few.classes)
+  }
+})
+
 test("val: 0 carves nothing", () => {
   expect(resolveSplits(plain, { val: 0 })[0].val).toEqual([])
 })
@@ -104,6 +131,10 @@ describe("errors", () => {
   })
   test("folds named as a split column", () => {
     expect(() => resolveSplits(folded, { column: "fold10" })).toThrow(/names no part of a split[\s\S]*folds/)
+  })
+  test("a test clip without a label", () => {
+    const clips = folded.clips.map((one, i) => (i === 99 ? { ...one, label: null, labels: [] } : one))
+    expect(() => resolveSplits(manifestOf(clips), { column: "part" })).toThrow(/c99\.mp4: .*has no label/)
   })
   test("a part without clips", () => {
     const only = manifestOf(plain.clips.map((one) => ({ ...one, split: "train" })))

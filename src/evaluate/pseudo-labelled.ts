@@ -1,0 +1,68 @@
+/** Training clips without a usable label, with the classes that the answers about them suggest, and how well those fit. */
+
+import { type EmbeddedTexts, meanRow, trainingTargets } from "../text/targets.ts"
+import type { Example, FeatureSet, Taught } from "../train/features.ts"
+import { type PseudoLabelsConfig, pseudoLabel } from "../train/pseudo-labels.ts"
+
+/** How well the answers' classes fit, on clips whose label was held back. */
+export interface PseudoLabelFigures {
+  /** Clips that got one. */
+  clips: number
+  /** Those whose label is known, and how many of them got it. */
+  known: number
+  right: number
+  /** Say of each prompt. */
+  promptWeights: Record<string, number>
+}
+
+export interface TrainingClips {
+  /** All training clips. */
+  train: FeatureSet<Example>
+  /** Those whose labels may be used. */
+  labelled: FeatureSet
+  /** Class numbers of those that have one, also where it may not be used: the figures come from them, nothing else does. */
+  known: ReadonlyMap<string, number>
+}
+
+/** The labelled clips and those that the answers give a class; null where there are none of the latter. */
+export function addPseudoLabelled(
+  { train, labelled, known }: TrainingClips,
+  { table, names, width }: EmbeddedTexts,
+  config: PseudoLabelsConfig,
+): { examples: Taught[]; figures: PseudoLabelFigures } | null {
+  if (labelled.examples.length === train.examples.length) return null
+  const labels = new Map(labelled.examples.map(({ id, label }) => [id, label]))
+  const pooled = new Map(
+    [...table].map(([prompt, byClip]) => [
+      prompt,
+      new Map([...byClip].map(([id, vector]) => [id, meanRow(vector, width)] as const)),
+    ]),
+  )
+  const texts = trainingTargets(pooled, new Set(train.examples.map(({ id }) => id)), { center: true })
+  const { probabilities, promptWeights } = pseudoLabel({ texts, names, labels }, config)
+  const added = train.examples.flatMap((example): Taught[] => {
+    const label = probabilities.get(example.id)
+    return label ? [{ ...example, label }] : []
+  })
+  if (added.length === 0) return null
+  const checked = [...probabilities].filter(([id]) => known.has(id))
+  const right = checked.filter(([id, row]) => row.indexOf(Math.max(...row)) === known.get(id)).length
+  const figures = {
+    clips: added.length,
+    known: checked.length,
+    right,
+    promptWeights: Object.fromEntries(promptWeights),
+  }
+  return { examples: [...labelled.examples, ...added], figures }
+}
+
+/** "168 clips; right for 93.5 % of 168 whose label was held back; say of prompt A 5.7, B 5.3" */
+export function formatFigures({ clips, known, right, promptWeights }: PseudoLabelFigures): string {
+  const say = Object.entries(promptWeights).map(([prompt, weight]) => `${prompt} ${weight.toFixed(1)}`)
+  const share = ((100 * right) / known).toFixed(1)
+  return [
+    `${clips} clips`,
+    ...(known === 0 ? [] : [`right for ${share} % of ${known} whose label was held back`]),
+    `say of prompt ${say.join(", ")}`,
+  ].join("; ")
+}
