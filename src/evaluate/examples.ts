@@ -21,7 +21,7 @@ export function isDescribed(clip: string, prompts: readonly string[], table: Tex
   return prompts.every((prompt) => table.get(prompt)?.has(clip))
 }
 
-/** At most `perClass` clips of each class, drawn by the seed; all with null. */
+/** At most `perClass` clips of each class, drawn by the seed, in the order of `examples`; all with null. */
 export function drawLabelled(
   examples: readonly Labelled[],
   perClass: number | null,
@@ -29,13 +29,15 @@ export function drawLabelled(
 ): readonly Labelled[] {
   if (perClass === null) return examples
   const taken = new Map<number, number>()
-  return Rng.fork(seed, "labelled")
+  const drawn = Rng.fork(seed, "labelled")
     .shuffle(examples)
     .filter(({ label }) => {
       const count = (taken.get(label) ?? 0) + 1
       taken.set(label, count)
       return count <= perClass
     })
+  const chosen = new Set(drawn)
+  return examples.filter((example) => chosen.has(example))
 }
 
 /** How many of the clips have a label that may be used. */

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { loadConfig } from "../../src/config.ts"
+import { drawLabelled, labelledOf } from "../../src/evaluate/examples.ts"
 import { runTrial, TrialGraphs, type TrialResult, type TrialSettings } from "../../src/evaluate/trial.ts"
 import { liveSessions } from "../../src/tensor/runtime/session.ts"
 import type { FeatureSet } from "../../src/train/features.ts"
@@ -14,6 +15,7 @@ import { makeFeatures, makeTexts, PROMPTS, SIZE, scratchFolder, TEXT_WIDTH } fro
 
 const folder = scratchFolder()
 const CLASSES = ["a", "b", "c"]
+const SEED = 3
 let set: FeatureSet
 let split: Split
 beforeAll(async () => {
@@ -80,7 +82,7 @@ async function trial(
   }
   const graphs = new TrialGraphs(settings)
   try {
-    return await runTrial(settings, graphs, own, 3, join(folder, `trial${runs++}`))
+    return await runTrial(settings, graphs, own, SEED, join(folder, `trial${runs++}`))
   } finally {
     await graphs.release()
   }
@@ -110,6 +112,24 @@ describe("a trial", () => {
     await trial(makeTexts(set.examples), other)
     const last = runs - 1
     for (const stage of ["stage-1", "full"]) expect(bytes(last, stage).equals(bytes(0, stage)), stage).toBe(true)
+  })
+
+  it("gives pseudo-labels from training answers and labels that may be used, and from nothing else", async () => {
+    const clean = await trial(makeTexts(set.examples), split, 2)
+    const first = runs - 1
+    expect(clean.pseudoLabels?.clips).toBe(split.train.length - 2 * CLASSES.length)
+    expect(clean.pseudoLabels?.right).toBe(clean.pseudoLabels?.known)
+    const used = new Set(drawLabelled(labelledOf(split.train, CLASSES, 2), 2, SEED).map(({ id }) => id))
+    expect(used.size).toBe(2 * CLASSES.length)
+    const hidden = split.train.map((clip) => (used.has(clip.id) ? clip : { ...clip, label: null, labels: [] }))
+    const poisoned = makeTexts(set.examples)
+    const training = new Set(split.train.map(({ id }) => id))
+    for (const byClip of poisoned.values()) {
+      for (const [clip, vector] of byClip) if (!training.has(clip)) vector.fill(Number.NaN)
+    }
+    const blind = await trial(poisoned, { ...split, train: hidden }, 2)
+    expect(blind.pseudoLabels).toEqual({ ...clean.pseudoLabels, known: 0, right: 0 })
+    expect(bytes(runs - 1, "full").equals(bytes(first, "full"))).toBe(true)
   })
 
   it("would see answers about training clips", async () => {
