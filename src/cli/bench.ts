@@ -1,7 +1,7 @@
 /** `fourtier bench encoder [data]`: the configured encoder in each precision, side by side: size, time, memory, likeness. */
 
 import { join } from "node:path"
-import { Command, InvalidArgumentError } from "commander"
+import { Command, InvalidArgumentError, Option } from "commander"
 import type { Config } from "../config.ts"
 import { demoClasses, generatePuppets } from "../demo/puppets/index.ts"
 import { type Comparison, compareEncoder, type Measured, type Unmeasured } from "../encoders/bench/compare.ts"
@@ -34,12 +34,18 @@ function encoderCommand(): Command {
       "the configured encoder in float32, float16 and int8 on the same clips: size, time, memory, likeness of features",
     )
     .argument("[data]", "clips, as for `run`; without it a few puppets are rendered")
-    .option("--precision <list>", `of ${PRECISIONS.join(", ")}, between commas; float32 always runs`, precisions, [
-      ...PRECISIONS,
-    ])
+    .addOption(
+      new Option("--precision <list>", "between commas; float32 always runs")
+        .default([...PRECISIONS], PRECISIONS.join())
+        .argParser(precisions),
+    )
     .option("--clips <n>", "clips to encode, spread over the data", wholeNumber, 6)
     .option("--rounds <n>", "how often each clip is timed", wholeNumber, 3)
-    .option("--batches <list>", "clips at a time to try in float32, between commas; 1 for none", batchSizes, [2, 4, 8])
+    .addOption(
+      new Option("--batches <list>", "clips at a time to try in float32, between commas; 1: none")
+        .default([2, 4, 8], "2,4,8")
+        .argParser(batchSizes),
+    )
     .option("--threads <n>", "threads of the encoder (default: as configured, else one per core)", wholeNumber)
     .option("--json <file>", "also write every figure there")
     .addHelpText("after", HELP)

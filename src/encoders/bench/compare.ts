@@ -139,7 +139,12 @@ class Reference {
 
   static async start(setup: Setup, options: CompareOptions): Promise<Reference> {
     const side = await Side.start(setup)
-    return new Reference(side, await mapsOf(side, options.clips.length), options)
+    try {
+      return new Reference(side, await mapsOf(side, options.clips.length), options)
+    } catch (error) {
+      await side.end()
+      throw error
+    }
   }
 
   /** Starts another side, lets the two take turns, and ends it. */
