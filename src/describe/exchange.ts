@@ -3,9 +3,9 @@
 import { createReadStream } from "node:fs"
 import { createInterface } from "node:readline"
 import { z } from "zod"
+import { csvLine, parseCsv } from "../util/csv.ts"
 import { FourtierError, messageOf } from "../util/errors.ts"
 import { readText } from "../util/files.ts"
-import { csvLine, parseCsv } from "./csv.ts"
 import { clipsFileOf } from "./task.ts"
 
 /** One answer as a file tells it. */
@@ -46,7 +46,7 @@ async function readStrips(file: string): Promise<Map<string, string>> {
   const beside = clipsFileOf(file)
   if (beside === null) return new Map()
   const [, ...rows] = parseCsv(await readText(beside), beside)
-  return new Map(rows.map(([strip, clip]) => [strip, clip]))
+  return new Map(rows.map(({ fields: [strip, clip] }) => [strip, clip]))
 }
 
 async function* readJsonl(file: string, clipOf: Map<string, string>): AsyncGenerator<AnswerRecord> {
@@ -61,11 +61,12 @@ async function* readJsonl(file: string, clipOf: Map<string, string>): AsyncGener
   let number = 0
   for await (const raw of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
     number++
+    const place = `${file}:${number}`
     const text = number === 1 ? raw.replace(/^\uFEFF/, "") : raw
     if (text.trim() === "") continue
-    const line = parseLine(text, `${file}, line ${number}`)
+    const line = parseLine(text, place)
     if ("is" in line) continue
-    const clip = clipName(line, clipOf, `${file}, line ${number}`)
+    const clip = clipName(line, clipOf, place)
     if ("answers" in line) {
       for (const [prompt, answer] of Object.entries(line.answers))
         if (answer.trim() !== "") yield { clip, prompt, answer, model: line.model }
@@ -123,7 +124,8 @@ export function cleanPath(path: string): string {
 }
 
 async function* readCsv(file: string, clipOf: Map<string, string>): AsyncGenerator<AnswerRecord> {
-  const [columns = [], ...rows] = parseCsv(await readText(file), file)
+  const [header, ...rows] = parseCsv(await readText(file), file)
+  const columns = header?.fields ?? []
   const at = ["clip", "path", "strip"].map((name) => columns.indexOf(name)).find((column) => column >= 0)
   if (at === undefined) {
     const expected = "a header with clip, path or strip"
@@ -131,8 +133,8 @@ async function* readCsv(file: string, clipOf: Map<string, string>): AsyncGenerat
   }
   const [prompt, answer, model] = ["prompt", "answer", "model"].map((name) => columns.indexOf(name))
   const known = new Set(["clip", "path", "strip", "prompt", "answer", "model", "label", "start", "end"])
-  for (const [number, row] of rows.entries()) {
-    const place = `${file}, row ${number + 2}`
+  for (const { line, fields: row } of rows) {
+    const place = `${file}:${line}`
     const clip = columns[at] === "strip" ? stripClip(row[at], clipOf, place) : cleanPath(row[at])
     const common = { clip, model: model >= 0 ? row[model] || undefined : undefined }
     if (prompt >= 0 && answer >= 0) {

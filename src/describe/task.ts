@@ -11,10 +11,10 @@
 
 import { existsSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
+import { csvLine } from "../util/csv.ts"
 import { writeFileAtomic } from "../util/files.ts"
 import type { Reporter } from "../util/progress.ts"
 import { Rng } from "../util/random.ts"
-import { csvLine } from "./csv.ts"
 import type { PromptSet } from "./prompts.ts"
 import type { DescribedClip } from "./provider.ts"
 import type { StripSource } from "./strip.ts"

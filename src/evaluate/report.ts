@@ -9,8 +9,9 @@
 
 import type { FileHandle } from "node:fs/promises"
 import { join } from "node:path"
+import { csvLine } from "../util/csv.ts"
 import { readText, writeAtomically, writeFileAtomic, writeJson } from "../util/files.ts"
-import { type Column, csvLine, markdownTable, terminalTable } from "../util/table.ts"
+import { type Column, markdownTable, terminalTable } from "../util/table.ts"
 import { classChart, confusionChart, trainingChart } from "./charts.ts"
 import type { Interval } from "./intervals.ts"
 import { argmax } from "./metrics.ts"
@@ -97,15 +98,15 @@ async function writePredictions(
 ): Promise<void> {
   const head = ["split", "method", "fold", "seed", "clip", "label", "predicted", ...classes.map((name) => `p:${name}`)]
   await writeAtomically(path, async (file: FileHandle) => {
-    await file.writeFile(`${csvLine(head)}\n`)
+    await file.writeFile(csvLine(head))
     for (const { split, method, predictions } of runs) {
       for (let start = 0; start < predictions.length; start += 1000) {
         const rows = predictions.slice(start, start + 1000).map(({ clipId, label, probabilities, fold, seed }) => {
           const names = [classes[label], classes[argmax(probabilities)]]
           const shares = Array.from(probabilities, (p) => Number(p.toPrecision(6)))
-          return csvLine([split, method, fold ?? "", seed ?? "", clipId, ...names, ...shares])
+          return csvLine([split, method, fold ?? null, seed ?? null, clipId, ...names, ...shares])
         })
-        await file.writeFile(`${rows.join("\n")}\n`)
+        await file.writeFile(rows.join(""))
       }
     }
   })

@@ -29,13 +29,3 @@ export function markdownTable(columns: readonly Column[], rows: readonly (readon
 function markdownCell(cell: string): string {
   return cell.replaceAll("\\", "\\\\").replaceAll("|", "\\|").replaceAll(/\r?\n/g, "<br>")
 }
-
-/** One line of CSV (RFC 4180), without its line end. */
-export function csvLine(cells: readonly (string | number)[]): string {
-  return cells
-    .map((cell) => {
-      const content = String(cell)
-      return /[",\r\n]|^\s|\s$/.test(content) ? `"${content.replaceAll('"', '""')}"` : content
-    })
-    .join(",")
-}

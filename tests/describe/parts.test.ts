@@ -1,4 +1,4 @@
-/** The pure parts: prompts, checks, prices, CSV, reading of HTTP replies, pace. */
+/** The pure parts: prompts, checks, prices, keys, reading of HTTP replies, pace. */
 
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -6,7 +6,6 @@ import { expect, it, describe as suite } from "vitest"
 import { DescriptionCache } from "../../src/describe/cache.ts"
 import { checkAnswer, checksSchema } from "../../src/describe/check.ts"
 import { imageTokens, listPrices, parseBudget, priceOf, readPrices } from "../../src/describe/cost.ts"
-import { csvLine, parseCsv } from "../../src/describe/csv.ts"
 import { estimateDescriptions } from "../../src/describe/describe.ts"
 import { backoff, Gate } from "../../src/describe/gate.ts"
 import {
@@ -170,19 +169,7 @@ suite("cost", () => {
   })
 })
 
-suite("files", () => {
-  it("writes CSV that it reads back, whatever is in it", () => {
-    const rows = [
-      ["a", "b"],
-      ['say "hi", twice', "two\nlines"],
-      ["", "ünïcödé 握手"],
-      ["\r\n", " "],
-    ]
-    expect(parseCsv(rows.map(csvLine).join(""), "x")).toEqual(rows)
-    expect(() => parseCsv("a,b\n1,2,3\n", "x.csv")).toThrow(/x\.csv, line 2: wrong number of fields/)
-    expect(() => parseCsv('a\n"open', "x.csv")).toThrow(/never ends/)
-  })
-
+suite("keys", () => {
   it("reads keys from variable or file, and blots them out", () => {
     const keyFile = join(folder, "key")
     writeFileSync(keyFile, "sk-in-file\n")

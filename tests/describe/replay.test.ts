@@ -86,7 +86,7 @@ suite("replayed answers", () => {
   it("names the line of a damaged recording", async () => {
     const file = join(folder, "damaged.jsonl")
     writeFileSync(file, '{"path":"a","answers":{"A":"x"}}\n{"path": oops\n')
-    await expect(openProvider({ kind: "replay", file })).rejects.toThrow(/damaged\.jsonl, line 2/)
+    await expect(openProvider({ kind: "replay", file })).rejects.toThrow(/damaged\.jsonl:2/)
     await expect(openProvider({ kind: "replay", file: join(folder, "none.jsonl") })).rejects.toThrow(/cannot be read/)
   })
 

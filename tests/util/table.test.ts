@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { csvLine, markdownTable, terminalTable } from "../../src/util/table.ts"
+import { markdownTable, terminalTable } from "../../src/util/table.ts"
 
 describe("tables", () => {
   it("align numbers to the right and keep lines equally long, also with line breaks", () => {
@@ -18,13 +18,5 @@ describe("tables", () => {
   it("cannot be broken by bars or line breaks in Markdown cells", () => {
     const table = markdownTable([{ title: "a|b" }, { title: "n", align: "right" }], [["x\ny", "1|2"]])
     expect(table).toBe("| a\\|b | n |\n| --- | ---: |\n| x<br>y | 1\\|2 |")
-  })
-})
-
-describe("CSV", () => {
-  it("quotes what needs it, and nothing else", () => {
-    expect(csvLine(["a", 'say "hi"', "x,y", "two\nlines", " edge", 0.5, ""])).toBe(
-      'a,"say ""hi""","x,y","two\nlines"," edge",0.5,',
-    )
   })
 })

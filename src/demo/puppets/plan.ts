@@ -7,6 +7,7 @@
  * - `test-shift`: the people, styles and cameras of `test`, never at home
  */
 
+import { csvLine } from "../../util/csv.ts"
 import { FourtierError, nearest } from "../../util/errors.ts"
 import { Rng } from "../../util/random.ts"
 import { type ActionName, actionNames } from "./acts.ts"
@@ -158,10 +159,11 @@ export function parseClasses(text: string): ActionName[] {
   })
 }
 
-/** The set's manifest: one line a clip, RFC 4180. `group` is the person. */
+/** The set's manifest as CSV: one line a clip. `group` is the person. */
 export function manifestCsv(clips: readonly PlannedClip[]): string {
+  const head = csvLine(["path", "label", "split", "group", "scene", "person", "style", "camera"])
   const lines = clips.map((clip) =>
-    [clip.path, clip.action, clip.split, clip.person, clip.scene, clip.person, clip.style, clip.camera].join(","),
+    csvLine([clip.path, clip.action, clip.split, clip.person, clip.scene, clip.person, clip.style, clip.camera]),
   )
-  return `path,label,split,group,scene,person,style,camera\n${lines.join("\n")}\n`
+  return head + lines.join("")
 }
