@@ -9,9 +9,9 @@ import type { Config } from "./config.ts"
 import type { Bundle } from "./deploy/bundle.ts"
 import { exportBundle } from "./deploy/export.ts"
 import { describe } from "./describe/describe.ts"
+import { folderStrips, stripFolder } from "./describe/folder-strips.ts"
 import { type PromptSet, resolvePrompts } from "./describe/prompts.ts"
 import { openProvider, type ProviderConfig } from "./describe/providers.ts"
-import type { StripSource } from "./describe/strip.ts"
 import { openVisualEncoder } from "./encoders/catalog.ts"
 import type { VisualEncoder } from "./encoders/encoder.ts"
 import { type Extraction, extractFeatures, type ViewRecipe } from "./encoders/extract.ts"
@@ -26,7 +26,6 @@ import { hashJson } from "./util/files.ts"
 import type { Reporter } from "./util/progress.ts"
 import { version } from "./util/version.ts"
 import { doctor } from "./video/doctor.ts"
-import { makeStrip } from "./video/keyframes.ts"
 import type { Clip, Manifest } from "./video/manifest.ts"
 import type { Split } from "./video/splits.ts"
 import type { Step } from "./video/transform.ts"
@@ -74,19 +73,6 @@ function providerOf(config: Config, data: string): ProviderConfig | null {
   return existsSync(beside) ? { kind: "replay", file: resolve(beside) } : null
 }
 
-function stripsOf(clips: readonly Clip[], { keyFrames }: Config): StripSource {
-  const byId = new Map(clips.map((clip) => [clip.id, clip]))
-  const options = { frames: keyFrames.count, height: keyFrames.height ?? undefined }
-  return {
-    settings: { frames: keyFrames.count, height: keyFrames.height },
-    async encode({ id, path }) {
-      const clip = byId.get(id)
-      if (!clip) throw new FourtierError({ where: path, what: "this clip is not in the manifest" })
-      return (await makeStrip(clip, options)).jpeg
-    },
-  }
-}
-
 /** Answers of the VLM about training clips, from the cache or asked for now. Test clips are never described. */
 export async function describeClips(
   data: string,
@@ -105,12 +91,14 @@ export async function describeClips(
     })
   }
   const open = await openProvider(provider)
+  const { count: frames, height } = config.keyFrames
+  const cachePath = join(config.cache, "descriptions.jsonl")
   const { answers, failed, flagged, ended } = await describe({
     clips,
     prompts,
     provider: open,
-    strips: stripsOf(clips, config),
-    cachePath: join(config.cache, "descriptions.jsonl"),
+    strips: folderStrips(stripFolder(cachePath), { frames, height }),
+    cachePath,
     mayDescribe: ({ id }) => training.has(id),
     reporter,
     signal,

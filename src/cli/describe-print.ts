@@ -4,9 +4,15 @@ import { readdirSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import Table from "cli-table3"
 import pc from "picocolors"
-import { answersOf, type DescriptionCache, type Estimate, type PromptStats, type Provider } from "../describe/index.ts"
+import {
+  answersOf,
+  type DescriptionCache,
+  type Estimate,
+  type PromptStats,
+  type Provider,
+  stripFolder,
+} from "../describe/index.ts"
 import { formatSeconds } from "../util/progress.ts"
-import { stripFolder } from "./describe-setup.ts"
 
 export function printEstimate(estimate: Estimate, provider: Provider): string {
   const number = (value: number | null) => (value === null ? "not known" : Math.round(value).toLocaleString("en"))

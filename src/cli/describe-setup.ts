@@ -1,6 +1,6 @@
 /** From the command line to a describing run. Settings are those of `fourtier run`, so that it finds the answers. */
 
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import type { Command } from "commander"
 import { parse } from "yaml"
 import { z } from "zod"
@@ -15,6 +15,7 @@ import {
   providerSchema,
   readPrices,
   resolvePrompts,
+  stripFolder,
 } from "../describe/index.ts"
 import { FourtierError, nearest } from "../util/errors.ts"
 import type { Reporter } from "../util/progress.ts"
@@ -99,11 +100,6 @@ export async function loadConfig(flags: WhereFlags): Promise<Config> {
 
 export function cacheOf(flags: WhereFlags, config: Config): string {
   return flags.cache ?? join(config.cache, "descriptions.jsonl")
-}
-
-/** Strips lie beside the cache. */
-export function stripFolder(cachePath: string): string {
-  return join(dirname(cachePath), "strips")
 }
 
 /** The clips of a data set; files that have not changed are not opened again. */

@@ -1,7 +1,7 @@
 /** Strips kept in a folder: made once, there to be looked at. */
 
 import { readFile, stat } from "node:fs/promises"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { writeStrip } from "../video/keyframes.ts"
 import type { DescribedClip } from "./provider.ts"
 import type { StripSource } from "./strip.ts"
@@ -12,6 +12,11 @@ export interface StripConfig {
   frames: number
   /** Pixels; null: as in the video. Most servers bill by image size. */
   height: number | null
+}
+
+/** Strips lie beside the cache of answers. */
+export function stripFolder(cachePath: string): string {
+  return join(dirname(cachePath), "strips")
 }
 
 /** The strip's file: a changed video or other settings have another name. */

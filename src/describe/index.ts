@@ -18,7 +18,7 @@ export { listPrices, type Price, parseBudget, readPrices } from "./cost.ts"
 export { type DescribeOptions, describe, describeClips, estimateDescriptions } from "./describe.ts"
 export type { Estimate } from "./estimate.ts"
 export { type AnswerRecord, type ClipAnswers, formatAnswers, readRecords } from "./exchange.ts"
-export { folderStrips, type StripConfig, stripFile } from "./folder-strips.ts"
+export { folderStrips, type StripConfig, stripFile, stripFolder } from "./folder-strips.ts"
 export { answersByClip, answersOf, editAnswer, importAnswers, withCache } from "./manage.ts"
 export { type Prompt, type PromptSet, type PromptsConfig, presets, promptsSchema, resolvePrompts } from "./prompts.ts"
 export {
