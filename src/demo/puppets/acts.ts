@@ -28,7 +28,9 @@ export const actions = {
 
 export type ActionName = keyof typeof actions
 
-export const actionNames = Object.keys(actions).sort() as ActionName[]
+const isAction = (name: string): name is ActionName => Object.hasOwn(actions, name)
+
+export const actionNames = Object.keys(actions).filter(isAction).sort()
 
 /** Pairs of classes that share every pose and differ only in their order. */
 export const orderPairs: readonly (readonly [ActionName, ActionName])[] = [
