@@ -10,29 +10,14 @@ import { z } from "zod"
 import { add, mean, narrow, reshape, type Tensor } from "../tensor/index.ts"
 import { constant } from "../tensor/tensor.ts"
 import { embedPatches, fromChannelsFirst, gridOf, linear, norm, type Packed, patches } from "./blocks.ts"
-import {
-  activation,
-  checkInput,
-  count,
-  type EncoderGraph,
-  type Inputs,
-  inputNamed,
-  RESIZE_FIX,
-  VIT_EPSILON,
-} from "./graph.ts"
+import { checkInput, count, type EncoderGraph, type Inputs, inputNamed, RESIZE_FIX } from "./graph.ts"
 import type { Net } from "./net.ts"
 import { gridTable, sinusoids } from "./positions.ts"
-import { timmBlock } from "./vit.ts"
+import { timmArithmetic, timmBlocks, timmSizes } from "./vit.ts"
 
 export const videomaeSchema = z.object({
   encoder: z.literal("videomae"),
-  img_size: count,
-  patch_size: count,
-  embed_dim: count,
-  depth: count,
-  num_heads: count,
-  /** 0: no head. */
-  num_classes: z.int().nonnegative(),
+  ...timmSizes,
   /** Frames of a clip. */
   all_frames: count,
   tubelet_size: count,
@@ -45,8 +30,7 @@ export const videomaeSchema = z.object({
   init_values: z.number().nullable().default(0),
   /** A learned table instead of the sinusoids. */
   use_learnable_pos_emb: z.boolean().default(false),
-  activation: activation.default("gelu"),
-  layer_norm_eps: z.number().positive().default(VIT_EPSILON),
+  ...timmArithmetic,
 })
 
 export type VideomaeConfig = z.infer<typeof videomaeSchema>
@@ -73,7 +57,7 @@ export interface VideomaeTower {
 
 /** @param clips [B,T,H,W,3], normalised */
 export function videomaeTower(net: Net, config: VideomaeConfig, clips: Tensor): VideomaeTower {
-  const { img_size, patch_size: p, tubelet_size: t, embed_dim: width, all_frames, depth } = config
+  const { img_size, patch_size: p, tubelet_size: t, embed_dim: width, all_frames } = config
   const grid = gridOf("img_size", img_size, p)
   const time = gridOf("all_frames", all_frames, t)
   const length = time * grid * grid
@@ -86,20 +70,12 @@ export function videomaeTower(net: Net, config: VideomaeConfig, clips: Tensor): 
         gridTable({ extra: 0, time, rows: grid, columns: grid, width, interpolation: "bicubic" }),
       )
     : constant(sinusoids(length, width), [1, length, width], "f32", "positions")
-  let x = add(embedded, positions)
-  const steps = [x]
-  for (let i = 0; i < depth; i++) {
-    x = timmBlock(net.in(`blocks.${i}`), x, {
-      heads: config.num_heads,
-      mlpRatio: config.mlp_ratio,
-      activation: config.activation,
-      epsilon: config.layer_norm_eps,
-      packed: config.qkv_bias ? PACKED : { ...PACKED, bias: null },
-      scales: config.init_values ? ["gamma_1", "gamma_2"] : null,
-    })
-    steps.push(x)
-  }
-  const tokens = config.use_mean_pooling ? x : norm(net, "norm", x, config.layer_norm_eps)
+  const steps = timmBlocks(net, add(embedded, positions), config, {
+    packed: config.qkv_bias ? PACKED : { ...PACKED, bias: null },
+    scales: config.init_values ? ["gamma_1", "gamma_2"] : null,
+  })
+  const last = steps[steps.length - 1]
+  const tokens = config.use_mean_pooling ? last : norm(net, "norm", last, config.layer_norm_eps)
   if (config.use_mean_pooling) net.skip((name) => name.startsWith("norm."))
   return { embedded, positions, steps, tokens, time, grid }
 }

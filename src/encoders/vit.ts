@@ -9,7 +9,6 @@
 import { z } from "zod"
 import { add, concat, max, mean, mul, narrow, reshape, type Tensor } from "../tensor/index.ts"
 import {
-  type Activation,
   attend,
   embedPatches,
   fromImages,
@@ -39,16 +38,26 @@ import {
 import type { Net } from "./net.ts"
 import { gridTable, type Interpolation } from "./positions.ts"
 
+/** Sizes by timm's names. */
+export const timmSizes = {
+  img_size: count,
+  patch_size: count,
+  embed_dim: count,
+  depth: count,
+  num_heads: count,
+  /** 0: no head. */
+  num_classes: z.int().nonnegative(),
+}
+
+export const timmArithmetic = {
+  activation: activation.default("gelu"),
+  layer_norm_eps: z.number().positive().default(VIT_EPSILON),
+}
+
 export const vitSchema = z
   .object({
     encoder: z.enum(["vit_timm", "deit3_timm"]),
-    img_size: count,
-    patch_size: count,
-    embed_dim: count,
-    depth: count,
-    num_heads: count,
-    /** 0: no head. */
-    num_classes: z.int().nonnegative(),
+    ...timmSizes,
     mlp_ratio: z.number().positive().default(4),
     qkv_bias: z.boolean().default(true),
     class_token: z.boolean().default(true),
@@ -61,8 +70,7 @@ export const vitSchema = z
     /** LayerNorm after pooling instead of before; by default where patches are pooled by mean or maximum. */
     fc_norm: z.boolean().nullable().default(null),
     pre_norm: z.boolean().default(false),
-    activation: activation.default("gelu"),
-    layer_norm_eps: z.number().positive().default(VIT_EPSILON),
+    ...timmArithmetic,
   })
   .refine(({ class_token, global_pool }) => class_token || global_pool !== "token", {
     message: "token needs class_token: true",
@@ -87,24 +95,26 @@ const prefixOf = ({ class_token, reg_tokens }: VitConfig) => (class_token ? 1 : 
 
 const usesFcNorm = ({ fc_norm, global_pool }: VitConfig) => fc_norm ?? ["avg", "max", "avgmax"].includes(global_pool)
 
-export interface TimmBlock {
-  heads: number
-  mlpRatio: number
-  activation: Activation
-  epsilon: number
+/** What differs between the blocks of families with timm's names. */
+export interface TimmNames {
   packed: Packed
-  /** Names of the two LayerScale vectors. */
+  /** The two LayerScale vectors. */
   scales: readonly [string, string] | null
 }
 
-/** A pre-norm block with timm's names. x [B,L,C] */
-export function timmBlock(
-  net: Net,
-  x: Tensor,
-  { heads, mlpRatio, activation, epsilon, packed, scales }: TimmBlock,
-): Tensor {
+type TimmBlocks = Pick<VitConfig, "depth" | "num_heads" | "mlp_ratio" | "activation" | "layer_norm_eps">
+
+/** Pre-norm blocks with timm's names: x [B,L,C], and what comes out of each. */
+export function timmBlocks(net: Net, x: Tensor, config: TimmBlocks, names: TimmNames): Tensor[] {
+  const steps = [x]
+  for (let i = 0; i < config.depth; i++) steps.push(timmBlock(net.in(`blocks.${i}`), steps[i], config, names))
+  return steps
+}
+
+function timmBlock(net: Net, x: Tensor, config: TimmBlocks, { packed, scales }: TimmNames): Tensor {
+  const { num_heads: heads, mlp_ratio, activation, layer_norm_eps: epsilon } = config
   const [first, second] = scales ?? []
-  const hidden = Math.trunc(x.shape[2] * mlpRatio)
+  const hidden = Math.trunc(x.shape[2] * mlp_ratio)
   const names = ["mlp.fc1", "mlp.fc2"] as const
   const attended = add(x, timmAttention(net, norm(net, "norm1", x, epsilon), heads, packed, first))
   return add(attended, mlp(net, norm(net, "norm2", attended, epsilon), { names, hidden, activation, gain: second }))
@@ -132,7 +142,7 @@ export interface VitTower {
 
 /** @param images [B,1,H,W,3], normalised */
 export function vitTower(net: Net, config: VitConfig, images: Tensor): VitTower {
-  const { img_size, patch_size: p, embed_dim: width, depth, num_heads, qkv_bias, init_values } = config
+  const { img_size, patch_size: p, embed_dim: width, qkv_bias, init_values } = config
   const rows = images.shape[0]
   const grid = gridOf("img_size", img_size, p)
   const prefix = prefixOf(config)
@@ -152,20 +162,13 @@ export function vitTower(net: Net, config: VitConfig, images: Tensor): VitTower 
   const placed = config.no_embed_class
     ? concat([...lead, add(embedded, table)], 1)
     : add(concat([...lead, embedded], 1), table)
-  let x = config.pre_norm ? norm(net, "norm_pre", placed, config.layer_norm_eps) : placed
-  const steps = [x]
-  for (let i = 0; i < depth; i++) {
-    x = timmBlock(net.in(`blocks.${i}`), x, {
-      heads: num_heads,
-      mlpRatio: config.mlp_ratio,
-      activation: config.activation,
-      epsilon: config.layer_norm_eps,
-      packed: qkv_bias ? TIMM_PACKED : { ...TIMM_PACKED, bias: null },
-      scales: init_values ? ["ls1.gamma", "ls2.gamma"] : null,
-    })
-    steps.push(x)
-  }
-  const tokens = usesFcNorm(config) ? x : norm(net, "norm", x, config.layer_norm_eps)
+  const first = config.pre_norm ? norm(net, "norm_pre", placed, config.layer_norm_eps) : placed
+  const steps = timmBlocks(net, first, config, {
+    packed: qkv_bias ? TIMM_PACKED : { ...TIMM_PACKED, bias: null },
+    scales: init_values ? ["ls1.gamma", "ls2.gamma"] : null,
+  })
+  const last = steps[steps.length - 1]
+  const tokens = usesFcNorm(config) ? last : norm(net, "norm", last, config.layer_norm_eps)
   return { steps, tokens, map: narrow(tokens, 1, prefix, prefix + grid * grid) }
 }
 
