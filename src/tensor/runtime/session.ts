@@ -23,6 +23,9 @@ export interface SessionOptions {
   optimizedModelPath?: string
 }
 
+// ONNX Runtime's Linux and Windows builds report to their maker unless told not to, before the first session
+process.env.ORT_DISABLE_TELEMETRY ??= "1"
+
 const NO_SPINNING = { session: { intra_op: { allow_spinning: "0" } } }
 
 const ORT_TYPE = { f32: "float32", f16: "float16", i64: "int64", i32: "int32", bool: "bool" } as const
