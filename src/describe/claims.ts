@@ -31,6 +31,7 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { z } from "zod"
 import { FourtierError } from "../util/errors.ts"
+import { beginningOf, isRunning } from "../util/process.ts"
 
 const HEARTBEAT_MS = 5_000
 /** An owner elsewhere that was silent this long is dead. Here the process table is asked. */
@@ -80,7 +81,7 @@ export class Claims {
       if (!company) ftruncateSync(file, 0)
       writeFileSync(
         claims.#ownerFile(claims.#me),
-        JSON.stringify({ host: here(), pid: process.pid, started: startOf(process.pid) }),
+        JSON.stringify({ host: here(), pid: process.pid, started: beginningOf(process.pid) }),
       )
       return claims
     } finally {
@@ -141,7 +142,7 @@ export class Claims {
       const { host, pid, started } = ownerSchema.parse(JSON.parse(readFileSync(file, "utf8")))
       const fresh = () => Date.now() - statSync(file).mtimeMs < DEAD_MS
       if (host !== here()) return fresh()
-      return started === null ? runs(pid) && fresh() : startOf(pid) === started
+      return started === null ? isRunning(pid) && fresh() : beginningOf(pid) === started
     } catch {
       return false
     }
@@ -160,25 +161,6 @@ function here(): string {
     return `${hostname()} ${readlinkSync("/proc/self/ns/pid")}`
   } catch {
     return hostname()
-  }
-}
-
-/** Start of a process in clock ticks since boot (proc(5), field 22 of stat); null when it is gone or not Linux. */
-function startOf(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1")
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]
-  } catch {
-    return null
-  }
-}
-
-function runs(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM"
   }
 }
 

