@@ -20,6 +20,7 @@ import { sizeOf } from "../tensor/shape.ts"
 import { constant, input, type Tensor } from "../tensor/tensor.ts"
 import { FourtierError, messageOf } from "../util/errors.ts"
 import { hashFile, hashJson } from "../util/files.ts"
+import { localOnnx } from "./checkpoint/hub.ts"
 import { FRAMES, MAP, type VisualEncoder } from "./encoder.ts"
 import { precisionSchema } from "./precision.ts"
 
@@ -27,7 +28,10 @@ const triple = z.tuple([z.number(), z.number(), z.number()])
 
 export const onnxEncoderSchema = z.strictObject({
   kind: z.literal("onnx"),
-  path: z.string().min(1).describe("the .onnx file; weights beside it are found"),
+  path: z
+    .string()
+    .min(1)
+    .describe("the .onnx file, or hub id hf:owner/name[#onnx/model.onnx]; weights beside it are found"),
   input: z.string().nullable().default(null).describe("name of the input; null: the only one"),
   output: z.string().nullable().default(null).describe("name of the output that holds the map; null: the first"),
   frames: z.int().positive().default(8).describe("frames of a clip, T"),
@@ -47,7 +51,8 @@ export const onnxEncoderSchema = z.strictObject({
 export type OnnxEncoderConfig = z.infer<typeof onnxEncoderSchema>
 
 /** @throws FourtierError when the file, its names or the patterns do not fit */
-export async function openOnnxEncoder(config: OnnxEncoderConfig): Promise<VisualEncoder> {
+export async function openOnnxEncoder(given: OnnxEncoderConfig): Promise<VisualEncoder> {
+  const config = { ...given, path: await localOnnx(given.path) }
   const file = await readOnnx(config.path)
   const names = {
     input: chosen(

@@ -4,8 +4,10 @@
  * and files already fetched by those are found.
  */
 
+import { posix } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { z } from "zod"
+import { externalFiles } from "../../tensor/onnx/file.ts"
 import { FourtierError, messageOf } from "../../util/errors.ts"
 import { type Reporter, silent } from "../../util/progress.ts"
 import { type Environment, type FileInfo, isCommit, RepositoryCache } from "./hub-cache.ts"
@@ -27,6 +29,8 @@ export interface HubOptions {
   retries?: number
   /** Seconds before the first retry; each further one waits twice as long. */
   retryDelay?: number
+  /** Files to look for where the id names none, the first that is there; by default the usual names of weights. */
+  usual?: readonly string[]
 }
 
 /** A file that is now on this machine. */
@@ -65,6 +69,17 @@ export function parseHubId(text: string): HubId {
   return file === undefined ? { repository, revision } : { repository, revision, file }
 }
 
+/** An ONNX model on this machine, with the files of its weights beside it: hub ids are fetched, anything else is a path already. */
+export async function localOnnx(source: string, options: HubOptions = {}): Promise<string> {
+  if (!isHubId(source)) return source
+  const { path, file, commit } = await fetchFromHub(source, { ...options, usual: ["onnx/model.onnx", "model.onnx"] })
+  const { repository } = parseHubId(source)
+  for (const location of await externalFiles(path)) {
+    await fetchFromHub({ repository, revision: commit, file: posix.join(posix.dirname(file), location) }, options)
+  }
+  return path
+}
+
 /** A path on this machine for what a user names: hub ids are fetched, anything else is a path already. */
 export async function localCheckpoint(source: string, options: HubOptions = {}): Promise<string> {
   return isHubId(source) ? (await fetchFromHub(source, options)).path : source
@@ -81,7 +96,7 @@ export async function fetchFromHub(id: string | HubId, options: HubOptions = {})
   const cache = new RepositoryCache(env, hubId.repository)
   const offline = /^(1|true|yes|on)$/i.test(env.HF_HUB_OFFLINE ?? "")
   if (offline || (isCommit(hubId.revision) && hubId.file !== undefined)) {
-    const cached = await fromCache(cache, hubId)
+    const cached = await fromCache(cache, hubId, options.usual)
     if (cached) return cached
   }
   if (offline) {
@@ -97,13 +112,13 @@ export async function fetchFromHub(id: string | HubId, options: HubOptions = {})
   try {
     info = await retry(() => hub.commit(hubId.revision))
   } catch (error) {
-    const cached = isConnectionError(error) ? await fromCache(cache, hubId) : undefined
+    const cached = isConnectionError(error) ? await fromCache(cache, hubId, options.usual) : undefined
     if (!cached) throw complaint(hubId, error)
     options.reporter?.warn(`${nameOf(hubId)}: no connection to the hub; using the cached file`)
     return cached
   }
   const { commit } = info
-  const file = hubId.file ?? chooseFile(hubId, info.files)
+  const file = hubId.file ?? chooseFile(hubId, info.files, options.usual)
   await cache.setCommit(hubId.revision, commit)
   const present = await cache.find(commit, file)
   if (present) return { path: present, file, commit }
@@ -124,11 +139,15 @@ export async function fetchFromHub(id: string | HubId, options: HubOptions = {})
   }
 }
 
-async function fromCache(cache: RepositoryCache, hubId: HubId): Promise<HubFile | undefined> {
+async function fromCache(
+  cache: RepositoryCache,
+  hubId: HubId,
+  usual?: readonly string[],
+): Promise<HubFile | undefined> {
   const commit = await cache.commitOf(hubId.revision)
   if (commit === undefined) return undefined
   const files = await cache.files(commit)
-  const file = hubId.file ?? (files.length > 0 ? chooseFile(hubId, files) : undefined)
+  const file = hubId.file ?? (files.length > 0 ? chooseFile(hubId, files, usual) : undefined)
   const path = file === undefined ? undefined : await cache.find(commit, file)
   return path === undefined || file === undefined ? undefined : { path, file, commit }
 }
@@ -221,9 +240,9 @@ function statusOf(error: unknown): number | undefined {
   return hasStatus ? Number(error.statusCode) : undefined
 }
 
-function chooseFile(hubId: HubId, files: readonly string[]): string {
-  const usual = USUAL_FILES.find((name) => files.includes(name))
-  if (usual) return usual
+function chooseFile(hubId: HubId, files: readonly string[], usual: readonly string[] = USUAL_FILES): string {
+  const found = usual.find((name) => files.includes(name))
+  if (found) return found
   const root = files.filter((name) => !name.includes("/"))
   for (const pattern of [/\.safetensors$/, /\.(pt|pth|pyth|bin)$/]) {
     const candidates = root.filter((name) => pattern.test(name))

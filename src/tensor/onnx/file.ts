@@ -41,13 +41,7 @@ export async function writeOnnx(
  * or corrupt, or would lie outside the model's folder.
  */
 export async function readOnnx(path: string): Promise<ModelProto> {
-  let bytes: Uint8Array
-  try {
-    bytes = await readFile(path)
-  } catch (error) {
-    throw new FourtierError({ where: path, what: "cannot be read", found: messageOf(error) }, { cause: error })
-  }
-  const model = decodeModel(bytes)
+  const model = await readGraph(path)
   const files = new Map<string, FileHandle>()
   try {
     const initializers: ModelProto["graph"]["initializers"] = []
@@ -64,14 +58,35 @@ export async function readOnnx(path: string): Promise<ModelProto> {
   }
 }
 
+/** Names of the files beside a model that hold weights of its main graph, as paths from the model's folder. */
+export async function externalFiles(path: string): Promise<string[]> {
+  const { graph } = await readGraph(path)
+  const locations = graph.initializers.flatMap(({ externalData }) => (externalData ? [externalData.location] : []))
+  for (const location of locations) refuseOutside(path, location)
+  return [...new Set(locations)]
+}
+
+/** The model without what lies in other files. */
+async function readGraph(path: string): Promise<ModelProto> {
+  try {
+    return decodeModel(await readFile(path))
+  } catch (error) {
+    if (error instanceof FourtierError) throw error
+    throw new FourtierError({ where: path, what: "cannot be read", found: messageOf(error) }, { cause: error })
+  }
+}
+
+function refuseOutside(modelPath: string, location: string): void {
+  if (!/^[/\\]|^[a-zA-Z]:|\0/.test(location) && !location.split(/[\\/]/).includes("..")) return
+  throw new FourtierError({ where: modelPath, what: "weights outside the model's folder", found: location })
+}
+
 async function readExternal(
   modelPath: string,
   { location, offset, length }: ExternalData,
   files: Map<string, FileHandle>,
 ): Promise<Uint8Array> {
-  if (/^[/\\]|^[a-zA-Z]:|\0/.test(location) || location.split(/[\\/]/).includes("..")) {
-    throw new FourtierError({ where: modelPath, what: "weights outside the model's folder", found: location })
-  }
+  refuseOutside(modelPath, location)
   const path = join(dirname(modelPath), location)
   const file = files.get(path) ?? (await openFile(path, () => open(path, "r")))
   files.set(path, file)

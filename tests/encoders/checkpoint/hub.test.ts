@@ -9,8 +9,13 @@ import {
   type HubOptions,
   isHubId,
   localCheckpoint,
+  localOnnx,
   parseHubId,
 } from "../../../src/encoders/checkpoint/hub.ts"
+import { readOnnx, writeOnnx } from "../../../src/tensor/onnx/file.ts"
+import { toOnnx } from "../../../src/tensor/onnx/write.ts"
+import { add } from "../../../src/tensor/ops/functions.ts"
+import { constant, input } from "../../../src/tensor/tensor.ts"
 import { FourtierError } from "../../../src/util/errors.ts"
 import { silent } from "../../../src/util/progress.ts"
 import { type FakeHub, startHub } from "./hub-server.ts"
@@ -132,6 +137,25 @@ describe("fetching", () => {
     expect(path.startsWith(cache)).toBe(true)
     expect(new Set(hub.tokens)).toEqual(new Set(["Bearer hf_x"]))
     expect(await refusal("hf:owner/name", options({ HF_TOKEN: "x" }))).toContain("HF_TOKEN")
+  })
+})
+
+describe("ONNX models", () => {
+  test("come with the files of their weights, which are fetched once", async () => {
+    const made = join(home, "made.onnx")
+    const weight = constant(Float32Array.from({ length: 4096 }, Math.sin), [4096])
+    await writeOnnx(made, toOnnx({ outputs: { y: add(input("x", [4096]), weight) } }), { externalAbove: 16 })
+    const files = { "onnx/model.onnx": await readFile(made), "onnx/made.onnx.data": await readFile(`${made}.data`) }
+    await hub.close()
+    hub = await startHub({ "pytorch_model.bin": weights, ...files })
+    const path = await localOnnx("hf:owner/name", options())
+    const [read, wanted] = [await readOnnx(path), await readOnnx(made)]
+    expect(read.graph.initializers).toEqual(wanted.graph.initializers)
+    const before = downloads().length
+    expect(before).toBeGreaterThanOrEqual(2)
+    expect(await localOnnx("hf:owner/name", options())).toBe(path)
+    expect(downloads().length).toBe(before)
+    expect(await localOnnx(made)).toBe(made)
   })
 })
 
