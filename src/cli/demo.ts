@@ -101,11 +101,10 @@ async function show(bundle: string, clips: readonly Clip[]): Promise<void> {
 function farewell(run: string, seconds: number): string {
   return `
 Done in ${formatSeconds(seconds)}. The report with its plots: ${join(run, "report.md")}
-Your own clips, one folder a class:
-  npx fourtier doctor clips/                     what there is, and what is wrong with it
-  npx fourtier describe clips/ --estimate        have a vision-language model describe the training clips
-  npx fourtier run clips/ -o runs/mine           train, test and export
-  npx fourtier predict runs/mine/bundle new.mp4  recognise
-Label a clip or two of each class; the others may lie in clips/ itself, without a label.
+Your own clips, one folder a class; label one or two of each and leave the others in clips/ itself:
+  npx fourtier doctor clips/                        what there is, and what is wrong with it
+  npx fourtier describe clips/ -c config.yaml       a vision-language model describes the training clips: docs/describe.md
+  npx fourtier run clips/ -c config.yaml            train, test and export
+  npx fourtier predict runs/clips/bundle new.mp4    recognise
 `
 }
