@@ -3,7 +3,8 @@
 import { z } from "zod"
 import { FourtierError, messageOf } from "../util/errors.ts"
 import { groupBy } from "../util/group.ts"
-import { barChart, heatMap, type LinePanel, lineChart, shorten } from "../util/plot.ts"
+import { barChart, heatMap, type LinePanel, lineChart } from "../util/plot.ts"
+import { shorten } from "../util/svg.ts"
 import type { MethodSummary, SplitSummary } from "./summary.ts"
 
 /** Heat map of one method's confusion counts; a cell's shade is its share of the true class. */

@@ -1,96 +1,6 @@
-/**
- * Small charts as SVG text: heat map, grouped bars with error bars, panels of lines. Colours follow the viewer's light
- * or dark setting, and stay apart for colour-blind readers (after Okabe & Ito 2008).
- */
+/** Small charts as SVG text: heat map, grouped bars with error bars, panels of lines. */
 
-const light = { ground: "#ffffff", ink: "#1f2328", faint: "#d8dee4", accent: "#0b5cad", onAccent: "#ffffff" }
-const dark = { ground: "#0d1117", ink: "#e6edf3", faint: "#30363d", accent: "#6cb6ff", onAccent: "#0d1117" }
-const seriesLight = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b58900", "#5e5ce6", "#57606a"]
-const seriesDark = ["#58a6e0", "#f0883e", "#2ec49b", "#e39bc6", "#e3c341", "#a5a3ff", "#9ea7b0"]
-
-function rules(colours: typeof light, series: readonly string[]): string {
-  return [
-    `.ground{fill:${colours.ground}}`,
-    `.ink{fill:${colours.ink}}`,
-    `.faint{stroke:${colours.faint};fill:none}`,
-    `.line{stroke:${colours.ink};fill:none}`,
-    `.accent{fill:${colours.accent}}`,
-    `.on{fill:${colours.onAccent}}`,
-    ...series.map((colour, i) => `.s${i}{fill:${colour}}.l${i}{stroke:${colour};fill:none}`),
-  ].join("")
-}
-
-const style = `<style>text{font-family:system-ui,"DejaVu Sans",sans-serif}${rules(light, seriesLight)}@media (prefers-color-scheme:dark){${rules(dark, seriesDark)}}</style>`
-
-/** Escapes text for SVG and drops characters that XML does not allow. */
-export function escapeXml(text: string): string {
-  return text
-    .replaceAll(/\p{Cs}|[\ufffe\uffff]|(?![\t\n\r])\p{Cc}/gu, "")
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;")
-}
-
-interface TextOptions {
-  size?: number
-  anchor?: "start" | "middle" | "end"
-  bold?: boolean
-  className?: string
-  rotate?: number
-}
-
-function text(x: number, y: number, content: string, options: TextOptions = {}): string {
-  const { size = 12, anchor = "start", bold = false, className = "ink", rotate } = options
-  const turn = rotate === undefined ? "" : ` transform="rotate(${rotate} ${round(x)} ${round(y)})"`
-  const weight = bold ? ` font-weight="600"` : ""
-  return `<text x="${round(x)}" y="${round(y)}" class="${className}" font-size="${size}" text-anchor="${anchor}"${weight}${turn}>${escapeXml(content)}</text>`
-}
-
-function rectangle(
-  x: number,
-  y: number,
-  width: number,
-  height: number,
-  className: string,
-  opacity = 1,
-  tip = "",
-): string {
-  const shade = opacity === 1 ? "" : ` fill-opacity="${round(opacity, 3)}"`
-  const place = `x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}"`
-  const open = `<rect ${place} class="${className}"${shade}`
-  return tip === "" ? `${open}/>` : `${open}><title>${escapeXml(tip)}</title></rect>`
-}
-
-function stroke(points: readonly (readonly [number, number])[], className: string, width = 1): string {
-  const path = points.map(([x, y], i) => `${i === 0 ? "M" : "L"}${round(x)} ${round(y)}`).join("")
-  return `<path d="${path}" class="${className}" stroke-width="${width}"/>`
-}
-
-function document(width: number, height: number, title: string, parts: readonly string[]): string {
-  const [w, h] = [Math.ceil(width), Math.ceil(height)]
-  const open = `<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}" viewBox="0 0 ${w} ${h}" role="img">`
-  return `${open}<title>${escapeXml(title)}</title>${style}${rectangle(0, 0, w, h, "ground")}${parts.join("\n")}</svg>\n`
-}
-
-function round(value: number, digits = 1): number {
-  return Number(value.toFixed(digits))
-}
-
-/** Rough width of a text in pixels: wide for CJK and other full-width characters. */
-function textWidth(content: string, size = 12): number {
-  return Array.from(content).reduce((sum, char) => sum + (char > "\u2e7f" ? 1.02 : 0.6) * size, 0)
-}
-
-function widest(labels: readonly string[], size = 12): number {
-  return labels.reduce((most, label) => Math.max(most, textWidth(label, size)), 0)
-}
-
-/** The label, or its first characters and an ellipsis. */
-export function shorten(label: string, length: number): string {
-  const chars = Array.from(label)
-  return chars.length > length ? `${chars.slice(0, length - 1).join("")}…` : label
-}
+import { document, dot, rectangle, segment, seriesClass, shorten, stroke, text, textWidth, widest } from "./svg.ts"
 
 /** Round tick values that span the range, about `count` of them. */
 export function ticks(low: number, high: number, count = 5): number[] {
@@ -232,15 +142,7 @@ export function barChart({ title, categories, series, valueTitle, range }: BarCh
     ),
   ]
   for (const tick of ticks(least, most)) {
-    parts.push(
-      stroke(
-        [
-          [place(tick), top - 4],
-          [place(tick), bottom],
-        ],
-        "faint",
-      ),
-    )
+    parts.push(segment([place(tick), top - 4], [place(tick), bottom], "faint"))
     parts.push(text(place(tick), bottom + 16, tickLabel(tick), { size: 11, anchor: "middle" }))
   }
   parts.push(text(left + width / 2, bottom + 36, valueTitle, { anchor: "middle" }))
@@ -252,53 +154,27 @@ export function barChart({ title, categories, series, valueTitle, range }: BarCh
       if (value === null) return
       const [x0, x1] = [place(Math.min(0, value)), place(Math.max(0, value))]
       const tip = `${category}, ${name}: ${tickLabel(value)}`
-      parts.push(rectangle(x0, y + s * thick, Math.max(1, x1 - x0), thick - 1, `s${s % seriesLight.length}`, 0.85, tip))
+      parts.push(rectangle(x0, y + s * thick, Math.max(1, x1 - x0), thick - 1, seriesClass(s).fill, 0.85, tip))
       const [from, to] = [low?.[k] ?? null, high?.[k] ?? null]
       if (from !== null && to !== null) parts.push(...errorBar(place(from), place(to), y + s * thick + (thick - 1) / 2))
     })
   })
-  parts.push(
-    stroke(
-      [
-        [place(Math.max(0, least)), top - 4],
-        [place(Math.max(0, least)), bottom],
-      ],
-      "line",
-    ),
-  )
+  parts.push(segment([place(Math.max(0, least)), top - 4], [place(Math.max(0, least)), bottom], "line"))
   return document(Math.max(left + width + 24, 24 + textWidth(title, 15.5)), bottom + 48, title, parts)
 }
 
 function errorBar(from: number, to: number, y: number): string[] {
   return [
-    stroke(
-      [
-        [from, y],
-        [to, y],
-      ],
-      "line",
-    ),
-    stroke(
-      [
-        [from, y - 3],
-        [from, y + 3],
-      ],
-      "line",
-    ),
-    stroke(
-      [
-        [to, y - 3],
-        [to, y + 3],
-      ],
-      "line",
-    ),
+    segment([from, y], [to, y], "line"),
+    segment([from, y - 3], [from, y + 3], "line"),
+    segment([to, y - 3], [to, y + 3], "line"),
   ]
 }
 
 function legend(names: readonly string[], x: number, y: number): string[] {
   let at = x
   return names.flatMap((name, s) => {
-    const entry = [rectangle(at, y - 9, 10, 10, `s${s % seriesLight.length}`), text(at + 15, y, name)]
+    const entry = [rectangle(at, y - 9, 10, 10, seriesClass(s).fill), text(at + 15, y, name)]
     at += 15 + textWidth(name) + 18
     return entry
   })
@@ -356,27 +232,11 @@ function drawPanel(
     text((left + right) / 2, bottom + 34, xTitle, { size: 11, anchor: "middle" }),
   ]
   for (const tick of ticks(spanY[0], spanY[1], 4)) {
-    parts.push(
-      stroke(
-        [
-          [left, placeY(tick)],
-          [right, placeY(tick)],
-        ],
-        "faint",
-      ),
-    )
+    parts.push(segment([left, placeY(tick)], [right, placeY(tick)], "faint"))
     parts.push(text(left - 6, placeY(tick) + 4, tickLabel(tick), { size: 11, anchor: "end" }))
   }
   for (const tick of ticks(spanX[0], spanX[1], 6)) {
-    parts.push(
-      stroke(
-        [
-          [placeX(tick), bottom],
-          [placeX(tick), bottom + 4],
-        ],
-        "line",
-      ),
-    )
+    parts.push(segment([placeX(tick), bottom], [placeX(tick), bottom + 4], "line"))
     parts.push(text(placeX(tick), bottom + 17, tickLabel(tick), { size: 11, anchor: "middle" }))
   }
   parts.push(
@@ -390,11 +250,11 @@ function drawPanel(
     ),
   )
   for (const one of series) {
-    const colour = names.indexOf(one.name) % seriesLight.length
+    const colour = seriesClass(names.indexOf(one.name))
     const finite = one.points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y))
     const placed = finite.map(([x, y]) => [placeX(x), placeY(y)] as const)
-    if (placed.length > 1) parts.push(stroke(placed, `l${colour}`, 1.8))
-    else for (const [x, y] of placed) parts.push(`<circle cx="${round(x)}" cy="${round(y)}" r="3" class="s${colour}"/>`)
+    if (placed.length > 1) parts.push(stroke(placed, colour.stroke, 1.8))
+    else for (const point of placed) parts.push(dot(point, colour.fill))
   }
   return parts
 }

@@ -1,6 +1,6 @@
 import sharp from "sharp"
 import { describe, expect, it } from "vitest"
-import { barChart, escapeXml, heatMap, lineChart, shorten, ticks } from "../../src/util/plot.ts"
+import { barChart, heatMap, lineChart, ticks } from "../../src/util/plot.ts"
 
 /** Width and height of the picture that a strict XML and SVG reader makes of the text. */
 const render = async (svg: string) => {
@@ -17,18 +17,6 @@ describe("ticks", () => {
     expect(ticks(-0.3, 0.3, 6)).toEqual([-0.3, -0.2, -0.1, 0, 0.1, 0.2, 0.3])
     expect(ticks(1e-6, 9e-6, 4).every((tick) => tick >= 1e-6 && tick <= 9e-6)).toBe(true)
     expect(ticks(3, 3)).toEqual([3])
-  })
-})
-
-describe("text", () => {
-  it("is escaped, and loses what XML forbids", () => {
-    expect(escapeXml(`<a & "b">\u0000\u001b\ud800\uffff`)).toBe("&lt;a &amp; &quot;b&quot;&gt;")
-  })
-
-  it("is shortened by characters, not by halves of one", () => {
-    expect(shorten("abcdef", 4)).toBe("abc…")
-    expect(shorten("😀😀😀😀", 4)).toBe("😀😀😀😀")
-    expect(shorten("😀😀😀😀😀", 4)).toBe("😀😀😀…")
   })
 })
 
