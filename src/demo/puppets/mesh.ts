@@ -1,20 +1,6 @@
 /** Triangle meshes built anew for every frame: tubes, balls, boxes. Colours are linear albedo in 0..1. */
 
-import {
-  add,
-  along,
-  apply,
-  type Basis,
-  cos,
-  cross,
-  IDENTITY,
-  perpendicular,
-  scale,
-  sin,
-  sub,
-  unit,
-  type Vec,
-} from "./math.ts"
+import { add, along, apply, type Basis, cos, cross, IDENTITY, perpendicular, sin, sub, unit, type Vec } from "./math.ts"
 
 export type Colour = readonly [red: number, green: number, blue: number]
 
@@ -246,7 +232,7 @@ export function rgb(red: number, green: number, blue: number): Colour {
 }
 
 export function shade(colour: Colour, k: number): Colour {
-  return scale(colour, k) as Colour
+  return [colour[0] * k, colour[1] * k, colour[2] * k]
 }
 
 export function blend(a: Colour, b: Colour, k: number): Colour {

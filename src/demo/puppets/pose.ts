@@ -88,7 +88,9 @@ export function track(
 ): (time: number, lag?: Partial<Record<Channel, number>>) => Pose {
   const lines = new Map<Channel, { at: number; value: number }[]>()
   for (const { at, pose } of [...keys].sort((a, b) => a.at - b.at)) {
-    for (const [name, value] of Object.entries(pose) as [Channel, number][]) {
+    for (const name of channels) {
+      const value = pose[name]
+      if (value === undefined) continue
       const line = lines.get(name) ?? []
       line.push({ at, value })
       lines.set(name, line)
@@ -117,17 +119,16 @@ const turned: readonly Channel[] = [
   ...(["leftFootX", "leftFootYaw", "rightFootX", "rightFootYaw"] as const),
 ]
 
+/** Each channel with that of the other side; those of the trunk with themselves. */
+const twins: readonly (readonly [Channel, Channel])[] = channels.map((name) => {
+  const twin = name.replace(/^(?:left|right)/, (side) => (side === "left" ? "right" : "left"))
+  return [name, channels.find((other) => other === twin) ?? name]
+})
+
 /** The same pose with left and right exchanged. */
 export function mirrored(pose: Pose): Pose {
   const other = { ...pose }
-  for (const name of Object.keys(pose) as Channel[]) {
-    const twin = name.startsWith("left")
-      ? `right${name.slice(4)}`
-      : name.startsWith("right")
-        ? `left${name.slice(5)}`
-        : name
-    other[twin as Channel] = pose[name]
-  }
+  for (const [name, twin] of twins) other[twin] = pose[name]
   for (const name of turned) other[name] = -other[name]
   return other
 }
