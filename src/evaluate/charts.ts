@@ -5,7 +5,7 @@ import { FourtierError, messageOf } from "../util/errors.ts"
 import { groupBy } from "../util/group.ts"
 import { barChart, heatMap, type LinePanel, lineChart } from "../util/plot.ts"
 import { shorten } from "../util/svg.ts"
-import type { MethodSummary, SplitSummary } from "./summary.ts"
+import type { MethodSummary, SplitSummary } from "./results.ts"
 
 /** Heat map of one method's confusion counts; a cell's shade is its share of the true class. */
 export function confusionChart(split: SplitSummary, method: MethodSummary): string {

@@ -16,15 +16,15 @@ import { classChart, confusionChart, trainingChart } from "./charts.ts"
 import type { Interval } from "./intervals.ts"
 import { argmax } from "./metrics.ts"
 import { formatFigures } from "./pseudo-labelled.ts"
-import {
-  type EvaluationInput,
-  type EvaluationResults,
-  type MethodPredictions,
-  type MethodSummary,
-  type PairedDifference,
-  type SplitSummary,
-  summarise,
-} from "./summary.ts"
+import type {
+  EvaluationInput,
+  EvaluationResults,
+  MethodPredictions,
+  MethodSummary,
+  PairedDifference,
+  SplitSummary,
+} from "./results.ts"
+import { summarise } from "./summary.ts"
 
 export interface ReportInput extends EvaluationInput {
   title: string

@@ -3,125 +3,36 @@
  * the paired difference to the reference method, per-class figures and the confusion matrix.
  */
 
-import { FourtierError, nearest } from "../util/errors.ts"
-import { groupBy } from "../util/group.ts"
+import { distinct, groupBy } from "../util/group.ts"
+import { checkComparable } from "./comparable.ts"
 import { type Averaging, type FigureName, figureStatistics } from "./figures-of-merit.ts"
 import {
   type BootstrapOptions,
   bootstrap,
   clusterOf,
-  type Difference,
   type Interval,
   pairedBootstrap,
   signFlipP,
   wilson,
 } from "./intervals.ts"
-import {
-  type ClassMetrics,
-  calibrationError,
-  checkPredictions,
-  classMetrics,
-  confusionMatrix,
-  type Prediction,
-} from "./metrics.ts"
-import type { PseudoLabelFigures } from "./pseudo-labelled.ts"
+import { calibrationError, classMetrics, confusionMatrix, type Prediction } from "./metrics.ts"
+import type {
+  ClassSummary,
+  EvaluationInput,
+  EvaluationResults,
+  MethodPredictions,
+  MethodSummary,
+  PairedDifference,
+  SplitSummary,
+} from "./results.ts"
 
-/** What one method predicted on one split: all its folds and seeds. */
-export interface MethodPredictions {
-  split: string
-  method: string
-  /** Number of weights trained for this method; null where it makes no sense. */
-  trainedWeights: number | null
-  predictions: readonly Prediction[]
-}
-
-export interface EvaluationInput {
-  classes: readonly string[]
-  runs: readonly MethodPredictions[]
-  /** The method that all others are compared with. */
-  reference: string
-  /** A second set of figures per split that leaves these classes out (see `leaveOut`). */
-  exclude?: readonly string[]
-  averaging?: Averaging
-  bootstrap?: BootstrapOptions
-  /** Hash of the resolved configuration. */
-  configHash: string
-  /** How well pseudo-labels fitted, trial by trial; none where every training clip's label could be used. */
-  pseudoLabels?: readonly PseudoLabelTrial[]
-}
-
-export interface PseudoLabelTrial extends PseudoLabelFigures {
-  split: string
-  seed: number
-}
-
-export interface PairedDifference extends Difference {
-  /** Two-sided sign-flip p over clips or groups, the trained models held fixed. */
-  p: number
-}
-
-export interface ClassSummary extends ClassMetrics {
-  name: string
-  /** Wilson interval of the recall, by the number of distinct clips; null without clips. */
-  interval: Interval | null
-}
-
-export interface MethodSummary {
-  method: string
-  trainedWeights: number | null
-  seeds: number[]
-  figures: Partial<Record<FigureName, Interval>>
-  calibrationError: number
-  /** Reference minus this method; null for the reference itself. */
-  difference: Partial<Record<FigureName, PairedDifference>> | null
-  perFold: { fold: string; clips: number; top1: number; meanClass: number }[]
-  perSeed: { seed: number; top1: number; meanClass: number }[]
-  classes: ClassSummary[]
-  /** `[C][C]` counts over all folds and seeds: row = true class, column = predicted class. */
-  confusion: number[][]
-}
-
-export interface SplitSummary {
-  split: string
-  /** Classes left out of these figures. */
-  excluded: string[]
-  classes: string[]
-  clips: number
-  /** Number of groups that intervals draw from; null where clips are drawn. */
-  groups: number | null
-  folds: string[]
-  methods: MethodSummary[]
-}
-
-export interface EvaluationResults {
-  format: 1
-  configHash: string
-  reference: string
-  averaging: Averaging
-  resamples: number
-  level: number
-  bootstrapSeed: number | string
-  seeds: number[]
-  pseudoLabels: readonly PseudoLabelTrial[]
-  /** Each split with all classes, then, where classes are left out, once more without them. */
-  splits: SplitSummary[]
-}
-
-/**
- * @throws FourtierError where predictions cannot be scored or the methods of a split cannot be compared: other clips or
- * labels, a seed missing for some clips, a clip twice, no reference.
- */
+/** @throws FourtierError where the methods cannot be compared (see `checkComparable`) */
 export function summarise(input: EvaluationInput): EvaluationResults {
   const { classes, runs, exclude = [], averaging = "clips", reference } = input
   const options = { resamples: 2000, level: 0.95, seed: 0, ...input.bootstrap }
-  checkClasses(classes, exclude)
-  for (const run of runs) checkRun(run, classes)
+  checkComparable(input)
   const settings = { reference, averaging, options }
-  const splits = distinct(runs.map(({ split }) => split)).map((split) => {
-    const ofSplit = runs.filter((run) => run.split === split)
-    checkComparable(ofSplit, reference)
-    return ofSplit
-  })
+  const splits = [...groupBy(runs, ({ split }) => split).values()]
   const whole = splits.map((ofSplit) => summariseSplit(ofSplit, [...classes], [], settings))
   const partial =
     exclude.length === 0 ? [] : splits.flatMap((ofSplit) => withoutClasses(ofSplit, classes, exclude, settings))
@@ -310,96 +221,6 @@ function classSummaries(
   })
 }
 
-function distinct<T>(items: Iterable<T>): T[] {
-  return [...new Set(items)]
-}
-
 function seedsOf(predictions: readonly Prediction[]): number[] {
   return distinct(predictions.flatMap(({ seed }) => (seed === undefined ? [] : [seed]))).sort((a, b) => a - b)
-}
-
-function checkClasses(classes: readonly string[], exclude: readonly string[]): void {
-  for (const name of exclude) {
-    if (classes.includes(name)) continue
-    const near = nearest(name, classes)
-    throw new FourtierError({
-      where: "classes left out",
-      what: "unknown class",
-      expected: `some of ${classes.join(", ")}`,
-      found: name,
-      ...(near === undefined ? {} : { fix: `did you mean ${near}?` }),
-    })
-  }
-  if (classes.length > 0 && new Set(exclude).size >= classes.length) {
-    throw new FourtierError({ where: "classes left out", what: "no class is left", found: exclude.join(", ") })
-  }
-}
-
-function checkRun({ split, method, predictions }: MethodPredictions, classes: readonly string[]): void {
-  const where = `${method} on ${split}`
-  const found = checkPredictions(predictions, where)
-  if (found !== classes.length) {
-    throw new FourtierError({
-      where,
-      what: "wrong number of probabilities",
-      expected: `${classes.length} (${classes.join(", ")})`,
-      found: `${found}`,
-    })
-  }
-  const complete = distinct(predictions.map(({ seed }) => seed)).length
-  for (const [, runs] of groupBy(predictions, testKey)) {
-    const seeds = distinct(runs.map(({ seed }) => seed))
-    const { clipId } = runs[0]
-    if (seeds.length !== runs.length) {
-      throw new FourtierError({
-        where,
-        what: `clip ${clipId} is there twice`,
-        expected: "one prediction per fold and seed",
-      })
-    }
-    if (seeds.length !== complete) {
-      throw new FourtierError({
-        where,
-        what: `clip ${clipId} lacks some seeds`,
-        expected: `${complete} seeds, as other clips`,
-        found: seeds.join(", "),
-      })
-    }
-  }
-}
-
-function testKey({ fold, clipId }: Prediction): string {
-  return JSON.stringify([fold ?? null, clipId])
-}
-
-function checkComparable(runs: readonly MethodPredictions[], reference: string): void {
-  const { split } = runs[0]
-  const names = runs.map(({ method }) => method)
-  const twice = names.find((name, i) => names.indexOf(name) !== i)
-  if (twice !== undefined) throw new FourtierError({ where: split, what: `method ${twice} is there twice` })
-  const base = runs.find(({ method }) => method === reference)
-  if (base === undefined) {
-    throw new FourtierError({
-      where: split,
-      what: "the reference method is missing",
-      expected: reference,
-      found: names.join(", "),
-    })
-  }
-  const known = new Map(base.predictions.map((prediction) => [testKey(prediction), prediction]))
-  for (const { method, predictions } of runs) {
-    for (const prediction of predictions) {
-      const expected = known.get(testKey(prediction))
-      if (expected === undefined) continue
-      const differs =
-        expected.label !== prediction.label ? "label" : expected.group !== prediction.group ? "group" : undefined
-      if (differs === undefined) continue
-      throw new FourtierError({
-        where: `${method} on ${split}: clip ${prediction.clipId}`,
-        what: `${differs} differs from that of ${reference}`,
-        expected: `${expected[differs]}`,
-        found: `${prediction[differs]}`,
-      })
-    }
-  }
 }

@@ -9,3 +9,8 @@ export function groupBy<Item, Key>(items: Iterable<Item>, keyOf: (item: Item) =>
   }
   return groups
 }
+
+/** Each item once, in the order of their first appearance. */
+export function distinct<T>(items: Iterable<T>): T[] {
+  return [...new Set(items)]
+}

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { trainingChart } from "../../src/evaluate/charts.ts"
 import type { Prediction } from "../../src/evaluate/metrics.ts"
 import { formatCount, formatInterval, type ReportInput, writeReport } from "../../src/evaluate/report.ts"
-import type { MethodPredictions } from "../../src/evaluate/summary.ts"
+import type { MethodPredictions } from "../../src/evaluate/results.ts"
 
 const classes = ["hug, tight", "kick", "指さす"]
 /** Clip i is of class i mod 3; `wrong` lists the clips that the method gets wrong. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest"
 import { figureStatistics } from "../../src/evaluate/figures-of-merit.ts"
 import { meanClassAccuracy, negativeLogLikelihood, type Prediction, topK } from "../../src/evaluate/metrics.ts"
-import { type EvaluationInput, leaveOut, type MethodPredictions, summarise } from "../../src/evaluate/summary.ts"
+import type { EvaluationInput, MethodPredictions } from "../../src/evaluate/results.ts"
+import { leaveOut, summarise } from "../../src/evaluate/summary.ts"
 import { Rng } from "../../src/util/random.ts"
 
 const names = ["hug", "kick", "point", "punch", "push", "shake", "wave"]
