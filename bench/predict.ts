@@ -1,5 +1,5 @@
 /**
- * What the head adds at inference: one view through the shipped graph (encoder, processors, integration, classifier, vote)
+ * What the head adds at inference: one view through the shipped graph (encoder, processors, integration, classifier)
  * against the same encoder alone. The two take turns; medians. The default encoder and the `small` preset; weights of the head
  * are fresh, which changes no time.
  *

@@ -1,0 +1,57 @@
+/**
+ * The main job from files to report and bundle, all methods on one split, as a user runs it: with an empty cache, then again.
+ *
+ *     npm run build && npx tsc -p bench/tsconfig.json && node .fourtier/bench/bench/main_job.js <data> [flags of fourtier run]
+ *
+ * For example `… main_job.js ../shared/data/ut_interaction --split split_seq`. Writes bench/main_job.csv: seconds on the clock,
+ * and the most memory that the process held.
+ */
+
+import { spawn } from "node:child_process"
+import { existsSync, readFileSync } from "node:fs"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const here = fileURLToPath(import.meta.url)
+const cli = join(here, "../../../../dist/cli/main.js")
+const [data, ...flags] = process.argv.slice(2)
+if (data === undefined) throw new Error("usage: main_job.js <data> [flags of fourtier run]")
+
+/** Linux tells the peak while the process lives; null elsewhere. */
+function peakMB(pid: number): number | null {
+  const status = `/proc/${pid}/status`
+  if (!existsSync(status)) return null
+  const kB = /VmHWM:\s+(\d+) kB/.exec(readFileSync(status, "latin1"))?.[1]
+  return kB === undefined ? null : Number(kB) / 1024
+}
+
+async function run(cwd: string): Promise<{ seconds: number; peak: number | null }> {
+  const begun = performance.now()
+  const child = spawn(process.execPath, [cli, "run", resolve(data), "--out", "run", ...flags], {
+    cwd,
+    stdio: ["ignore", "inherit", "inherit"],
+  })
+  let peak: number | null = null
+  const watch = setInterval(() => {
+    if (child.pid !== undefined && child.exitCode === null) peak = peakMB(child.pid) ?? peak
+  }, 200)
+  const code = await new Promise((done) => child.on("close", done))
+  clearInterval(watch)
+  if (code !== 0) throw new Error(`fourtier run ended with ${code}`)
+  return { seconds: (performance.now() - begun) / 1000, peak }
+}
+
+const folder = await mkdtemp(join(tmpdir(), "fourtier-main-job-"))
+try {
+  const lines = ["run,wall_s,peak_mib"]
+  for (const name of ["from nothing", "again"]) {
+    const { seconds, peak } = await run(folder)
+    lines.push(`${name},${seconds.toFixed(1)},${peak?.toFixed(0) ?? ""}`)
+  }
+  await writeFile(join(here, "../../../../bench/main_job.csv"), `${lines.join("\n")}\n`)
+  process.stdout.write(`${lines.join("\n")}\n`)
+} finally {
+  await rm(folder, { recursive: true, force: true })
+}
