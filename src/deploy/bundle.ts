@@ -59,7 +59,9 @@ export const bundleSchema = z.strictObject({
     config: z.string(),
     split: z.string(),
     seed: z.int(),
+    /** All clips trained on, and how many of them had a pseudo-label instead of a label. */
     trainingClips: z.int(),
+    pseudoLabelled: z.int().default(0),
   }),
   /** Of the method, as the report has it; null when nothing was held back for testing. */
   accuracy: accuracySchema.nullable(),

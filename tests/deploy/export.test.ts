@@ -79,6 +79,7 @@ function options(name: string, expected: ExportOptions["expected"]): ExportOptio
       split: "none",
       seed: 0,
       trainingClips: 1,
+      pseudoLabelled: 0,
     },
     accuracy: null,
     expected,

@@ -181,6 +181,7 @@ describe.skipIf(!built)("fourtier run", () => {
       .object({ pseudoLabels: z.array(z.object({ clips: z.number(), known: z.number() })) })
       .parse(JSON.parse(read(home, "some", "results.json")))
     expect(pseudoLabels).toEqual([{ clips: 12, known: 0 }])
+    expect(read(home, "some", "bundle", "bundle.json")).toMatch(/"trainingClips": 15,\s+"pseudoLabelled": 12/)
   }, 300_000)
 
   it("folds, and answers that are missing for some clips", async () => {

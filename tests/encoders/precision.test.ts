@@ -123,6 +123,7 @@ describe("precision of an encoder", () => {
         split: "none",
         seed: 0,
         trainingClips: 1,
+        pseudoLabelled: 0,
       },
       accuracy: null,
       expected: [{ clip, probabilities: Float32Array.from(p, Number) }],
