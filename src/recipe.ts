@@ -23,7 +23,7 @@ import type { Method } from "./train/networks.ts"
 import { FourtierError } from "./util/errors.ts"
 import { hashJson, writeFileAtomic } from "./util/files.ts"
 import type { Clip, Manifest } from "./video/manifest.ts"
-import { resolveSplits, type Split } from "./video/splits.ts"
+import type { Split } from "./video/splits.ts"
 
 /** Where to stop: after stage 1, after all training, after the report, or after the shipped bundle. */
 export type Until = "align" | "finetune" | "evaluate" | "export"
@@ -31,7 +31,7 @@ export type Until = "align" | "finetune" | "evaluate" | "export"
 export interface RecipeResult {
   manifest: Manifest
   splits: Split[]
-  /** Null where the recipe stopped before it. */
+  /** Null where the recipe stopped before it, or no clip was held back for a test. */
   report: Report | null
   bundle: Bundle | null
 }
@@ -62,8 +62,7 @@ export async function runRecipe(
   // 1, 2: what there is, and which clips train, validate and test
   const manifest = await stages.measure(data, join(out, "manifest.jsonl"), context)
   await writeFileAtomic(join(out, "config.yaml"), configText)
-  const planned = resolveSplits(manifest, config.split)
-  checkClasses(planned, manifest.classes)
+  const { splits: planned, tested } = stages.plan(manifest, context)
 
   // 3: what the VLM says about training clips
   const prompts = stages.promptsOf(config)
@@ -78,16 +77,18 @@ export async function runRecipe(
   const text = answers ? await stages.embedTexts(answers, ids, manifest.classes, features.encoder, context) : null
 
   // 5: every method, split by split, seed by seed
-  const settings = trialSettings(config, manifest.classes, splits, ids, text, features, context)
+  const reference = config.methods.includes("full") ? "full" : config.methods[0]
+  const methods = tested ? config.methods : [reference]
+  const settings = { ...trialSettings(config, manifest.classes, splits, ids, text, features, context), methods }
   const graphs = new TrialGraphs(settings)
   const trials: Trained[] = []
-  const reference = config.methods.includes("full") ? "full" : config.methods[0]
   let final: stages.Final | null = null
   try {
     for (const split of splits) {
-      for (let run = 0; run < config.seeds; run++) {
+      const seeds = tested ? config.seeds : 1
+      for (let run = 0; run < seeds; run++) {
         const seed = config.seed + run
-        if (splits.length * config.seeds > 1) reporter.say(`${split.name}, seed ${seed}`)
+        if (splits.length * seeds > 1) reporter.say(`${split.name}, seed ${seed}`)
         const folder = join(out, "trials", safeName(split.training), `seed${seed}`)
         trials.push({ split, seed, result: await runTrial(settings, graphs, split, seed, folder, until === "align") })
         signal?.throwIfAborted()
@@ -103,17 +104,20 @@ export async function runRecipe(
   if (until === "align" || until === "finetune") return { manifest, splits, report: null, bundle: null }
 
   // 6: what it comes to
-  const report = await writeReport(out, {
-    title: `${data}: ${features.encoder.name}`,
-    classes: manifest.classes,
-    runs: collect(trials),
-    pseudoLabels: trials.flatMap(({ split, seed, result: { pseudoLabels } }) =>
-      pseudoLabels ? [{ split: split.name, seed, ...pseudoLabels }] : [],
-    ),
-    reference,
-    exclude: config.exclude,
-    configHash: hashJson(config),
-  })
+  const once = new Map(trials.map((trial) => [`${trial.split.training} ${trial.seed}`, trial]))
+  const report = !tested
+    ? null
+    : await writeReport(out, {
+        title: `${data}: ${features.encoder.name}`,
+        classes: manifest.classes,
+        runs: collect(trials),
+        pseudoLabels: [...once.values()].flatMap(({ split, seed, result: { pseudoLabels } }) =>
+          pseudoLabels ? [{ split: split.training, seed, ...pseudoLabels }] : [],
+        ),
+        reference,
+        exclude: config.exclude,
+        configHash: hashJson(config),
+      })
 
   if (!final) return { manifest, splits, report, bundle: null }
 
@@ -124,14 +128,14 @@ export async function runRecipe(
     classes: manifest.classes,
     prompts: text ? prompts.prompts : [],
     textWidth: text?.width ?? null,
-    results: report.results,
+    results: report?.results ?? null,
   })
   return { manifest, splits, report, bundle }
 }
 
 /**
- * The model to ship: of the first seed where there is one split; trained once more on all clips where there are folds, whose
- * figures then speak for it.
+ * The model to ship: of the first seed where there is one split; trained once more on the training clips of all folds together
+ * where there are folds, whose figures then speak for it.
  */
 async function finalModel(
   settings: TrialSettings,
@@ -145,8 +149,8 @@ async function finalModel(
     ...new Map(trials.flatMap(({ split }) => pick(split).map((clip) => [clip.id, clip] as const))).values(),
   ]
   if (!first.split.fold) return { ...first, method }
-  settings.reporter.say("the model to ship, trained on all clips")
-  const train = union(({ train, val, test }) => [...train, ...val, ...test])
+  settings.reporter.say("the model to ship, trained on the clips of all folds")
+  const train = union(({ train }) => train)
   const test = union(({ test }) => test)
   const split: Split = { name: "all clips", training: "all clips", fold: false, train, val: [], test }
   const own = { ...settings, methods: [method] }
@@ -217,25 +221,4 @@ function collect(trials: readonly Trained[]): MethodPredictions[] {
     }
   }
   return [...runs.values()]
-}
-
-function checkClasses(splits: readonly Split[], classes: readonly string[]): void {
-  if (classes.length < 2) {
-    throw new FourtierError({
-      where: "data",
-      what: "nothing to tell apart",
-      expected: "clips of two classes or more",
-      found: classes.join(", ") || "no class",
-    })
-  }
-  for (const { name, train } of splits) {
-    const missing = classes.filter((label) => !train.some((clip) => clip.label === label))
-    if (missing.length === 0) continue
-    throw new FourtierError({
-      where: `split ${name}`,
-      what: "a class has no training clip",
-      found: missing.join(", "),
-      fix: "add clips of it, take it out, or choose another split",
-    })
-  }
 }

@@ -3,7 +3,7 @@
  * looked at by itself; the command line has a verb for each.
  */
 
-import { existsSync } from "node:fs"
+import { existsSync, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import type { Config } from "./config.ts"
 import type { Bundle } from "./deploy/bundle.ts"
@@ -15,6 +15,7 @@ import { openProvider, type ProviderConfig } from "./describe/providers.ts"
 import { openVisualEncoder } from "./encoders/catalog.ts"
 import type { VisualEncoder } from "./encoders/encoder.ts"
 import { type Extraction, extractFeatures, type ViewRecipe } from "./encoders/extract.ts"
+import { checkExcluded } from "./evaluate/comparable.ts"
 import type { EvaluationResults } from "./evaluate/results.ts"
 import type { TrialResult } from "./evaluate/trial.ts"
 import { placesOf } from "./model/config.ts"
@@ -27,7 +28,7 @@ import type { Reporter } from "./util/progress.ts"
 import { version } from "./util/version.ts"
 import { doctor } from "./video/doctor.ts"
 import type { Clip, Manifest } from "./video/manifest.ts"
-import type { Split } from "./video/splits.ts"
+import { resolveSplits, type Split } from "./video/splits.ts"
 import type { Step } from "./video/transform.ts"
 
 export interface StageContext {
@@ -57,19 +58,64 @@ export async function measure(
       fix: "give every clip one class, or none, by folder or by a label column",
     })
   }
-  const unlabelled = manifest.clips.filter(({ label }) => label === null)
+  return manifest
+}
+
+/**
+ * Which clips train, validate and test. Where none is held back for a test, `tested` is false and the test part holds the labelled
+ * training clips: to prove the bundle with, not to report on.
+ */
+export function plan(manifest: Manifest, { config, reporter }: StageContext): { splits: Split[]; tested: boolean } {
+  const { classes } = manifest
+  if (classes.length < 2) {
+    throw new FourtierError({
+      where: "data",
+      what: "nothing to tell apart",
+      expected: "labelled clips of two classes or more",
+      found: classes.join(", ") || "no class",
+    })
+  }
+  checkExcluded(classes, config.exclude)
+  const splits = resolveSplits(manifest, config.split)
+  for (const { name, train } of splits) {
+    const missing = classes.filter((label) => !train.some((clip) => clip.label === label))
+    if (missing.length === 0) continue
+    throw new FourtierError({
+      where: `split ${name}`,
+      what: "a class has no labelled training clip",
+      found: missing.join(", "),
+      fix: "label clips of it, take it out, or choose another split",
+    })
+  }
+  const [{ train }] = splits
+  const unlabelled = train.filter(({ label }) => label === null)
   if (unlabelled.length > 0) {
+    const taught = config.methods.includes("full") && config.pseudoLabels !== null
+    const how = taught ? "the classes that the answers about them suggest" : "no class: stage 1 alone learns from them"
     reporter.say(
-      `${unlabelled.length} clips have no label, such as ${unlabelled[0].relative}: they are for training, with the classes that the answers about them suggest`,
+      `${unlabelled.length} training clips have no label, such as ${unlabelled[0].relative}; they get ${how}`,
     )
   }
-  return manifest
+  if (splits.some(({ test }) => test.length > 0)) return { splits, tested: true }
+  reporter.warn(
+    "no clip is held back for a test: too few are labelled, or none was asked for. The model learns from all; how well it recognises is not known",
+  )
+  const name = "all clips"
+  return {
+    splits: splits.map((split) => ({
+      ...split,
+      name,
+      training: name,
+      test: split.train.filter(({ label }) => label !== null),
+    })),
+    tested: false,
+  }
 }
 
 /** The provider of the config, or the answers that lie beside the data as `descriptions.jsonl`. */
 function providerOf(config: Config, data: string): ProviderConfig | null {
   if (config.describe) return config.describe
-  const beside = join(existsSync(join(data, "descriptions.jsonl")) ? data : dirname(data), "descriptions.jsonl")
+  const beside = join(statSync(data).isDirectory() ? data : dirname(data), "descriptions.jsonl")
   return existsSync(beside) ? { kind: "replay", file: resolve(beside) } : null
 }
 
@@ -221,7 +267,8 @@ export async function ship(
     classes: readonly string[]
     prompts: PromptSet["prompts"]
     textWidth: number | null
-    results: EvaluationResults
+    /** Null where nothing was tested. */
+    results: EvaluationResults | null
   },
 ): Promise<Bundle> {
   const { features, classes, prompts, textWidth, results } = about
@@ -265,7 +312,9 @@ export async function ship(
   return bundle
 }
 
-function accuracyOf({ splits, seeds }: EvaluationResults, method: Method): Bundle["accuracy"] {
+function accuracyOf(results: EvaluationResults | null, method: Method): Bundle["accuracy"] {
+  if (!results) return null
+  const { splits, seeds } = results
   const [whole] = splits
   const top1 = whole?.methods.find((one) => one.method === method)?.figures.top1
   if (!top1) return null

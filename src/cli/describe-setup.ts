@@ -19,7 +19,7 @@ import {
 } from "../describe/index.ts"
 import { FourtierError, nearest } from "../util/errors.ts"
 import type { Reporter } from "../util/progress.ts"
-import { doctor } from "../video/index.ts"
+import { doctor, type Manifest, resolveSplits } from "../video/index.ts"
 import { defaultManifest, wholeNumber } from "./doctor.ts"
 import { readConfig } from "./shared.ts"
 
@@ -78,7 +78,10 @@ export function askFlags(command: Command): Command {
     .option("--prompts <list>", "paper, motion, or some of the paper's such as [A, B]")
     .option("-k, --frames <n>", "key frames a strip", wholeNumber)
     .option("--height <n>", "height of a strip in pixels", wholeNumber)
-    .option("--splits <names>", "describe clips of these splits only (default: all but test)")
+    .option(
+      "--splits <names>",
+      "describe clips of these parts: train, val, test, test-… (default: train, as `fourtier run` splits the data)",
+    )
     .option("--clips <ids>", "describe these clips only, test clips too")
 }
 
@@ -104,21 +107,25 @@ export function cacheOf(flags: WhereFlags, config: Config): string {
 
 /** The clips of a data set; files that have not changed are not opened again. */
 export async function loadClips(data: string, flags: WhereFlags, reporter: Reporter): Promise<DescribedClip[]> {
-  const { manifest } = await doctor(data, flags.manifest ?? defaultManifest(data), reporter)
-  return manifest.clips
+  return (await loadManifest(data, flags, reporter)).clips
+}
+
+async function loadManifest(data: string, flags: WhereFlags, reporter: Reporter): Promise<Manifest> {
+  return (await doctor(data, flags.manifest ?? defaultManifest(data), reporter)).manifest
 }
 
 /** Clips, prompts, strips and guard of a run. */
 export async function scopeOf(data: string, flags: AskFlags, reporter: Reporter) {
   const config = await loadConfig(flags)
   const cachePath = cacheOf(flags, config)
-  const clips = await loadClips(data, flags, reporter)
+  const manifest = await loadManifest(data, flags, reporter)
+  const { clips } = manifest
   const strip = { frames: flags.frames ?? config.keyFrames.count, height: flags.height ?? config.keyFrames.height }
   return {
     config,
     clips,
     cachePath,
-    mayDescribe: guard(clips, flags),
+    mayDescribe: guard(clips, partsOf(manifest, config), flags),
     prompts: resolvePrompts(flags.prompts === undefined ? config.prompts : promptsOf(flags.prompts)),
     strips: folderStrips(stripFolder(cachePath), strip),
   }
@@ -180,8 +187,26 @@ export function providerOf(configured: Config["describe"], flags: AskFlags): z.o
   })
 }
 
-/** Which clips may be described: those named, those of the splits named, or all outside the test split. */
-function guard(clips: readonly DescribedClip[], flags: AskFlags): (clip: DescribedClip) => boolean {
+/** By clip, its part as `fourtier run` would split the data: train, val, test, or the name of a further test part. */
+function partsOf(manifest: Manifest, { split }: Config): Map<string, string> {
+  const allowQuarantined = manifest.quarantine.map(({ relative }) => relative)
+  const parts = new Map<string, string>()
+  const put = (clips: readonly DescribedClip[], part: string) => {
+    for (const { id } of clips) if (!parts.has(id)) parts.set(id, part)
+  }
+  const splits = resolveSplits(manifest, { ...split, allowQuarantined })
+  for (const { train } of splits) put(train, "train")
+  for (const { val } of splits) put(val, "val")
+  for (const { name, test } of splits) put(test, name.startsWith("test-") ? name : "test")
+  return parts
+}
+
+/** Which clips may be described: those named, those of the parts named, or those that `fourtier run` trains on. */
+function guard(
+  clips: readonly DescribedClip[],
+  parts: ReadonlyMap<string, string>,
+  flags: AskFlags,
+): (clip: DescribedClip) => boolean {
   if (flags.clips !== undefined) {
     const named = new Set(flags.clips.split(",").map((id) => id.trim()))
     const known = new Set(clips.flatMap(({ id, relative }) => [id, relative]))
@@ -193,12 +218,13 @@ function guard(clips: readonly DescribedClip[], flags: AskFlags): (clip: Describ
     }
     return ({ id, relative }) => named.has(id) || named.has(relative)
   }
-  if (flags.splits === undefined) return ({ split }) => split !== "test"
+  const partOf = ({ id }: DescribedClip) => parts.get(id) ?? "none"
+  if (flags.splits === undefined) return (clip) => partOf(clip) === "train"
   const splits = flags.splits.split(",").map((name) => name.trim())
-  const known = new Set(clips.map(({ split }) => split ?? "none"))
+  const known = new Set(clips.map(partOf))
   for (const split of splits) {
     if (known.has(split)) continue
     throw new FourtierError({ where: "--splits", what: `no split "${split}"`, expected: [...known].sort().join(", ") })
   }
-  return ({ split }) => splits.includes(split ?? "none")
+  return (clip) => splits.includes(partOf(clip))
 }

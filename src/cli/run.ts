@@ -41,7 +41,7 @@ function recipeCommand(name: string, description: string, until: Until): Command
 }
 
 function summary({ report, bundle }: RecipeResult, out: string): string {
-  if (!report) return `weights and journals: ${join(out, "trials")}`
   const shipped = bundle ? `\nbundle: ${join(out, "bundle")}` : ""
+  if (!report) return `weights and journals: ${join(out, "trials")}${shipped}`
   return `${report.text}\nreport: ${join(out, "report.md")}${shipped}`
 }

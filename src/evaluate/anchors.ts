@@ -6,16 +6,19 @@
 import { MAX_LOGIT_SCALE } from "../model/space.ts"
 import type { Weights } from "../tensor/nn/params.ts"
 import type { AlignGraphs, TextTargets } from "../train/align.ts"
-import { type Example, type FeatureSet, readBatch } from "../train/features.ts"
+import { type Example, type FeatureSet, type Labelled, readBatch } from "../train/features.ts"
 import { softmax } from "./views.ts"
 
-/** Unit vector per class [C][E] of one prompt: mean of the class's unit text embeddings. */
+/** By prompt, a unit vector for each class [C][E]. */
+export type Anchors = ReadonlyMap<string, readonly Float32Array[]>
+
+/** Unit vector per class [C][E] of one prompt: mean of the class's unit text embeddings. Null where a class has none. */
 export function classAnchors(
   texts: ReadonlyMap<string, Float32Array>,
-  examples: FeatureSet["examples"],
+  examples: readonly Labelled[],
   classes: number,
   rowWidth: number,
-): (Float32Array | null)[] {
+): Float32Array[] | null {
   const sums: (Float32Array | null)[] = Array<Float32Array | null>(classes).fill(null)
   for (const { id, label } of examples) {
     const text = texts.get(id)
@@ -25,7 +28,8 @@ export function classAnchors(
     for (let i = 0; i < unit.length; i++) sum[i] += unit[i]
     sums[label] = sum
   }
-  return sums.map((sum) => sum && unitRows(sum, sum.length))
+  const anchors = sums.flatMap((sum) => (sum ? [unitRows(sum, sum.length)] : []))
+  return anchors.length === classes ? anchors : null
 }
 
 /** Rows of `width` scaled to length 1. */
@@ -44,7 +48,7 @@ export async function anchorProbabilities(
   graphs: AlignGraphs,
   set: FeatureSet<Example>,
   weights: Weights,
-  anchors: ReadonlyMap<string, readonly (Float32Array | null)[]>,
+  anchors: Anchors,
 ): Promise<Map<string, Float32Array[]>> {
   const feeds = Object.fromEntries([...graphs.trained, ...graphs.frozen].map(({ name }) => [name, weights.get(name)]))
   const checked = Object.fromEntries(Object.entries(feeds).flatMap(([name, data]) => (data ? [[name, data]] : [])))
@@ -62,7 +66,7 @@ export async function anchorProbabilities(
       const width = rows.length / graphs.chunk
       for (const [row, { clip }] of part.entries()) {
         for (const [c, anchor] of (anchors.get(prompt) ?? []).entries()) {
-          const cosine = anchor ? dot(rows, row * width, anchor) : 0
+          const cosine = dot(rows, row * width, anchor)
           const own = cosines.get(prompt)
           if (own) own[clip][c] += cosine / set.examples[clip].views.length
         }
@@ -83,13 +87,13 @@ export async function anchorProbabilities(
   return byPrompt.set("all", all)
 }
 
-/** The anchors as weights of `model/vote.ts`: [C,E] by prompt; a class without answers has zeros. */
-export function anchorWeights(anchors: ReadonlyMap<string, readonly (Float32Array | null)[]>): Weights {
+/** The anchors as weights of `model/vote.ts`: [C,E] by prompt. */
+export function anchorWeights(anchors: Anchors): Weights {
   return new Map(
     [...anchors].map(([prompt, rows]) => {
-      const width = rows.find((row) => row !== null)?.length ?? 0
+      const width = rows[0].length
       const data = new Float32Array(rows.length * width)
-      for (const [c, row] of rows.entries()) if (row) data.set(row, c * width)
+      for (const [c, row] of rows.entries()) data.set(row, c * width)
       return [`anchor.${prompt}`, data]
     }),
   )
@@ -101,9 +105,13 @@ function dot(rows: Float32Array, offset: number, other: Float32Array): number {
   return sum
 }
 
-/** Anchors of every prompt from the training clips' texts. */
-export function anchorsOf(texts: TextTargets, examples: FeatureSet["examples"], classes: number) {
-  return new Map(
-    [...texts.embeddings].map(([prompt, byClip]) => [prompt, classAnchors(byClip, examples, classes, texts.width)]),
-  )
+/** Anchors of every prompt from the labelled clips' texts; null where a class has no such text. */
+export function anchorsOf(texts: TextTargets, labelled: readonly Labelled[], classes: number): Anchors | null {
+  const anchors = new Map<string, readonly Float32Array[]>()
+  for (const [prompt, byClip] of texts.embeddings) {
+    const own = classAnchors(byClip, labelled, classes, texts.width)
+    if (!own) return null
+    anchors.set(prompt, own)
+  }
+  return anchors
 }

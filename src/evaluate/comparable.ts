@@ -10,12 +10,13 @@ import type { EvaluationInput, MethodPredictions } from "./results.ts"
  * labels, a seed missing for some clips, a clip twice, no reference.
  */
 export function checkComparable({ classes, runs, exclude = [], reference }: EvaluationInput): void {
-  checkClasses(classes, exclude)
+  checkExcluded(classes, exclude)
   for (const run of runs) checkRun(run, classes)
   for (const ofSplit of groupBy(runs, ({ split }) => split).values()) checkSplit(ofSplit, reference)
 }
 
-function checkClasses(classes: readonly string[], exclude: readonly string[]): void {
+/** @throws FourtierError for a class to leave out that there is not, or when none is left */
+export function checkExcluded(classes: readonly string[], exclude: readonly string[]): void {
   for (const name of exclude) {
     if (classes.includes(name)) continue
     const near = nearest(name, classes)

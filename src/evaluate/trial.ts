@@ -33,6 +33,7 @@ import { type Method, networkOf } from "../train/networks.ts"
 import type { PseudoLabelsConfig } from "../train/pseudo-labels.ts"
 import { fitStandardize } from "../train/standardize.ts"
 import type { TrainTask } from "../train/task.ts"
+import { FourtierError } from "../util/errors.ts"
 import { hashJson } from "../util/files.ts"
 import type { Reporter } from "../util/progress.ts"
 import type { Split } from "../video/splits.ts"
@@ -220,7 +221,7 @@ class Trial {
 
   /** Stage 1: the weights that stage 2 of the full method keeps frozen. Its own answers go into the result too. */
   async #align(standardize: Weights): Promise<Weights> {
-    const { text, align, prompts, classes } = this.#settings
+    const { text, align, prompts, classes, model, reporter } = this.#settings
     if (!text) throw new Error("internal error: stage 1 without texts")
     const graphs = await this.#graphs.align()
     const { train, val, test } = this.#data
@@ -231,20 +232,23 @@ class Trial {
     }
     const labelled = this.#data.labelled.examples.filter(({ id }) => isDescribed(id, prompts, text.table))
     const anchors = anchorsOf(targets, labelled, classes.length)
+    if (!anchors && model.vote > 0) throw noAnchors()
+    if (!anchors) reporter.warn("stage 1 is not scored by itself: some class has no labelled clip with answers")
     const task = alignmentTask(
       graphs,
       { train: { ...train, examples: described }, val },
       targets,
       standardize,
       async (weights) => {
-        if (val.examples.length === 0) return null
+        if (val.examples.length === 0 || !anchors) return null
         const rows = (await anchorProbabilities(graphs, val, weights, anchors)).get("all") ?? []
         return { score: shareRight(rows, val.examples) }
       },
     )
     const trained = await this.#train("stage 1", task, align, { align, text: text.id, batch: graphs.batch })
-    const weights: Weights = new Map([...standardize, ...trained, ...anchorWeights(anchors)])
+    const weights: Weights = new Map([...standardize, ...trained, ...(anchors ? anchorWeights(anchors) : [])])
     const count = countWeights(graphs.trained)
+    if (!anchors) return weights
     for (const [prompt, rows] of await anchorProbabilities(graphs, test, weights, anchors)) {
       this.#predict(prompt === "all" ? "stage 1 alone" : `stage 1, prompt ${prompt}`, count, rows)
     }
@@ -313,6 +317,14 @@ class Trial {
     }))
     this.#result.predictions.set(method, { trainedWeights, predictions })
   }
+}
+
+function noAnchors(): FourtierError {
+  return new FourtierError({
+    where: "model.vote",
+    what: "stage 1 cannot vote: some class has no labelled training clip with answers",
+    fix: "have a labelled clip of each class described, or set model.vote=0",
+  })
 }
 
 function countWeights(params: readonly Param[]): number {

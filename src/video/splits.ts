@@ -49,9 +49,11 @@ export interface Split {
 }
 
 /**
- * The splits that the options ask for; by default those of the column `split`, or of `fold`, or else drawn by the seed.
+ * The splits that the options ask for; by default those of the column `split`, or of `fold`, or else drawn by the seed. The test
+ * part is empty where nothing is held back, or too few clips are labelled to hold any back. Clips without a label train, also
+ * where the column has no value for them.
  *
- * @throws FourtierError for an unknown column or value, an empty part, or quarantined files in val or test
+ * @throws FourtierError for an unknown column or value, no clips to train on, or quarantined files in val or test
  */
 export function resolveSplits(manifest: Manifest, given: z.input<typeof splitSchema> = {}): Split[] {
   const options = splitSchema.parse(given)
@@ -104,7 +106,8 @@ function splitByColumn(manifest: Manifest, column: string, options: SplitOptions
       fix: "label it, or make it a training clip",
     })
   }
-  const part = (name: string) => manifest.clips.filter((clip) => sideOf(clip) === name)
+  const part = (name: string) =>
+    manifest.clips.filter((clip) => (isLabelled(clip) ? sideOf(clip) : sideOf(clip) || "train") === name)
   const val = part("val")
   const first = finish(column, part("train"), val.length > 0 ? val : null, part("test"), options)
   const further = [...new Set(manifest.clips.map(sideOf))].filter((side) => isTestPart(side) && side !== "test").sort()
@@ -134,7 +137,10 @@ function splitByFolds(manifest: Manifest, column: string, options: SplitOptions)
     })
   }
   return names.map((name) => {
-    const train = manifest.clips.filter((clip) => ![null, name].includes(columnValue(clip, column)))
+    const train = manifest.clips.filter((clip) => {
+      const fold = columnValue(clip, column)
+      return fold === null ? !isLabelled(clip) : fold !== name
+    })
     return finish(`fold ${name}`, train, null, folds.get(name) ?? [], options)
   })
 }
@@ -176,25 +182,30 @@ function drawFolds(clips: readonly Clip[], count: number, options: SplitOptions)
 }
 
 /**
- * Carves val from the training clips where it is not given, and checks that no part that is needed is empty. Clips without a
- * label that fell to val or test with their group are left out.
+ * Carves val from the training clips where it is not given. Clips without a label that fell to val or test with their group
+ * are left out.
  */
 function finish(name: string, train: Clip[], val: Clip[] | null, held: Clip[], options: SplitOptions): Split {
   const test = held.filter(isLabelled)
   const drawn = val === null ? drawPart(train, options.val, Rng.fork(options.seed, "val", name)) : new Set(val)
   const rest = val === null ? train.filter((clip) => !drawn.has(clip)) : train
-  for (const [part, clips] of [
-    ["train", rest],
-    ["test", test],
-  ] as const) {
-    if (clips.length === 0) throw new FourtierError({ where: `split ${name}`, what: `no clips for ${part}` })
+  if (rest.length === 0) {
+    throw new FourtierError({
+      where: `split ${name}`,
+      what: "no clips to train on",
+      found: `${test.length} for test, ${drawn.size} for val`,
+      fix: "add clips, or choose another split",
+    })
   }
   return { name, training: name, fold: name.startsWith("fold "), train: rest, val: [...drawn].filter(isLabelled), test }
 }
 
 const isLabelled = ({ labels }: Clip) => labels.length > 0
 
-/** Bundles of clips, drawn one after the other, that bring every class nearer to its share. No class is used up. */
+/**
+ * Bundles of clips, drawn one after the other, that bring every class nearer to its share; where none does, the smallest that
+ * holds half of the classes at least. No class is used up. Nothing is drawn where that cannot be had.
+ */
 function drawPart(clips: readonly Clip[], share: number, rng: Rng): Set<Clip> {
   const drawn = new Set<Clip>()
   const bundles = rng.shuffle(inseparable(clips)).filter((bundle) => bundle.some(isLabelled))
@@ -211,7 +222,9 @@ function drawPart(clips: readonly Clip[], share: number, rng: Rng): Set<Clip> {
     addLabels(have, bundle)
   }
   if (drawn.size > 0) return drawn
-  const [smallest = []] = bundles.filter((bundle) => !usesUp(bundle)).sort((a, b) => a.length - b.length)
+  const [smallest = []] = bundles
+    .filter((bundle) => !usesUp(bundle) && 2 * countLabels(bundle).size >= all.size)
+    .sort((a, b) => a.length - b.length)
   return new Set(smallest)
 }
 
@@ -284,7 +297,7 @@ function requireColumn(manifest: Manifest, column: string): void {
   throw new FourtierError({
     where: "split",
     what: `no clip has a value in column "${column}"`,
-    expected: `one of ${columns.join(", ") || "no columns at all"}`,
+    ...(columns.length === 0 ? { found: "no further columns" } : { expected: `one of ${columns.join(", ")}` }),
     fix: close === undefined ? undefined : `did you mean "${close}"?`,
   })
 }

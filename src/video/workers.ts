@@ -50,16 +50,19 @@ const END = null
 export function serveJobs<Job>(schema: z.ZodType<Job>, handle: (job: Job) => Reply | Promise<Reply>): void {
   const port = parentPort
   if (port === null) throw new Error("internal error: not in a worker thread")
-  port.on("message", async (message: unknown) => {
-    if (message === END) process.exit()
+  let work = Promise.resolve()
+  port.on("message", (message: unknown) => {
+    work = work.then(() => (message === END ? process.exit() : answer(message)))
+  })
+  async function answer(message: unknown): Promise<void> {
     try {
       const { value, transfer } = await handle(schema.parse(message))
-      port.postMessage({ value }, transfer ?? [])
+      port?.postMessage({ value }, transfer ?? [])
     } catch (thrown) {
       const error: Complaint = thrown instanceof FourtierError ? thrown.complaint : { what: messageOf(thrown) }
-      port.postMessage({ error })
+      port?.postMessage({ error })
     }
-  })
+  }
   port.postMessage({ value: "ready" })
 }
 

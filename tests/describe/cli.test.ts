@@ -5,6 +5,7 @@ import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, readF
 import { dirname, join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, describe as suite, vi } from "vitest"
 import { describeCommand } from "../../src/cli/describe.ts"
+import { makeClip } from "../video/fixtures.ts"
 import { scratch } from "./fixtures.ts"
 
 const folder = scratch()
@@ -90,6 +91,27 @@ suite.skipIf(!ready)("fourtier describe", () => {
       /did you mean "kick\/set1_13_3_2"/,
     )
     await expect(fourtier(data, ...server(), ...kept, "--splits", "tset")).rejects.toThrow(/expected: test, train/)
+  })
+
+  it("describes no clip that a run would draw for its test, nor one of a further test part", async () => {
+    const plain = join(folder, "plain")
+    for (const [l, label] of ["a", "b"].entries()) {
+      mkdirSync(join(plain, label), { recursive: true })
+      for (let i = 0; i < 5; i++) makeClip(join(plain, label, `${i}.mp4`), { frames: 6 + i + 5 * l })
+    }
+    const own = ["--cache", join(folder, "plain.jsonl"), "--manifest", join(folder, "plain-manifest.jsonl")]
+    await fourtier(plain, ...server(), ...own, "--estimate")
+    expect(out).toMatch(/answers wanted\s+32\n/)
+    await fourtier(plain, ...server(), ...own, "--set", "split.test=0", "--estimate")
+    expect(out).toMatch(/answers wanted\s+40\n/)
+    const rows = ["a", "b"].flatMap((label) =>
+      ["train", "train", "val", "test", "test-shift"].map((side, i) => `${label}/${i}.mp4,${label},${side}`),
+    )
+    writeFileSync(join(plain, "clips.csv"), ["path,label,split", ...rows].join("\n"))
+    await fourtier(plain, ...server(), ...own, "--estimate")
+    expect(out).toMatch(/answers wanted\s+16\n/)
+    await fourtier(plain, ...server(), ...own, "--splits", "train,test-shift", "--estimate")
+    expect(out).toMatch(/answers wanted\s+24\n/)
   })
 
   it("shows, edits and counts answers", async () => {

@@ -107,6 +107,7 @@ describe("stage 1", () => {
       const options = { schedule, seed, key: "k", checkpointPath: null, journalPath: null, reporter: silent }
       const { weights } = await train(task, options)
       const anchors = anchorsOf(targets, own.examples, CLASSES)
+      if (!anchors) throw new Error("a class without texts")
       const all: Weights = new Map([...standardize, ...weights])
       const rows = (await anchorProbabilities(graphs, val, all, anchors)).get("all") ?? []
       const right = rows.filter((row, i) => row.indexOf(Math.max(...row)) === val.examples[i].label).length

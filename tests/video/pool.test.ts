@@ -1,6 +1,6 @@
 /** Protects: order, back-pressure, errors with the clip's path, and that no crash or hang of a worker stops the rest. */
 
-import { writeFileSync } from "node:fs"
+import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { beforeAll, describe, expect, test } from "vitest"
@@ -101,7 +101,8 @@ describe("workers", () => {
     const workers = new URL("../../dist/video/workers.js", import.meta.url)
     writeFileSync(
       path,
-      `import { serveJobs } from ${JSON.stringify(workers.href)}
+      `import { writeFileSync } from "node:fs"
+       import { serveJobs } from ${JSON.stringify(workers.href)}
        const schema = { parse: (job) => job }
        serveJobs(schema, async (job) => {
          if (job === "throw") throw new Error("thrown")
@@ -110,6 +111,7 @@ describe("workers", () => {
          if (job === "hang") for (;;) {}
          if (job === "number") return { value: 7 }
          if (job.startsWith("slow")) await new Promise((done) => setTimeout(done, 600))
+         if (job.startsWith("slow write ")) writeFileSync(job.slice("slow write ".length), "")
          return { value: job.toUpperCase() }
        })`,
     )
@@ -155,6 +157,14 @@ describe("workers", () => {
   test("a worker that cannot start is an error, not a hang", async () => {
     const missing = pathToFileURL(join(folder, "missing.mjs"))
     await expect(collect(runJobs(missing, ["a"], text))).rejects.toThrow(/does not start/)
+  })
+
+  test("leaving early lets a thread finish the job it is at, also one that waits", async () => {
+    const mark = join(folder, "finished")
+    const views = runJobs(entry, ["a", `slow write ${mark}`], text, { workers: 2 })
+    await views.next()
+    await views.return(undefined)
+    expect(existsSync(mark)).toBe(true)
   })
 
   test("no jobs, no threads", async () => {

@@ -118,6 +118,29 @@ test("no class loses its last training clip to val or test", () => {
   }
 })
 
+test("nothing is held back where it is not asked for, or too few are labelled", () => {
+  const only = manifestOf(plain.clips.map((one) => ({ ...one, split: "train" })))
+  expect(resolveSplits(only)[0].test).toEqual([])
+  expect(resolveSplits(plain, { test: 0, val: 0 })[0]).toMatchObject({ test: [], val: [], train: plain.clips })
+  const few = manifestOf(
+    plain.clips.map((one, i) => (i < 6 ? { ...one, group: null } : { ...one, label: null, labels: [] })),
+  )
+  expect(resolveSplits(few)[0]).toMatchObject({ test: [], val: [] })
+  const persons = manifestOf(plain.clips.map((one, i) => ({ ...one, group: `person ${i % 2}` })))
+  expect(resolveSplits(persons, { val: 0 })[0].test).toHaveLength(60)
+})
+
+test("unlabelled clips without a value in the column train", () => {
+  const clips = plain.clips.map((one, i) => ({
+    ...one,
+    columns: { mine: i < 60 ? "train" : "test", k: String(i % 3) },
+  }))
+  const extra = clip(500, { label: null, labels: [], columns: { mine: "", k: "" } })
+  const manifest = manifestOf([...clips, extra])
+  expect(resolveSplits(manifest, { column: "mine", val: 0 })[0].train).toContain(extra)
+  for (const { train } of resolveSplits(manifest, { folds: "k", val: 0 })) expect(train).toContain(extra)
+})
+
 test("val: 0 carves nothing", () => {
   expect(resolveSplits(plain, { val: 0 })[0].val).toEqual([])
 })
@@ -136,9 +159,9 @@ describe("errors", () => {
     const clips = folded.clips.map((one, i) => (i === 99 ? { ...one, label: null, labels: [] } : one))
     expect(() => resolveSplits(manifestOf(clips), { column: "part" })).toThrow(/c99\.mp4: .*has no label/)
   })
-  test("a part without clips", () => {
-    const only = manifestOf(plain.clips.map((one) => ({ ...one, split: "train" })))
-    expect(() => resolveSplits(only)).toThrow(/no clips for test/)
+  test("nothing to train on", () => {
+    const only = manifestOf(plain.clips.map((one) => ({ ...one, split: "test" })))
+    expect(() => resolveSplits(only)).toThrow(/no clips to train on/)
   })
   test("a quarantined file in test, unless allowed by name", () => {
     const bad = {

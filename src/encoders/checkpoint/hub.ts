@@ -243,12 +243,17 @@ function statusOf(error: unknown): number | undefined {
 function chooseFile(hubId: HubId, files: readonly string[], usual: readonly string[] = USUAL_FILES): string {
   const found = usual.find((name) => files.includes(name))
   if (found) return found
+  if (usual !== USUAL_FILES) throw unclear(hubId, files)
   const root = files.filter((name) => !name.includes("/"))
   for (const pattern of [/\.safetensors$/, /\.(pt|pth|pyth|bin)$/]) {
     const candidates = root.filter((name) => pattern.test(name))
     if (candidates.length === 1) return candidates[0]
   }
-  throw new FourtierError({
+  throw unclear(hubId, files)
+}
+
+function unclear(hubId: HubId, files: readonly string[]): FourtierError {
+  return new FourtierError({
     where: nameOf(hubId),
     what: "cannot tell which file holds the weights",
     found: files.slice(0, 30).join(", ") || "no files",

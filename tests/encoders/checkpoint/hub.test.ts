@@ -156,6 +156,11 @@ describe("ONNX models", () => {
     expect(await localOnnx("hf:owner/name", options())).toBe(path)
     expect(downloads().length).toBe(before)
     expect(await localOnnx(made)).toBe(made)
+    await hub.close()
+    hub = await startHub({ "model.safetensors": weights })
+    await expect(localOnnx("hf:owner/name", options({ HF_HOME: join(home, "other") }))).rejects.toThrow(
+      /which file holds the weights/,
+    )
   })
 })
 
