@@ -23,7 +23,10 @@ const probeSchema = z.strictObject({
 })
 
 export const configSchema = z.strictObject({
-  seed: z.int().default(0).describe("seed of views, splits and the first training run"),
+  seed: z
+    .int()
+    .default(0)
+    .describe("seed of the random views and of the first training run; train, val and test are drawn by `split.seed`"),
   seeds: z.int().min(1).default(1).describe("training runs that differ in their seed alone"),
   cache: z.string().default(".fourtier").describe("folder of features, text embeddings and VLM answers"),
   split: splitSchema.prefault({}),
@@ -34,7 +37,10 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   prompts: promptsSchema.default("paper").describe("preset name, list of prompts, or [] for the baseline network"),
-  describe: providerSchema.nullable().default(null).describe("where the VLM's answers come from; null: only the cache"),
+  describe: providerSchema
+    .nullable()
+    .default(null)
+    .describe("where the VLM's answers come from; null: recorded answers in descriptions.jsonl beside the data"),
   text: textSchema.prefault({}),
   encoder: encoderSchema.prefault({ kind: "movenet" }),
   views: z
@@ -62,7 +68,7 @@ export const configSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe(
-      "training clips of each class whose labels may be used, drawn by the seed; the others count as clips without a label",
+      "training clips of each class whose labels may be used, drawn by the seed; the others count as clips without a label; those of validation clips, where there are any, are used as well",
     ),
   pseudoLabels: pseudoLabelsSchema
     .nullable()

@@ -13,16 +13,16 @@ import { withFolderLock } from "../util/lock.ts"
 import { formatSeconds, terminalReporter } from "../util/progress.ts"
 import type { SettingsTree } from "../util/settings.ts"
 import type { Clip } from "../video/manifest.ts"
+import { wholeNumber } from "./doctor.ts"
 import { interruptible } from "./shared.ts"
 
 const optionsSchema = z.object({
   out: z.string(),
-  seeds: z.coerce.number().int().min(1),
+  seeds: z.number(),
   set: z.array(z.string()).optional(),
 })
 
 const DEMO: SettingsTree = {
-  split: { val: 0 },
   describe: { kind: "replay", file: resolve(puppetDescriptions()) },
 }
 
@@ -30,7 +30,7 @@ export function demoCommand(): Command {
   return new Command("demo")
     .description("the whole method on rendered clips: about five minutes on two cores, nothing to download")
     .option("-o, --out <folder>", "where clips, features and the run go", join("runs", "demo"))
-    .option("--seeds <n>", "training runs that differ in their seed", "1")
+    .option("--seeds <n>", "training runs that differ in their seed", wholeNumber, 1)
     .option("--set <a.b=c...>", "single settings")
     .action(async (given) => {
       const { out, seeds, set } = optionsSchema.parse(given)

@@ -1,4 +1,4 @@
-/** `fourtier describe`: asks a vision-language model about every clip, and looks after its answers. */
+/** `fourtier describe`: asks a vision-language model about the training clips, and looks after its answers. */
 
 import { join } from "node:path"
 import { Command } from "commander"
@@ -36,7 +36,7 @@ import { interruptible } from "./shared.ts"
 /** The command with its sub-commands; without one it runs. */
 export function describeCommand(): Command {
   const command = new Command("describe").description(
-    "ask a vision-language model about every clip; show and mend its answers",
+    "ask a vision-language model about the training clips; show and mend its answers",
   )
   command.addCommand(runCommand(), { isDefault: true })
   for (const sub of [retryCommand(), showCommand(), editCommand(), statsCommand()]) command.addCommand(sub)

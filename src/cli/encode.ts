@@ -6,11 +6,11 @@ import { Command } from "commander"
 import { localCheckpoint } from "../encoders/checkpoint/hub.ts"
 import { type Dimensions, dimensionsSchema, inputNames } from "../encoders/families.ts"
 import { type EncodedArray, encodeArrays } from "../encoders/run.ts"
-import { checkpointSource, type OpenSource, randomSeed, randomSource } from "../encoders/weights.ts"
+import { CHECKPOINT, checkpointSource, type OpenSource, randomSeed, randomSource } from "../encoders/weights.ts"
 import { readNpy, writeNpy } from "../tensor/io/npy.ts"
 import type { StoredTensor } from "../tensor/io/stored.ts"
 import { FourtierError } from "../util/errors.ts"
-import { readJson } from "../util/files.ts"
+import { readJson, requireFile } from "../util/files.ts"
 import { type Reporter, terminalReporter } from "../util/progress.ts"
 import { wholeNumber } from "./doctor.ts"
 
@@ -26,7 +26,7 @@ export function encodeCommand(): Command {
   return new Command("encode")
     .description("run a network with a checkpoint's weights on arrays, and write every output as .npy")
     .argument("<config>", "JSON file of the network's sizes (docs/encoders.md), or the folder with config.json")
-    .requiredOption("-w, --checkpoint <file>", "file of weights, hub id hf:owner/name, or random[:seed]")
+    .requiredOption("-w, --checkpoint <file>", CHECKPOINT)
     .requiredOption(
       "-i, --input <file...>",
       "arrays <input name>.npy; a folder stands for all of the network's inputs in it; inputs beside a file are used too",
@@ -73,7 +73,9 @@ async function readDimensions(path: string): Promise<Dimensions> {
 
 async function openSource(checkpoint: string, dimensions: Dimensions): Promise<OpenSource> {
   const seed = randomSeed(checkpoint)
-  return seed === null ? checkpointSource(await localCheckpoint(checkpoint), dimensions) : randomSource(seed)
+  if (seed !== null) return randomSource(seed)
+  const path = await requireFile(await localCheckpoint(checkpoint), `mend --checkpoint: ${CHECKPOINT}`)
+  return checkpointSource(path, dimensions)
 }
 
 /** Arrays by input name: those of the files named, then inputs that lie beside them. */

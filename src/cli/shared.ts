@@ -4,6 +4,7 @@ import { type Command, Option } from "commander"
 import { z } from "zod"
 import { loadConfig, PRESETS } from "../config.ts"
 import type { SettingsLayer } from "../util/settings.ts"
+import { wholeNumber } from "./doctor.ts"
 
 const flagsSchema = z.object({
   config: z.string().optional(),
@@ -11,7 +12,7 @@ const flagsSchema = z.object({
   set: z.array(z.string()).optional(),
   folds: z.string().optional(),
   split: z.string().optional(),
-  seeds: z.string().optional(),
+  seeds: z.number().optional(),
   exclude: z.array(z.string()).optional(),
   answers: z.string().optional(),
   out: z.string().optional(),
@@ -30,7 +31,7 @@ export function configOptions(command: Command): Command {
   return settingsOptions(command)
     .option("--split <column>", "column of the tables that names train, val and test")
     .option("--folds <column>", "column of the tables that numbers the folds")
-    .option("--seeds <n>", "training runs that differ in their seed")
+    .option("--seeds <n>", "training runs that differ in their seed", wholeNumber)
     .option("--exclude <class...>", "classes that a second table leaves out")
     .option("--answers <file>", "recorded answers of a vision-language model (JSONL or CSV)")
 }
@@ -42,7 +43,7 @@ export async function readConfig(options: unknown) {
   const flag = (source: string, values: SettingsLayer["values"]) => flags.push({ source, values })
   if (folds !== undefined) flag("--folds", { split: { folds } })
   if (split !== undefined) flag("--split", { split: { column: split } })
-  if (seeds !== undefined) flag("--seeds", { seeds: Number(seeds) })
+  if (seeds !== undefined) flag("--seeds", { seeds })
   if (exclude !== undefined) flag("--exclude", { exclude })
   if (answers !== undefined) flag("--answers", { describe: { kind: "replay", file: answers } })
   return loadConfig({ file: config, preset, set, flags })

@@ -10,12 +10,14 @@
 
 import { z } from "zod"
 import { isLocal, networkVerdict, parseReply, plainAddress, quotaPause, statusVerdict } from "./http-verdict.ts"
-import type { LiveProvider, Question, Reply } from "./provider.ts"
+import { type LiveProvider, needed, type Question, type Reply } from "./provider.ts"
 import { blot, readKey } from "./secret.ts"
 
 export const httpSchema = z.strictObject({
   kind: z.literal("http"),
-  url: z.url({ protocol: /^https?$/ }).describe("where images are sent"),
+  url: z
+    .url({ protocol: /^https?$/, ...needed("--url URL, or `url` beside `kind` in the settings") })
+    .describe("where images are sent"),
   model: z
     .string()
     .min(1)

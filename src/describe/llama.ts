@@ -11,12 +11,18 @@ import { basename } from "node:path"
 import { z } from "zod"
 import { FourtierError, messageOf } from "../util/errors.ts"
 import { importOptional } from "./optional.ts"
-import { type LiveProvider, ProviderError } from "./provider.ts"
+import { type LiveProvider, needed, ProviderError } from "./provider.ts"
 
 export const llamaSchema = z.strictObject({
   kind: z.literal("llama"),
-  model: z.string().min(1).describe("the language model, `.gguf`"),
-  projector: z.string().min(1).describe("the projector that came with it, `mmproj-*.gguf`"),
+  model: z
+    .string(needed("--model FILE.gguf, or `model` beside `kind` in the settings"))
+    .min(1)
+    .describe("the language model, `.gguf`"),
+  projector: z
+    .string(needed("`projector` beside `kind` in the settings, see docs/describe.md"))
+    .min(1)
+    .describe("the projector that came with it, `mmproj-*.gguf`"),
   context: z.int().positive().default(4096).describe("tokens of context: an image takes some hundred to some thousand"),
   gpuLayers: z.int().nonnegative().default(0).describe("layers on the GPU: 0 for none, 99 for all"),
   variant: z

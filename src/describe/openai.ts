@@ -7,7 +7,7 @@ import OpenAI from "openai"
 import { z } from "zod"
 import { messageOf } from "../util/errors.ts"
 import { isLocal, networkVerdict, parseReply, plainAddress, quotaPause, statusVerdict } from "./http-verdict.ts"
-import { type LiveProvider, ProviderError, type Question, type Reply } from "./provider.ts"
+import { type LiveProvider, needed, ProviderError, type Question, type Reply } from "./provider.ts"
 import { blot, readKey } from "./secret.ts"
 
 const settingValue: z.ZodType<number | string | boolean | null> = z.union([
@@ -19,7 +19,10 @@ const settingValue: z.ZodType<number | string | boolean | null> = z.union([
 
 /** What `openai` and `openai-batch` share. */
 export const chatFields = {
-  model: z.string().min(1).describe("name of the model"),
+  model: z
+    .string(needed("--model NAME, or `model` beside `kind` in the settings"))
+    .min(1)
+    .describe("name of the model"),
   baseUrl: z
     .url({ protocol: /^https?$/ })
     .default("https://api.openai.com/v1")

@@ -6,6 +6,11 @@
 import type { Clip } from "../video/manifest.ts"
 import type { Prompt } from "./prompts.ts"
 
+/** For a setting that must be given: the complaint where it is missing says how to give it. */
+export function needed(fix: string) {
+  return { error: ({ input }: { input?: unknown }) => (input === undefined ? `missing: give ${fix}` : undefined) }
+}
+
 /** What is needed to know a clip again and to make its strip. */
 export type DescribedClip = Pick<
   Clip,

@@ -10,11 +10,14 @@ import { z } from "zod"
 import { FourtierError } from "../util/errors.ts"
 import { hashFile } from "../util/files.ts"
 import { cleanPath, readRecords } from "./exchange.ts"
-import { type LiveProvider, ProviderError, type Question } from "./provider.ts"
+import { type LiveProvider, needed, ProviderError, type Question } from "./provider.ts"
 
 export const replaySchema = z.strictObject({
   kind: z.literal("replay"),
-  file: z.string().min(1).describe("JSONL or CSV file"),
+  file: z
+    .string(needed("--answers FILE, or `file` beside `kind` in the settings"))
+    .min(1)
+    .describe("JSONL or CSV file"),
 })
 
 export async function openReplay(config: z.infer<typeof replaySchema>): Promise<LiveProvider> {

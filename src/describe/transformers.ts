@@ -7,11 +7,14 @@
 import { z } from "zod"
 import { FourtierError, messageOf } from "../util/errors.ts"
 import { importOptional } from "./optional.ts"
-import { type LiveProvider, ProviderError, type Question } from "./provider.ts"
+import { type LiveProvider, needed, ProviderError, type Question } from "./provider.ts"
 
 export const transformersSchema = z.strictObject({
   kind: z.literal("transformers"),
-  model: z.string().min(1).describe("hub id, or the name of a folder below `folder`"),
+  model: z
+    .string(needed("--model NAME, or `model` beside `kind` in the settings"))
+    .min(1)
+    .describe("hub id, or the name of a folder below `folder`"),
   revision: z.string().default("main").describe("branch, tag or commit on the hub"),
   folder: z.string().optional().describe("read weights from this folder and fetch nothing"),
   dtype: z

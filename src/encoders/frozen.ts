@@ -10,7 +10,7 @@ import { toOnnx } from "../tensor/onnx/write.ts"
 import { div, narrow, reshape, sub } from "../tensor/ops/functions.ts"
 import { constant, input, type Tensor } from "../tensor/tensor.ts"
 import { FourtierError } from "../util/errors.ts"
-import { hashFile, hashJson } from "../util/files.ts"
+import { hashFile, hashJson, requireFile } from "../util/files.ts"
 import { localCheckpoint } from "./checkpoint/hub.ts"
 import { clipImageTower } from "./clip.ts"
 import { FRAMES, MAP, type VisualEncoder } from "./encoder.ts"
@@ -24,7 +24,7 @@ import { type FrozenKind, type Normalisation, presetOf } from "./presets.ts"
 import { uniformerv2Tower } from "./uniformerv2.ts"
 import { videomaeTower } from "./videomae.ts"
 import { vitTower } from "./vit.ts"
-import { checkpointSource, type OpenSource, randomSeed, randomSource } from "./weights.ts"
+import { CHECKPOINT, checkpointSource, type OpenSource, randomSeed, randomSource } from "./weights.ts"
 import { xclipTower } from "./xclip.ts"
 
 const triple = z.tuple([z.number(), z.number(), z.number()])
@@ -33,7 +33,7 @@ const schemaOf = <K extends FrozenKind>(kind: K, model: string) =>
   z.strictObject({
     kind: z.literal(kind),
     model: z.string().default(model).describe("an official size, such as B/16, L/14, L/14@336 (docs/encoders.md)"),
-    checkpoint: z.string().min(1).describe("file of weights, hub id hf:owner/name, or random[:seed]"),
+    checkpoint: z.string().min(1).describe(CHECKPOINT),
     frames: z.int().positive().nullable().default(null).describe("frames of a clip, T; null: the model's"),
     resolution: z.int().positive().nullable().default(null).describe("pixels; null: the model's"),
     mean: triple.nullable().default(null).describe("of RGB on the scale 0 to 1; null: the model's"),
@@ -167,7 +167,10 @@ export async function openFrozenEncoder(config: FrozenEncoderConfig): Promise<Vi
   const plan = planOf(config)
   const { dimensions, frames, resolution, normalisation } = plan
   const seed = randomSeed(config.checkpoint)
-  const path = seed === null ? await localCheckpoint(config.checkpoint) : null
+  const path =
+    seed === null
+      ? await requireFile(await localCheckpoint(config.checkpoint), `mend encoder.checkpoint: ${CHECKPOINT}`)
+      : null
   const open = async (): Promise<OpenSource> =>
     path === null ? randomSource(seed ?? "0") : checkpointSource(path, dimensions)
   const build = (names: ReadonlySet<string> | null, batch: number) => {

@@ -19,7 +19,7 @@ import { div, narrow, sub } from "../tensor/ops/functions.ts"
 import { sizeOf } from "../tensor/shape.ts"
 import { constant, input, type Tensor } from "../tensor/tensor.ts"
 import { FourtierError, messageOf } from "../util/errors.ts"
-import { hashFile, hashJson } from "../util/files.ts"
+import { hashFile, hashJson, requireFile } from "../util/files.ts"
 import { localOnnx } from "./checkpoint/hub.ts"
 import { FRAMES, MAP, type VisualEncoder } from "./encoder.ts"
 import { precisionSchema } from "./precision.ts"
@@ -52,7 +52,7 @@ export type OnnxEncoderConfig = z.infer<typeof onnxEncoderSchema>
 
 /** @throws FourtierError when the file, its names or the patterns do not fit */
 export async function openOnnxEncoder(given: OnnxEncoderConfig): Promise<VisualEncoder> {
-  const config = { ...given, path: await localOnnx(given.path) }
+  const config = { ...given, path: await requireFile(await localOnnx(given.path), "mend encoder.path") }
   const file = await readOnnx(config.path)
   const names = {
     input: chosen(

@@ -8,6 +8,9 @@ import { openCheckpoint } from "./checkpoint/checkpoint.ts"
 import { type Dimensions, officialName } from "./families.ts"
 import type { WeightSource } from "./net.ts"
 
+/** What may name weights, for help texts and errors. */
+export const CHECKPOINT = "file of weights, hub id hf:owner/name, or random[:seed]"
+
 export interface OpenSource extends WeightSource {
   close(): Promise<void>
 }

@@ -1,8 +1,11 @@
 /**
- * Blocks and classifier (paper Sec. 3.1; Table 1 of the appendix; METHOD §5).
+ * Blocks and classifier (Lu, Jian, Salah and Poppe, Sec. 3.1; Table 1 of the appendix).
  *
  * ```
- * f [B,T,N,D] ─► 2 × ( x + attention(norm x);  x + ffn(norm x) ) ─► mean over T·N ─► norm ─► linear ─► logits [B,C]
+ * f [B,T,N,D] ─► 2 × ( x + attention(norm x);  x + ffn(norm x) ) ─► read ─► norm ─► linear ─► logits [B,C]
+ *
+ * readout mean: read = mean over T·N                                   [B,D],    linear has D·C weights
+ * readout rows: read = means over N of each frame, over T of each place [B,T+N,D], linear has (T+N)·D·C weights
  * ```
  * The norm after the average keeps the scale of a pre-norm stack in hand; it adds 2·D weights to the paper's count.
  */

@@ -1,4 +1,4 @@
-/** The head's architecture as data (METHOD: Figures 2 and 3 and appendix Table 1 of the paper). */
+/** The head's architecture as data (Lu, Jian, Salah and Poppe, Figures 2 and 3 and appendix Table 1). */
 
 import { z } from "zod"
 
@@ -35,7 +35,7 @@ export const modelSchema = z.strictObject({
     .enum(["mean", "rows"])
     .default("mean")
     .describe(
-      "what the linear layer reads of the blocks' output: its mean over all tokens (the paper), or its means over the places of each frame and over the frames of each place, side by side: T+N rows that keep where and when",
+      "what the linear layer reads of the blocks' output: its mean over all tokens (the paper), or its means over the places of each frame and over the frames of each place, side by side: T+N rows that keep where and when, and a linear layer of (T+N)·D·C weights",
     ),
   blocks: z.int().min(0).default(2).describe("transformer blocks after the integration"),
   headWidth: z.int().min(1).default(64).describe("channels of one attention head; the last head count is rounded down"),

@@ -1,5 +1,5 @@
 /**
- * Integration (paper Sec. 3.1, Fig. 3; METHOD §5): spreads every processor's T+N rows over the T×N map, projects them and
+ * Integration (paper Sec. 3.1, Fig. 3): spreads every processor's T+N rows over the T×N map, projects them and
  * adds them to the encoder's map.
  *
  * ```

@@ -4,8 +4,9 @@
  *
  * ```
  * m [B,T,N,D] ─┬─ pool ─ s, t ─ processor A … D ─ v_i ─┐
- *              └──────────────────────────────── integrate ─ f ─ blocks ─ average ─ linear ─ logits [B,C]
+ *              └──────────────────────────────── integrate ─ f ─ blocks ─ readout ─ linear ─ logits [B,C]
  * ```
+ * The readout is the mean over all tokens, [B,D], or with `readout: rows` the means of every frame and of every place, [B,T+N,D].
  */
 
 import type { Dropout } from "../tensor/nn/layers.ts"

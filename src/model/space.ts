@@ -1,4 +1,4 @@
-/** The space where clips and texts are compared (METHOD §4): unit vectors whose dot product is the similarity. */
+/** The space where clips and texts are compared in stage 1 (paper Sec. 3.2): unit vectors whose dot product is the similarity. */
 
 import { linear } from "../tensor/nn/layers.ts"
 import { glorot, type Scope } from "../tensor/nn/params.ts"

@@ -1,5 +1,5 @@
 /**
- * Stage 1's view of a clip, and its own vote on the class (METHOD §4 and §8): where the clip's visual embeddings lie among
+ * Stage 1's view of a clip, and its own vote on the class: where the clip's visual embeddings lie among
  * the class means of the training answers' text embeddings.
  *
  * ```

@@ -1,6 +1,6 @@
 /**
- * Symmetric InfoNCE between visual and text embeddings (paper Sec. 3.2; van den Oord et al. 2018; VideoCLIP, Xu et al. 2021;
- * METHOD §4), one loss per prompt, summed.
+ * Symmetric InfoNCE between visual and text embeddings (paper Sec. 3.2; van den Oord et al. 2018; VideoCLIP, Xu et al. 2021),
+ * one loss per prompt, summed.
  *
  * ```
  * v_i [B,R,D] ── project D→Dt ──┐

@@ -26,10 +26,6 @@ const constructors: { [K in DType]: new (length: number) => ArrayOf[K] } = {
   bool: Uint8Array,
 }
 
-export function allocate<K extends DType>(dtype: K, length: number): ArrayOf[K] {
-  return new constructors[dtype](length)
-}
-
 /** Whether `data` is the array type of `dtype`. */
 export function holds<K extends DType>(dtype: K, data: Data): data is ArrayOf[K] {
   return data instanceof constructors[dtype]

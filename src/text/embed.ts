@@ -1,4 +1,4 @@
-/** What every text encoder offers, and how its token vectors become rows of e_i (METHOD.md §2). */
+/** What every text encoder offers, and how its token vectors become rows of e_i (paper Sec. 3.1). */
 
 import { FourtierError } from "../util/errors.ts"
 

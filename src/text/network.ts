@@ -13,7 +13,7 @@ import { localCheckpoint } from "../encoders/checkpoint/hub.ts"
 import { clipName, clipTextSizes, clipTextTower } from "../encoders/clip.ts"
 import { Net } from "../encoders/net.ts"
 import { presetOf } from "../encoders/presets.ts"
-import { namedSource, type OpenSource, randomSeed, randomSource } from "../encoders/weights.ts"
+import { CHECKPOINT, namedSource, type OpenSource, randomSeed, randomSource } from "../encoders/weights.ts"
 import { holds } from "../tensor/dtype.ts"
 import {
   cast,
@@ -29,14 +29,14 @@ import {
   type Tensor,
 } from "../tensor/index.ts"
 import { assert, FourtierError } from "../util/errors.ts"
-import { hashFile, hashJson } from "../util/files.ts"
+import { hashFile, hashJson, requireFile } from "../util/files.ts"
 import { BpeTokenizer } from "./bpe.ts"
 import type { TextEmbeddings, TextEncoder, TokenVectors } from "./embed.ts"
 import { WordPieceTokenizer } from "./wordpiece.ts"
 
 /** Files and sizes of a text network. */
 export const textNetworkSchema = z.strictObject({
-  checkpoint: z.string().min(1).describe("file of weights, hub id hf:owner/name, or random[:seed]"),
+  checkpoint: z.string().min(1).describe(CHECKPOINT),
   vocabulary: z.string().min(1).describe("clip: bpe_simple_vocab_16e6.txt.gz or merges.txt; bert: vocab.txt"),
   model: z.string().default("B/16").describe("CLIP's size; BERT is bert-base where sizes says nothing else"),
   sizes: z.record(z.string(), z.json()).default({}).describe("sizes that differ (docs/encoders.md)"),
@@ -72,9 +72,13 @@ export async function openTextNetwork(
   config: TextNetworkConfig,
   options: SessionOptions = {},
 ): Promise<TextEncoder> {
+  await requireFile(config.vocabulary, "mend text.network.vocabulary")
   const network = kind === "clip" ? await clipNetwork(config) : await bertNetwork(config)
   const seed = randomSeed(config.checkpoint)
-  const path = seed === null ? await localCheckpoint(config.checkpoint) : null
+  const path =
+    seed === null
+      ? await requireFile(await localCheckpoint(config.checkpoint), `mend text.network.checkpoint: ${CHECKPOINT}`)
+      : null
   const source = path === null ? randomSource(seed ?? "0") : await namedSource(path, network.nameOf)
   try {
     const { checkpoint: _, vocabulary, ...settings } = config

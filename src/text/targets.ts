@@ -1,4 +1,4 @@
-/** From the VLM's answers to the text embeddings that stage 1 aligns with (METHOD §2). */
+/** From the VLM's answers to the text embeddings that stage 1 aligns with (paper Sec. 3.1). */
 
 import { z } from "zod"
 import { FourtierError } from "../util/errors.ts"

@@ -2,7 +2,7 @@
 
 import { createHash, randomBytes } from "node:crypto"
 import { createReadStream } from "node:fs"
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { FourtierError, messageOf } from "./errors.ts"
 
@@ -72,6 +72,13 @@ export async function readText(path: string): Promise<string> {
   } catch (error) {
     throw new FourtierError({ where: path, what: "cannot be read", found: messageOf(error) }, { cause: error })
   }
+}
+
+/** The path, where a file lies; otherwise a FourtierError whose `fix` says which setting named it. */
+export async function requireFile(path: string, fix: string): Promise<string> {
+  const found = await stat(path).catch(() => null)
+  if (found?.isFile()) return path
+  throw new FourtierError({ where: path, what: found ? "a folder where a file is wanted" : "no such file", fix })
 }
 
 /** SHA-256 of a file's bytes, in hexadecimal. */

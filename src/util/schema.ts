@@ -102,11 +102,11 @@ export function keysAt(node: SchemaNode, value: unknown): string[] {
 /** What may stand at a place, in words. */
 export function expectation(node: SchemaNode): string {
   const options = alternatives(node)
-  const texts = options.flatMap((option) => describe(option))
+  const texts = [...new Set(options.flatMap((option) => describe(option)))]
   const constants = texts.filter((text) => text.startsWith('"'))
   const others = texts.filter((text) => !text.startsWith('"'))
   const choice = constants.length > 1 ? `one of ${constants.join(", ")}` : constants.join("")
-  return [...new Set([...others, choice].filter((text) => text !== ""))].join(" or ")
+  return [...others, choice].filter((text) => text !== "").join(" or ")
 }
 
 function describe(node: SchemaNode): string[] {

@@ -10,7 +10,7 @@ describe("weights and multiply-adds of the head", () => {
   const config = modelSchema.parse({ integration: "learned", ffn: "conv" })
 
   it("has the paper's 21 M weights on UniFormerV2-B/16 and 48 M on L/14, W_i on top", () => {
-    // METHOD §6: 8·D² + 26·D² + 4·(T+N)·T·N = 21.4 M and 45.1 M, and 4·D² = 2.4 M and 4.2 M for W_i
+    // By hand: 8·D² + 26·D² + 4·(T+N)·T·N = 21.4 M and 45.1 M, and 4·D² = 2.4 M and 4.2 M for W_i
     const base = total(accountHead({ T: 8, H: 14, W: 14, D: 768 }, 400, PROMPTS, config))
     const large = total(accountHead({ T: 32, H: 16, W: 16, D: 1024 }, 400, PROMPTS, config))
     expect(base / 1e6).toBeCloseTo(21.4 + 2.4 + 0.3, 0)

@@ -27,7 +27,7 @@ const softmaxOf = (row: readonly number[]) => {
 }
 const column = (matrix: readonly number[][], j: number) => matrix.map((row) => row[j])
 
-/** The similarity of two clips' rows, as METHOD says it in words. */
+/** The similarity of two clips' rows, as said in words. */
 function similarity(a: number[][], b: number[][], kind: ContrastiveConfig["similarity"]): number {
   if (kind === "pooled") return cosine(meanRow(a), meanRow(b))
   return a.reduce((sum, row, r) => sum + cosine(row, b[r]) / R, 0)

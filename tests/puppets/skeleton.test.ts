@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest"
 import { actionNames, actions, orderPairs } from "../../src/demo/puppets/acts.ts"
-import { cos, distance, rotation, sin } from "../../src/demo/puppets/math.ts"
+import { cos, cross, distance, dot, rotation, sin, sub, unit } from "../../src/demo/puppets/math.ts"
 import type { Cast } from "../../src/demo/puppets/performance.ts"
 import { makePerson, makeStyle } from "../../src/demo/puppets/person.ts"
 import { mirrored, type Pose, standing } from "../../src/demo/puppets/pose.ts"
-import { bendOf, type Joints, sides, solve } from "../../src/demo/puppets/skeleton.ts"
+import { type Joints, type Limb, sides, solve } from "../../src/demo/puppets/skeleton.ts"
 import { Rng } from "../../src/util/random.ts"
 
 const times = Array.from({ length: 25 }, (_, i) => i / 24)
@@ -12,6 +12,14 @@ const times = Array.from({ length: 25 }, (_, i) => i / 24)
 function castOf(index: number): Cast {
   const body = makePerson(`somebody ${index}`).body
   return { rng: Rng.fork("skeleton", index), body, style: makeStyle(`manner ${index}`), seconds: 2.1 }
+}
+
+/** How far a hinge is bent, in radians: 0 is straight. */
+function bendOf(limb: Limb): number {
+  const a = unit(sub(limb.hinge, limb.root))
+  const b = unit(sub(limb.tip, limb.hinge))
+  const c = cross(a, b)
+  return Math.atan2(Math.sqrt(dot(c, c)), dot(a, b))
 }
 
 describe("the skeleton", () => {

@@ -1,10 +1,21 @@
 /** Plain loops that say what the ops compute, for tests. */
 
-import { type Shape, sizeOf, stridesOf } from "../../src/tensor/shape.ts"
+import { type Shape, sizeOf } from "../../src/tensor/shape.ts"
 
 export interface Block {
   shape: Shape
   data: readonly number[]
+}
+
+/** Row-major strides in elements. */
+function stridesOf(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length)
+  let stride = 1
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    strides[axis] = stride
+    stride *= shape[axis]
+  }
+  return strides
 }
 
 /** Every index of a shape, last axis fastest. */

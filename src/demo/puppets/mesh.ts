@@ -211,10 +211,6 @@ export function ball(mesh: Mesh, centre: Vec, basis: Basis, radii: Vec, options:
   }
 }
 
-export function plainBall(mesh: Mesh, centre: Vec, radius: number, colour: Colour, segments = 8): void {
-  ball(mesh, centre, IDENTITY, [radius, radius, radius], { colour: () => colour, segments, bands: segments - 2 })
-}
-
 /** A box with half sizes `half` along the basis' axes. */
 export function box(mesh: Mesh, centre: Vec, half: Vec, colour: Colour, basis: Basis = IDENTITY, top = colour): void {
   const corner = (x: number, y: number, z: number) => add(centre, apply(basis, [x * half[0], y * half[1], z * half[2]]))

@@ -12,7 +12,6 @@ import {
   clamp,
   compose,
   cos,
-  cross,
   DEGREE,
   distance,
   dot,
@@ -240,12 +239,4 @@ export function placed(joints: Joints, place: Vec, heading: number): Joints {
     arms: { left: limb(joints.arms.left), right: limb(joints.arms.right) },
     legs: { left: limb(joints.legs.left), right: limb(joints.legs.right) },
   }
-}
-
-/** How far a hinge is bent, in radians: 0 is straight. */
-export function bendOf(limb: Limb): number {
-  const a = unit(sub(limb.hinge, limb.root))
-  const b = unit(sub(limb.tip, limb.hinge))
-  const c = cross(a, b)
-  return Math.atan2(Math.sqrt(dot(c, c)), dot(a, b))
 }

@@ -1,10 +1,7 @@
 /**
- * float16 (IEEE 754 binary16) and bfloat16 as raw bits in 16-bit words, to and from float32. Rounding is to nearest, ties
- * to even; NaN stays NaN, values out of range become infinite, subnormals are kept.
+ * float16 (IEEE 754 binary16) to and from float32, bfloat16 to float32, both as raw bits in 16-bit words. Rounding is to
+ * nearest, ties to even; NaN stays NaN, values out of range become infinite, subnormals are kept.
  */
-
-const word = new Uint32Array(1)
-const float = new Float32Array(word.buffer)
 
 /** Float32 value of every float16, filled on first use (256 kB). */
 let table: Float32Array | undefined
@@ -29,22 +26,6 @@ export function bfloatToFloat(source: Uint16Array, into = new Float32Array(sourc
   const bits = new Uint32Array(into.buffer, into.byteOffset, into.length)
   for (let i = 0; i < source.length; i++) bits[i] = source[i] << 16
   return into
-}
-
-/** float32 -> bfloat16 bits. */
-export function floatToBfloat(source: Float32Array, into = new Uint16Array(source.length)): Uint16Array {
-  const bits = new Uint32Array(source.buffer, source.byteOffset, source.length)
-  for (let i = 0; i < bits.length; i++) {
-    const b = bits[i]
-    into[i] = (b & 0x7fffffff) > 0x7f800000 ? (b >>> 16) | 0x40 : (b + 0x7fff + ((b >>> 16) & 1)) >>> 16
-  }
-  return into
-}
-
-/** float16 bits of one number, which is first rounded to float32. */
-export function toHalf(value: number): number {
-  float[0] = value
-  return halfBits(word[0])
 }
 
 /** The value of float16 bits. */
