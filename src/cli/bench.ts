@@ -9,6 +9,7 @@ import { openVisualEncoder } from "../encoders/catalog.ts"
 import { PRECISIONS, type Precision } from "../encoders/precision.ts"
 import { viewRecipes } from "../stages.ts"
 import { writeJson } from "../util/files.ts"
+import { plural } from "../util/plural.ts"
 import { type Reporter, terminalReporter } from "../util/progress.ts"
 import { terminalTable } from "../util/table.ts"
 import { type Clip, clipOfFile, scanSource } from "../video/index.ts"
@@ -93,7 +94,7 @@ async function benchEncoder(
     signal,
   })
   process.stdout.write(
-    `${encoder.name}: ${encoder.frames} frames of ${encoder.resolution.join("×")}, ${clips.length} clips, ${threads ?? "all"} threads\n`,
+    `${encoder.name}: ${encoder.frames} frames of ${encoder.resolution.join("×")}, ${plural(clips.length, "clip")}, ${threads ?? "all"} threads\n`,
   )
   process.stdout.write(`${precisionTable(comparison)}\n`)
   if (comparison.batches.length > 1) process.stdout.write(`${batchTable(comparison)}\n${bestBatch(comparison)}\n`)

@@ -16,6 +16,7 @@ import {
 } from "../describe/index.ts"
 import { FourtierError } from "../util/errors.ts"
 import { writeFileAtomic } from "../util/files.ts"
+import { plural } from "../util/plural.ts"
 import { terminalReporter } from "../util/progress.ts"
 import { printEstimate, printShown, printStats } from "./describe-print.ts"
 import {
@@ -120,7 +121,7 @@ function exportCommand(): Command {
         const labels = new Map(clips.map(({ id, label }) => [id, label]))
         const rows = await withCache(cachePath, (cache) => answersByClip(cache, labels))
         await writeFileAtomic(out, formatAnswers(out, rows))
-        reporter.say(`  answers about ${rows.length} clips written to ${out}`)
+        reporter.say(`  answers about ${plural(rows.length, "clip")} written to ${out}`)
       }
       if (task !== undefined) {
         await exportTask(task, clips.filter(mayDescribe), prompts, strips, reporter)
@@ -142,7 +143,7 @@ function importCommand(): Command {
         importAnswers(cache, file, clips, prompts, common),
       )
       await provider.close?.()
-      reporter.say(`  ${taken} answers taken as ${provider.model}'s`)
+      reporter.say(`  ${plural(taken, "answer")} taken as ${provider.model}'s`)
       if (unknown.length > 0) {
         const some = unknown.slice(0, 3).join("; ")
         reporter.warn(`${unknown.length} answers are about clips or prompts that are not known, such as ${some}`)

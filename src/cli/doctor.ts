@@ -4,6 +4,7 @@ import { basename, join, resolve } from "node:path"
 import Table from "cli-table3"
 import { Command, InvalidArgumentError } from "commander"
 import pc from "picocolors"
+import { plural } from "../util/plural.ts"
 import { formatSeconds, terminalReporter } from "../util/progress.ts"
 import { type Clip, type DoctorReport, doctor } from "../video/index.ts"
 
@@ -65,8 +66,8 @@ function printed(report: DoctorReport, out: string): string {
   const total = manifest.clips.reduce((sum, { duration }) => sum + duration, 0)
   const lines = [
     table.toString(),
-    `${manifest.clips.length} clips, ${manifest.classes.length} classes, ${formatSeconds(total)} of video; ` +
-      `${measured} files measured, ${reused} unchanged since the last time`,
+    `${plural(manifest.clips.length, "clip")}, ${plural(manifest.classes.length, "class", "classes")}, ${formatSeconds(total)} of video; ` +
+      `${plural(measured, "file")} measured, ${reused} unchanged since the last time`,
     `manifest: ${out}`,
     ...notes.map((note) => `${pc.yellow("note")} ${note}`),
     ...listed("cannot be used", manifest.quarantine, ({ relative, reason }) => `${relative}: ${reason}`),

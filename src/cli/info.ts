@@ -5,6 +5,7 @@ import { z } from "zod"
 import { openVisualEncoder } from "../encoders/catalog.ts"
 import { accountHead } from "../model/account.ts"
 import { promptsOf } from "../stages.ts"
+import { plural } from "../util/plural.ts"
 import { terminalTable } from "../util/table.ts"
 import { configOptions, readConfig } from "./shared.ts"
 
@@ -31,7 +32,7 @@ export function infoCommand(): Command {
       ({ part, weights, macs }) => [part, millions(weights), (macs / 1e9).toFixed(3)],
     )
     process.stdout.write(
-      `${encoder.name}: map T=${T}, grid ${H}×${W}, D=${D}; ${prompts.length} prompts, ${classes} classes\n`,
+      `${encoder.name}: map T=${T}, grid ${H}×${W}, D=${D}; ${plural(prompts.length, "prompt")}, ${plural(classes, "class", "classes")}\n`,
     )
     const columns = [
       { title: "part" },

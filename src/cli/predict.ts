@@ -6,6 +6,7 @@ import { z } from "zod"
 import { type Recognition, Recognizer } from "../deploy/recognizer.ts"
 import { PROVIDERS } from "../tensor/runtime/provider.ts"
 import { FourtierError, messageOf } from "../util/errors.ts"
+import { plural } from "../util/plural.ts"
 import { terminalTable } from "../util/table.ts"
 import { type Clip, clipOfFile, scanSource } from "../video/index.ts"
 
@@ -29,7 +30,8 @@ export function predictCommand(): Command {
       const { top, json, provider, threads } = optionsSchema.parse(given)
       const clips = await clipsAt(video)
       const recognizer = await Recognizer.load(folder, { provider, threads })
-      if (!json) process.stderr.write(`${recognizer.labels.length} classes, on ${recognizer.provider}\n`)
+      if (!json)
+        process.stderr.write(`${plural(recognizer.labels.length, "class", "classes")}, on ${recognizer.provider}\n`)
       const rows: string[][] = []
       try {
         for await (const outcome of recognizer.predictAll(clips.good, { top })) {

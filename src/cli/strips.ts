@@ -3,6 +3,7 @@
 import { basename, join, resolve } from "node:path"
 import { Command } from "commander"
 import { FourtierError } from "../util/errors.ts"
+import { plural } from "../util/plural.ts"
 import { terminalReporter } from "../util/progress.ts"
 import { doctor, hasStrip, writeStrips } from "../video/index.ts"
 import { defaultManifest, wholeNumber } from "./doctor.ts"
@@ -45,9 +46,10 @@ export function stripsCommand(): Command {
       const onError = (_: unknown, error: FourtierError) => void failures.push(error)
       for await (const _ of writeStrips(clips, out, { frames, height, quality, workers, onError })) task.tick()
       task.done(
-        `${clips.length - failures.length} strips written to ${out}, ${manifest.clips.length - clips.length} there already`,
+        `${plural(clips.length - failures.length, "strip")} written to ${out}, ${manifest.clips.length - clips.length} there already`,
       )
       for (const { message } of failures) reporter.warn(message)
-      if (failures.length > 0) throw new FourtierError({ where: out, what: `${failures.length} strips are missing` })
+      if (failures.length > 0)
+        throw new FourtierError({ where: out, what: `${plural(failures.length, "strip")} missing` })
     })
 }

@@ -14,6 +14,7 @@ import { mkdir, readdir, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { z } from "zod"
 import { readJson, writeFileAtomic } from "../util/files.ts"
+import { plural } from "../util/plural.ts"
 import type { Reporter } from "../util/progress.ts"
 import { type Checks, checkAnswer } from "./check.ts"
 import type { Purse } from "./cost.ts"
@@ -143,7 +144,7 @@ class BatchRun {
           (await this.#patiently(() => provider.create(fileId, state.tag, this.#options.signal)))
         await this.#save(state)
       }
-      reporter.say(`  batch ${state.batchId} taken up again: ${state.items.length} questions`)
+      reporter.say(`  batch ${state.batchId} taken up again: ${plural(state.items.length, "question")}`)
       this.#open.push(state)
     }
   }
@@ -200,7 +201,7 @@ class BatchRun {
     await this.#save(state)
     state.batchId = await this.#patiently(() => provider.create(fileId, state.tag, signal))
     await this.#save(state)
-    reporter.say(`  batch ${state.batchId} submitted: ${items.length} questions`)
+    reporter.say(`  batch ${state.batchId} submitted: ${plural(items.length, "question")}`)
     this.#open.push(state)
   }
 

@@ -11,6 +11,7 @@ import { setMaxListeners } from "node:events"
 import { setTimeout as sleep } from "node:timers/promises"
 import { FourtierError } from "../util/errors.ts"
 import { hashJson } from "../util/files.ts"
+import { plural } from "../util/plural.ts"
 import type { Reporter, Task } from "../util/progress.ts"
 import { silent } from "../util/progress.ts"
 import { Rng } from "../util/random.ts"
@@ -157,8 +158,11 @@ class Describer {
     let pending = 0
     for (const job of this.#pending()) pending += job.prompts.length
     const withheld = this.#options.clips.length - this.#clips.length
-    if (withheld > 0)
-      this.#reporter.say(`  ${withheld} clips may not be described (test split, or not asked for) and are left out`)
+    if (withheld > 0) {
+      const verb = withheld === 1 ? "is" : "are"
+      const left = `${plural(withheld, "clip")} may not be described (test split, or not asked for) and ${verb} left out`
+      this.#reporter.say(`  ${left}`)
+    }
     if (this.#cache.damaged > 0) {
       this.#reporter.warn(
         `${this.#cache.path}: ${this.#cache.damaged} damaged lines are skipped; their answers are asked again`,
@@ -193,7 +197,7 @@ class Describer {
     for (const prompt of this.#options.prompts.prompts) this.#cache.register(this.#spec(prompt))
     if (provider.destination !== null) {
       this.#reporter.say(
-        `  key-frame images of ${this.#countClips()} clips will be sent to ${provider.destination}, model ${provider.model}`,
+        `  key-frame images of ${plural(this.#countClips(), "clip")} will be sent to ${provider.destination}, model ${provider.model}`,
       )
     }
     const folder = `${this.#cache.path}.batches`
@@ -278,7 +282,7 @@ class Describer {
 
   /** Waits until another process has answered one of `keys` or has let go of one; takes answered ones out. */
   async #await(keys: Set<string>, claims: Claims, task: Task, signal: AbortSignal): Promise<void> {
-    this.#reporter.say(`  waiting for ${keys.size} answers that another process is asking for`)
+    this.#reporter.say(`  waiting for ${plural(keys.size, "answer")} that another process is asking for`)
     for (;;) {
       this.#cache.refresh()
       for (const key of keys) {

@@ -16,10 +16,10 @@ import { blot, readKey } from "./secret.ts"
 export const httpSchema = z.strictObject({
   kind: z.literal("http"),
   url: z
-    .url({ protocol: /^https?$/, ...needed("--url URL, or `url` beside `kind` in the settings") })
+    .url({ protocol: /^https?$/, ...needed("--url URL, or describe.url in the settings") })
     .describe("where images are sent"),
   model: z
-    .string()
+    .string(needed("--model NAME, or describe.model in the settings"))
     .min(1)
     .describe("name of the model that answers there: part of every key, so change it when the model changes"),
   keyEnv: z.string().optional().describe("environment variable or file with a bearer token"),

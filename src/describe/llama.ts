@@ -16,11 +16,11 @@ import { type LiveProvider, needed, ProviderError } from "./provider.ts"
 export const llamaSchema = z.strictObject({
   kind: z.literal("llama"),
   model: z
-    .string(needed("--model FILE.gguf, or `model` beside `kind` in the settings"))
+    .string(needed("--model FILE.gguf, or describe.model in the settings"))
     .min(1)
     .describe("the language model, `.gguf`"),
   projector: z
-    .string(needed("`projector` beside `kind` in the settings, see docs/describe.md"))
+    .string(needed("describe.projector in the settings, see docs/describe.md"))
     .min(1)
     .describe("the projector that came with it, `mmproj-*.gguf`"),
   context: z.int().positive().default(4096).describe("tokens of context: an image takes some hundred to some thousand"),

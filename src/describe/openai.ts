@@ -19,10 +19,7 @@ const settingValue: z.ZodType<number | string | boolean | null> = z.union([
 
 /** What `openai` and `openai-batch` share. */
 export const chatFields = {
-  model: z
-    .string(needed("--model NAME, or `model` beside `kind` in the settings"))
-    .min(1)
-    .describe("name of the model"),
+  model: z.string(needed("--model NAME, or describe.model in the settings")).min(1).describe("name of the model"),
   baseUrl: z
     .url({ protocol: /^https?$/ })
     .default("https://api.openai.com/v1")

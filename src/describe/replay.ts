@@ -14,10 +14,7 @@ import { type LiveProvider, needed, ProviderError, type Question } from "./provi
 
 export const replaySchema = z.strictObject({
   kind: z.literal("replay"),
-  file: z
-    .string(needed("--answers FILE, or `file` beside `kind` in the settings"))
-    .min(1)
-    .describe("JSONL or CSV file"),
+  file: z.string(needed("--answers FILE, or describe.file in the settings")).min(1).describe("JSONL or CSV file"),
 })
 
 export async function openReplay(config: z.infer<typeof replaySchema>): Promise<LiveProvider> {

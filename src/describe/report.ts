@@ -1,5 +1,6 @@
 /** What a describing run came to. */
 
+import { plural } from "../util/plural.ts"
 import type { Reporter } from "../util/progress.ts"
 
 export interface FlaggedAnswer {
@@ -35,7 +36,7 @@ export function summarise(report: DescribeReport, wanted: number, model: string,
   const { flagged, failed, good, cached, requests, spent } = report
   const cost = spent === null ? "" : `, ${spent.toFixed(4)} USD`
   reporter.say(
-    `  descriptions: ${good} of ${wanted} answers, ${cached} from the cache, ${requests} requests to ${model}${cost}`,
+    `  descriptions: ${good} of ${wanted} answers, ${cached} from the cache, ${plural(requests, "request")} to ${model}${cost}`,
   )
   if (report.ended) reporter.warn(`the ${report.ended} was reached; run again to go on`)
   list(

@@ -12,7 +12,7 @@ import { type LiveProvider, needed, ProviderError, type Question } from "./provi
 export const transformersSchema = z.strictObject({
   kind: z.literal("transformers"),
   model: z
-    .string(needed("--model NAME, or `model` beside `kind` in the settings"))
+    .string(needed("--model NAME, or describe.model in the settings"))
     .min(1)
     .describe("hub id, or the name of a folder below `folder`"),
   revision: z.string().default("main").describe("branch, tag or commit on the hub"),

@@ -11,6 +11,7 @@ import type { FileHandle } from "node:fs/promises"
 import { join } from "node:path"
 import { csvLine } from "../util/csv.ts"
 import { readText, writeAtomically, writeFileAtomic, writeJson } from "../util/files.ts"
+import { plural } from "../util/plural.ts"
 import { type Column, markdownTable, terminalTable } from "../util/table.ts"
 import { classChart, confusionChart, trainingChart } from "./charts.ts"
 import type { Interval } from "./intervals.ts"
@@ -154,14 +155,10 @@ export function terminalReport(results: EvaluationResults): string {
 }
 
 function heading({ split, excluded, clips, groups, folds, classes }: SplitSummary): string {
-  const parts = [plural(clips, "clip", "clips"), plural(classes.length, "class", "classes")]
+  const parts = [plural(clips, "clip"), plural(classes.length, "class", "classes")]
   if (folds.length > 1) parts.push(`${folds.length} folds`)
-  if (groups !== null) parts.push(plural(groups, "group", "groups"))
+  if (groups !== null) parts.push(plural(groups, "group"))
   return `${split}${excluded.length > 0 ? ` without ${excluded.join(", ")}` : ""} (${parts.join(", ")})`
-}
-
-function plural(count: number, one: string, many: string): string {
-  return `${count} ${count === 1 ? one : many}`
 }
 
 function markdownReport(input: ReportInput, results: EvaluationResults, pictures: readonly Picture[]): string {

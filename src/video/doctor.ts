@@ -10,6 +10,7 @@ import { createHash } from "node:crypto"
 import { extname } from "node:path"
 import { messageOf } from "../util/errors.ts"
 import { groupBy } from "../util/group.ts"
+import { plural } from "../util/plural.ts"
 import type { Reporter } from "../util/progress.ts"
 import { workerUrl } from "../util/worker.ts"
 import { type Clip, classesOf, type Manifest, type Quarantined, type Stamp, writeManifest } from "./manifest.ts"
@@ -109,7 +110,7 @@ async function measureAll(
     task.tick()
     signal?.throwIfAborted()
   }
-  task.done(`${jobs.length} files measured`)
+  task.done(`${plural(jobs.length, "file")} measured`)
 }
 
 function assemble(
