@@ -300,7 +300,7 @@ export async function ship(
       split: split.name,
       seed,
       trainingClips: split.train.length,
-      pseudoLabelled: method === "full" ? (result.pseudoLabels?.clips ?? 0) : 0,
+      pseudoLabelled: method === "full" ? (result.pseudoLabels?.used ? result.pseudoLabels.clips : 0) : 0,
     },
     accuracy: accuracyOf(results, method),
     expected,

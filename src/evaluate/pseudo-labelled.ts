@@ -2,12 +2,16 @@
 
 import { type EmbeddedTexts, meanRow, trainingTargets } from "../text/targets.ts"
 import type { Example, FeatureSet, Taught } from "../train/features.ts"
-import { type PseudoLabelsConfig, pseudoLabel } from "../train/pseudo-labels.ts"
+import { checkPseudoLabels, type PseudoLabelsConfig, pseudoLabel } from "../train/pseudo-labels.ts"
 
 /** How well the answers' classes fit, on clips whose label was held back. */
 export interface PseudoLabelFigures {
   /** Clips that got one. */
   clips: number
+  /** Labelled clips that were treated as if they had no label, and how many of them got their own. */
+  check: { clips: number; right: number }
+  /** Whether the check was good enough. */
+  used: boolean
   /** Those whose label is known, and how many of them got it. */
   known: number
   right: number
@@ -24,12 +28,12 @@ export interface TrainingClips {
   known: ReadonlyMap<string, number>
 }
 
-/** The labelled clips and those that the answers give a class; null where there are none of the latter. */
+/** The labelled clips and, if the check is good enough, those that the answers give a class; null where there are no such. */
 export function addPseudoLabelled(
   { train, labelled, known }: TrainingClips,
   { table, names, width }: EmbeddedTexts,
   config: PseudoLabelsConfig,
-): { examples: Taught[]; figures: PseudoLabelFigures } | null {
+): { examples: readonly Taught[]; figures: PseudoLabelFigures } | null {
   if (labelled.examples.length === train.examples.length) return null
   const labels = new Map(labelled.examples.map(({ id, label }) => [id, label]))
   const pooled = new Map(
@@ -40,6 +44,8 @@ export function addPseudoLabelled(
   )
   const texts = trainingTargets(pooled, new Set(train.examples.map(({ id }) => id)), { center: true })
   const { probabilities, promptWeights } = pseudoLabel({ texts, names, labels }, config)
+  const check = checkPseudoLabels({ texts, names, labels }, config)
+  const used = check.right >= config.leastRight * check.clips
   const added = train.examples.flatMap((example): Taught[] => {
     const label = probabilities.get(example.id)
     return label ? [{ ...example, label }] : []
@@ -47,21 +53,20 @@ export function addPseudoLabelled(
   if (added.length === 0) return null
   const checked = [...probabilities].filter(([id]) => known.has(id))
   const right = checked.filter(([id, row]) => row.indexOf(Math.max(...row)) === known.get(id)).length
-  const figures = {
-    clips: added.length,
-    known: checked.length,
-    right,
-    promptWeights: Object.fromEntries(promptWeights),
+  const counts = { clips: added.length, check, used, known: checked.length, right }
+  return {
+    examples: used ? [...labelled.examples, ...added] : labelled.examples,
+    figures: { ...counts, promptWeights: Object.fromEntries(promptWeights) },
   }
-  return { examples: [...labelled.examples, ...added], figures }
 }
 
-/** "168 clips; right for 93.5 % of 168 whose label was held back; say of prompt A 5.7, B 5.3" */
-export function formatFigures({ clips, known, right, promptWeights }: PseudoLabelFigures): string {
+/** "168 clips; check: 11 of 12 labelled clips get their own label; right for 93.5 % of 168 …; say of prompt A 5.7, B 5.3" */
+export function formatFigures({ clips, check, used, known, right, promptWeights }: PseudoLabelFigures): string {
   const say = Object.entries(promptWeights).map(([prompt, weight]) => `${prompt} ${weight.toFixed(1)}`)
   const share = ((100 * right) / known).toFixed(1)
   return [
-    `${clips} clips`,
+    `${clips} clips${used ? "" : ", not used"}`,
+    `check: ${check.right} of ${check.clips} labelled clips get their own label`,
     ...(known === 0 ? [] : [`right for ${share} % of ${known} whose label was held back`]),
     `say of prompt ${say.join(", ")}`,
   ].join("; ")

@@ -216,6 +216,12 @@ class Trial {
     if (!found) return null
     this.#result.pseudoLabels = found.figures
     reporter.say(`pseudo-labels: ${formatFigures(found.figures)}`)
+    if (!found.figures.used) {
+      reporter.warn(
+        "the answers do not tell the classes: clips without a label are left out of stage 2 (pseudoLabels.leastRight)",
+      )
+      return null
+    }
     return { store: this.#data.train.store, examples: found.examples }
   }
 

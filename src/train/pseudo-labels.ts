@@ -17,6 +17,14 @@ import { z } from "zod"
 
 export const pseudoLabelsSchema = z.strictObject({
   temperature: z.number().positive().default(0.05).describe("of the softmax over cosines: lower is surer"),
+  leastRight: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe(
+      "share of labelled clips that must get their own label when it is held back; else the answers are not trusted",
+    ),
   rounds: z.int().min(1).default(10).describe("at most; it ends where no clip changes its class"),
 })
 
@@ -36,6 +44,29 @@ export interface PseudoLabels {
   probabilities: Map<string, number[]>
   /** w_p by prompt. */
   promptWeights: Map<string, number>
+}
+
+/**
+ * Whether the answers tell the classes at all: each half of the labelled clips in turn is treated as if it had no label.
+ * @returns how many clips that was done to, and how many of them got their own label
+ */
+export function checkPseudoLabels(
+  input: PseudoLabelsInput,
+  config: PseudoLabelsConfig,
+): { clips: number; right: number } {
+  const labels = [...input.labels].sort(([, a], [, b]) => a - b)
+  let [clips, right] = [0, 0]
+  for (const half of [0, 1]) {
+    const kept = new Map(labels.filter((_, i) => i % 2 !== half))
+    const { probabilities } = pseudoLabel({ ...input, labels: kept }, config)
+    for (const [clip, label] of labels.filter((_, i) => i % 2 === half)) {
+      const row = probabilities.get(clip)
+      if (!row) continue
+      clips++
+      if (argmax(row) === label) right++
+    }
+  }
+  return { clips, right }
 }
 
 /** Never sure that a prompt is always right, or no better than chance: shares are kept this far from both. */

@@ -115,8 +115,6 @@ describe.skipIf(!built)("fourtier run", () => {
     mkdirSync(empty)
     const one = join(root, "one")
     cpSync(join(data, "left", "square 0.mp4"), join(one, "left", "a.mp4"))
-    const few = join(root, "few")
-    for (const label of ["left", "right"]) cpSync(join(data, label, "square 0.mp4"), join(few, label, "a.mp4"))
     const cases: [args: string[], expected: RegExp][] = [
       [[...run, "--set", "finetun.epochs=3"], /finetun.*\n.*\n?.*did you mean finetune/],
       [[...run, "--set", "finetune.epochs=many"], /finetune\.epochs[\s\S]*a number[\s\S]*many/],
@@ -124,7 +122,6 @@ describe.skipIf(!built)("fourtier run", () => {
       [["run", join(root, "nowhere")], /nowhere/],
       [["run", empty], /empty/],
       [["run", one, "--config", config], /nothing to tell apart|no clips/],
-      [["run", few, "--config", config], /no training clip|no clips|fewer/],
       [[...run, "--out", join(config, "below a file")], /cannot be written/],
       [[...run, "--folds", "fold10"], /fold10/],
       [[...run, "--out", "other", "--answers", join(root, "nothing.jsonl")], /nothing\.jsonl/],
@@ -174,14 +171,36 @@ describe.skipIf(!built)("fourtier run", () => {
       ...settings,
     )
     expect([code, err]).toEqual([0, err])
-    expect(err).toMatch(/12 clips have no label/)
-    expect(err).toMatch(/pseudo-labels: 12 clips; say of prompt/)
+    expect(err).toMatch(/12 training clips have no label/)
+    expect(err).toMatch(/pseudo-labels: 12 clips; check: \d of 3 labelled clips get their own label; say of prompt/)
     expect(out).toContain("baseline, pseudo-labels")
     const { pseudoLabels } = z
       .object({ pseudoLabels: z.array(z.object({ clips: z.number(), known: z.number() })) })
       .parse(JSON.parse(read(home, "some", "results.json")))
     expect(pseudoLabels).toEqual([{ clips: 12, known: 0 }])
     expect(read(home, "some", "bundle", "bundle.json")).toMatch(/"trainingClips": 15,\s+"pseudoLabelled": 12/)
+  }, 300_000)
+
+  it("with nothing held back it trains, ships, and says that it knows no figure", async () => {
+    const few = join(root, "few")
+    for (const label of ["left", "right"]) cpSync(join(data, label, "square 0.mp4"), join(few, label, "a.mp4"))
+    const settings = ["methods=[linear-probe,baseline]", "finetune.epochs=1"]
+    const { code, err, out } = await fourtier(
+      home,
+      "run",
+      few,
+      "--config",
+      config,
+      "--out",
+      "few",
+      "--set",
+      ...settings,
+    )
+    expect([code, err]).toEqual([0, err])
+    expect(err).toMatch(/no clip is held back for a test/)
+    expect(out).toMatch(/bundle: /)
+    expect(existsSync(join(home, "few", "report.md"))).toBe(false)
+    expect(JSON.parse(read(home, "few", "bundle", "bundle.json"))).toMatchObject({ accuracy: null })
   }, 300_000)
 
   it("folds, and answers that are missing for some clips", async () => {

@@ -1,7 +1,7 @@
 /** Protects: classes from answers are found from a label or a name a class, useless prompts lose their say, arithmetic as documented. */
 
 import { expect, it } from "vitest"
-import { pseudoLabel, pseudoLabelsSchema } from "../../src/train/pseudo-labels.ts"
+import { checkPseudoLabels, pseudoLabel, pseudoLabelsSchema } from "../../src/train/pseudo-labels.ts"
 import { Rng } from "../../src/util/random.ts"
 
 const CLASSES = 5
@@ -67,13 +67,28 @@ it("one round is what the formula says", () => {
     ],
   ])
   const input = { texts, names: [text(2, 0), text(0, 2)], labels: new Map([["known", 0]]) }
-  const { probabilities } = pseudoLabel(input, { temperature: 0.5, rounds: 1 })
+  const { probabilities } = pseudoLabel(input, { ...config, temperature: 0.5, rounds: 1 })
   // names, centred and of length 1: ±(1, −1)/√2; the known clip joins class 0
   const r = Math.SQRT1_2
   const length = Math.hypot(r + 1, -r)
   const cosines = [(0.6 * (r + 1) + 0.8 * -r) / length, 0.6 * -r + 0.8 * r]
   const [p, q] = cosines.map((cosine) => Math.exp(cosine / 0.5))
   expect(probabilities.get("open")?.[0]).toBeCloseTo(p / (p + q), 5)
+})
+
+it("the check tells answers that know the classes from answers that do not", () => {
+  const labels = new Map(clips.slice(0, CLASSES).map(({ id, label }) => [id, label]))
+  const { texts, names } = made({ A: 1, B: 1 })
+  const good = checkPseudoLabels({ texts, names, labels }, config)
+  expect(good).toEqual({ clips: CLASSES, right: CLASSES })
+  const order = new Rng(1).shuffle(clips.map(({ id }) => id))
+  const shuffled = new Map(
+    [...texts].map(([prompt, byClip]) => [
+      prompt,
+      new Map(clips.map(({ id }, i) => [id, byClip.get(order[i]) ?? new Float32Array(WIDTH)])),
+    ]),
+  )
+  expect(checkPseudoLabels({ texts: shuffled, names, labels }, config).right).toBeLessThan(CLASSES / 2)
 })
 
 it("says nothing about a clip that lacks an answer", () => {
