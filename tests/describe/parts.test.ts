@@ -17,7 +17,7 @@ import {
   statusVerdict,
 } from "../../src/describe/http-verdict.ts"
 import { parseTogether, presets, resolvePrompts, togetherQuestion } from "../../src/describe/prompts.ts"
-import { openProvider } from "../../src/describe/providers.ts"
+import { openProvider, providerSchema } from "../../src/describe/providers.ts"
 import { blot, readKey } from "../../src/describe/secret.ts"
 import { names } from "../../src/describe/stats.ts"
 import { jpegSize } from "../../src/describe/strip.ts"
@@ -255,4 +255,14 @@ suite("pace", () => {
   it("waits longer with each attempt, up to a limit", () => {
     expect([0, 1, 2, 20].map((attempt) => backoff(attempt, () => 1))).toEqual([500, 1000, 2000, 30_000])
   })
+})
+
+it("a provider's missing setting says how to give it", () => {
+  const messages = (kind: string) => providerSchema.safeParse({ kind }).error?.issues.map(({ message }) => message)
+  for (const kind of ["openai", "openai-batch", "transformers"]) {
+    expect(messages(kind)).toEqual(["missing: give --model NAME, or describe.model in the settings"])
+  }
+  expect(messages("replay")).toEqual([expect.stringContaining("--answers FILE")])
+  expect(messages("http")).toEqual([expect.stringContaining("--url URL"), expect.stringContaining("--model NAME")])
+  expect(messages("llama")).toEqual([expect.stringContaining("--model"), expect.stringContaining("describe.projector")])
 })

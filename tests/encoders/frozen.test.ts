@@ -91,6 +91,9 @@ describe("frozen encoders", () => {
     await expect(open({ sizes: { vision_heads: 7 } })).rejects.toThrow(/7 heads/)
     await expect(open({ sizes: { image_resolution: 7 } })).rejects.toThrow(/resolution of the encoder/)
     await expect(open({ resolution: 8 })).rejects.toThrow(/patches of 16/)
+    await expect(open({ checkpoint: "absent.pt" })).rejects.toThrow(
+      /absent\.pt: no such file\s+fix: +mend encoder\.checkpoint/,
+    )
   })
 })
 
