@@ -269,6 +269,7 @@ class Describer {
         if (this.#options.retryFlagged) this.#reasked.add(key)
         this.#cache.append(toAnswer(clip, prompt, received, { key, spec: this.#specs.get(prompt.id) ?? "", provider }))
       },
+      troubled: (error) => this.#reporter.warn(`${error.message}; trying again`),
       end: (clip, prompt, reason) => {
         mine.delete(this.#key(clip, prompt))
         claims.release(this.#key(clip, prompt))

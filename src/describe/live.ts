@@ -38,6 +38,8 @@ export interface Desk {
   keep(clip: DescribedClip, prompt: Prompt, received: Received): void
   /** Ends the claim: answered, or given up for `reason`. */
   end(clip: DescribedClip, prompt: Prompt, reason: string | null): void
+  /** Told once, of the first request that failed before any was answered: it is tried again. */
+  troubled(error: ProviderError): void
 }
 
 export interface LiveOptions {
@@ -73,6 +75,7 @@ export async function runLive(jobs: Iterable<Job>, options: LiveOptions, desk: D
 class LiveRun {
   readonly #options: LiveOptions
   readonly #desk: Desk
+  #troubled = false
   readonly #gate: Gate
   /** Tasks begun and not ended, those that wait for a retry included: bounds memory. */
   readonly #tasks = new Set<Promise<void>>()
@@ -222,6 +225,10 @@ class LiveRun {
         if (error.verdict === "rejected") return this.#rejected(clip, prompts, error)
         if (refusal) refusals++
         else failures++
+        if (!refusal && this.#answered === 0 && !this.#troubled) {
+          this.#troubled = true
+          this.#desk.troubled(error)
+        }
         if (failures > retries || refusals > 10 * retries + 10) return this.#exhausted(error)
         const wait =
           error.retryAfter ?? backoff(Math.max(0, failures + refusals - 1), () => rng.next(), this.#options.backoff)

@@ -9,6 +9,7 @@ import { afterEach, expect, it, describe as suite } from "vitest"
 import { type DescribeOptions, describe } from "../../src/describe/describe.ts"
 import { openaiSchema, openOpenai } from "../../src/describe/openai.ts"
 import { resolvePrompts } from "../../src/describe/prompts.ts"
+import { silent } from "../../src/util/progress.ts"
 import { clips, scratch, strips } from "./fixtures.ts"
 import { type Fault, type ServerOptions, startServer, type TestServer } from "./server.ts"
 
@@ -166,6 +167,14 @@ suite("a server that misbehaves", () => {
     const config = openaiSchema.parse({ kind: "openai", model: "gpt-4o", baseUrl: good.url })
     const report = await describe({ ...run, provider: openOpenai(config) })
     expect([report.cached, report.failed, report.flagged]).toEqual([0, [], []])
+  })
+
+  it("says at once, and once, that a server does not answer, while it tries again", async () => {
+    const server = await serve({ always: { status: 502, body: "gone" } })
+    const warnings: string[] = []
+    const reporter = { ...silent, warn: (line: string) => void warnings.push(line) }
+    await expect(describe(options(server, 20, { retries: 1, backoff: 1, reporter }))).rejects.toThrow()
+    expect(warnings.filter((line) => /502.*trying again/s.test(line))).toHaveLength(1)
   })
 
   it("records one rejected image and goes on with the others", async () => {
