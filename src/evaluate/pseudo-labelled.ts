@@ -3,6 +3,7 @@
 import { type EmbeddedTexts, meanRow, trainingTargets } from "../text/targets.ts"
 import type { Example, FeatureSet, Taught } from "../train/features.ts"
 import { checkPseudoLabels, type PseudoLabelsConfig, pseudoLabel } from "../train/pseudo-labels.ts"
+import { csvLine } from "../util/csv.ts"
 
 /** How well the answers' classes fit, on clips whose label was held back. */
 export interface PseudoLabelFigures {
@@ -33,7 +34,11 @@ export function addPseudoLabelled(
   { train, labelled, known }: TrainingClips,
   { table, names, width }: EmbeddedTexts,
   config: PseudoLabelsConfig,
-): { examples: readonly Taught[]; figures: PseudoLabelFigures } | null {
+): {
+  examples: readonly Taught[]
+  probabilities: ReadonlyMap<string, readonly number[]>
+  figures: PseudoLabelFigures
+} | null {
   if (labelled.examples.length === train.examples.length) return null
   const labels = new Map(labelled.examples.map(({ id, label }) => [id, label]))
   const pooled = new Map(
@@ -56,8 +61,25 @@ export function addPseudoLabelled(
   const counts = { clips: added.length, check, used, known: checked.length, right }
   return {
     examples: used ? [...labelled.examples, ...added] : labelled.examples,
+    probabilities,
     figures: { ...counts, promptWeights: Object.fromEntries(promptWeights) },
   }
+}
+
+/** A table for people to check: clip, class, its probability; the least sure first. */
+export function pseudoLabelTable(
+  probabilities: ReadonlyMap<string, readonly number[]>,
+  classes: readonly string[],
+): string {
+  const rows = [...probabilities].map(([clip, row]) => {
+    const most = Math.max(...row)
+    return { clip, label: classes[row.indexOf(most)], most }
+  })
+  rows.sort((a, b) => a.most - b.most)
+  return (
+    csvLine(["clip", "label", "probability"]) +
+    rows.map(({ clip, label, most }) => csvLine([clip, label, most.toFixed(4)])).join("")
+  )
 }
 
 /** "168 clips; check: 11 of 12 labelled clips get their own label; right for 93.5 % of 168 …; say of prompt A 5.7, B 5.3" */

@@ -34,13 +34,13 @@ import type { PseudoLabelsConfig } from "../train/pseudo-labels.ts"
 import { fitStandardize } from "../train/standardize.ts"
 import type { TrainTask } from "../train/task.ts"
 import { FourtierError } from "../util/errors.ts"
-import { hashJson } from "../util/files.ts"
+import { hashJson, writeFileAtomic } from "../util/files.ts"
 import type { Reporter } from "../util/progress.ts"
 import type { Split } from "../video/splits.ts"
 import { anchorProbabilities, anchorsOf, anchorWeights } from "./anchors.ts"
 import { drawLabelled, examplesOf, isDescribed, labelledOf } from "./examples.ts"
 import type { Prediction } from "./metrics.ts"
-import { addPseudoLabelled, formatFigures, type PseudoLabelFigures } from "./pseudo-labelled.ts"
+import { addPseudoLabelled, formatFigures, type PseudoLabelFigures, pseudoLabelTable } from "./pseudo-labelled.ts"
 
 /** What is the same for every split and seed. */
 export interface TrialSettings {
@@ -190,7 +190,7 @@ class Trial {
       return this.#result
     }
     const { methods, fewestClips, fewestDescribed } = this.#settings
-    const taught = methods.includes("full") ? this.#pseudoLabelled() : null
+    const taught = methods.includes("full") ? await this.#pseudoLabelled() : null
     for (const method of methods) {
       const aligned = method === "full" && this.#settings.prompts.length > 0
       const frozen = aligned ? await this.#align(standardize) : standardize
@@ -209,13 +209,15 @@ class Trial {
     return this.#result
   }
 
-  #pseudoLabelled(): FeatureSet<Taught> | null {
-    const { text, pseudoLabels, reporter } = this.#settings
+  /** Clips to teach with, pseudo-labels included; those are written down as `pseudo-labels.csv`. Null where there are none. */
+  async #pseudoLabelled(): Promise<FeatureSet<Taught> | null> {
+    const { text, pseudoLabels, classes, reporter } = this.#settings
     if (!text || !pseudoLabels) return null
     const found = addPseudoLabelled(this.#data, text, pseudoLabels)
     if (!found) return null
     this.#result.pseudoLabels = found.figures
     reporter.say(`pseudo-labels: ${formatFigures(found.figures)}`)
+    await writeFileAtomic(join(this.#folder, "pseudo-labels.csv"), pseudoLabelTable(found.probabilities, classes))
     if (!found.figures.used) {
       reporter.warn(
         "the answers do not tell the classes: clips without a label are left out of stage 2 (pseudoLabels.leastRight)",

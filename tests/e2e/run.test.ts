@@ -178,6 +178,11 @@ describe.skipIf(!built)("fourtier run", () => {
       .object({ pseudoLabels: z.array(z.object({ clips: z.number(), known: z.number() })) })
       .parse(JSON.parse(read(home, "some", "results.json")))
     expect(pseudoLabels).toEqual([{ clips: 12, known: 0 }])
+    const table = read(home, "some", "trials", "split", "seed0", "pseudo-labels.csv").trim().split("\n")
+    expect(table[0]).toBe("clip,label,probability")
+    expect(
+      table.slice(1).filter((line) => /^(left|right|down)\/square_\d,(left|right|down),[01]\.\d+$/.test(line)),
+    ).toHaveLength(12)
     expect(read(home, "some", "bundle", "bundle.json")).toMatch(/"trainingClips": 15,\s+"pseudoLabelled": 12/)
   }, 300_000)
 
