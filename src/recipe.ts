@@ -105,9 +105,8 @@ export async function runRecipe(
 
   // 6: what it comes to
   const once = new Map(trials.map((trial) => [`${trial.split.training} ${trial.seed}`, trial]))
-  const report = !tested
-    ? null
-    : await writeReport(out, {
+  const report = tested
+    ? await writeReport(out, {
         title: `${data}: ${features.encoder.name}`,
         classes: manifest.classes,
         runs: collect(trials),
@@ -118,6 +117,7 @@ export async function runRecipe(
         exclude: config.exclude,
         configHash: hashJson(config),
       })
+    : null
 
   if (!final) return { manifest, splits, report, bundle: null }
 

@@ -90,11 +90,13 @@ export function plan(manifest: Manifest, { config, reporter }: StageContext): { 
   const [{ train }] = splits
   const unlabelled = train.filter(({ label }) => label === null)
   if (unlabelled.length > 0) {
-    const taught = config.methods.includes("full") && config.pseudoLabels !== null
-    const how = taught ? "the classes that the answers about them suggest" : "no class: stage 1 alone learns from them"
-    reporter.say(
-      `${unlabelled.length} training clips have no label, such as ${unlabelled[0].relative}; they get ${how}`,
-    )
+    const described = config.methods.includes("full") && promptsOf(config).prompts.length > 0
+    const use = !described
+      ? "no method here learns from them"
+      : config.pseudoLabels
+        ? "they get the classes that the answers about them suggest"
+        : "stage 1 alone learns from them"
+    reporter.say(`${unlabelled.length} training clips have no label, such as ${unlabelled[0].relative}; ${use}`)
   }
   if (splits.some(({ test }) => test.length > 0)) return { splits, tested: true }
   reporter.warn(

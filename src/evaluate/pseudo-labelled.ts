@@ -11,7 +11,7 @@ export interface PseudoLabelFigures {
   clips: number
   /** Labelled clips that were treated as if they had no label, and how many of them got their own. */
   check: { clips: number; right: number }
-  /** Whether the check was good enough. */
+  /** Whether the check was good enough; never without a labelled clip that has answers. */
   used: boolean
   /** Those whose label is known, and how many of them got it. */
   known: number
@@ -50,7 +50,7 @@ export function addPseudoLabelled(
   const texts = trainingTargets(pooled, new Set(train.examples.map(({ id }) => id)), { center: true })
   const { probabilities, promptWeights } = pseudoLabel({ texts, names, labels }, config)
   const check = checkPseudoLabels({ texts, names, labels }, config)
-  const used = check.right >= config.leastRight * check.clips
+  const used = check.clips > 0 && check.right >= config.leastRight * check.clips
   const added = train.examples.flatMap((example): Taught[] => {
     const label = probabilities.get(example.id)
     return label ? [{ ...example, label }] : []

@@ -220,7 +220,9 @@ class Trial {
     await writeFileAtomic(join(this.#folder, "pseudo-labels.csv"), pseudoLabelTable(found.probabilities, classes))
     if (!found.figures.used) {
       reporter.warn(
-        "the answers do not tell the classes: clips without a label are left out of stage 2 (pseudoLabels.leastRight)",
+        found.figures.check.clips === 0
+          ? "no labelled clip has answers to check the others by: clips without a label are left out of stage 2; have some labelled clips described"
+          : "the answers do not tell the classes: clips without a label are left out of stage 2 (pseudoLabels.leastRight)",
       )
       return null
     }

@@ -55,6 +55,7 @@ async function trial(
   texts: Map<string, Map<string, Float32Array>>,
   own: Split = split,
   labelsPerClass: number | null = null,
+  described = own.train.length,
 ): Promise<TrialResult> {
   const names = CLASSES.map((_, c) => Float32Array.from({ length: TEXT_WIDTH }, (_, d) => Number(d === c)))
   const settings: TrialSettings = {
@@ -77,7 +78,7 @@ async function trial(
     pseudoLabels: config.pseudoLabels,
     runtime: {},
     fewestClips: labelsPerClass === null ? own.train.length : labelsPerClass * CLASSES.length,
-    fewestDescribed: own.train.length,
+    fewestDescribed: described,
     reporter: silent,
   }
   const graphs = new TrialGraphs(settings)
@@ -130,6 +131,14 @@ describe("a trial", () => {
     const blind = await trial(poisoned, { ...split, train: hidden }, 2)
     expect(blind.pseudoLabels).toEqual({ ...clean.pseudoLabels, known: 0, right: 0 })
     expect(bytes(runs - 1, "full").equals(bytes(first, "full"))).toBe(true)
+  })
+
+  it("trusts no answers that no labelled clip can check", async () => {
+    const used = new Set(drawLabelled(labelledOf(split.train, CLASSES, 2), 2, SEED).map(({ id }) => id))
+    const texts = makeTexts(set.examples)
+    for (const byClip of texts.values()) for (const id of used) byClip.delete(id)
+    const { pseudoLabels } = await trial(texts, split, 2, split.train.length - used.size)
+    expect(pseudoLabels).toMatchObject({ check: { clips: 0 }, used: false })
   })
 
   it("would see answers about training clips", async () => {
