@@ -1,7 +1,7 @@
 /** Clips for `decode.ts`: a panned texture with moving discs and a little noise, encoded as data sets are. */
 
 import { join } from "node:path"
-import { encodeClip } from "../tests/video/encode.ts"
+import { encodeClip } from "../packages/fourtier/tests/video/encode.ts"
 
 export interface BenchKind {
   name: string

@@ -18,13 +18,10 @@ import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
+import { input } from "@fourtier/tensor"
+import { compileLarge, dimensionsSchema, encoderGraph, netFor, presetOf, randomSource } from "fourtier/encoders"
+import { type Cost, medianCost, peakMemory, timed } from "fourtier/util"
 import { z } from "zod"
-import { dimensionsSchema, encoderGraph, netFor } from "../src/encoders/families.ts"
-import { presetOf } from "../src/encoders/presets.ts"
-import { compileLarge } from "../src/encoders/run.ts"
-import { randomSource } from "../src/encoders/weights.ts"
-import { input } from "../src/tensor/index.ts"
-import { type Cost, medianCost, peakMemory, timed } from "../src/util/timing.ts"
 
 const caseSchema = z.object({
   kind: z.enum(["uniformerv2", "videomae"]),

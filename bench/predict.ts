@@ -9,18 +9,14 @@
  */
 
 import { writeFile } from "node:fs/promises"
-import { loadConfig } from "../src/config.ts"
-import { buildModel } from "../src/deploy/bundle.ts"
-import { openVisualEncoder } from "../src/encoders/catalog.ts"
-import { encoderShapes, FRAMES, openEncoder } from "../src/encoders/encoder.ts"
-import { placesOf } from "../src/encoders/map.ts"
-import { initialize } from "../src/tensor/nn/params.ts"
-import { encodeModel } from "../src/tensor/onnx/proto.ts"
-import { Session } from "../src/tensor/runtime/session.ts"
-import { input } from "../src/tensor/tensor.ts"
-import { onRawMap } from "../src/train/finetune.ts"
-import { networkOf } from "../src/train/networks.ts"
-import { Rng } from "../src/util/random.ts"
+import { networkOf, placesOf } from "@fourtier/core/model"
+import { onRawMap } from "@fourtier/core/train"
+import { input, Rng, Session } from "@fourtier/tensor"
+import { initialize } from "@fourtier/tensor/nn"
+import { encodeModel } from "@fourtier/tensor/onnx"
+import { loadConfig } from "fourtier"
+import { buildModel } from "fourtier/deploy"
+import { encoderShapes, FRAMES, openEncoder, openVisualEncoder } from "fourtier/encoders"
 
 const [rounds, threads] = [Number(process.argv[2] ?? 60), Number(process.argv[3] ?? 2)]
 const CLASSES = 20

@@ -16,13 +16,11 @@ import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
+import { classify, modelSchema } from "@fourtier/core/model"
+import { softCrossEntropy } from "@fourtier/core/objective"
+import { AdamW, grad, input, reshape, Session, type Shape, sizeOf } from "@fourtier/tensor"
+import { Scope } from "@fourtier/tensor/nn"
 import { z } from "zod"
-import { classify } from "../src/model/classifier.ts"
-import { modelSchema } from "../src/model/config.ts"
-import { softCrossEntropy } from "../src/objective/classification.ts"
-import { AdamW, grad, input, Session, type Shape, sizeOf } from "../src/tensor/index.ts"
-import { Scope } from "../src/tensor/nn/params.ts"
-import { reshape } from "../src/tensor/ops/functions.ts"
 
 const CLASSES = 6
 

@@ -1,9 +1,9 @@
 /** `docs/configuration.md` is written from the schema: `npm run docs` renews it, this test holds it current. */
 
 import { join } from "node:path"
+import { configSchema, loadConfig, PRESETS } from "fourtier"
+import { listSettings, type SettingInfo, valueAt } from "fourtier/util"
 import { expect, it } from "vitest"
-import { configSchema, loadConfig, PRESETS } from "../../src/config.ts"
-import { listSettings, type SettingInfo, valueAt } from "../../src/util/schema.ts"
 
 const HEAD = `# Configuration
 

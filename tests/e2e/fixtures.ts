@@ -4,9 +4,9 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { Rng } from "@fourtier/tensor"
 import { afterAll, afterEach } from "vitest"
-import { Rng } from "../../src/util/random.ts"
-import { encodeClip } from "../video/encode.ts"
+import { encodeClip } from "../../packages/fourtier/tests/video/encode.ts"
 
 export const CLI = join(import.meta.dirname, "../../dist/cli/main.js")
 export const built = existsSync(CLI)

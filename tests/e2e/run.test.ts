@@ -6,9 +6,9 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { Recognizer } from "fourtier/deploy"
 import { beforeAll, describe, expect, it } from "vitest"
 import { z } from "zod"
-import { Recognizer } from "../../src/deploy/recognizer.ts"
 import { built, CLASSES, type Ended, fourtier, SETTINGS, scratchFolder, start, writeClips } from "./fixtures.ts"
 
 const root = scratchFolder()

@@ -1,8 +1,7 @@
 /** Gradient checks for every op, with the variants that have a gradient form of their own. */
 
-import * as t from "../../src/tensor/index.ts"
-import { apply1, type Tensor } from "../../src/tensor/index.ts"
-import type { OpName } from "../../src/tensor/ops/rule.ts"
+import * as t from "@fourtier/tensor"
+import { apply1, type OpName, type Tensor } from "@fourtier/tensor"
 import { apart, type Build, bool, type Fed, f32, i64, positive, smooth } from "./check.ts"
 
 export interface Case {

@@ -12,13 +12,13 @@ import {
   grad,
   input,
   mul,
+  Rng,
   Session,
   type Shape,
   sizeOf,
   sum,
   type Tensor,
-} from "../../src/tensor/index.ts"
-import { Rng } from "../../src/util/random.ts"
+} from "@fourtier/tensor"
 
 const STEP = 0.03
 

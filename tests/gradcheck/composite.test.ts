@@ -1,8 +1,8 @@
 /** Gradients through whole layers: values used in several places, trained convolutions, attention, losses. */
 
+import * as t from "@fourtier/tensor"
+import { conv3x3, depthwise3x3 } from "@fourtier/tensor/nn"
 import { expect, test } from "vitest"
-import * as t from "../../src/tensor/index.ts"
-import { conv3x3, depthwise3x3 } from "../../src/tensor/nn/conv.ts"
 import { type Build, gradientError, i64, positive, smooth } from "./check.ts"
 
 /** Relative to the largest derivative: rounding of a deep graph in f32 adds up. */

@@ -1,8 +1,7 @@
 /** Every op's gradient, and the gradient of its gradient, against finite differences. */
 
+import { grad, input, mul, opNames, sum, topologicalOrder } from "@fourtier/tensor"
 import { describe, expect, test } from "vitest"
-import { grad, input, mul, sum, topologicalOrder } from "../../src/tensor/index.ts"
-import { opNames } from "../../src/tensor/ops/table.ts"
 import { cases } from "./cases.ts"
 import { gradientError } from "./check.ts"
 

@@ -1,6 +1,5 @@
 /** Two hundred training steps leave sessions, buffers and resident memory where they were. */
 
-import { describe, expect, test } from "vitest"
 import {
   add,
   constant,
@@ -14,8 +13,9 @@ import {
   mul,
   Session,
   sub,
-} from "../../src/tensor/index.ts"
-import { AdamW } from "../../src/tensor/optim/index.ts"
+} from "@fourtier/tensor"
+import { AdamW } from "@fourtier/tensor/optim"
+import { describe, expect, test } from "vitest"
 
 const STEPS = 200
 const [B, D, F] = [64, 256, 512]

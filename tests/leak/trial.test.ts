@@ -2,16 +2,28 @@
 
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { silent } from "@fourtier/core"
+import type { FeatureSet } from "@fourtier/core/train"
+import { liveSessions } from "@fourtier/tensor"
+import { loadConfig } from "fourtier"
+import {
+  drawLabelled,
+  labelledOf,
+  runTrial,
+  TrialGraphs,
+  type TrialResult,
+  type TrialSettings,
+} from "fourtier/experiment"
+import type { Clip, Split } from "fourtier/video"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { loadConfig } from "../../src/config.ts"
-import { drawLabelled, labelledOf } from "../../src/evaluate/examples.ts"
-import { runTrial, TrialGraphs, type TrialResult, type TrialSettings } from "../../src/evaluate/trial.ts"
-import { liveSessions } from "../../src/tensor/runtime/session.ts"
-import type { FeatureSet } from "../../src/train/features.ts"
-import { silent } from "../../src/util/progress.ts"
-import type { Clip } from "../../src/video/manifest.ts"
-import type { Split } from "../../src/video/splits.ts"
-import { makeFeatures, makeTexts, PROMPTS, SIZE, scratchFolder, TEXT_WIDTH } from "../train/fixtures.ts"
+import {
+  makeFeatures,
+  makeTexts,
+  PROMPTS,
+  SIZE,
+  scratchFolder,
+  TEXT_WIDTH,
+} from "../../packages/core/tests/train/fixtures.ts"
 
 const folder = scratchFolder()
 const CLASSES = ["a", "b", "c"]

@@ -1,0 +1,5 @@
+/** `@fourtier/core/bundle`: a shipped model, and recognising with it, in Node and in the browser. */
+
+export * from "../schemas/bundle.ts"
+export * from "./parse.ts"
+export * from "./recognizer.ts"

@@ -1,0 +1,101 @@
+/**
+ * Recognising actions in frames with a bundle. No vision-language model, no text, no training code, no files.
+ *
+ * ```
+ * frames ─ sample ─ transform ─ views [1,T,H,W,3] ─ model.onnx ─ mean over views ─► probabilities [C]
+ * ```
+ */
+
+import { type Provider, Session, type SessionOptions } from "@fourtier/tensor"
+import { type FrameSource, readSampled } from "../frames/source.ts"
+import { transformOf, viewsOfPictures } from "../frames/views.ts"
+import { type Bundle, PROBABILITIES } from "../schemas/bundle.ts"
+
+export interface Guess {
+  label: string
+  probability: number
+}
+
+export interface Recognition {
+  /** Most probable first. */
+  top: Guess[]
+  /** By class number, [C]; their sum is 1. */
+  probabilities: Float32Array
+  /** Frames of the input that repeat a neighbour because the clip has too few. */
+  padded: number
+}
+
+/**
+ * A loaded bundle.
+ *
+ * @example
+ * ```ts
+ * const bundle = parseBundle(await (await fetch("bundle/bundle.json")).json(), "bundle.json")
+ * const model = new Uint8Array(await (await fetch("bundle/model.onnx")).arrayBuffer())
+ * const recognizer = await FrameRecognizer.load(model, bundle)
+ * const { top } = await recognizer.recognize(framesInMemory(pictures, 25))
+ * ```
+ */
+export class FrameRecognizer {
+  readonly bundle: Bundle
+  readonly #session: Session
+
+  private constructor(bundle: Bundle, session: Session) {
+    this.bundle = bundle
+    this.#session = session
+  }
+
+  /**
+   * @param model bytes of `model.onnx`, or its path (its address in a page)
+   * @throws FourtierError when ONNX Runtime cannot load the model, or the device asked for is not there
+   */
+  static async load(
+    model: string | Uint8Array,
+    bundle: Bundle,
+    options: SessionOptions = {},
+  ): Promise<FrameRecognizer> {
+    const types = {
+      inputs: new Map([[bundle.input.name, { shape: bundle.input.shape, dtype: "f32" as const }]]),
+      outputs: new Map([[PROBABILITIES, { shape: [1, bundle.labels.length], dtype: "f32" as const }]]),
+    }
+    return new FrameRecognizer(bundle, await Session.load(model, types, options))
+  }
+
+  get labels(): readonly string[] {
+    return this.bundle.labels
+  }
+
+  /** The device really used. */
+  get provider(): Provider {
+    return this.#session.provider
+  }
+
+  /** What a clip's frames show. */
+  async recognize(source: FrameSource, top = 5): Promise<Recognition> {
+    const { sampling, steps } = this.bundle
+    const { pictures, padded } = await readSampled(source, sampling)
+    const { views } = viewsOfPictures(pictures, sampling.clips, transformOf(steps), null)
+    const rows: Float32Array[] = []
+    for (const view of views) rows.push(await this.predictView(view))
+    return this.average(rows, top, padded)
+  }
+
+  /** Probabilities [C] of one view: frames [T,H,W,3], RGB 0..255, as `bundle.input` says. */
+  async predictView(frames: Float32Array): Promise<Float32Array> {
+    const { probabilities } = await this.#session.run({ [this.bundle.input.name]: frames })
+    return Float32Array.from(probabilities, Number)
+  }
+
+  /** The mean of the views' probabilities as an answer with its `top` most probable classes. */
+  average(rows: readonly Float32Array[], top: number, padded: number): Recognition {
+    const probabilities = new Float32Array(this.labels.length)
+    for (const row of rows) for (const [c, p] of row.entries()) probabilities[c] += p / rows.length
+    const guesses = this.labels.map((label, c) => ({ label, probability: probabilities[c] }))
+    const sorted = guesses.sort((a, b) => b.probability - a.probability)
+    return { top: sorted.slice(0, top), probabilities, padded }
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release()
+  }
+}

@@ -1,0 +1,9 @@
+/** `@fourtier/core/frames`: from a clip's frames to a network's input: which frames, and what is done to their pixels. */
+
+export * from "./color.ts"
+export * from "./resize.ts"
+export * from "./sampling.ts"
+export * from "./source.ts"
+export * from "./times.ts"
+export * from "./transform.ts"
+export * from "./views.ts"

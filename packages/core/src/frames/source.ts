@@ -1,0 +1,43 @@
+/** Frames of a clip, wherever they come from: a file, a page's video element, the last seconds of a camera. */
+
+import type { Sampling } from "../schemas/sampling.ts"
+import type { Pictures } from "./resize.ts"
+import { evenTimes, sampleFrames } from "./sampling.ts"
+import type { FrameTimes } from "./times.ts"
+
+export interface FrameSource extends FrameTimes {
+  /** The frames of these numbers, in this order; each number is one that `times` has. */
+  read(indices: readonly number[]): Pictures | Promise<Pictures>
+}
+
+/**
+ * Pictures in memory as a clip of an even frame rate.
+ * @param pictures [T,height,width,3], RGB
+ * @param fps frames a second
+ */
+export function framesInMemory(pictures: Pictures, fps: number): FrameSource {
+  const { height, width } = pictures
+  const size = height * width * 3
+  return {
+    ...evenTimes(pictures.count, fps),
+    read(indices) {
+      const data = new Uint8Array(indices.length * size)
+      for (const [place, index] of indices.entries()) {
+        data.set(pictures.data.subarray(index * size, (index + 1) * size), place * size)
+      }
+      return { data, count: indices.length, height, width }
+    },
+  }
+}
+
+/** The frames that evaluation looks at, those past the end replaced by the last, and how many were replaced. */
+export async function readSampled(
+  source: FrameSource,
+  sampling: Sampling,
+): Promise<{ pictures: Pictures; padded: number }> {
+  const last = source.times.length - 1
+  const asked = sampleFrames(source, sampling, null).flat()
+  const held = asked.map((index) => Math.min(last, index))
+  const padded = asked.filter((index) => index > last).length
+  return { pictures: await source.read(held), padded }
+}

@@ -1,0 +1,7 @@
+/** `@fourtier/core/metrics`: figures of one set of predictions, and how sure they are. */
+
+export * from "./detection.ts"
+export * from "./intervals.ts"
+export * from "./metrics.ts"
+export * from "./statistics.ts"
+export * from "./views.ts"

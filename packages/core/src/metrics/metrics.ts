@@ -1,0 +1,241 @@
+/**
+ * Metrics of a classifier. All of them are functions of predictions alone. Ties between probabilities go to
+ * the lower class index, as argmax does.
+ */
+
+import { FourtierError } from "@fourtier/tensor"
+
+/** What one trained model says about one test clip. */
+export interface Prediction {
+  clipId: string
+  /** Index of the true class. */
+  label: number
+  /** `[C]`, sums to 1. */
+  probabilities: ArrayLike<number>
+  /** The test part this clip was in, where there are several. */
+  fold?: string
+  /** The seed of the training run. */
+  seed?: number
+  /** Clips of one group (same source video, same person) are not independent of each other. */
+  group?: string
+}
+
+export interface ClassMetrics {
+  /** Right among those predicted to be of this class; null where none was. */
+  precision: number | null
+  /** Right among those of this class, that is the class's accuracy; null where none is. */
+  recall: number | null
+  f1: number | null
+  /** Predictions whose true class this is. */
+  support: number
+  /** Predictions that say this class. */
+  predicted: number
+}
+
+/**
+ * Checks that predictions can be scored.
+ * @returns C, the number of classes
+ * @throws FourtierError for no predictions, labels outside the classes, and probabilities that are not a distribution.
+ */
+export function checkPredictions(predictions: readonly Prediction[], where = "predictions"): number {
+  if (predictions.length === 0) {
+    throw new FourtierError({ where, what: "nothing to score", expected: "at least one test clip", found: "none" })
+  }
+  const classes = predictions[0].probabilities.length
+  for (const prediction of predictions) checkOne(prediction, classes, where)
+  return classes
+}
+
+function checkOne({ clipId, label, probabilities }: Prediction, classes: number, where: string): void {
+  const place = `${where}: clip ${clipId}`
+  if (probabilities.length !== classes || classes === 0) {
+    const found = `${probabilities.length}`
+    throw new FourtierError({
+      where: place,
+      what: "wrong number of probabilities",
+      expected: `${classes || "one or more"}`,
+      found,
+    })
+  }
+  if (!Number.isInteger(label) || label < 0 || label >= classes) {
+    throw new FourtierError({
+      where: place,
+      what: "label outside the classes",
+      expected: `0 to ${classes - 1}`,
+      found: `${label}`,
+    })
+  }
+  let sum = 0
+  for (let c = 0; c < classes; c++) {
+    const p = probabilities[c]
+    if (!(p >= 0 && p <= 1 + 1e-4)) {
+      const fix = Number.isNaN(p) ? { fix: "the model's output is not a number; look at the training loss" } : {}
+      throw new FourtierError({
+        where: place,
+        what: `probability of class ${c} is wrong`,
+        expected: "0 to 1",
+        found: `${p}`,
+        ...fix,
+      })
+    }
+    sum += p
+  }
+  if (Math.abs(sum - 1) > 1e-3) {
+    throw new FourtierError({
+      where: place,
+      what: "probabilities do not sum to 1",
+      expected: "the output of a softmax",
+      found: `sum ${sum}`,
+    })
+  }
+}
+
+/** The class of highest probability. */
+export function argmax(probabilities: ArrayLike<number>): number {
+  let best = 0
+  for (let c = 1; c < probabilities.length; c++) if (probabilities[c] > probabilities[best]) best = c
+  return best
+}
+
+/** How many classes stand before the true one; 0 where the prediction is right. */
+export function rankOfLabel({ label, probabilities }: Prediction): number {
+  let before = 0
+  for (let c = 0; c < probabilities.length; c++) {
+    if (probabilities[c] > probabilities[label] || (probabilities[c] === probabilities[label] && c < label)) before++
+  }
+  return before
+}
+
+/** Share of clips whose true class is among the k most probable. `k` may not exceed the number of classes. */
+export function topK(predictions: readonly Prediction[], k: number): number {
+  const classes = checkPredictions(predictions)
+  if (!Number.isInteger(k) || k < 1 || k > classes) {
+    throw new FourtierError({
+      where: "top-k",
+      what: "k outside the classes",
+      expected: `1 to ${classes}`,
+      found: `${k}`,
+    })
+  }
+  return predictions.filter((prediction) => rankOfLabel(prediction) < k).length / predictions.length
+}
+
+/** `[C][C]` counts: row = true class, column = predicted class. */
+export function confusionMatrix(predictions: readonly Prediction[]): number[][] {
+  const classes = checkPredictions(predictions)
+  const counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
+  for (const { label, probabilities } of predictions) counts[label][argmax(probabilities)]++
+  return counts
+}
+
+/** Precision, recall and F1 of every class. */
+export function perClass(predictions: readonly Prediction[]): ClassMetrics[] {
+  return classMetrics(confusionMatrix(predictions))
+}
+
+/** Precision, recall and F1 of every class from confusion counts `[C][C]`. */
+export function classMetrics(confusion: readonly (readonly number[])[]): ClassMetrics[] {
+  return confusion.map((row, c) => {
+    const support = row.reduce((sum, count) => sum + count, 0)
+    const predicted = confusion.reduce((sum, other) => sum + other[c], 0)
+    return {
+      precision: predicted > 0 ? row[c] / predicted : null,
+      recall: support > 0 ? row[c] / support : null,
+      f1: support + predicted > 0 ? (2 * row[c]) / (support + predicted) : null,
+      support,
+      predicted,
+    }
+  })
+}
+
+/** Mean of the recalls of the classes that have clips in the test part. */
+export function meanClassAccuracy(predictions: readonly Prediction[]): number {
+  const recalls = perClass(predictions).flatMap(({ recall }) => (recall === null ? [] : [recall]))
+  return recalls.reduce((sum, recall) => sum + recall, 0) / recalls.length
+}
+
+/** Mean negative log-likelihood of the true class, in nats. Probabilities below 1e-12 count as 1e-12. */
+export function negativeLogLikelihood(predictions: readonly Prediction[]): number {
+  checkPredictions(predictions)
+  return predictions.reduce((sum, prediction) => sum + clipNegativeLogLikelihood(prediction), 0) / predictions.length
+}
+
+/** Negative log-likelihood of one clip's true class, in nats, at most -log 1e-12. */
+export function clipNegativeLogLikelihood({ label, probabilities }: Prediction): number {
+  return -Math.log(Math.min(1, Math.max(1e-12, probabilities[label])))
+}
+
+/**
+ * Expected calibration error: mean over clips of |accuracy − confidence| of the clip's confidence bin
+ * (Guo et al. 2017, equal-width bins; a confidence on an edge belongs to the bin below).
+ */
+export function calibrationError(predictions: readonly Prediction[], bins = 15): number {
+  checkPredictions(predictions)
+  const surplus = new Float64Array(bins)
+  for (const { label, probabilities } of predictions) {
+    const predicted = argmax(probabilities)
+    const confidence = probabilities[predicted]
+    const bin = Math.min(bins - 1, Math.max(0, Math.ceil(confidence * bins) - 1))
+    surplus[bin] += (predicted === label ? 1 : 0) - confidence
+  }
+  return surplus.reduce((sum, value) => sum + Math.abs(value), 0) / predictions.length
+}
+
+/** Scores of one clip where several classes may be true at once. */
+export interface MultiLabelPrediction {
+  clipId: string
+  labels: readonly number[]
+  /** `[C]`, any scale. */
+  scores: ArrayLike<number>
+}
+
+/**
+ * Average precision of every class and their mean. The precision–recall curve is summed step by step without
+ * interpolation, equal scores as one step. Classes without a positive clip are null and not in the mean.
+ */
+export function multiLabelPrecision(predictions: readonly MultiLabelPrediction[]): {
+  mean: number
+  classes: (number | null)[]
+} {
+  if (predictions.length === 0) throw new FourtierError({ what: "nothing to score", where: "multi-label predictions" })
+  const count = predictions[0].scores.length
+  for (const { clipId, scores, labels } of predictions) {
+    const wrong = labels.find((label) => !Number.isInteger(label) || label < 0 || label >= count)
+    const broken = Array.from(scores).findIndex((score) => Number.isNaN(score))
+    if (scores.length !== count || wrong !== undefined || broken >= 0) {
+      throw new FourtierError({
+        where: `clip ${clipId}`,
+        what: "cannot be scored",
+        expected: `${count} scores, labels 0 to ${count - 1}`,
+        found:
+          wrong !== undefined ? `label ${wrong}` : broken >= 0 ? `score ${broken} is NaN` : `${scores.length} scores`,
+      })
+    }
+  }
+  const classes = Array.from({ length: count }, (_, c) =>
+    averagePrecision(
+      predictions.map(({ scores }) => scores[c]),
+      predictions.map(({ labels }) => labels.includes(c)),
+    ),
+  )
+  const known = classes.filter((value) => value !== null)
+  if (known.length === 0) throw new FourtierError({ what: "no clip has a label", where: "multi-label predictions" })
+  return { mean: known.reduce((sum, value) => sum + value, 0) / known.length, classes }
+}
+
+/** Area under the step-wise precision–recall curve; null without positives. */
+export function averagePrecision(scores: readonly number[], positive: readonly boolean[]): number | null {
+  const total = positive.filter(Boolean).length
+  if (total === 0) return null
+  const order = scores.map((_, i) => i).sort((a, b) => scores[b] - scores[a])
+  let area = 0
+  let hits = 0
+  for (let i = 0; i < order.length; ) {
+    const score = scores[order[i]]
+    let gained = 0
+    for (; i < order.length && scores[order[i]] === score; i++) gained += positive[order[i]] ? 1 : 0
+    hits += gained
+    area += (gained / total) * (hits / i)
+  }
+  return area
+}

@@ -1,0 +1,32 @@
+/** Weights and multiply–adds of the head, part by part. */
+
+import { type Flops, input, multiplyAdds, type Tensor } from "@fourtier/tensor"
+import type { Param } from "@fourtier/tensor/nn"
+import type { ModelConfig } from "../schemas/model.ts"
+import { buildHead } from "./head.ts"
+import { type MapSize, placesOf } from "./map.ts"
+import { poolMap } from "./pooling.ts"
+
+const weightsOf = (params: readonly Param[]) => params.reduce((sum, { tensor }) => sum + tensor.size, 0)
+
+/** The head's parts for one clip. */
+export function countHeadFlops(
+  size: MapSize,
+  classes: number,
+  prompts: readonly string[],
+  config: ModelConfig,
+): Flops[] {
+  const m = input("m", [1, size.T, placesOf(size), size.D])
+  const head = buildHead({ m, pooled: poolMap(m, config.pool) }, size, classes, prompts, config)
+  const counted = new Set<Tensor>()
+  const integration = head.trained.filter(({ name }) => name.startsWith("integration."))
+  const linear = head.trained.filter(({ name }) => name.startsWith("classifier.linear."))
+  const blocks = head.trained.filter((param) => !integration.includes(param) && !linear.includes(param))
+  const lastBlock = head.logits.inputs[0].inputs[0]
+  return [
+    { part: "processors", weights: weightsOf(head.processors), macs: multiplyAdds([...head.values.values()], counted) },
+    { part: "integration", weights: weightsOf(integration), macs: multiplyAdds([head.fused], counted) },
+    { part: "blocks", weights: weightsOf(blocks), macs: multiplyAdds([lastBlock], counted) },
+    { part: "classifier", weights: weightsOf(linear), macs: multiplyAdds([head.logits], counted) },
+  ]
+}

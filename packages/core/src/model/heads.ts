@@ -1,0 +1,8 @@
+/** Attention heads. */
+
+/** Largest divisor of `width` not above width/headWidth: how many attention heads. */
+export function headsFor(width: number, headWidth: number): number {
+  let heads = Math.max(1, Math.floor(width / headWidth))
+  while (width % heads !== 0) heads--
+  return heads
+}

@@ -1,0 +1,16 @@
+/** The full network without processors (Table 7, group 1): the baseline that every report must show. */
+
+import { buildHead } from "../head.ts"
+import { defineMethod } from "./method.ts"
+
+export const baselineMethod = defineMethod({
+  name: "baseline",
+  trainedBy: "finetune",
+  aligned: false,
+  build:
+    ({ model }) =>
+    (input, size, classes, dropout) => {
+      const { logits, trained } = buildHead(input, size, classes, [], model, dropout)
+      return { logits, trained, frozen: [] }
+    },
+})

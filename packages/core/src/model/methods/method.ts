@@ -1,0 +1,30 @@
+/** What a method of a comparison is: a network, the settings that train it, and whether stage 1 comes first. */
+
+import type { ModelConfig } from "../../schemas/model.ts"
+import type { BuildNetwork } from "../network.ts"
+import type { AlignmentSpace } from "../space.ts"
+
+/** Sections of the configuration that a method may be trained by. */
+export type TrainingSection = "finetune" | "linearProbe" | "rowProbe" | "attentiveProbe"
+
+/** What a network may depend on beyond its input. */
+export interface MethodContext {
+  /** Ids of the prompts, one processor each. */
+  prompts: readonly string[]
+  model: ModelConfig
+  /** Where clips and texts meet; null without texts. */
+  space: AlignmentSpace | null
+}
+
+export interface MethodDefinition<Name extends string = string> {
+  readonly name: Name
+  readonly trainedBy: TrainingSection
+  /** Whether its network has the processors of stage 1. */
+  readonly aligned: boolean
+  build(context: MethodContext): BuildNetwork
+}
+
+/** Keeps the literal type of the name. */
+export function defineMethod<const Name extends string>(method: MethodDefinition<Name>): MethodDefinition<Name> {
+  return method
+}

@@ -1,0 +1,89 @@
+/**
+ * A network on the frozen encoder's raw map, with all weights that it needs: standardisation first, then what a method builds.
+ *
+ * ```
+ * raw m [B,T,N,D] ─ standardise ─ (mixup) ─► m [B,T,N,W] ─┬──────────────► build ─ logits [B,C]
+ *                                                        └─ pool ─ s, t ─┘
+ * ```
+ * W is the width of the principal components, or D.
+ */
+
+import { add, logSoftmax, type Tensor } from "@fourtier/tensor"
+import { type Dropout, type Param, Scope } from "@fourtier/tensor/nn"
+import type { MapSize } from "./map.ts"
+import { type Pool, type Pooled, poolMap } from "./pooling.ts"
+import { standardize } from "./standardize.ts"
+
+/** What a network sees of a batch of clips. */
+export interface NetworkInput {
+  /** The standardised map [B,T,N,W]. */
+  m: Tensor
+  /** Its pooled rows, which processors read. */
+  pooled: Pooled
+}
+
+export interface Network {
+  /** [B,C] */
+  logits: Tensor
+  trained: Param[]
+  frozen: Param[]
+  /** Scores [B,C] of the class prototypes, added to the classifier's log-probabilities outside of training, and their weights. */
+  prototypes?: { scores: Tensor; frozen: Param[] }
+}
+
+export type BuildNetwork = (input: NetworkInput, size: MapSize, classes: number, dropout: Dropout | null) => Network
+
+export interface NetworkSpec {
+  /** Of the raw map. */
+  size: MapSize
+  classes: number
+  /** Principal components that the map is brought to before `build`; null: all of its channels. */
+  width: number | null
+  /** How the rows that processors read are pooled; as the stored features are. */
+  pool: Pool
+  build: BuildNetwork
+}
+
+/** A network with its standardisation. */
+export interface RawMapNetwork {
+  /** The classifier's, [B,C]: what training improves. */
+  logits: Tensor
+  trained: Param[]
+  /** Weights that training needs and leaves alone: `standardize.*` and those of the processors. */
+  frozen: Param[]
+  /** What decides outside of training: the logits, or their log-probabilities with the prototypes' scores. */
+  final: Tensor
+  finalFrozen: Param[]
+}
+
+/**
+ * @param raw the encoder's map [B,T,N,D]
+ * @param mix mixup, in training
+ */
+export function onRawMap(
+  raw: Tensor,
+  spec: NetworkSpec,
+  dropout: Dropout | null,
+  mix: (x: Tensor) => Tensor = (x) => x,
+): RawMapNetwork {
+  const scope = new Scope("standardize")
+  const size = { ...spec.size, D: spec.width ?? spec.size.D }
+  const bring = (x: Tensor) => mix(standardize(scope, x, spec.width))
+  const m = bring(raw)
+  const network = spec.build({ m, pooled: pool(raw, m, spec.pool, bring) }, size, spec.classes, dropout)
+  const { prototypes, logits } = network
+  return {
+    logits,
+    trained: network.trained,
+    frozen: [...scope.params, ...network.frozen],
+    final: prototypes ? add(logSoftmax(logits), prototypes.scores) : logits,
+    finalFrozen: [...scope.params, ...network.frozen, ...(prototypes?.frozen ?? [])],
+  }
+}
+
+/** The mean may be taken after the affine standardisation; the largest value of raw channels may not. */
+function pool(raw: Tensor, m: Tensor, kind: Pool, bring: (x: Tensor) => Tensor): Pooled {
+  if (kind === "mean") return poolMap(m, kind)
+  const { s, t } = poolMap(raw, kind)
+  return { s: bring(s), t: bring(t) }
+}

@@ -1,0 +1,8 @@
+/** `@fourtier/core/node`: what Node adds: checkpoints and journals in files, progress in a terminal, worker threads. */
+
+export * from "./checkpoint.ts"
+export * from "./journal.ts"
+export * from "./process.ts"
+export * from "./terminal.ts"
+export * from "./worker-url.ts"
+export * from "./workers.ts"

@@ -1,0 +1,37 @@
+/** `metrics.jsonl`: one line an update or validation. Lines are written as they come and survive a kill. */
+
+import { appendFileSync, existsSync, mkdirSync } from "node:fs"
+import { dirname } from "node:path"
+import { readText, writeFileAtomic } from "@fourtier/tensor/node"
+import type { Journal, Metrics } from "../train/journal.ts"
+
+export class FileJournal implements Journal {
+  readonly #path: string
+
+  constructor(path: string) {
+    this.#path = path
+    mkdirSync(dirname(path), { recursive: true })
+  }
+
+  write(step: number, epoch: number, split: "train" | "val", metrics: Metrics): void {
+    appendFileSync(this.#path, `${JSON.stringify({ step, epoch, split, ...metrics })}\n`)
+  }
+
+  async rewind(step: number): Promise<void> {
+    if (!existsSync(this.#path)) return
+    const lines = (await readText(this.#path)).split("\n").filter((line) => stepOf(line) <= step)
+    await writeFileAtomic(this.#path, lines.map((line) => `${line}\n`).join(""))
+  }
+}
+
+/** The step of a line; a torn line counts as later than all. */
+function stepOf(line: string): number {
+  try {
+    const value: unknown = JSON.parse(line)
+    if (typeof value === "object" && value !== null && "step" in value && typeof value.step === "number")
+      return value.step
+  } catch {
+    return Number.POSITIVE_INFINITY
+  }
+  return Number.POSITIVE_INFINITY
+}

@@ -1,0 +1,226 @@
+/**
+ * Jobs over worker threads: each worker does one job at a time, at most a few jobs wait, results come as they are done
+ * or in order. A job that fails, takes too long or brings its worker down becomes an error of that job; the rest goes on.
+ */
+
+import { availableParallelism } from "node:os"
+import { parentPort, type TransferListItem, Worker } from "node:worker_threads"
+import { type Complaint, FourtierError, messageOf } from "@fourtier/tensor"
+import { z } from "zod"
+
+export interface WorkerOptions {
+  /** Threads; all cores by default. */
+  workers?: number
+  /** Yield in the order of the jobs (default) or as they are done. */
+  ordered?: boolean
+  /** Seconds a job may take before it counts as hung; 600 by default. */
+  timeout?: number
+}
+
+export type Outcome<Job, Result> = { job: Job; result: Result } | { job: Job; error: Error }
+
+const replySchema = z.union([
+  z.object({ value: z.unknown() }),
+  z.object({
+    error: z.object({
+      what: z.string(),
+      where: z.string().optional(),
+      expected: z.string().optional(),
+      found: z.string().optional(),
+      fix: z.string().optional(),
+    }),
+  }),
+])
+
+/** What a worker hands back: a value, and the buffers that move with it instead of being copied. */
+export interface Reply {
+  value: unknown
+  transfer?: TransferListItem[]
+}
+
+/** What asks a worker to end itself, between two jobs. */
+const END = null
+
+/**
+ * Called once in a worker's entry file: answers every job until the pool asks the thread to end.
+ *
+ * The thread ends itself and is not terminated from outside: a thread that is stopped inside native code (loading an
+ * addon, decoding) cannot throw there any more, and takes the whole process down (`FATAL ERROR … napi_throw`).
+ */
+export function serveJobs<Job>(schema: z.ZodType<Job>, handle: (job: Job) => Reply | Promise<Reply>): void {
+  const port = parentPort
+  if (port === null) throw new Error("internal error: not in a worker thread")
+  let work = Promise.resolve()
+  port.on("message", (message: unknown) => {
+    work = work.then(() => (message === END ? process.exit() : answer(message)))
+  })
+  async function answer(message: unknown): Promise<void> {
+    try {
+      const { value, transfer } = await handle(schema.parse(message))
+      port?.postMessage({ value }, transfer ?? [])
+    } catch (thrown) {
+      const error: Complaint = thrown instanceof FourtierError ? thrown.complaint : { what: messageOf(thrown) }
+      port?.postMessage({ error })
+    }
+  }
+  port.postMessage({ value: "ready" })
+}
+
+interface Seat<Job> {
+  worker: Worker
+  /** Resolves when the thread is gone. */
+  gone: Promise<void>
+  /** The job under way. */
+  task: { index: number; job: Job } | null
+  ready: boolean
+  timer: NodeJS.Timeout | null
+}
+
+/**
+ * Runs jobs in threads of the entry file and yields what becomes of each. Ending the iteration early ends the threads, each
+ * after the job it is at.
+ *
+ * @param entry URL of compiled JavaScript that calls `serveJobs` (see `workerUrl`)
+ * @param schema checks the workers' results
+ */
+export async function* runJobs<Job, Result>(
+  entry: URL,
+  jobs: Iterable<Job>,
+  schema: z.ZodType<Result>,
+  options: WorkerOptions = {},
+): AsyncGenerator<Outcome<Job, Result>> {
+  const crew = new Crew(entry, jobs, schema, options)
+  try {
+    for (;;) {
+      const outcome = await crew.next()
+      if (outcome === null) return
+      yield outcome
+    }
+  } finally {
+    await crew.end()
+  }
+}
+
+class Crew<Job, Result> {
+  readonly #entry: URL
+  readonly #jobs: Iterator<Job>
+  readonly #schema: z.ZodType<Result>
+  readonly #size: number
+  readonly #ordered: boolean
+  readonly #timeout: number
+  readonly #seats: Seat<Job>[] = []
+  readonly #done = new Map<number, Outcome<Job, Result>>()
+  #dispatched = 0
+  #yielded = 0
+  #exhausted = false
+  #failure: Error | null = null
+  #wake: () => void = () => {}
+
+  constructor(entry: URL, jobs: Iterable<Job>, schema: z.ZodType<Result>, options: WorkerOptions) {
+    this.#entry = entry
+    this.#jobs = jobs[Symbol.iterator]()
+    this.#schema = schema
+    this.#size = Math.max(1, options.workers ?? availableParallelism())
+    this.#ordered = options.ordered ?? true
+    this.#timeout = options.timeout ?? 600
+  }
+
+  /** The next outcome, or null when all are out. */
+  async next(): Promise<Outcome<Job, Result> | null> {
+    for (;;) {
+      if (this.#failure !== null) throw this.#failure
+      this.#dispatch()
+      const index = this.#ordered ? this.#yielded : this.#done.keys().next().value
+      const outcome = index === undefined ? undefined : this.#done.get(index)
+      if (index !== undefined && outcome !== undefined) {
+        this.#done.delete(index)
+        this.#yielded++
+        this.#dispatch()
+        return outcome
+      }
+      if (this.#exhausted && this.#yielded === this.#dispatched) return null
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+
+  /** Asks all threads to end, and waits for it; one whose job takes too long is terminated. */
+  async end(): Promise<void> {
+    this.#exhausted = true
+    for (const { worker } of this.#seats) worker.postMessage(END)
+    await Promise.all(this.#seats.map(({ gone }) => gone))
+  }
+
+  /** Hands jobs to free workers, no further ahead of the consumer than two jobs a worker. */
+  #dispatch(): void {
+    while (!this.#exhausted && this.#dispatched - this.#yielded < 2 * this.#size) {
+      let seat = this.#seats.find(({ task }) => task === null)
+      if (seat === undefined && this.#seats.length >= this.#size) return
+      const item = this.#jobs.next()
+      if (item.done === true) {
+        this.#exhausted = true
+        return
+      }
+      seat ??= this.#hire()
+      seat.task = { index: this.#dispatched++, job: item.value }
+      seat.timer = setTimeout(() => this.#lose(seat, `took longer than ${this.#timeout} s`), this.#timeout * 1000)
+      seat.worker.postMessage(item.value)
+    }
+  }
+
+  #hire(): Seat<Job> {
+    const worker = new Worker(this.#entry)
+    const gone = new Promise<void>((resolve) => worker.once("exit", () => resolve()))
+    const seat: Seat<Job> = { worker, gone, task: null, ready: false, timer: null }
+    seat.worker.on("message", (message: unknown) => this.#receive(seat, message))
+    seat.worker.on("error", (error) => this.#lose(seat, messageOf(error)))
+    seat.worker.on("exit", (code) => this.#lose(seat, `the worker thread ended with code ${code}`))
+    this.#seats.push(seat)
+    return seat
+  }
+
+  #receive(seat: Seat<Job>, message: unknown): void {
+    if (!seat.ready) {
+      seat.ready = true
+      return
+    }
+    if (seat.task === null) return
+    this.#settle(seat, this.#read(seat.task.job, message))
+  }
+
+  #read(job: Job, message: unknown): Outcome<Job, Result> {
+    const reply = replySchema.safeParse(message)
+    if (!reply.success) return { job, error: new Error(`internal error: ${z.prettifyError(reply.error)}`) }
+    if ("error" in reply.data) return { job, error: new FourtierError(reply.data.error) }
+    const result = this.#schema.safeParse(reply.data.value)
+    if (result.success) return { job, result: result.data }
+    return { job, error: new Error(`internal error: ${z.prettifyError(result.error)}`) }
+  }
+
+  #settle(seat: Seat<Job>, outcome: Outcome<Job, Result>): void {
+    if (seat.timer !== null) clearTimeout(seat.timer)
+    if (seat.task !== null) this.#done.set(seat.task.index, outcome)
+    seat.task = null
+    this.#wake()
+  }
+
+  /** Gives up a worker: its job fails, another worker will take its seat. */
+  #lose(seat: Seat<Job>, why: string): void {
+    const place = this.#seats.indexOf(seat)
+    if (place < 0) return
+    this.#seats.splice(place, 1)
+    if (!seat.ready) {
+      const name = this.#entry.pathname
+      this.#failure = new FourtierError({
+        where: name,
+        what: "a worker thread does not start",
+        found: why,
+        fix: "npm run build",
+      })
+    }
+    if (seat.task !== null) this.#settle(seat, { job: seat.task.job, error: new FourtierError({ what: why }) })
+    void seat.worker.terminate()
+    this.#wake()
+  }
+}

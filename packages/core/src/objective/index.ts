@@ -1,0 +1,5 @@
+/** `@fourtier/core/objective`: the losses of both stages, and mixup. */
+
+export * from "./classification.ts"
+export * from "./contrastive.ts"
+export * from "./mixup.ts"

@@ -1,0 +1,44 @@
+/** Mixup (Zhang et al. 2018): each clip of a batch is blended with another, and so is what it should be told as. */
+
+import { add, floatToHalf, gather, halfToFloat, mul, type Rng, reshape, sub, type Tensor } from "@fourtier/tensor"
+
+/** Which clip of the batch each clip is mixed with, and how much of itself stays. */
+export interface Mixing {
+  partner: BigInt64Array
+  share: Float32Array
+}
+
+/**
+ * Mixup partners for a batch: shares from Beta(alpha, alpha), one a clip, the larger part its own; with alpha 0 every clip
+ * stays as it is. Features are mixed before the trained part: a frozen encoder's maps, not frames.
+ */
+export function drawMixing(batch: number, alpha: number, rng: Rng): Mixing {
+  const partner = BigInt64Array.from(rng.shuffle([...Array(batch).keys()]), BigInt)
+  const share = new Float32Array(batch).fill(1)
+  if (alpha > 0) {
+    for (let i = 0; i < batch; i++) {
+      const x = rng.beta(alpha, alpha)
+      share[i] = Math.max(x, 1 - x)
+    }
+  }
+  return { partner, share }
+}
+
+/** x [B,..] mixed: share·x + (1 − share)·x[partner]. partner i64 [B], share f32 [B]. */
+export function mixBatch(x: Tensor, partner: Tensor, share: Tensor): Tensor {
+  const column = reshape(share, [x.shape[0], ...new Array<number>(x.rank - 1).fill(1)])
+  const other = gather(x, partner, 0)
+  return add(other, mul(column, sub(x, other)))
+}
+
+/** The same for records in memory: share·own + (1 − share)·other, one share a record, float16 in and out. */
+export function mixRecords(own: Uint16Array, other: Uint16Array, share: Float32Array): Uint16Array {
+  const mixed = halfToFloat(own)
+  const partner = halfToFloat(other)
+  const length = own.length / share.length
+  for (let i = 0; i < mixed.length; i++) {
+    const part = share[Math.floor(i / length)]
+    mixed[i] = part * mixed[i] + (1 - part) * partner[i]
+  }
+  return floatToHalf(mixed)
+}

@@ -1,0 +1,60 @@
+/**
+ * What a bundle says of itself: `bundle.json`.
+ *
+ * ```
+ * model.onnx    frames [1,T,H,W,3] f32, RGB 0..255 ─ encoder ─ processors ─ integration ─ classifier ─► probabilities [1,C]
+ * bundle.json   labels, sampling, preprocessing, provenance, measured accuracy
+ * ```
+ */
+
+import { z } from "zod"
+import { samplingSchema } from "./sampling.ts"
+import { stepSchema } from "./transform.ts"
+
+/** Names of the graph's input and output. */
+export const FRAMES = "frames"
+export const PROBABILITIES = "probabilities"
+
+const accuracySchema = z.strictObject({
+  /** What was tested: split, clips, seeds. */
+  on: z.string(),
+  top1: z.number(),
+  /** 95 % interval. */
+  low: z.number(),
+  high: z.number(),
+})
+
+export const bundleSchema = z.strictObject({
+  format: z.literal("fourtier/bundle"),
+  version: z.literal(1),
+  labels: z.array(z.string()).min(2),
+  input: z.strictObject({
+    name: z.literal(FRAMES),
+    /** [1,T,H,W,3]: float32, RGB, 0 to 255. */
+    shape: z.tuple([z.literal(1), z.int(), z.int(), z.int(), z.literal(3)]),
+  }),
+  output: z.strictObject({ name: z.literal(PROBABILITIES) }),
+  /** Which frames, and how they become the input: a clip's views are averaged. */
+  sampling: samplingSchema,
+  steps: z.array(stepSchema),
+  provenance: z.strictObject({
+    fourtier: z.string(),
+    created: z.string(),
+    method: z.string(),
+    encoder: z.strictObject({ name: z.string(), id: z.string() }),
+    prompts: z.array(z.strictObject({ id: z.string(), text: z.string() })),
+    /** Hash of the resolved configuration, which lies in the run's folder. */
+    config: z.string(),
+    split: z.string(),
+    seed: z.int(),
+    /** All clips trained on, and how many of them had a pseudo-label instead of a label. */
+    trainingClips: z.int(),
+    pseudoLabelled: z.int().default(0),
+  }),
+  /** Of the method, as the report has it; null when nothing was held back for testing. */
+  accuracy: accuracySchema.nullable(),
+  /** The largest difference between the bundle's probabilities and the trainer's, over these many clips. */
+  parity: z.strictObject({ clips: z.int(), largestDifference: z.number() }),
+})
+
+export type Bundle = z.infer<typeof bundleSchema>

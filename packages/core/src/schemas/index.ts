@@ -1,0 +1,10 @@
+/** `@fourtier/core/schemas`: every setting of network, stages and views, with its default. Loads nothing but zod. */
+
+export * from "./bundle.ts"
+export * from "./classification.ts"
+export * from "./contrastive.ts"
+export * from "./model.ts"
+export * from "./pseudo-labels.ts"
+export * from "./sampling.ts"
+export * from "./schedule.ts"
+export * from "./transform.ts"

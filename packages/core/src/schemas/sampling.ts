@@ -1,0 +1,25 @@
+/** Which frames of a clip are looked at, as data. */
+
+import { z } from "zod"
+
+/**
+ * - `segments`: T equal segments, one frame of each (TSN, Wang et al. 2016): a random one in training, the centre else.
+ *   Several clips take evenly shifted places within the segments.
+ * - `dense`: T frames, `stride` frames apart (at the clip's mean rate): from a random start in training; else the clips'
+ *   starts are spread evenly, one clip being taken from the middle. Frames past the end are asked for and get padded.
+ */
+export const samplingSchema = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("segments").describe("one frame of each of T equal segments, or T frames a stride apart"),
+    frames: z.int().positive().default(8).describe("frames of a clip, T"),
+    clips: z.int().positive().default(1).describe("temporal views of a clip"),
+  }),
+  z.strictObject({
+    kind: z.literal("dense"),
+    frames: z.int().positive().default(8).describe("frames of a clip, T"),
+    stride: z.int().positive().default(4).describe("dense: frames from one to the next"),
+    clips: z.int().positive().default(1).describe("temporal views of a clip"),
+  }),
+])
+
+export type Sampling = z.infer<typeof samplingSchema>

@@ -1,0 +1,97 @@
+/** Training data of both stages: clips, their classes and where their features come from. */
+
+import { floatToHalf, type Rng } from "@fourtier/tensor"
+import { type Pool, poolRecord, type RecordSize } from "../model/pooling.ts"
+import type { Target } from "../objective/classification.ts"
+
+/** `m` [T,N,D] the frozen encoder's map, `s` [T,D] and `t` [N,D] its pooled rows. */
+export type FeatureKind = "m" | "s" | "t"
+
+/** Names one view of one clip. */
+export interface RecordKey {
+  /** The clip's content hash. */
+  clip: string
+  view: number
+}
+
+/** Where features are read: files in Node, memory in a page. */
+export interface FeatureSource {
+  /** Names what was computed: encoder, views, pooling. Equal ids, equal features. */
+  readonly id: string
+  readonly size: RecordSize
+  /** A record as float16 bits, into `into` if given. */
+  read(key: RecordKey, kind: FeatureKind, into?: Uint16Array): Promise<Uint16Array>
+}
+
+/** One clip with the views that were extracted of it. */
+export interface Example {
+  /** The clip's id in the manifest. */
+  id: string
+  /** Content hash: names the clip in the feature source. */
+  hash: string
+  /** Views to draw from, at least one. */
+  views: readonly number[]
+}
+
+/** A clip whose class is known. */
+export interface Labelled extends Example {
+  /** Class number. */
+  label: number
+}
+
+/** A clip that may be learned from: with its label, or with a pseudo-label. */
+export interface Taught extends Example {
+  label: Target
+}
+
+/** Examples and the source of their features. */
+export interface FeatureSet<E extends Example = Labelled> {
+  source: FeatureSource
+  examples: readonly E[]
+}
+
+/** Features in memory, float16 as a store on disk keeps them. */
+export class MemoryFeatures implements FeatureSource {
+  readonly id: string
+  readonly size: RecordSize
+  readonly #pool: Pool
+  readonly #records = new Map<string, Record<FeatureKind, Uint16Array>>()
+
+  constructor(id: string, size: RecordSize, pool: Pool = "mean") {
+    this.id = id
+    this.size = size
+    this.#pool = pool
+  }
+
+  /** Adds a record: its map m [T,N,D] in float32. */
+  add({ clip, view }: RecordKey, m: Float32Array): void {
+    const { s, t } = poolRecord(m, this.size, this.#pool)
+    this.#records.set(`${clip}/${view}`, { m: floatToHalf(m), s: floatToHalf(s), t: floatToHalf(t) })
+  }
+
+  async read({ clip, view }: RecordKey, kind: FeatureKind, into?: Uint16Array): Promise<Uint16Array> {
+    const record = this.#records.get(`${clip}/${view}`)
+    if (!record) throw new Error(`internal error: no features of clip ${clip}, view ${view}`)
+    if (!into) return record[kind]
+    into.set(record[kind])
+    return into
+  }
+}
+
+/** The records of `keys`, one after another, as float16 bits: [B, record..]. */
+export async function readBatch(
+  source: FeatureSource,
+  keys: readonly RecordKey[],
+  kind: FeatureKind,
+): Promise<Uint16Array> {
+  const { T, N, D } = source.size
+  const length = { m: T * N * D, s: T * D, t: N * D }[kind]
+  const batch = new Uint16Array(keys.length * length)
+  await Promise.all(keys.map((key, i) => source.read(key, kind, batch.subarray(i * length, (i + 1) * length))))
+  return batch
+}
+
+/** A random view of each of the clips numbered `batch`. */
+export function drawViews({ examples }: FeatureSet<Example>, batch: readonly number[], rng: Rng): RecordKey[] {
+  return batch.map((i) => ({ clip: examples[i].hash, view: rng.pick(examples[i].views) }))
+}

@@ -1,0 +1,12 @@
+/** `@fourtier/core/train`: the loop, both stages as its tasks, and what they learn from. Read `loop.ts` first. */
+
+export * from "./align.ts"
+export * from "./checkpoint.ts"
+export * from "./features.ts"
+export * from "./finetune.ts"
+export * from "./journal.ts"
+export * from "./loop.ts"
+export * from "./prototypes.ts"
+export * from "./pseudo-labels.ts"
+export * from "./standardize.ts"
+export * from "./task.ts"

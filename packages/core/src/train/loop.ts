@@ -1,0 +1,141 @@
+/**
+ * The training loop of both stages.
+ *
+ * ```
+ * epoch ─ shuffled batches ─ task.gradients ─ (accumulate) ─ AdamW ─ journal ─┐
+ *   ▲                                                                         │
+ *   └────────── validate ─ keep the best ─ stop early? ─ checkpoint ──────────┘
+ * ```
+ * Order and random numbers are functions of seed, epoch and step alone: a run that is killed and resumed ends with the same
+ * weights, bit for bit, as one that was not.
+ */
+
+import { FourtierError, Rng, type SessionOptions } from "@fourtier/tensor"
+import { initialize, type Weights } from "@fourtier/tensor/nn"
+import { AdamW, cosineWithWarmup } from "@fourtier/tensor/optim"
+import type { ScheduleConfig } from "../schemas/schedule.ts"
+import type { Reporter } from "../util/progress.ts"
+import type { Checkpoints, Cursor, Restored } from "./checkpoint.ts"
+import type { Journal, Metrics } from "./journal.ts"
+import { batchSize, type TrainTask } from "./task.ts"
+
+export interface LoopOptions {
+  schedule: ScheduleConfig
+  seed: number
+  /** First values instead of fresh ones, by name. */
+  start?: Weights
+  /** Where training can go on from; default: it always starts anew. */
+  checkpoints?: Checkpoints
+  journal?: Journal
+  reporter: Reporter
+  /** Device and threads of the optimiser. */
+  runtime?: SessionOptions
+  signal?: AbortSignal
+}
+
+export interface Trained {
+  weights: Weights
+  /** Updates done, and the one whose weights are kept. */
+  steps: number
+  keptStep: number
+  /** The kept validation's score. */
+  score: number | null
+}
+
+/** Trains a task to its end, or to an early stop, going on from a checkpoint where there is one. */
+export async function train(task: TrainTask, options: LoopOptions): Promise<Trained> {
+  const { schedule, seed, checkpoints, journal } = options
+  const { beta1, beta2, weightDecay } = schedule
+  const optimizer = await AdamW.create(task.params, { beta1, beta2, weightDecay, ...options.runtime })
+  try {
+    const fresh = initialize(task.params, (name) => Rng.fork(seed, task.name, "init", name))
+    for (const [name, values] of fresh) optimizer.parameter(name).set(options.start?.get(name) ?? values)
+    const restored = (await checkpoints?.restore(optimizer)) ?? null
+    await journal?.rewind(restored?.step ?? 0)
+    return await run(task, options, optimizer, restored)
+  } finally {
+    await optimizer.release()
+  }
+}
+
+const START: Restored = { step: 0, finished: false, best: null, bestWeights: null }
+
+async function run(
+  task: TrainTask,
+  options: LoopOptions,
+  optimizer: AdamW,
+  restored: Restored | null,
+): Promise<Trained> {
+  const { schedule, seed, checkpoints, journal, signal } = options
+  const batch = batchSize(task, schedule)
+  const perEpoch = Math.floor(task.examples / batch)
+  const steps = Math.max(1, schedule.minUpdates, Math.round(schedule.epochs * perEpoch))
+  const warmup = Math.round(steps * Math.min(0.5, schedule.warmupEpochs / schedule.epochs))
+  const micro = task.microBatch
+  const { bestWeights: restoredBest, ...position } = restored ?? START
+  const cursor: Cursor = position
+  let bestWeights = restoredBest
+  let saved = performance.now()
+  const progress = options.reporter.task(task.name, steps - cursor.step, "updates")
+
+  while (cursor.step < steps && !cursor.finished) {
+    const epoch = Math.floor(cursor.step / perEpoch)
+    const order = Rng.fork(seed, task.name, "order", epoch).shuffle([...Array(task.examples).keys()])
+    const at = (cursor.step % perEpoch) * batch
+    const rng = Rng.fork(seed, task.name, "step", cursor.step)
+    const losses: Metrics = {}
+    for (let i = 0; i < batch; i += micro) {
+      const part = await task.gradients(order.slice(at + i, at + i + micro), rng, optimizer)
+      for (const [name, value] of Object.entries(part)) losses[name] = (losses[name] ?? 0) + (value * micro) / batch
+      if (micro < batch) await optimizer.accumulate(1)
+    }
+    checkFinite(task, cursor.step, losses)
+    const learningRate = cosineWithWarmup(cursor.step, { peak: schedule.learningRate, warmup, steps })
+    await optimizer.step({ learningRate, clipNorm: schedule.clipNorm ?? undefined })
+    cursor.step++
+    journal?.write(cursor.step, epoch, "train", { learningRate, ...losses })
+    progress.tick(1, `loss ${losses.loss.toFixed(3)}`)
+
+    const epochEnds = cursor.step % perEpoch === 0
+    if ((epochEnds && (epoch + 1) % schedule.validateEvery === 0) || cursor.step === steps) {
+      const figures = await task.validate((name) => optimizer.parameter(name))
+      if (figures) {
+        journal?.write(cursor.step, epoch, "val", figures)
+        if (cursor.best === null || figures.score > cursor.best.score) {
+          cursor.best = { score: figures.score, step: cursor.step, stale: 0 }
+          bestWeights = copyWeights(task, optimizer)
+        } else {
+          cursor.best = { ...cursor.best, stale: cursor.best.stale + 1 }
+          cursor.finished = schedule.patience !== null && cursor.best.stale >= schedule.patience
+        }
+      }
+    }
+    const due = performance.now() - saved >= schedule.checkpointSeconds * 1000
+    if (checkpoints && (due || signal?.aborted || cursor.finished || cursor.step === steps)) {
+      await checkpoints.save(cursor, optimizer, bestWeights)
+      saved = performance.now()
+    }
+    signal?.throwIfAborted()
+  }
+  progress.done()
+  return {
+    weights: bestWeights ?? copyWeights(task, optimizer),
+    steps: cursor.step,
+    keptStep: cursor.best?.step ?? cursor.step,
+    score: cursor.best?.score ?? null,
+  }
+}
+
+function copyWeights(task: TrainTask, optimizer: AdamW): Weights {
+  return new Map(task.params.map(({ name }) => [name, optimizer.parameter(name).slice()]))
+}
+
+function checkFinite(task: TrainTask, step: number, losses: Metrics): void {
+  if (Object.values(losses).every(Number.isFinite)) return
+  throw new FourtierError({
+    where: `${task.name}, update ${step + 1}`,
+    what: "the loss is not a number",
+    found: JSON.stringify(losses),
+    fix: "lower learningRate, or set clipNorm",
+  })
+}

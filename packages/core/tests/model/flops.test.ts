@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest"
+import { modelSchema } from "../../src/model/config.ts"
+import { accountHead } from "../../src/model/flops.ts"
+
+const PROMPTS = ["A", "B", "C", "D"]
+const total = (accounts: { weights: number }[]) => accounts.reduce((sum, { weights }) => sum + weights, 0)
+const macs = (accounts: { macs: number }[]) => accounts.reduce((sum, part) => sum + part.macs, 0)
+
+describe("weights and multiply-adds of the head", () => {
+  const config = modelSchema.parse({ integration: "learned", ffn: "conv" })
+
+  it("has the paper's 21 M weights on UniFormerV2-B/16 and 48 M on L/14, W_i on top", () => {
+    // By hand: 8·D² + 26·D² + 4·(T+N)·T·N = 21.4 M and 45.1 M, and 4·D² = 2.4 M and 4.2 M for W_i
+    const base = total(accountHead({ T: 8, H: 14, W: 14, D: 768 }, 400, PROMPTS, config))
+    const large = total(accountHead({ T: 32, H: 16, W: 16, D: 1024 }, 400, PROMPTS, config))
+    expect(base / 1e6).toBeCloseTo(21.4 + 2.4 + 0.3, 0)
+    expect(large / 1e6).toBeCloseTo(45.1 + 4.2 + 0.4, 0)
+    expect(base - 34 * 768 ** 2 - 4 * 768 ** 2 - 4 * 204 * 8 * 196).toBeLessThan(0.5e6)
+  })
+
+  it("counts every part by the formula", () => {
+    const [T, N, D] = [8, 196, 768]
+    const [processors, integration, blocks, classifier] = accountHead({ T, H: 14, W: 14, D }, 400, PROMPTS, config)
+    expect(processors.weights).toBe(8 * D * D + 8 * D)
+    expect(processors.macs).toBe(4 * (T + N) * D * D)
+    expect(integration.weights).toBe(4 * D * D + 4 * (T + N) * T * N + 9 * D + D)
+    expect(integration.macs).toBe(4 * (T + N) * D * D + 4 * (T + N) * T * N * D)
+    // attention 4·D², its two products with all T·N tokens, and a 3×3 convolution a block
+    expect(blocks.macs).toBe(2 * T * N * (4 * D * D + 2 * T * N * D + 9 * D * D))
+    expect(blocks.weights).toBeGreaterThanOrEqual(26 * D * D)
+    expect(classifier.weights).toBe(D * 400 + 400)
+  })
+
+  it("comes near the paper's 33 G multiply-adds a view on B/16", () => {
+    const parts = accountHead({ T: 8, H: 14, W: 14, D: 768 }, 400, PROMPTS, config)
+    // (2.2 T − 1.8 T)/12 = 33 G ± 8 G by the rounding of the table
+    expect(macs(parts) / 1e9).toBeGreaterThan(25)
+    expect(macs(parts) / 1e9).toBeLessThan(41)
+  })
+
+  it("has no processors and no integration projections without prompts", () => {
+    const [processors, integration] = accountHead({ T: 8, H: 14, W: 14, D: 768 }, 400, [], config)
+    expect(processors).toMatchObject({ weights: 0, macs: 0 })
+    expect(integration.weights).toBe(10 * 768)
+  })
+})

@@ -1,0 +1,144 @@
+/** Stage 1: gradients in chunks equal those of the whole batch, and what it learns is what the texts say. */
+
+import { join } from "node:path"
+import { liveSessions, Rng, type Values } from "@fourtier/tensor"
+import { initialize, type Weights } from "@fourtier/tensor/nn"
+import { AdamW } from "@fourtier/tensor/optim"
+import { beforeAll, describe, expect, it } from "vitest"
+import { type ContrastiveConfig, contrastiveSchema } from "../../src/objective/contrastive.ts"
+import { AlignGraphs, alignmentTask } from "../../src/train/align.ts"
+import { type FeatureSet, readBatch } from "../../src/train/features.ts"
+import { train } from "../../src/train/loop.ts"
+import { anchorProbabilities, anchorsOf } from "../../src/train/prototypes.ts"
+import { scheduleSchema } from "../../src/train/schedule.ts"
+import { fitStandardize } from "../../src/train/standardize.ts"
+import { silent } from "../../src/util/progress.ts"
+import {
+  CLASSES,
+  difference,
+  halves,
+  makeFeatures,
+  makeTexts,
+  PROMPTS,
+  SIZE,
+  scratchFolder,
+  TEXT_WIDTH,
+} from "./fixtures.ts"
+
+const folder = scratchFolder()
+let set: FeatureSet
+let standardize: Weights
+beforeAll(async () => {
+  set = await makeFeatures(join(folder, "features"))
+  standardize = await fitStandardize(set, null)
+})
+
+const specOf = (contrastive: ContrastiveConfig) => ({
+  size: SIZE,
+  prompts: PROMPTS,
+  textWidth: TEXT_WIDTH,
+  contrastive,
+  width: null,
+})
+
+/** Losses and all gradients of the first `batch` clips. */
+async function gradients(contrastive: ContrastiveConfig, batch: number, chunk: number) {
+  const graphs = await AlignGraphs.compile(specOf(contrastive), batch, chunk)
+  const optimizer = await AdamW.create(graphs.trained, { beta1: 0, weightDecay: 0 })
+  for (const [name, values] of initialize(graphs.trained, (name) => Rng.fork(1, name))) {
+    const rng = Rng.fork("bend", name)
+    optimizer.parameter(name).set(values.map((x) => x + 0.05 * rng.normal()))
+  }
+  graphs.bind(optimizer)
+  const rows = contrastive.similarity === "tokens" ? SIZE.T + SIZE.H * SIZE.W : 1
+  const weights: Values = { ...Object.fromEntries(standardize) }
+  for (const { name } of graphs.trained) weights[name] = optimizer.parameter(name)
+  const texts: Values = Object.fromEntries(
+    PROMPTS.map((prompt) => {
+      const rng = Rng.fork("texts", prompt)
+      return [`text/${prompt}`, Float32Array.from({ length: batch * rows * TEXT_WIDTH }, () => rng.normal())]
+    }),
+  )
+  const keys = set.examples.slice(0, batch).map(({ hash }) => ({ clip: hash, view: 0 }))
+  const losses = await graphs.gradients(
+    weights,
+    texts,
+    (i, j, kind) => readBatch(set.store, keys.slice(i, j), kind),
+    optimizer,
+  )
+  // with beta1 = 0 the first moment after a step is the gradient itself
+  await optimizer.step({ learningRate: 0 })
+  const { firstMoments } = optimizer.state()
+  await optimizer.release()
+  await graphs.release()
+  return { losses, firstMoments }
+}
+
+describe("gradient caching", () => {
+  it.each(
+    (["pooled", "tokens"] as const).flatMap((similarity) =>
+      (["identity", "text-similarity"] as const).map((targets) => ({ similarity, targets })),
+    ),
+  )("$similarity, $targets: chunks give the whole batch's losses and gradients", async (some) => {
+    const config = contrastiveSchema.parse(some)
+    const whole = await gradients(config, 12, 12)
+    for (const chunk of [1, 4]) {
+      const parts = await gradients(config, 12, chunk)
+      for (const [name, loss] of Object.entries(whole.losses)) expect(parts.losses[name]).toBeCloseTo(loss, 5)
+      for (const [name, gradient] of whole.firstMoments) {
+        const largest = Math.max(...gradient.map(Math.abs))
+        expect(largest, name).toBeGreaterThan(0)
+        expect(difference(parts.firstMoments.get(name) ?? [], gradient) / largest, name).toBeLessThan(1e-5)
+      }
+    }
+  })
+})
+
+describe("stage 1", () => {
+  const schedule = scheduleSchema.parse({ epochs: 15, batch: 12, learningRate: 0.02, warmupEpochs: 1 })
+
+  async function align(texts: Map<string, Map<string, Float32Array>>, seed = 1) {
+    const { train: own, val } = halves(set)
+    const targets = { width: TEXT_WIDTH, embeddings: texts }
+    const graphs = await AlignGraphs.compile(specOf(contrastiveSchema.parse({})), 12, 12)
+    try {
+      const task = alignmentTask(graphs, { train: own, val }, targets, standardize, async () => null)
+      const options = { schedule, seed, key: "k", checkpointPath: null, journalPath: null, reporter: silent }
+      const { weights } = await train(task, options)
+      const anchors = anchorsOf(targets, own.examples, CLASSES)
+      if (!anchors) throw new Error("a class without texts")
+      const all: Weights = new Map([...standardize, ...weights])
+      const rows = (await anchorProbabilities(graphs, val, all, anchors)).get("all") ?? []
+      const right = rows.filter((row, i) => row.indexOf(Math.max(...row)) === val.examples[i].label).length
+      return { weights, accuracy: right / val.examples.length }
+    } finally {
+      await graphs.release()
+    }
+  }
+
+  it("finds the class of unseen clips from texts alone, and leaks no session", async () => {
+    const before = liveSessions()
+    const { accuracy } = await align(makeTexts(set.examples))
+    expect(accuracy).toBeGreaterThan(0.8)
+    expect(liveSessions()).toBe(before)
+  })
+
+  it("gives the same weights for the same seed, others for another", async () => {
+    const texts = makeTexts(set.examples)
+    const [first, again, other] = [await align(texts), await align(texts), await align(texts, 2)]
+    expect(again.weights).toEqual(first.weights)
+    expect(other.weights).not.toEqual(first.weights)
+  })
+
+  it("never reads the texts of clips it does not train on", async () => {
+    const texts = makeTexts(set.examples)
+    const clean = await align(texts)
+    const outside = new Set(halves(set).val.examples.map(({ id }) => id))
+    for (const byClip of texts.values()) {
+      for (const [clip, vector] of byClip) if (outside.has(clip)) vector.fill(Number.NaN)
+    }
+    const poisoned = await align(texts)
+    expect(poisoned.weights).toEqual(clean.weights)
+    expect(poisoned.accuracy).toBe(clean.accuracy)
+  })
+})

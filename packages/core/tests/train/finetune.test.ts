@@ -1,0 +1,113 @@
+/** Stage 2: every method learns a set that can be learned, repeatably, and micro-batches change nothing. */
+
+import { join } from "node:path"
+import { liveSessions, Rng } from "@fourtier/tensor"
+import { initialize, type Weights } from "@fourtier/tensor/nn"
+import { beforeAll, describe, expect, it } from "vitest"
+import { type ModelConfig, modelSchema } from "../../src/model/config.ts"
+import { METHODS, type Method, networkOf } from "../../src/model/networks.ts"
+import type { FeatureSet } from "../../src/train/features.ts"
+import {
+  ClassifierGraphs,
+  classificationSchema,
+  classificationTask,
+  clipProbabilities,
+} from "../../src/train/finetune.ts"
+import { train } from "../../src/train/loop.ts"
+import { scheduleSchema } from "../../src/train/schedule.ts"
+import { fitStandardize } from "../../src/train/standardize.ts"
+import { silent } from "../../src/util/progress.ts"
+import { CLASSES, difference, halves, makeFeatures, PROMPTS, SIZE, scratchFolder } from "./fixtures.ts"
+
+const folder = scratchFolder()
+let set: FeatureSet
+let standardize: Weights
+beforeAll(async () => {
+  set = await makeFeatures(join(folder, "features"), { clips: 48, views: 1, noise: 0.5 })
+  standardize = await fitStandardize(set, null)
+})
+
+interface Variant {
+  method?: Method
+  seed?: number
+  microBatch?: number
+  epochs?: number
+  dropout?: number
+  mixup?: number
+  model?: Partial<ModelConfig>
+}
+
+async function finetune({ method = "full", seed = 1, microBatch = 8, epochs = 6, ...rest }: Variant = {}) {
+  const config = classificationSchema.parse({ mixup: rest.mixup ?? 0, dropout: rest.dropout ?? 0 })
+  const schedule = scheduleSchema.parse({ epochs, batch: 8, learningRate: 3e-3, warmupEpochs: 1 })
+  const build = networkOf(method, PROMPTS, modelSchema.parse({ headWidth: 8, blocks: 1, ...rest.model }), null)
+  const graphs = await ClassifierGraphs.compile(
+    { size: SIZE, classes: CLASSES, width: null, build },
+    microBatch,
+    config.dropout,
+  )
+  try {
+    const { train: own, val } = halves(set)
+    const processors = graphs.frozen.filter(({ name }) => !standardize.has(name))
+    const frozen: Weights = new Map([...standardize, ...initialize(processors, (name) => Rng.fork(name))])
+    const task = classificationTask(method, graphs, config, { train: own, val: { ...val, examples: [] } }, frozen)
+    const options = { schedule, seed, key: "k", checkpointPath: null, journalPath: null, reporter: silent }
+    const { weights } = await train(task, options)
+    const rows = await clipProbabilities(graphs, val, new Map([...frozen, ...weights]))
+    const right = rows.filter((row, i) => row.indexOf(Math.max(...row)) === val.examples[i].label).length
+    return { weights, rows, accuracy: right / val.examples.length }
+  } finally {
+    await graphs.release()
+  }
+}
+
+describe("stage 2", () => {
+  it.each(METHODS)("%s learns to tell classes apart, and leaks no session", async (method) => {
+    const before = liveSessions()
+    const { accuracy, rows } = await finetune({ method, epochs: 12 })
+    expect(accuracy).toBeGreaterThan(method === "linear-probe" ? 0.5 : 0.8)
+    for (const row of rows) expect(row.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5)
+    expect(liveSessions()).toBe(before)
+  })
+
+  it.each([
+    { model: { attention: "divided" } },
+    { model: { integration: "learned" } },
+    { model: { ffn: "conv" } },
+    { model: { pool: "max", mix: false } },
+    { model: { blocks: 0 } },
+    { dropout: 0.2 },
+    { mixup: 0.8 },
+  ] satisfies Variant[])("learns with %o", async (variant) => {
+    expect((await finetune({ ...variant, epochs: 12 })).accuracy).toBeGreaterThan(0.6)
+  })
+
+  it("gives the same weights for the same seed, others for another, with dropout and mixup too", async () => {
+    const noisy = { dropout: 0.1, mixup: 0.8, epochs: 2 }
+    const first = await finetune(noisy)
+    expect((await finetune(noisy)).weights).toEqual(first.weights)
+    expect((await finetune({ ...noisy, seed: 2 })).weights).not.toEqual(first.weights)
+  })
+
+  it("micro-batches give the whole batch's weights", async () => {
+    const whole = await finetune({ epochs: 2 })
+    const parts = await finetune({ epochs: 2, microBatch: 4 })
+    for (const [name, values] of whole.weights) {
+      expect(difference(parts.weights.get(name) ?? [], values), name).toBeLessThan(2e-4)
+    }
+  })
+
+  it("a clip's probabilities do not depend on which clips share its batch", async () => {
+    const { weights } = await finetune({ epochs: 1 })
+    const build = networkOf("full", PROMPTS, modelSchema.parse({ headWidth: 8, blocks: 1 }), null)
+    const results: Float32Array[][] = []
+    for (const batch of [1, 7]) {
+      const graphs = await ClassifierGraphs.compile({ size: SIZE, classes: CLASSES, width: null, build }, batch, 0)
+      const processors = graphs.frozen.filter(({ name }) => !standardize.has(name))
+      const fixed = initialize(processors, (name) => Rng.fork(name))
+      results.push(await clipProbabilities(graphs, set, new Map([...standardize, ...fixed, ...weights])))
+      await graphs.release()
+    }
+    for (const [i, row] of results[0].entries()) expect(difference(row, results[1][i])).toBeLessThan(1e-5)
+  })
+})

@@ -1,0 +1,104 @@
+/**
+ * Export: writes a bundle, then proves it. The held-out clips go from their files through the finished bundle, and their
+ * probabilities must equal the trainer's; only then does the folder get its name.
+ */
+
+import { rename, rm } from "node:fs/promises"
+import type { Reporter } from "@fourtier/core"
+import type { Bundle } from "@fourtier/core/bundle"
+import type { ViewRecipe } from "@fourtier/core/frames"
+import type { NetworkSpec } from "@fourtier/core/model"
+import { FourtierError, type SessionOptions } from "@fourtier/tensor"
+import type { Weights } from "@fourtier/tensor/nn"
+import { temporaryName, writeJson, writeOnnx } from "@fourtier/tensor/node"
+import type { VisualEncoder } from "../encoders/encoder.ts"
+import type { Clip } from "../video/manifest.ts"
+import { buildModel, describeInput, describeViews } from "./build.ts"
+import { bundlePath, modelPath } from "./folder.ts"
+import { Recognizer } from "./recognizer.ts"
+
+/** Largest difference of a probability between bundle and trainer. */
+export const TOLERANCE = 1e-4
+
+export interface ExportOptions {
+  /** Folder to write; a bundle already there is replaced once the new one is proven. */
+  folder: string
+  encoder: VisualEncoder
+  recipe: ViewRecipe
+  labels: readonly string[]
+  network: Pick<NetworkSpec, "build" | "width" | "pool">
+  /** Every weight of the network. */
+  weights: Weights
+  provenance: Bundle["provenance"]
+  accuracy: Bundle["accuracy"]
+  /** Clips with the trainer's probabilities [C]. */
+  expected: readonly { clip: Clip; probabilities: ArrayLike<number> }[]
+  reporter: Reporter
+  runtime?: SessionOptions
+  workers?: number
+}
+
+/** @returns the bundle's description. Throws, leaving nothing behind, when bundle and trainer disagree. */
+export async function exportBundle(options: ExportOptions): Promise<Bundle> {
+  const { folder, encoder, recipe, labels, network, weights, provenance, accuracy } = options
+  const temporary = temporaryName(folder)
+  try {
+    await writeOnnx(modelPath(temporary), await buildModel(encoder, labels.length, network, weights))
+    const bundle: Bundle = {
+      format: "fourtier/bundle",
+      version: 1,
+      labels: [...labels],
+      input: describeInput(encoder),
+      output: { name: "probabilities" },
+      ...describeViews(recipe),
+      provenance,
+      accuracy,
+      parity: { clips: 0, largestDifference: 0 },
+    }
+    await writeJson(bundlePath(temporary), bundle)
+    const proven = { ...bundle, parity: await compare(temporary, options) }
+    await writeJson(bundlePath(temporary), proven)
+    await rm(folder, { recursive: true, force: true })
+    await rename(temporary, folder)
+    return proven
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function compare(
+  folder: string,
+  { expected, reporter, runtime, workers }: ExportOptions,
+): Promise<Bundle["parity"]> {
+  const recognizer = await Recognizer.load(folder, runtime)
+  const progress = reporter.task("check the bundle", expected.length, "clips")
+  let largestDifference = 0
+  let done = 0
+  try {
+    const clips = expected.map(({ clip }) => clip)
+    for await (const outcome of recognizer.predictAll(clips, { workers })) {
+      if ("error" in outcome) throw outcome.error
+      const own = outcome.recognition.probabilities
+      const theirs = expected[done++].probabilities
+      for (let c = 0; c < own.length; c++) {
+        const difference = Math.abs(own[c] - theirs[c])
+        largestDifference = Math.max(largestDifference, difference)
+        if (!(difference <= TOLERANCE)) {
+          throw new FourtierError({
+            where: outcome.clip.path,
+            what: "the bundle's answer is not the trainer's, so it was not written",
+            expected: `probability ${theirs[c]} of ${recognizer.labels[c]}, within ${TOLERANCE}`,
+            found: String(own[c]),
+            fix: "if the video was changed after its features were extracted, run again; else this is a bug worth reporting",
+          })
+        }
+      }
+      progress.tick()
+    }
+  } finally {
+    await recognizer.release()
+  }
+  progress.done()
+  return { clips: done, largestDifference }
+}

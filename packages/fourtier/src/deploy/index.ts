@@ -1,0 +1,12 @@
+/**
+ * `fourtier/deploy`: trained models out in the world.
+ *
+ * 1. `build.ts` the graph that ships, from pixels to probabilities; `folder.ts` where it lies.
+ * 2. `export.ts` writes one and proves it against the trainer.
+ * 3. `recognizer.ts` loads one and recognises.
+ */
+
+export { type Bundle, bundleSchema, type Guess, type Recognition } from "@fourtier/core/bundle"
+export { type ExportOptions, exportBundle, TOLERANCE } from "./export.ts"
+export { readBundle } from "./folder.ts"
+export { type RecognizeOptions, Recognizer } from "./recognizer.ts"

@@ -1,0 +1,169 @@
+/** Descriptions in and out of files: JSONL and CSV, one line a clip or one line an answer. */
+
+import { createReadStream } from "node:fs"
+import { createInterface } from "node:readline"
+import { csvLine } from "@fourtier/core"
+import { FourtierError, messageOf } from "@fourtier/tensor"
+import { readText } from "@fourtier/tensor/node"
+import { z } from "zod"
+import { parseCsv } from "../util/csv.ts"
+import { clipsFileOf } from "./annotation-task.ts"
+
+/** One answer as a file tells it. */
+export interface AnswerRecord {
+  /** A clip's id, or its path below the data root (`@start-end` behind it for a window). */
+  clip: string
+  prompt: string
+  answer: string
+  model: string | undefined
+}
+
+const where = {
+  clip: z.string().optional(),
+  path: z.string().optional(),
+  /** A strip of a captioning task. */
+  strip: z.string().optional(),
+  start: z.number().nullish(),
+  end: z.number().nullish(),
+  model: z.string().optional(),
+}
+const wideSchema = z.object({ ...where, answers: z.record(z.string(), z.string()) })
+const longSchema = z.object({ ...where, prompt: z.string(), answer: z.string(), ok: z.number().optional() })
+const specSchema = z.object({ spec: z.string(), is: z.unknown() })
+const lineSchema = z.union([wideSchema, longSchema, specSchema])
+
+/**
+ * Reads answers from `.jsonl` or `.csv`. Flagged answers of a `descriptions.jsonl` are left out.
+ * @throws FourtierError that names the line
+ */
+export async function* readRecords(file: string): AsyncGenerator<AnswerRecord> {
+  const clipOf = await readStrips(file)
+  if (/\.csv$/i.test(file)) yield* readCsv(file, clipOf)
+  else yield* readJsonl(file, clipOf)
+}
+
+/** Clip ids by strip name, for a filled-in captioning task. */
+async function readStrips(file: string): Promise<Map<string, string>> {
+  const beside = clipsFileOf(file)
+  if (beside === null) return new Map()
+  const [, ...rows] = parseCsv(await readText(beside), beside)
+  return new Map(rows.map(({ fields: [strip, clip] }) => [strip, clip]))
+}
+
+async function* readJsonl(file: string, clipOf: Map<string, string>): AsyncGenerator<AnswerRecord> {
+  const stream = createReadStream(file, "utf8")
+  const opened = new Promise<void>((resolve, reject) => {
+    stream.once("open", () => resolve())
+    stream.once("error", (error) =>
+      reject(new FourtierError({ where: file, what: "cannot be read", found: messageOf(error) }, { cause: error })),
+    )
+  })
+  await opened
+  let number = 0
+  for await (const raw of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
+    number++
+    const place = `${file}:${number}`
+    const text = number === 1 ? raw.replace(/^\uFEFF/, "") : raw
+    if (text.trim() === "") continue
+    const line = parseLine(text, place)
+    if ("is" in line) continue
+    const clip = clipName(line, clipOf, place)
+    if ("answers" in line) {
+      for (const [prompt, answer] of Object.entries(line.answers))
+        if (answer.trim() !== "") yield { clip, prompt, answer, model: line.model }
+    } else if (line.ok !== 0) {
+      yield { clip, prompt: line.prompt, answer: line.answer, model: line.model }
+    }
+  }
+}
+
+function parseLine(text: string, place: string): z.infer<typeof lineSchema> {
+  try {
+    const parsed = lineSchema.safeParse(JSON.parse(text))
+    if (parsed.success) return parsed.data
+  } catch (error) {
+    throw new FourtierError({ where: place, what: "not valid JSON", found: messageOf(error) }, { cause: error })
+  }
+  throw new FourtierError({
+    where: place,
+    what: "not an answer",
+    expected: '{"path", "answers": {"A": ...}} or {"path", "prompt", "answer"}',
+    found: text.slice(0, 120),
+  })
+}
+
+function clipName(
+  line: z.infer<typeof wideSchema> | z.infer<typeof longSchema>,
+  clipOf: Map<string, string>,
+  place: string,
+) {
+  if (line.clip !== undefined) return line.clip
+  if (line.strip !== undefined) return stripClip(line.strip, clipOf, place)
+  if (line.path === undefined) {
+    throw new FourtierError({ where: place, what: "names no clip", expected: 'a field "path" or "clip"' })
+  }
+  const window = line.start == null && line.end == null ? "" : `@${line.start ?? ""}-${line.end ?? ""}`
+  return `${cleanPath(line.path)}${window}`
+}
+
+function stripClip(strip: string, clipOf: Map<string, string>, place: string): string {
+  const clip = clipOf.get(strip)
+  if (clip !== undefined) return clip
+  throw new FourtierError({
+    where: place,
+    what: `nothing says which clip ${strip} shows`,
+    fix: "keep the file in the folder of the task that it was made for, beside clips.csv",
+  })
+}
+
+/** A relative path in one spelling: forward slashes, no leading "./", Unicode composed. */
+export function cleanPath(path: string): string {
+  return path
+    .replaceAll("\\", "/")
+    .replace(/^(\.\/)+/, "")
+    .normalize("NFC")
+}
+
+async function* readCsv(file: string, clipOf: Map<string, string>): AsyncGenerator<AnswerRecord> {
+  const [header, ...rows] = parseCsv(await readText(file), file)
+  const columns = header?.fields ?? []
+  const at = ["clip", "path", "strip"].map((name) => columns.indexOf(name)).find((column) => column >= 0)
+  if (at === undefined) {
+    const expected = "a header with clip, path or strip"
+    throw new FourtierError({ where: file, what: "no column says which clip", expected, found: columns.join(",") })
+  }
+  const [prompt, answer, model] = ["prompt", "answer", "model"].map((name) => columns.indexOf(name))
+  const known = new Set(["clip", "path", "strip", "prompt", "answer", "model", "label", "start", "end"])
+  for (const { line, fields: row } of rows) {
+    const place = `${file}:${line}`
+    const clip = columns[at] === "strip" ? stripClip(row[at], clipOf, place) : cleanPath(row[at])
+    const common = { clip, model: model >= 0 ? row[model] || undefined : undefined }
+    if (prompt >= 0 && answer >= 0) {
+      if (row[answer].trim() !== "") yield { ...common, prompt: row[prompt], answer: row[answer] }
+      continue
+    }
+    for (const [i, name] of columns.entries()) {
+      if (!known.has(name) && row[i].trim() !== "") yield { ...common, prompt: name, answer: row[i] }
+    }
+  }
+}
+
+/** One clip's answers, to be written. */
+export interface ClipAnswers {
+  clip: string
+  path: string
+  label: string | null
+  model: string
+  answers: Record<string, string>
+}
+
+/** The text of a `.csv` (one column a prompt) or `.jsonl` file (one line a clip); `readRecords` takes both back. */
+export function formatAnswers(file: string, rows: readonly ClipAnswers[]): string {
+  if (!/\.csv$/i.test(file)) return rows.map((row) => `${JSON.stringify(row)}\n`).join("")
+  const prompts = [...new Set(rows.flatMap(({ answers }) => Object.keys(answers)))].sort()
+  const head = csvLine(["clip", "path", "label", "model", ...prompts])
+  const body = rows.map(({ clip, path, label, model, answers }) => {
+    return csvLine([clip, path, label, model, ...prompts.map((prompt) => answers[prompt] ?? "")])
+  })
+  return head + body.join("")
+}

@@ -1,0 +1,289 @@
+/**
+ * `descriptions.jsonl`: every answer ever received, one line each, only ever appended to.
+ *
+ * A line is written by one `write` call on a file opened for appending, so lines of several processes do not mix and a
+ * killed process loses at most the line that it had not written. The last line of a key holds. In memory there is only an
+ * index from key to file position; texts are read when asked for.
+ *
+ * Two kinds of line: `{"key": ..., "ok": ...}` is an answer; `{"spec": ..., "is": {...}}` says once what the answers that
+ * name this spec have in common (prompt, system text, model, settings, strip).
+ */
+
+import { createHash } from "node:crypto"
+import { closeSync, fdatasyncSync, fstatSync, mkdirSync, openSync, readSync, writeSync } from "node:fs"
+import { dirname } from "node:path"
+import { FourtierError, messageOf } from "@fourtier/tensor"
+import { canonicalJson, hashJson } from "@fourtier/tensor/node"
+import { z } from "zod"
+import { KeyIndex } from "./key-index.ts"
+import type { Prompt } from "./prompts.ts"
+import type { Setting } from "./provider.ts"
+
+const answerSchema = z.object({
+  /** See `answerKey`. */
+  key: z.string(),
+  /** 0: flagged, kept apart. */
+  ok: z.union([z.literal(0), z.literal(1)]),
+  clip: z.string(),
+  /** The clip's file below the data root. */
+  path: z.string(),
+  prompt: z.string(),
+  answer: z.string(),
+  /** Why it is kept apart. */
+  flags: z.array(z.string()).optional(),
+  model: z.string(),
+  spec: z.string(),
+  /** The provider's kind, `import` or `edit`. */
+  by: z.string(),
+  /** ISO 8601, UTC. */
+  time: z.string(),
+  inputTokens: z.number().optional(),
+  outputTokens: z.number().optional(),
+  /** US dollars. */
+  cost: z.number().optional(),
+  /** Set when it came with the other prompts' answers in one reply. */
+  together: z.literal(true).optional(),
+})
+
+export type Answer = z.infer<typeof answerSchema>
+
+/** What the answers to one prompt have in common. */
+export interface Spec {
+  prompt: string
+  system: string | null
+  model: string
+  settings: { readonly [key: string]: Setting }
+  strip: { readonly [key: string]: Setting }
+}
+
+const specLineSchema = z.object({ spec: z.string(), is: z.record(z.string(), z.unknown()) })
+
+/** 16 hexadecimal digits that stand for a spec. */
+export function specId(spec: Spec): string {
+  return hashJson(spec).slice(0, 16)
+}
+
+/** The spec of one prompt's answers. A prompt's id is no part of it: renaming a column asks nothing anew. */
+export function promptSpec(prompt: Prompt, common: Omit<Spec, "prompt">): Spec {
+  return { ...common, prompt: prompt.text }
+}
+
+/** An answer's identity: the clip's content (with its time window) and its spec. 32 hexadecimal digits. */
+export function answerKey(clipHash: string, spec: string): string {
+  return createHash("sha256").update(`${clipHash}\u0000${spec}`).digest("hex").slice(0, 32)
+}
+
+const KEY_AT = '{"key":"'.length
+const OK_AT = KEY_AT + 32 + '","ok":'.length
+const HEAD = Buffer.from('{"key":"')
+const SPEC_HEAD = Buffer.from('{"spec":"')
+const CHUNK = 4 << 20
+const RECENT = 2048
+const GOOD = 1
+const FLAGGED = 2
+
+export class DescriptionCache {
+  readonly path: string
+  /** Lines that were neither an answer nor a spec: cut off by a crash or damaged. They are skipped. */
+  damaged = 0
+  #file: number
+  #scanned = 0
+  readonly #index = new KeyIndex()
+  readonly #specs = new Map<string, Record<string, unknown>>()
+  #flagged = 0
+  /** Offset and length of the last answers, a ring. */
+  readonly #recent = new Float64Array(2 * RECENT)
+  #recentCount = 0
+  #dirty = false
+  #flush: NodeJS.Timeout | undefined
+
+  /** Opens or creates the file and indexes it. @throws FourtierError when it cannot be opened */
+  constructor(path: string) {
+    this.path = path
+    try {
+      mkdirSync(dirname(path), { recursive: true })
+      this.#file = openSync(path, "a+")
+    } catch (error) {
+      throw new FourtierError({ where: path, what: "cannot be opened", found: messageOf(error) }, { cause: error })
+    }
+    this.refresh()
+    if (fstatSync(this.#file).size > this.#scanned) {
+      writeSync(this.#file, "\n")
+      this.refresh()
+    }
+  }
+
+  /** Distinct keys with an answer, good or flagged. */
+  get size(): number {
+    return this.#index.size
+  }
+
+  get flagged(): number {
+    return this.#flagged
+  }
+
+  /** Takes in what was appended since the last look, by this process or another. */
+  refresh(): void {
+    const { size } = fstatSync(this.#file)
+    if (size <= this.#scanned) return
+    let buffer = Buffer.allocUnsafe(Math.min(CHUNK, size - this.#scanned))
+    for (;;) {
+      const got = readSync(this.#file, buffer, 0, buffer.length, this.#scanned)
+      const end = got === 0 ? -1 : buffer.lastIndexOf(10, got - 1)
+      if (end < 0) {
+        if (got < buffer.length) return
+        buffer = Buffer.allocUnsafe(buffer.length * 2)
+        continue
+      }
+      let from = 0
+      while (from <= end) {
+        const to = buffer.indexOf(10, from)
+        if (to > from) this.#take(buffer.subarray(from, to), this.#scanned + from)
+        from = to + 1
+      }
+      this.#scanned += end + 1
+      if (got < buffer.length) return
+    }
+  }
+
+  #take(line: Buffer, offset: number): void {
+    if (line[line.length - 1] === 125) {
+      const head = line.lastIndexOf(HEAD)
+      if (head >= 0) {
+        const ok = line[head + OK_AT]
+        const mark = ok === 49 ? GOOD : ok === 48 ? FLAGGED : 0
+        const before = mark === 0 ? -1 : this.#index.set(line, head + KEY_AT, offset + head, line.length - head, mark)
+        if (before >= 0) {
+          this.#recent.set([offset + head, line.length - head], (this.#recentCount++ % RECENT) * 2)
+          this.#flagged += (mark === FLAGGED ? 1 : 0) - (before === FLAGGED ? 1 : 0)
+          return
+        }
+      } else if (line.indexOf(SPEC_HEAD) === 0) {
+        try {
+          const { spec, is } = specLineSchema.parse(JSON.parse(line.toString("utf8")))
+          this.#specs.set(spec, is)
+          return
+        } catch {
+          this.damaged++
+          return
+        }
+      }
+    }
+    this.damaged++
+  }
+
+  /** Whether the key has an answer: `undefined` when not. Reads nothing. */
+  state(key: string): "good" | "flagged" | undefined {
+    const mark = this.#index.get(key)?.mark
+    return mark === GOOD ? "good" : mark === FLAGGED ? "flagged" : undefined
+  }
+
+  /** The last answer of a key. */
+  read(key: string): Answer | undefined {
+    const place = this.#index.get(key)
+    return place && this.#readAt(place.offset, place.length)
+  }
+
+  #readAt(offset: number, length: number): Answer {
+    const buffer = Buffer.allocUnsafe(length)
+    readSync(this.#file, buffer, 0, length, offset)
+    const text = buffer.toString("utf8")
+    try {
+      return answerSchema.parse(JSON.parse(text))
+    } catch (error) {
+      throw new FourtierError(
+        {
+          where: `${this.path}, byte ${offset}`,
+          what: "not a valid answer",
+          found: text.slice(0, 200),
+          fix: "remove the line",
+        },
+        { cause: error },
+      )
+    }
+  }
+
+  /** The answers that hold, in the order of the file. */
+  *answers(): Generator<Answer> {
+    const places = [...this.#index.places()].sort((a, b) => a.offset - b.offset)
+    for (const { offset, length } of places) yield this.#readAt(offset, length)
+  }
+
+  /** Up to `count` (2,048 at most) of the last answers written, oldest first. */
+  *latest(count: number): Generator<Answer> {
+    const total = this.#recentCount
+    for (let i = Math.max(0, total - Math.min(count, RECENT)); i < total; i++) {
+      const at = (i % RECENT) * 2
+      yield this.#readAt(this.#recent[at], this.#recent[at + 1])
+    }
+  }
+
+  /** Every answer that a key ever had, replaced ones too, in order. */
+  *history(key: string): Generator<Answer> {
+    const wanted = Buffer.from(`{"key":"${key}"`)
+    let size = CHUNK
+    for (let offset = 0; offset < this.#scanned; ) {
+      const buffer = Buffer.allocUnsafe(Math.min(size, this.#scanned - offset))
+      readSync(this.#file, buffer, 0, buffer.length, offset)
+      const end = buffer.lastIndexOf(10)
+      if (end < 0) {
+        size *= 2
+        continue
+      }
+      for (let at = buffer.indexOf(wanted); at >= 0 && at < end; ) {
+        const to = buffer.indexOf(10, at)
+        yield this.#readAt(offset + at, to - at)
+        at = buffer.indexOf(wanted, to)
+      }
+      offset += end + 1
+    }
+  }
+
+  spec(id: string): Record<string, unknown> | undefined {
+    return this.#specs.get(id)
+  }
+
+  /** Writes a spec down once. @returns its id */
+  register(spec: Spec): string {
+    const id = specId(spec)
+    if (!this.#specs.has(id)) this.#write(`{"spec":${JSON.stringify(id)},"is":${canonicalJson(spec)}}`)
+    return id
+  }
+
+  append(answer: Answer): void {
+    const { key, ok, ...rest } = answer
+    this.#write(JSON.stringify({ key, ok, ...rest }))
+  }
+
+  #write(line: string): void {
+    const bytes = Buffer.from(`${line}\n`, "utf8")
+    const written = writeSync(this.#file, bytes)
+    if (written !== bytes.length) {
+      writeSync(this.#file, "\n")
+      throw new FourtierError({
+        where: this.path,
+        what: "the disk took only part of an answer",
+        expected: `${bytes.length} bytes`,
+        found: `${written} bytes`,
+        fix: "free disk space and run again",
+      })
+    }
+    this.refresh()
+    this.#dirty = true
+    this.#flush ??= setTimeout(() => this.sync(), 1000).unref()
+  }
+
+  /** Puts appended answers on the disk, so that they outlive a power cut. Happens by itself every second. */
+  sync(): void {
+    clearTimeout(this.#flush)
+    this.#flush = undefined
+    if (!this.#dirty) return
+    this.#dirty = false
+    fdatasyncSync(this.#file)
+  }
+
+  close(): void {
+    this.sync()
+    closeSync(this.#file)
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * Prompts are data: which questions are put to the vision-language model about each key-frame strip.
+ * Preset `paper` holds the four prompts of Lu et al., Section 3.2, verbatim; `motion` asks for change between frames.
+ */
+
+import { FourtierError, nearest } from "@fourtier/tensor"
+import { z } from "zod"
+
+export interface Prompt {
+  /** Short and stable: the column name of its answers ("A", "B", ...). */
+  readonly id: string
+  readonly text: string
+}
+
+export interface PromptSet {
+  /** Sent before every prompt; null sends none. */
+  readonly system: string | null
+  readonly prompts: readonly Prompt[]
+}
+
+/** Says what the image is, and nothing about what may be seen in it. */
+export const STRIP_SYSTEM =
+  "The image is a strip of frames from one video, side by side, in time order from left to right."
+
+export const presets: Record<"paper" | "motion", PromptSet> = {
+  paper: {
+    system: STRIP_SYSTEM,
+    prompts: [
+      { id: "A", text: "What is the action category?" },
+      { id: "B", text: "Describe the action components in the image" },
+      { id: "C", text: "Describe the action in the image in detail" },
+      { id: "D", text: "Describe the context information" },
+    ],
+  },
+  motion: {
+    system: STRIP_SYSTEM,
+    prompts: [
+      { id: "A", text: "Name the action or movement that runs from the first frame to the last, in a short phrase." },
+      { id: "B", text: "Which body parts and objects move, and which way does each of them move from frame to frame?" },
+      { id: "C", text: "Go through the frames in order and describe only what changes from each one to the next." },
+      {
+        id: "D",
+        text: "Describe how the distance, contact and relative position of the people and objects change over the frames.",
+      },
+    ],
+  },
+}
+
+const presetName = z.enum(["paper", "motion"])
+
+const promptSchema = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[\p{L}\p{N}_-]{1,40}$/u, "letters, digits, _ and - only, 40 at most")
+    .describe("column name of the answers"),
+  text: z.string().trim().min(1),
+})
+
+/**
+ * What a config may say under `prompts`: a preset's name; a list, each entry a letter of the `paper` preset or a prompt of
+ * one's own; or a preset cut down to some of its letters. An empty list asks nothing (the baseline without prompts).
+ */
+export const promptsSchema = z.union([
+  presetName,
+  z.array(z.union([z.string().max(40), promptSchema])),
+  z.strictObject({
+    preset: presetName.default("paper"),
+    only: z.array(z.string()).optional(),
+    system: z.string().nullable().optional(),
+    add: z.array(promptSchema).default([]),
+  }),
+])
+
+export type PromptsConfig = z.input<typeof promptsSchema>
+
+/** The prompts that a config names. @throws FourtierError for an unknown letter or an id used twice */
+export function resolvePrompts(config: PromptsConfig = "paper"): PromptSet {
+  const value = promptsSchema.parse(config)
+  if (typeof value === "string") return presets[value]
+  const set = Array.isArray(value)
+    ? {
+        system: STRIP_SYSTEM,
+        prompts: value.map((entry) => (typeof entry === "string" ? named("paper", entry) : entry)),
+      }
+    : {
+        system: value.system === undefined ? presets[value.preset].system : value.system,
+        prompts: [...(value.only?.map((id) => named(value.preset, id)) ?? presets[value.preset].prompts), ...value.add],
+      }
+  const seen = new Set<string>()
+  for (const { id } of set.prompts) {
+    if (seen.has(id)) throw new FourtierError({ where: "prompts", what: "two prompts have the same id", found: id })
+    seen.add(id)
+  }
+  return set
+}
+
+function named(preset: "paper" | "motion", id: string): Prompt {
+  const prompts = presets[preset].prompts
+  const prompt = prompts.find((candidate) => candidate.id === id)
+  if (prompt) return prompt
+  const ids = prompts.map((candidate) => candidate.id)
+  throw new FourtierError({
+    where: "prompts",
+    what: `preset "${preset}" has no such prompt`,
+    expected: ids.join(", "),
+    found: id,
+    fix: `write {id, text} for a prompt of your own${nearest(id, ids) ? `, or "${nearest(id, ids)}"` : ""}`,
+  })
+}
+
+/** One question that asks for all prompts at once, answered as a JSON object with one text a prompt. */
+export function togetherQuestion(prompts: readonly Prompt[]): string {
+  const lines = prompts.map(({ id, text }) => `${JSON.stringify(id)}: ${text}`)
+  const shape = `{${prompts.map(({ id }) => `${JSON.stringify(id)}: "..."`).join(", ")}}`
+  return `Answer each of these separately.\n${lines.join("\n")}\nReply with one JSON object and nothing else: ${shape}`
+}
+
+/** The JSON schema of a `togetherQuestion`'s answer. */
+export function togetherSchema(prompts: readonly Prompt[]): Record<string, unknown> {
+  return {
+    type: "object",
+    properties: Object.fromEntries(prompts.map(({ id }) => [id, { type: "string" }])),
+    required: prompts.map(({ id }) => id),
+    additionalProperties: false,
+  }
+}
+
+/**
+ * Takes a `togetherQuestion`'s answer apart. A Markdown fence or words around the object are tolerated.
+ * @returns the texts by prompt id, or null when any is missing or the answer holds no such object
+ */
+export function parseTogether(text: string, prompts: readonly Prompt[]): Record<string, string> | null {
+  const start = text.indexOf("{")
+  const end = text.lastIndexOf("}")
+  if (start < 0 || end <= start) return null
+  try {
+    const shape = z.object(Object.fromEntries(prompts.map(({ id }) => [id, z.string()])))
+    return shape.parse(JSON.parse(text.slice(start, end + 1)))
+  } catch {
+    return null
+  }
+}

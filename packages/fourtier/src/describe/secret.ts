@@ -1,0 +1,32 @@
+/** Keys come from the environment or a file, are held in memory only, and are blotted out of every message. */
+
+import { readFileSync } from "node:fs"
+import { FourtierError, messageOf } from "@fourtier/tensor"
+
+export interface KeySource {
+  /** Name of an environment variable. */
+  keyEnv?: string | undefined
+  /** A file that holds the key and nothing else. */
+  keyFile?: string | undefined
+}
+
+/** @returns the key, or null when none is set. @throws FourtierError when a key file cannot be read */
+export function readKey(source: KeySource, environment: NodeJS.ProcessEnv = process.env): string | null {
+  if (source.keyFile !== undefined) {
+    try {
+      return readFileSync(source.keyFile, "utf8").trim() || null
+    } catch (error) {
+      throw new FourtierError(
+        { where: source.keyFile, what: "the key cannot be read", found: messageOf(error) },
+        { cause: error },
+      )
+    }
+  }
+  const value = source.keyEnv === undefined ? undefined : environment[source.keyEnv]
+  return value?.trim() || null
+}
+
+/** The text with every occurrence of the key replaced. */
+export function blot(text: string, key: string | null): string {
+  return key === null || key.length < 4 ? text : text.replaceAll(key, "[key]")
+}

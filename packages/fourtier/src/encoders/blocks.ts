@@ -1,0 +1,321 @@
+/**
+ * What the transformer encoders share: patches, linear layers in PyTorch's layout, attention, pre-norm blocks. Weights are
+ * asked for under their official names (`net.ts`).
+ */
+
+import {
+  add,
+  constant,
+  expand,
+  FourtierError,
+  gelu,
+  layerNorm,
+  matmul,
+  mul,
+  pad,
+  pow,
+  quickGelu,
+  relu,
+  reshape,
+  slice,
+  softmax,
+  type Tensor,
+  tanh,
+  transpose,
+} from "@fourtier/tensor"
+import { rearrange } from "@fourtier/tensor/nn"
+import type { Net, SourceTensor } from "./weight-binder.ts"
+
+export type Activation = "gelu" | "gelu_tanh" | "quick_gelu" | "relu"
+
+const ACTIVATIONS: Record<Activation, (x: Tensor) => Tensor> = {
+  gelu,
+  gelu_tanh: geluTanh,
+  quick_gelu: quickGelu,
+  relu,
+}
+
+/** The approximation of GELU with tanh (Hendrycks & Gimpel 2016), the default of Flax. */
+function geluTanh(x: Tensor): Tensor {
+  const inner = mul(add(x, mul(pow(x, 3), 0.044715)), Math.sqrt(2 / Math.PI))
+  return mul(mul(x, 0.5), add(tanh(inner), 1))
+}
+
+export function activate(x: Tensor, activation: Activation): Tensor {
+  return ACTIVATIONS[activation](x)
+}
+
+/** [rows,columns] -> [columns,rows], every column of the result times `scale`. */
+export function transposed(values: Float32Array, rows: number, columns: number, scale: Scale = 1): Float32Array {
+  const result = new Float32Array(values.length)
+  for (let row = 0; row < rows; row++) {
+    const factor = typeof scale === "number" ? scale : scale[row]
+    for (let column = 0; column < columns; column++) {
+      result[column * rows + row] = values[row * columns + column] * factor
+    }
+  }
+  return result
+}
+
+/** One factor for all, or one for each output channel. */
+type Scale = number | Float32Array
+
+function scaled(values: Float32Array, scale: Scale): Float32Array {
+  return scale === 1 ? values : values.map((value, i) => value * (typeof scale === "number" ? scale : scale[i]))
+}
+
+export interface LinearOptions {
+  bias?: boolean
+  /** A tensor [out] of the file that multiplies the result (LayerScale); it is folded into the weights. */
+  gain?: string
+}
+
+/** PyTorch's `nn.Linear` `<name>.weight` [out,in], `<name>.bias` [out]: x [..,in] -> [..,out] */
+export function linear(net: Net, name: string, x: Tensor, out: number, options: LinearOptions = {}): Tensor {
+  const { bias = true, gain } = options
+  const width = x.shape[x.rank - 1]
+  const gains: SourceTensor[] = gain === undefined ? [] : [{ name: gain, shape: [out] }]
+  const weight = net.derive(
+    `${name}.weight`,
+    [{ name: `${name}.weight`, shape: [out, width] }, ...gains],
+    [width, out],
+    (values, scale) => transposed(values, out, width, scale ?? 1),
+  )
+  if (!bias) return project(x, weight)
+  const offset = net.derive(
+    `${name}.bias`,
+    [{ name: `${name}.bias`, shape: [out] }, ...gains],
+    [out],
+    (values, scale) => scaled(values, scale ?? 1),
+  )
+  return add(project(x, weight), offset)
+}
+
+/** x [..,in] times weight [in,out]. */
+export function project(x: Tensor, weight: Tensor): Tensor {
+  return matmul(x, weight)
+}
+
+/** PyTorch's `nn.LayerNorm` over the last axis. */
+export function norm(net: Net, name: string, x: Tensor, epsilon: number): Tensor {
+  const width = [x.shape[x.rank - 1]]
+  return layerNorm(x, net.weight(`${name}.weight`, width), net.weight(`${name}.bias`, width), epsilon)
+}
+
+/** `second(activation(first(x)))`, x [..,D] -> [..,D]. */
+export interface MlpOptions {
+  names: readonly [string, string]
+  hidden: number
+  activation: Activation
+  gain?: string
+}
+
+export function mlp(net: Net, x: Tensor, { names: [first, second], hidden, activation, gain }: MlpOptions): Tensor {
+  const width = x.shape[x.rank - 1]
+  const inner = activate(linear(net, first, x, hidden), activation)
+  return linear(net, second, inner, width, gain === undefined ? {} : { gain })
+}
+
+/**
+ * softmax(q·kᵀ + mask)·v in heads; q is scaled already.
+ *
+ * @param q [B,Lq,C]
+ * @param k [B,Lk,C]
+ * @param v [B,Lk,C]
+ * @param mask broadcast to [B,heads,Lq,Lk], added
+ * @returns [B,Lq,C]
+ */
+export function attend(q: Tensor, k: Tensor, v: Tensor, heads: number, mask: Tensor | null = null): Tensor {
+  const split = (x: Tensor) => rearrange(x, "b l (h d) -> b h l d", { h: heads })
+  const scores = matmul(split(q), split(k), { transposeB: true }) // [B,heads,Lq,Lk]
+  const weights = softmax(mask ? add(scores, mask) : scores)
+  return rearrange(matmul(weights, split(v)), "b h l d -> b l (h d)")
+}
+
+/** 1/√d of one head; throws where the width cannot be split. */
+export function headScale(where: string, width: number, heads: number): number {
+  if (width % heads !== 0) {
+    throw new FourtierError({ where, what: `a width of ${width} cannot be split into ${heads} heads` })
+  }
+  return 1 / Math.sqrt(width / heads)
+}
+
+/** How a file packs the projections of q, k and v into one matrix [3C,C]. */
+export interface Packed {
+  weight: string
+  /** One vector [3C], separate vectors [C] for q and v with none for k, or none at all. */
+  bias: string | { q: string; v: string } | null
+}
+
+export const PYTORCH_PACKED: Packed = { weight: "in_proj_weight", bias: "in_proj_bias" }
+export const TIMM_PACKED: Packed = { weight: "qkv.weight", bias: "qkv.bias" }
+
+const PARTS = ["q", "k", "v"] as const
+
+/** One of the three projections of x [..,C], its result times `scale`. */
+export function packedProjection(net: Net, x: Tensor, part: (typeof PARTS)[number], packed: Packed, scale = 1): Tensor {
+  const { weight, bias } = packedPart(net, x.shape[x.rank - 1], part, packed, scale)
+  const product = project(x, weight)
+  return bias ? add(product, bias) : product
+}
+
+/** The weight [C,C], in rows and out columns, and bias [C] of one of the three projections. */
+export function packedPart(
+  net: Net,
+  width: number,
+  part: (typeof PARTS)[number],
+  { weight: name, bias }: Packed,
+  scale = 1,
+): { weight: Tensor; bias: Tensor | null } {
+  const first = PARTS.indexOf(part) * width
+  const weight = net.derive(`${part}.weight`, [{ name, shape: [3 * width, width] }], [width, width], (values) =>
+    transposed(values.subarray(first * width, (first + width) * width), width, width, scale),
+  )
+  if (bias === null) return { weight, bias: null }
+  if (typeof bias === "string") {
+    const vector = net.derive(`${part}.bias`, [{ name: bias, shape: [3 * width] }], [width], (values) =>
+      scaled(values.slice(first, first + width), scale),
+    )
+    return { weight, bias: vector }
+  }
+  if (part === "k") return { weight, bias: null }
+  const vector = net.derive(`${part}.bias`, [{ name: bias[part], shape: [width] }], [width], (values) =>
+    scaled(values, scale),
+  )
+  return { weight, bias: vector }
+}
+
+export interface AttentionOptions {
+  heads: number
+  packed?: Packed
+  /** Name of the projection that follows. */
+  out?: string
+  gain?: string
+  mask?: Tensor | null
+}
+
+/** Self-attention of x [B,L,C] with packed projections. */
+export function selfAttention(net: Net, x: Tensor, options: AttentionOptions): Tensor {
+  const { heads, packed = PYTORCH_PACKED, out = "out_proj", gain, mask = null } = options
+  const width = x.shape[2]
+  const scale = headScale(net.path(packed.weight), width, heads)
+  const q = packedProjection(net, x, "q", packed, scale)
+  const k = packedProjection(net, x, "k", packed)
+  const v = packedProjection(net, x, "v", packed)
+  return linear(net, out, attend(q, k, v, heads, mask), width, gain === undefined ? {} : { gain })
+}
+
+export interface BlockOptions {
+  heads: number
+  activation: Activation
+  epsilon: number
+  /** Hidden channels of the MLP over its width; default 4. */
+  mlpRatio?: number
+  mask?: Tensor | null
+}
+
+/** A pre-norm block with CLIP's names: x + attention(ln_1(x)), then + mlp(ln_2(x)). x [B,L,C] */
+export function clipBlock(net: Net, x: Tensor, options: BlockOptions): Tensor {
+  const { heads, epsilon, mask = null } = options
+  const attended = add(x, selfAttention(net.in("attn"), norm(net, "ln_1", x, epsilon), { heads, mask }))
+  return clipMlp(net, attended, options)
+}
+
+/** The second half of CLIP's block. */
+export function clipMlp(
+  net: Net,
+  x: Tensor,
+  { activation, epsilon, mlpRatio = 4 }: Omit<BlockOptions, "heads">,
+): Tensor {
+  const hidden = Math.trunc(mlpRatio * x.shape[x.rank - 1])
+  const names = ["mlp.c_fc", "mlp.c_proj"] as const
+  return add(x, mlp(net, norm(net, "ln_2", x, epsilon), { names, hidden, activation }))
+}
+
+/** Length in patches of a length in pixels; what does not fill a patch is cut off. */
+export function gridOf(where: string, pixels: number, patch: number): number {
+  const grid = Math.floor(pixels / patch)
+  if (grid >= 1) return grid
+  throw new FourtierError({ where, what: `patches of ${patch} pixels do not fit into ${pixels} pixels` })
+}
+
+/**
+ * Cuts frames into patches: [B,T,H,W,3] -> [B,T/t,N,t·p·p·3], each patch in the order time, row, column, colour.
+ *
+ * @param kernel t, p and p again: frames, rows and columns of a patch
+ */
+export function patches(frames: Tensor, [t, p, q]: readonly [number, number, number]): Tensor {
+  const [B, T, H, W, C] = frames.shape
+  const [time, rows, columns] = [Math.floor(T / t), gridOf("patches", H, p), gridOf("patches", W, q)]
+  const whole = slice(frames, [0, 0, 0, 0, 0], [B, time * t, rows * p, columns * q, C])
+  const open = reshape(whole, [B, time, t, rows, p, columns, q, C])
+  return reshape(transpose(open, [0, 1, 3, 5, 2, 4, 6, 7]), [B, time, rows * columns, t * p * q * C])
+}
+
+/** A convolution's weight [out,in,..kernel] as a matrix [..kernel·in, out] for `patches`. */
+export function kernelMatrix(values: Float32Array, out: number, channels: number): Float32Array {
+  const places = values.length / (out * channels)
+  const result = new Float32Array(values.length)
+  for (let o = 0; o < out; o++) {
+    for (let c = 0; c < channels; c++) {
+      for (let place = 0; place < places; place++) {
+        result[(place * channels + c) * out + o] = values[(o * channels + c) * places + place]
+      }
+    }
+  }
+  return result
+}
+
+export interface PatchEmbedding {
+  /** Official name of the convolution. */
+  name: string
+  width: number
+  /** Its kernel in the file, with or without the axis of time. */
+  kernel: readonly number[]
+  bias: boolean
+}
+
+/** Patches [..,kernel·3] to vectors [..,width], with the weights of a convolution. */
+export function embedPatches(net: Net, cut: Tensor, { name, width, kernel, bias }: PatchEmbedding): Tensor {
+  const shape = [width, 3, ...kernel]
+  const weight = net.derive(
+    `${name}.weight`,
+    [{ name: `${name}.weight`, shape }],
+    [cut.shape[cut.rank - 1], width],
+    (values) => kernelMatrix(values, width, 3),
+  )
+  const product = project(cut, weight)
+  return bias ? add(product, net.weight(`${name}.bias`, [width])) : product
+}
+
+/** A weight [D] or [1,..,D] as the first token of every row: [rows,1,D]. */
+export function leadToken(token: Tensor, rows: number): Tensor {
+  const width = token.shape[token.rank - 1]
+  return expand(reshape(token, [1, 1, width]), [rows, 1, width])
+}
+
+/** [B,3,T,H,W] -> [B,T,H,W,3] */
+export function fromChannelsFirst(clips: Tensor): Tensor {
+  return transpose(clips, [0, 2, 3, 4, 1])
+}
+
+/** Images [B,3,H,W] as clips of one frame: [B,1,H,W,3] */
+export function fromImages(images: Tensor): Tensor {
+  const [B, C, H, W] = images.shape
+  return reshape(transpose(images, [0, 2, 3, 1]), [B, 1, H, W, C])
+}
+
+/** 0 where a token may attend, a very negative number where the other one comes later: [1,1,L,L]. */
+export function causalMask(length: number): Tensor {
+  const values = new Float32Array(length * length)
+  for (let i = 0; i < length; i++) values.fill(-1e30, i * length + i + 1, (i + 1) * length)
+  return constant(values, [1, 1, length, length])
+}
+
+/** Zeros before and after on one axis. */
+export function padAxis(x: Tensor, axis: number, before: number, after: number): Tensor {
+  return pad(
+    x,
+    x.shape.map((_, at): [number, number] => (at === axis ? [before, after] : [0, 0])),
+  )
+}

@@ -1,0 +1,52 @@
+/**
+ * What a frozen visual encoder is to the rest of the project: one ONNX graph from pixels to a map.
+ *
+ * ```
+ * frames [B,T,H,W,3] f32, RGB 0..255 ──► m [B,T',N,D] f32
+ * ```
+ * Normalisation is part of the graph. T' may be smaller than T (temporal stride).
+ */
+
+import { type MapSize, placesOf } from "@fourtier/core/model"
+import { FRAMES } from "@fourtier/core/schemas"
+import type { Flops, Session, SessionOptions } from "@fourtier/tensor"
+import type { ModelProto } from "@fourtier/tensor/onnx"
+import { loadModel } from "./large.ts"
+
+export interface VisualEncoder {
+  /** For people: "movenet", "clip ViT-B/16". */
+  name: string
+  /** Hash of the weights and of every setting that changes the map: names the features in the store. */
+  id: string
+  /** Frames of a clip, T. */
+  frames: number
+  /** Height and width of a frame in pixels. */
+  resolution: readonly [number, number]
+  /** Axes of the map; `size.T` is T'. */
+  size: MapSize
+  /** The graph for `batch` clips: input `frames`, output `m`. */
+  model(batch: number): Promise<ModelProto>
+  /** Weights, and multiply–adds of one clip. */
+  flops(): Promise<Flops>
+}
+
+/** Name of an encoder graph's output; its input is `FRAMES`. */
+export const MAP = "m"
+
+/** Shapes of the encoder's input and output. */
+export function encoderShapes({ frames, resolution, size }: VisualEncoder, batch: number) {
+  return {
+    frames: [batch, frames, ...resolution, 3],
+    m: [batch, size.T, placesOf(size), size.D],
+  }
+}
+
+/** The encoder ready to run on `batch` clips at a time. */
+export async function openEncoder(encoder: VisualEncoder, batch: number, options: SessionOptions): Promise<Session> {
+  const shapes = encoderShapes(encoder, batch)
+  const types = {
+    inputs: new Map([[FRAMES, { shape: shapes.frames, dtype: "f32" as const }]]),
+    outputs: new Map([[MAP, { shape: shapes.m, dtype: "f32" as const }]]),
+  }
+  return loadModel(await encoder.model(batch), types, options)
+}

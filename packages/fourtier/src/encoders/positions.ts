@@ -1,0 +1,123 @@
+/** Tables of positions: fixed sinusoids, and learned tables brought to other sizes. Plain arrays, computed once. */
+
+import { interpolationMatrix, type Shape } from "@fourtier/tensor"
+import type { SourceTensor } from "./weight-binder.ts"
+
+/**
+ * Sinusoids over positions 0..length−1 [length,width]: sin in even, cos in odd channels, angle
+ * position/10000^(2·⌊channel/2⌋/width) (Vaswani et al. 2017).
+ */
+export function sinusoids(length: number, width: number): Float32Array {
+  const table = new Float32Array(length * width)
+  const periods = Float64Array.from({ length: width }, (_, channel) => 10000 ** ((2 * Math.floor(channel / 2)) / width))
+  for (let position = 0; position < length; position++) {
+    for (let channel = 0; channel < width; channel++) {
+      const angle = position / periods[channel]
+      table[position * width + channel] = channel % 2 === 0 ? Math.sin(angle) : Math.cos(angle)
+    }
+  }
+  return table
+}
+
+/**
+ * How a table's grid is resized. `bicubic`: PyTorch's. `bicubic-antialias`: PyTorch's with `antialias=True`, another kernel.
+ * `linear`: ends on ends, as scipy's `ndimage.zoom` of order 1.
+ */
+export type Interpolation = "bicubic" | "bicubic-antialias" | "linear"
+
+/** Cubic convolution parameter of PyTorch's antialiased bicubic (Keys 1981). */
+const ANTIALIAS_CUBIC = -0.5
+
+/** The matrix [to,from] of PyTorch's antialiased bicubic along one axis: the kernel grows where the grid shrinks. */
+function antialiasMatrix(from: number, to: number): Float32Array {
+  const a = ANTIALIAS_CUBIC
+  const kernel = (x: number) => {
+    const d = Math.abs(x)
+    if (d < 1) return ((a + 2) * d - (a + 3)) * d * d + 1
+    return d < 2 ? (((d - 5) * d + 8) * d - 4) * a : 0
+  }
+  const matrix = new Float32Array(to * from)
+  const scale = from / to
+  const stretch = Math.max(scale, 1)
+  for (let row = 0; row < to; row++) {
+    const centre = scale * (row + 0.5)
+    const first = Math.max(Math.trunc(centre - 2 * stretch + 0.5), 0)
+    const end = Math.min(Math.trunc(centre + 2 * stretch + 0.5), from)
+    const weights = Array.from({ length: end - first }, (_, j) => kernel((j + first - centre + 0.5) / stretch))
+    const total = weights.reduce((sum, weight) => sum + weight, 0)
+    for (const [j, weight] of weights.entries()) matrix[row * from + first + j] = weight / total
+  }
+  return matrix
+}
+
+function resizingMatrix(from: number, to: number, interpolation: Interpolation): Float32Array {
+  switch (interpolation) {
+    case "bicubic":
+      return interpolationMatrix(from, to, { mode: "cubic", coordinates: "half-pixel" })
+    case "bicubic-antialias":
+      return antialiasMatrix(from, to)
+    case "linear":
+      return interpolationMatrix(from, to, { mode: "linear", coordinates: "align-corners" })
+  }
+}
+
+/** Resizes the middle axis of values [outer,from,inner] with matrix [to,from]. */
+function resizeAxis(values: Float32Array, outer: number, from: number, inner: number, matrix: Float32Array) {
+  const to = matrix.length / from
+  const result = new Float32Array(outer * to * inner)
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < to; i++) {
+      for (let j = 0; j < from; j++) {
+        const weight = matrix[i * from + j]
+        if (weight === 0) continue
+        const [target, source] = [(o * to + i) * inner, (o * from + j) * inner]
+        for (let k = 0; k < inner; k++) result[target + k] += weight * values[source + k]
+      }
+    }
+  }
+  return result
+}
+
+export interface GridTable {
+  /** Rows before the grid that are kept: class and register tokens. */
+  extra: number
+  /** Frames of the table; 1 where it holds one frame. */
+  time: number
+  rows: number
+  columns: number
+  width: number
+  interpolation: Interpolation
+}
+
+/**
+ * Lets a learned table [..,extra + time·rows·columns, width] come from a checkpoint of another grid. The file's grid is taken
+ * as square, its time as the same.
+ */
+export function gridTable({ extra, time, rows, columns, width, interpolation }: GridTable): SourceTensor["adapt"] {
+  const sideOf = (found: Shape) => Math.sqrt((found[found.length - 2] - extra) / time)
+  return {
+    fits: (found) => found.length >= 2 && found[found.length - 1] === width && Number.isInteger(sideOf(found)),
+    make(values, found) {
+      const side = sideOf(found)
+      const grid = values.subarray(extra * width)
+      const tall = resizeAxis(grid, time, side, side * width, resizingMatrix(side, rows, interpolation))
+      const wide = resizeAxis(tall, time * rows, side, width, resizingMatrix(side, columns, interpolation))
+      const result = new Float32Array(extra * width + wide.length)
+      result.set(values.subarray(0, extra * width))
+      result.set(wide, extra * width)
+      return result
+    },
+  }
+}
+
+/** Lets a learned table [..,time,width] come from a checkpoint of another number of frames: linear, as sampled frames are. */
+export function timeTable(time: number, width: number): SourceTensor["adapt"] {
+  return {
+    fits: (found) => found.length >= 2 && found[found.length - 1] === width,
+    make(values, found) {
+      const from = found[found.length - 2]
+      const matrix = interpolationMatrix(from, time, { mode: "linear", coordinates: "half-pixel" })
+      return resizeAxis(values, 1, from, width, matrix)
+    },
+  }
+}

@@ -1,0 +1,94 @@
+/** Runs a network once, on arrays: for parity checks and `fourtier encode`. */
+
+import {
+  type Data,
+  type DType,
+  FourtierError,
+  input,
+  isOp,
+  type Session,
+  type SessionOptions,
+  type Shape,
+  type Tensor,
+  type TensorType,
+  topologicalOrder,
+} from "@fourtier/tensor"
+import { type StoredTensor, toFloat32 } from "@fourtier/tensor/node"
+import { toOnnx } from "@fourtier/tensor/onnx"
+import { type Dimensions, encoderGraph, netFor } from "./families.ts"
+import { loadModel } from "./large.ts"
+import type { WeightSource } from "./weight-binder.ts"
+
+export interface EncodedArray {
+  shape: Shape
+  data: Float32Array
+}
+
+export interface EncodeOptions {
+  dimensions: Dimensions
+  source: WeightSource
+  /** Arrays by input name. Floating-point ones become f32, whole numbers i64. */
+  inputs: ReadonlyMap<string, StoredTensor>
+  runtime?: SessionOptions
+}
+
+export interface Encoded {
+  outputs: Map<string, EncodedArray>
+  intermediates: Map<string, EncodedArray>
+}
+
+/**
+ * Builds the network for the inputs' shapes, loads its weights, runs it.
+ *
+ * @throws FourtierError when weights, inputs and dimensions do not fit together
+ */
+export async function encodeArrays({ dimensions, source, inputs, runtime }: EncodeOptions): Promise<Encoded> {
+  const net = netFor(dimensions, source.shapes && new Set(source.shapes.keys()))
+  const arrays = new Map([...inputs].map(([name, array]) => [name, inputArray(name, array)]))
+  const tensors = new Map([...arrays].map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]))
+  const { outputs, intermediates } = encoderGraph(net, dimensions, tensors)
+  const weights = await net.load(source)
+  const named: Record<string, Tensor> = {}
+  for (const [name, tensor] of Object.entries(outputs)) named[`output ${name}`] = tensor
+  for (const [name, tensor] of Object.entries(intermediates)) named[`intermediate ${name}`] = tensor
+  const session = await compileLarge(named, weights, runtime)
+  try {
+    const feeds = Object.fromEntries(
+      [...arrays].filter(([name]) => session.inputs.has(name)).map(([name, { data }]) => [name, data]),
+    )
+    const values = await session.run(feeds)
+    const take = (kind: string, tensors: Record<string, Tensor>) =>
+      new Map(
+        Object.entries(tensors).map(([name, { shape }]) => [
+          name,
+          { shape, data: Float32Array.from(values[`${kind} ${name}`], Number) },
+        ]),
+      )
+    return { outputs: take("output", outputs), intermediates: take("intermediate", intermediates) }
+  } finally {
+    await session.release()
+  }
+}
+
+function inputArray(name: string, array: StoredTensor): { shape: Shape; dtype: DType; data: Data } {
+  const { type, shape } = array
+  if (shape.includes(0)) throw new FourtierError({ where: `input ${name}`, what: "an empty array" })
+  const isFloat = type === "f64" || type === "f32" || type === "f16" || type === "bf16"
+  return isFloat
+    ? { shape, dtype: "f32", data: toFloat32(array) }
+    : { shape, dtype: "i64", data: BigInt64Array.from(array.data, BigInt) }
+}
+
+/** Compiles a graph with weights of any size. */
+export async function compileLarge(
+  outputs: Record<string, Tensor>,
+  weights: ReadonlyMap<string, Float32Array>,
+  options?: SessionOptions,
+): Promise<Session> {
+  const inputs = new Map<string, TensorType>()
+  for (const node of topologicalOrder(Object.values(outputs))) {
+    if (isOp(node, "input") && !weights.has(node.attrs.name)) inputs.set(node.attrs.name, node)
+  }
+  const types = { inputs, outputs: new Map<string, TensorType>(Object.entries(outputs)) }
+  return loadModel(toOnnx({ outputs, weights }), types, options)
+}

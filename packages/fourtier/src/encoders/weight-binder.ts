@@ -1,0 +1,167 @@
+/**
+ * A frozen network's weights by their official names. A model function asks for tensors as the checkpoint names and lays
+ * them out; where another layout or a folded value runs better, it says how to make that from the file's tensors. The
+ * network keeps the list of everything asked for, so that a file is checked against it, key by key, before it is read.
+ *
+ * ```
+ * model function ──asks──► Net ──expected keys, shapes──► matchWeights ◄── file
+ *                           └──────► values of the graph's weights ◄──make── tensors, one at a time
+ * ```
+ */
+
+import { input, type Shape, sameShape, showShape, sizeOf, type Tensor } from "@fourtier/tensor"
+import { matchWeights } from "@fourtier/tensor/nn"
+
+/** Where weights come from: a checkpoint file, or a random generator. Names are official ones. */
+export interface WeightSource {
+  /** For errors. */
+  readonly where: string
+  /** Shapes of all tensors by official name; null: any name and shape can be had. */
+  readonly shapes: ReadonlyMap<string, Shape> | null
+  read(name: string, shape: Shape): Promise<Float32Array>
+}
+
+/** A tensor of the file. */
+export interface SourceTensor {
+  name: string
+  shape: Shape
+  /** For tables of positions: how other sizes are interpolated. `fits` says which. */
+  adapt?: { fits(found: Shape): boolean; make(values: Float32Array, found: Shape): Float32Array }
+}
+
+interface Derived {
+  readonly tensor: Tensor<"input">
+  readonly sources: readonly SourceTensor[]
+  readonly make: (...values: Float32Array[]) => Float32Array
+}
+
+interface State {
+  readonly derived: Map<string, Derived>
+  readonly skipped: ((name: string) => boolean)[]
+  readonly known: ReadonlySet<string> | null
+  readonly separator: string
+}
+
+export class Net {
+  readonly #prefix: string
+  readonly #state: State
+
+  private constructor(prefix: string, state: State) {
+    this.#prefix = prefix
+    this.#state = state
+  }
+
+  /** @param known names that the file holds; null where every name can be had */
+  static over(known: ReadonlySet<string> | null, separator = "."): Net {
+    return new Net("", { derived: new Map(), skipped: [], known, separator })
+  }
+
+  /** The same network, its names prefixed with `<this>.<name>.` */
+  in(name: string): Net {
+    return new Net(this.path(name), this.#state)
+  }
+
+  /** The full official name. */
+  path(name: string): string {
+    return this.#prefix === "" ? name : `${this.#prefix}${this.#state.separator}${name}`
+  }
+
+  /** Whether the file has a tensor of this name: for parts that may be absent on purpose. */
+  has(name: string): boolean {
+    return this.#state.known?.has(this.path(name)) ?? true
+  }
+
+  /** Leaves the file's tensors unused for which `matches` holds: parts that this graph does not need. */
+  skip(matches: (name: string) => boolean): void {
+    this.#state.skipped.push(matches)
+  }
+
+  /** A tensor as it is in the file. */
+  weight(name: string, shape: Shape, adapt?: SourceTensor["adapt"]): Tensor {
+    return this.derive(name, [{ name, shape, ...(adapt ? { adapt } : {}) }], shape, (values) => values)
+  }
+
+  /**
+   * A tensor [shape] made from tensors of the file.
+   *
+   * @param label its name in the graph, unique below this prefix
+   */
+  derive(
+    label: string,
+    sources: readonly SourceTensor[],
+    shape: Shape,
+    make: (...values: Float32Array[]) => Float32Array,
+  ): Tensor {
+    const path = this.path(label)
+    const known = this.#state.derived.get(path)
+    if (known) {
+      if (!sameShape(known.tensor.shape, shape)) throw new Error(`internal error: ${path} has two shapes`)
+      return known.tensor
+    }
+    const full = sources.map((source) => ({ ...source, name: this.path(source.name) }))
+    const tensor = input(path, shape)
+    this.#state.derived.set(path, { tensor, sources: full, make })
+    return tensor
+  }
+
+  /** Elements of all tensors asked for: the count of weights, as in the file. */
+  get weightCount(): number {
+    return [...this.#expected()].reduce((sum, [, { shape }]) => sum + sizeOf(shape), 0)
+  }
+
+  /** Names and shapes asked for so far. */
+  get expected(): Map<string, Shape> {
+    return new Map([...this.#expected()].map(([name, { shape }]) => [name, shape]))
+  }
+
+  /**
+   * Values for the graph's weights.
+   *
+   * @throws FourtierError that lists missing, extra and mis-shaped keys
+   */
+  async load(source: WeightSource): Promise<Map<string, Float32Array>> {
+    const expected = this.#expected()
+    if (source.shapes !== null) {
+      const found = new Map(source.shapes)
+      for (const [name, { shape, adapt }] of expected) {
+        const other = found.get(name)
+        if (adapt && other && adapt.fits(other)) found.set(name, shape)
+      }
+      const shapes = new Map([...expected].map(([name, { shape }]) => [name, shape]))
+      const allowExtra = (name: string) => this.#state.skipped.some((matches) => matches(name))
+      matchWeights(shapes, found, { where: source.where, allowExtra })
+    }
+    const values = new Map<string, Float32Array>()
+    const read = rememberingLast(source)
+    for (const [path, { tensor, sources, make }] of this.#state.derived) {
+      const parts: Float32Array[] = []
+      for (const part of sources) parts.push(await read(part))
+      const made = make(...parts)
+      if (made.length !== tensor.size) {
+        throw new Error(`internal error: ${path} has ${made.length} elements instead of ${showShape(tensor.shape)}`)
+      }
+      values.set(path, made)
+    }
+    return values
+  }
+
+  #expected(): Map<string, SourceTensor> {
+    const all = [...this.#state.derived.values()].flatMap(({ sources }) => sources)
+    return new Map(all.map((source) => [source.name, source]))
+  }
+}
+
+/** Reads tensors; one that several weights in a row are made from is read once. */
+function rememberingLast(source: WeightSource): (part: SourceTensor) => Promise<Float32Array> {
+  let last: { name: string; values: Float32Array } = { name: "", values: new Float32Array() }
+  return async (part) => {
+    if (last.name !== part.name) last = { name: part.name, values: await readPart(source, part) }
+    return last.values
+  }
+}
+
+async function readPart(source: WeightSource, { name, shape, adapt }: SourceTensor): Promise<Float32Array> {
+  const found = source.shapes?.get(name) ?? shape
+  const values = await source.read(name, found)
+  return adapt && !sameShape(found, shape) ? adapt.make(values, found) : values
+}

@@ -1,0 +1,233 @@
+/**
+ * X-CLIP (Ni et al. 2022): CLIP's image tower over frames that exchange messages, a transformer over the frames' embeddings, and
+ * prompts for the class names that depend on the video. https://github.com/microsoft/VideoX, X-CLIP/models.
+ *
+ *   frames ─ CLIP's embedding ─ blocks ─┬─ class tokens ─ ln_post, proj ─ MIT over T ─ video_embedding
+ *                                       ├─ patches: feature_map (no norm)
+ *                                       └─ patches ─ prompts_visual_ln, proj ─ mean over T ─┐
+ *   ids ─ CLIP's text tower ─ text_embedding ─────────────────────────────── + prompt(text, ·) ─ cosine ─ logits
+ *   block: message of each frame = fc(class token) + attention over T; frame's tokens and its message attend; the message
+ *          is dropped; mlp
+ */
+
+import {
+  add,
+  concat,
+  exp,
+  expand,
+  matmul,
+  mean,
+  mul,
+  narrow,
+  reshape,
+  sum,
+  type Tensor,
+  transpose,
+} from "@fourtier/tensor"
+import { z } from "zod"
+import {
+  attend,
+  type BlockOptions,
+  clipBlock,
+  clipMlp,
+  headScale,
+  linear,
+  mlp,
+  norm,
+  project,
+  selfAttention,
+  transposed,
+} from "./blocks.ts"
+import {
+  blockOptions,
+  CLIP_SETTINGS,
+  clipEmbedding,
+  clipImageSizes,
+  clipTextSizes,
+  clipTextTower,
+  isClipText,
+  normalised,
+} from "./clip.ts"
+import { checkInput, count, type EncoderGraph, type Inputs, inputNamed, RESIZE_FIX } from "./graph.ts"
+import { timeTable } from "./positions.ts"
+import type { Net } from "./weight-binder.ts"
+
+/** Sizes of the transformer over frames and of the clips. */
+export const videoSizes = { T: count, mit_layers: count, mit_heads: count }
+export const promptSizes = { prompts_layers: count, prompt_heads: count }
+
+export const xclipSchema = z.object({
+  encoder: z.literal("xclip"),
+  ...clipImageSizes.shape,
+  ...clipTextSizes.shape,
+  ...videoSizes,
+  ...promptSizes,
+})
+
+export type XclipConfig = z.infer<typeof xclipSchema>
+
+/** Official names by the file's: all are kept but counters of batch norms and OpenAI's settings. Also ILA's. */
+export function xclipName(key: string): string | null {
+  return key.endsWith("num_batches_tracked") || CLIP_SETTINGS.includes(key) ? null : key
+}
+
+/** What the parts after the frames need to know. */
+export type VideoHeadConfig = Omit<XclipConfig, "encoder">
+
+export const VIDEO_AXES = "batch,time,3,height,width"
+
+/** Clips [B,T,3,H,W] as frames [B·T,1,H,W,3]. */
+export function framesOf(clips: Tensor): Tensor {
+  const [B, T, C, H, W] = clips.shape
+  return reshape(transpose(clips, [0, 1, 3, 4, 2]), [B * T, 1, H, W, C])
+}
+
+export interface VideoTower {
+  /** After ln_pre and after each block: [B·T,1+N,D] */
+  steps: Tensor[]
+  /** What is worth looking at inside the blocks. */
+  inside: Record<string, Tensor>
+}
+
+/** @param frames [B·T,1,H,W,3], normalised */
+export function xclipTower(net: Net, config: Omit<XclipConfig, "encoder">, frames: Tensor): VideoTower {
+  const options = blockOptions(config.vision_heads, config)
+  let x = clipEmbedding(net, config, frames, "bicubic")
+  const steps = [x]
+  const inside: Record<string, Tensor> = {}
+  for (let i = 0; i < config.vision_layers; i++) {
+    const { tokens, message } = messageBlock(net.in(`transformer.resblocks.${i}`), x, config.T, options)
+    x = tokens
+    steps.push(x)
+    inside[`message_attention_out_${i}`] = message
+  }
+  return { steps, inside }
+}
+
+/** A block with messages between frames. x [B·T,1+N,D] */
+function messageBlock(net: Net, x: Tensor, T: number, options: BlockOptions): { tokens: Tensor; message: Tensor } {
+  const { heads, epsilon } = options
+  const [rows, length, width] = x.shape
+  const classTokens = reshape(narrow(x, 1, 0, 1), [rows / T, T, width])
+  const sent = linear(net, "message_fc", classTokens, width)
+  const message = selfAttention(net.in("message_attn"), norm(net, "message_ln", sent, epsilon), { heads })
+  const joined = concat([x, reshape(add(sent, message), [rows, 1, width])], 1)
+  const attention = selfAttention(net.in("attn"), norm(net, "ln_1", joined, epsilon), { heads })
+  return { tokens: clipMlp(net, add(x, narrow(attention, 1, 0, length)), options), message }
+}
+
+/** The multi-frame integration transformer: frame embeddings [B,T,E], before the mean over time. */
+export function integrateFrames(
+  net: Net,
+  frames: Tensor,
+  config: Pick<VideoHeadConfig, "mit_layers" | "mit_heads"> & Settings,
+) {
+  const [, T, width] = frames.shape
+  let x = add(frames, net.weight("positional_embedding", [1, T, width], timeTable(T, width)))
+  for (let i = 0; i < config.mit_layers; i++) {
+    x = clipBlock(net.in(`resblocks.${i}`), x, blockOptions(config.mit_heads, { ...config, mlp_ratio: 4 }))
+  }
+  return add(x, frames)
+}
+
+type Settings = Pick<VideoHeadConfig, "activation" | "layer_norm_eps">
+
+/** Attention with separate projections without biases; q [B,K,E], memory [B,N,E]. */
+function crossAttention(net: Net, q: Tensor, memory: Tensor, heads: number): Tensor {
+  const width = q.shape[2]
+  const scale = headScale(net.path("q_proj"), width, heads)
+  const part = (name: string, x: Tensor, factor: number) =>
+    project(
+      x,
+      net.derive(`${name}.weight`, [{ name: `${name}.weight`, shape: [width, width] }], [width, width], (values) =>
+        transposed(values, width, width, factor),
+      ),
+    )
+  const mixed = attend(part("q_proj", q, scale), part("k_proj", memory, 1), part("v_proj", memory, 1), heads)
+  return linear(net, "proj", mixed, width)
+}
+
+/** Prompts for the texts [B,K,E] from the video's patches [B,N,E], averaged over time. */
+function videoPrompt(net: Net, texts: Tensor, patchMean: Tensor, config: VideoHeadConfig): Tensor {
+  const { layer_norm_eps: epsilon, activation, prompts_layers, prompt_heads } = config
+  const width = texts.shape[2]
+  const memory = norm(net, "norm", patchMean, epsilon)
+  let x = texts
+  for (let i = 0; i < prompts_layers; i++) {
+    const layer = net.in(`decoder.${i}`)
+    x = add(x, crossAttention(layer.in("cross_attn"), norm(layer, "norm1", x, epsilon), memory, prompt_heads))
+    const names = ["mlp.0", "mlp.3"] as const
+    x = add(x, mlp(layer, norm(layer, "norm3", x, epsilon), { names, hidden: 4 * width, activation }))
+  }
+  return mul(x, net.weight("alpha", [width]))
+}
+
+/** Map, class tokens and their embeddings of the last block. */
+export function frameOutputs(
+  visual: Net,
+  last: Tensor,
+  { T, embed_dim, layer_norm_eps }: Pick<VideoHeadConfig, "T" | "embed_dim" | "layer_norm_eps">,
+) {
+  const [rows, length, width] = last.shape
+  const [B, grid] = [rows / T, Math.round(Math.sqrt(length - 1))]
+  const classTokens = reshape(narrow(last, 1, 0, 1), [B, T, width])
+  const normed = norm(visual, "ln_post", classTokens, layer_norm_eps)
+  return {
+    feature_map: reshape(narrow(last, 1, 1, length), [B, T, grid, grid, width]),
+    frame_class_tokens: classTokens,
+    frame_class_embeddings: matmul(normed, visual.weight("proj", [width, embed_dim])),
+  }
+}
+
+/** Everything after the frames' tower: video embedding, texts, prompts, logits. */
+export function videoOutputs(net: Net, config: VideoHeadConfig, last: Tensor, ids: Tensor | null) {
+  const { embed_dim, layer_norm_eps: epsilon, T } = config
+  const outputs: EncoderGraph["outputs"] = { ...frameOutputs(net.in("visual"), last, config) }
+  const map = outputs.feature_map
+  const [B, , grid, , width] = map.shape
+  outputs.video_embedding = mean(integrateFrames(net.in("mit"), outputs.frame_class_embeddings, config), 1)
+  const patchTokens = norm(net, "prompts_visual_ln", reshape(map, [B, T, grid * grid, width]), epsilon)
+  const projected = matmul(patchTokens, net.weight("prompts_visual_proj", [width, embed_dim])) // [B,T,N,E]
+  outputs.prompt_feature_map = reshape(projected, [B, T, grid, grid, embed_dim])
+  if (!ids) {
+    net.skip((name) => isClipText(name) || name.startsWith("prompts_generator."))
+    return outputs
+  }
+  const { embedding } = clipTextTower(net, config, ids)
+  const [K] = embedding.shape
+  const texts = expand(reshape(embedding, [1, K, embed_dim]), [B, K, embed_dim])
+  const prompt = videoPrompt(net.in("prompts_generator"), texts, mean(projected, 1), config)
+  const video = reshape(normalised(outputs.video_embedding), [B, 1, embed_dim])
+  const cosine = sum(mul(video, normalised(add(texts, prompt))), 2)
+  outputs.text_embedding = embedding
+  outputs.video_specific_prompt = prompt
+  outputs.logits = mul(cosine, exp(net.weight("logit_scale", [])))
+  return outputs
+}
+
+/** Steps of a tower by frame [B,T,1+N,D], named as in the fixtures. */
+export function frameSteps([embedding, ...blocks]: readonly Tensor[], T: number): Record<string, Tensor> {
+  const byFrame = (x: Tensor) => reshape(x, [x.shape[0] / T, T, ...x.shape.slice(1)])
+  return {
+    after_ln_pre: byFrame(embedding),
+    ...Object.fromEntries(blocks.map((x, i) => [`block_${i}`, byFrame(x)])),
+  }
+}
+
+/** The input of the networks over frames, checked. */
+export function videoInput(inputs: Inputs, { T, image_resolution }: Pick<VideoHeadConfig, "T" | "image_resolution">) {
+  const clips = inputNamed(inputs, "input", VIDEO_AXES)
+  checkInput("input", clips, [-1, T, 3, image_resolution, image_resolution], VIDEO_AXES, RESIZE_FIX)
+  return clips
+}
+
+/** Ids of texts, where given. */
+export function textInput(inputs: Inputs): Tensor | null {
+  return inputs.has("text_tokens") ? inputNamed(inputs, "text_tokens", "text,position") : null
+}
+
+export function xclipGraph(net: Net, config: XclipConfig, inputs: Inputs): EncoderGraph {
+  const { steps, inside } = xclipTower(net.in("visual"), config, framesOf(videoInput(inputs, config)))
+  const outputs = videoOutputs(net, config, steps[steps.length - 1], textInput(inputs))
+  return { outputs, intermediates: { ...frameSteps(steps, config.T), ...inside } }
+}

@@ -1,0 +1,12 @@
+/**
+ * `fourtier/evaluate`: methods side by side.
+ *
+ * 1. `comparability.ts` whether their predictions can be compared at all
+ * 2. `summary.ts` figures with intervals over folds and seeds, as `results.ts` has them
+ *
+ * Metrics and intervals themselves: `@fourtier/core/metrics`.
+ */
+
+export * from "./comparability.ts"
+export * from "./results.ts"
+export * from "./summary.ts"

@@ -1,0 +1,93 @@
+/** What a comparison of methods is given, and what it finds: `results.json` (docs/results-format.md). */
+
+import type {
+  Averaging,
+  BootstrapOptions,
+  ClassMetrics,
+  Difference,
+  FigureName,
+  Interval,
+  Prediction,
+} from "@fourtier/core/metrics"
+import type { PseudoLabelFigures } from "../experiment/pseudo-labelled.ts"
+
+/** What one method predicted on one split: all its folds and seeds. */
+export interface MethodPredictions {
+  split: string
+  method: string
+  /** Number of weights trained for this method; null where it makes no sense. */
+  trainedWeights: number | null
+  predictions: readonly Prediction[]
+}
+
+export interface EvaluationInput {
+  classes: readonly string[]
+  runs: readonly MethodPredictions[]
+  /** The method that all others are compared with. */
+  reference: string
+  /** A second set of figures per split that leaves these classes out (see `leaveOut`). */
+  exclude?: readonly string[]
+  averaging?: Averaging
+  bootstrap?: BootstrapOptions
+  /** Hash of the resolved configuration. */
+  configHash: string
+  /** How well pseudo-labels fitted, trial by trial; none where every training clip's label could be used. */
+  pseudoLabels?: readonly PseudoLabelTrial[]
+}
+
+export interface PseudoLabelTrial extends PseudoLabelFigures {
+  split: string
+  seed: number
+}
+
+export interface PairedDifference extends Difference {
+  /** Two-sided sign-flip p over clips or groups, the trained models held fixed. */
+  p: number
+}
+
+export interface ClassSummary extends ClassMetrics {
+  name: string
+  /** Wilson interval of the recall, by the number of distinct clips; null without clips. */
+  interval: Interval | null
+}
+
+export interface MethodSummary {
+  method: string
+  trainedWeights: number | null
+  seeds: number[]
+  figures: Partial<Record<FigureName, Interval>>
+  calibrationError: number
+  /** Reference minus this method; null for the reference itself. */
+  difference: Partial<Record<FigureName, PairedDifference>> | null
+  perFold: { fold: string; clips: number; top1: number; meanClass: number }[]
+  perSeed: { seed: number; top1: number; meanClass: number }[]
+  classes: ClassSummary[]
+  /** `[C][C]` counts over all folds and seeds: row = true class, column = predicted class. */
+  confusion: number[][]
+}
+
+export interface SplitSummary {
+  split: string
+  /** Classes left out of these figures. */
+  excluded: string[]
+  classes: string[]
+  clips: number
+  /** Number of groups that intervals draw from; null where clips are drawn. */
+  groups: number | null
+  folds: string[]
+  methods: MethodSummary[]
+}
+
+export interface EvaluationResults {
+  format: 1
+  configHash: string
+  reference: string
+  averaging: Averaging
+  resamples: number
+  level: number
+  bootstrapSeed: number | string
+  seeds: number[]
+  pseudoLabels: readonly PseudoLabelTrial[]
+  /** Each split with all classes, then, where classes are left out, once more without them. */
+  splits: SplitSummary[]
+}

@@ -1,0 +1,231 @@
+/**
+ * From the predictions of several methods to the figures of a report: per split and method the figures with intervals,
+ * the paired difference to the reference method, per-class figures and the confusion matrix.
+ */
+
+import { distinct, groupBy } from "@fourtier/core"
+import {
+  type Averaging,
+  type BootstrapOptions,
+  bootstrap,
+  calibrationError,
+  classMetrics,
+  clusterOf,
+  confusionMatrix,
+  type FigureName,
+  figureStatistics,
+  type Interval,
+  type Prediction,
+  pairedBootstrap,
+  signFlipP,
+  wilson,
+} from "@fourtier/core/metrics"
+import { checkComparable } from "./comparability.ts"
+import type {
+  ClassSummary,
+  EvaluationInput,
+  EvaluationResults,
+  MethodPredictions,
+  MethodSummary,
+  PairedDifference,
+  SplitSummary,
+} from "./results.ts"
+
+/** @throws FourtierError where the methods cannot be compared (see `checkComparable`) */
+export function summarise(input: EvaluationInput): EvaluationResults {
+  const { classes, runs, exclude = [], averaging = "clips", reference } = input
+  const options = { resamples: 2000, level: 0.95, seed: 0, ...input.bootstrap }
+  checkComparable(input)
+  const settings = { reference, averaging, options }
+  const splits = [...groupBy(runs, ({ split }) => split).values()]
+  const whole = splits.map((ofSplit) => summariseSplit(ofSplit, [...classes], [], settings))
+  const partial =
+    exclude.length === 0 ? [] : splits.flatMap((ofSplit) => withoutClasses(ofSplit, classes, exclude, settings))
+  return {
+    format: 1,
+    configHash: input.configHash,
+    reference,
+    averaging,
+    resamples: options.resamples,
+    level: options.level,
+    bootstrapSeed: options.seed,
+    seeds: distinct(runs.flatMap((run) => seedsOf(run.predictions))).sort((a, b) => a - b),
+    pseudoLabels: input.pseudoLabels ?? [],
+    splits: [...whole, ...partial],
+  }
+}
+
+interface Settings {
+  reference: string
+  averaging: Averaging
+  options: Required<BootstrapOptions>
+}
+
+function withoutClasses(
+  runs: readonly MethodPredictions[],
+  classes: readonly string[],
+  exclude: readonly string[],
+  settings: Settings,
+): SplitSummary[] {
+  const left = runs.map((run) => ({ ...run, predictions: leaveOut(run.predictions, classes, exclude) }))
+  if (left.some(({ predictions }) => predictions.length === 0)) return []
+  const names = classes.filter((name) => !exclude.includes(name))
+  return [summariseSplit(left, names, [...exclude], settings)]
+}
+
+/**
+ * Predictions as if some classes did not exist: their clips are dropped, and the probabilities of the other classes are
+ * scaled to sum to 1 (all equal where nothing is left of them). The models are the same; they are not trained again.
+ * Labels count within the classes that are left, in their old order.
+ */
+export function leaveOut(
+  predictions: readonly Prediction[],
+  classes: readonly string[],
+  exclude: readonly string[],
+): Prediction[] {
+  const kept = classes.flatMap((name, c) => (exclude.includes(name) ? [] : [c]))
+  return predictions
+    .filter(({ label }) => kept.includes(label))
+    .map((prediction) => {
+      const rest = kept.map((c) => prediction.probabilities[c])
+      const sum = rest.reduce((total, p) => total + p, 0)
+      const probabilities = rest.map((p) => (sum > 0 ? p / sum : 1 / kept.length))
+      return { ...prediction, label: kept.indexOf(prediction.label), probabilities }
+    })
+}
+
+function summariseSplit(
+  runs: readonly MethodPredictions[],
+  classes: string[],
+  excluded: string[],
+  settings: Settings,
+): SplitSummary {
+  const reference = runs.find(({ method }) => method === settings.reference) ?? runs[0]
+  const clips = new Set(reference.predictions.map(({ clipId }) => clipId))
+  const groups = new Set(reference.predictions.map(clusterOf))
+  return {
+    split: runs[0].split,
+    excluded,
+    classes,
+    clips: clips.size,
+    groups: reference.predictions.some(({ group }) => group !== undefined) ? groups.size : null,
+    folds: distinct(reference.predictions.flatMap(({ fold }) => (fold === undefined ? [] : [fold]))).sort(),
+    methods: runs.map((run) => summariseMethod(run, reference, classes, settings)),
+  }
+}
+
+function summariseMethod(
+  run: MethodPredictions,
+  reference: MethodPredictions,
+  classes: readonly string[],
+  { averaging, options }: Settings,
+): MethodSummary {
+  const { predictions } = run
+  const confusion = confusionMatrix(predictions)
+  const folds = groupBy(predictions, ({ fold }) => fold)
+  const seeds = groupBy(predictions, ({ seed }) => seed)
+  return {
+    method: run.method,
+    trainedWeights: run.trainedWeights,
+    seeds: seedsOf(predictions),
+    figures: intervals(predictions, averaging, options),
+    calibrationError: calibrationError(predictions),
+    difference: run === reference ? null : differences(reference.predictions, predictions, averaging, options),
+    perFold: [...folds].flatMap(([fold, part]) =>
+      fold === undefined
+        ? []
+        : [{ fold, clips: new Set(part.map(({ clipId }) => clipId)).size, ...accuracies(part, "clips") }],
+    ),
+    perSeed: [...seeds].flatMap(([seed, part]) =>
+      seed === undefined ? [] : [{ seed, ...accuracies(part, averaging) }],
+    ),
+    classes: classSummaries(predictions, confusion, classes, options.level),
+    confusion,
+  }
+}
+
+function accuracies(predictions: readonly Prediction[], averaging: Averaging): { top1: number; meanClass: number } {
+  const ones = new Float64Array(predictions.length).fill(1)
+  const figures = figureStatistics(predictions, averaging)
+  const value = (name: FigureName) => figures.get(name)?.statistic(ones) ?? Number.NaN
+  return { top1: value("top1"), meanClass: value("meanClass") }
+}
+
+/** Intervals of all figures. Where every clip is right, or every one wrong, resampling sees no spread: Wilson instead. */
+function intervals(
+  predictions: readonly Prediction[],
+  averaging: Averaging,
+  options: Required<BootstrapOptions>,
+): Partial<Record<FigureName, Interval>> {
+  const figures = [...figureStatistics(predictions, averaging)]
+  const found = bootstrap(
+    predictions,
+    figures.map(([, { statistic }]) => statistic),
+    options,
+  )
+  const clusters = new Set(predictions.map(clusterOf)).size
+  return Object.fromEntries(
+    figures.map(([name], k) => {
+      const extreme = name !== "nll" && (found[k].value === 0 || found[k].value === 1)
+      return [name, extreme ? wilson(found[k].value * clusters, clusters, options.level) : found[k]]
+    }),
+  )
+}
+
+function differences(
+  reference: readonly Prediction[],
+  other: readonly Prediction[],
+  averaging: Averaging,
+  options: Required<BootstrapOptions>,
+): Partial<Record<FigureName, PairedDifference>> {
+  const [first, second] = [reference, other].map((predictions) => figureStatistics(predictions, averaging))
+  const names = [...first.keys()].filter((name) => second.has(name))
+  const side = (observations: readonly Prediction[], figures: typeof first) => ({
+    observations,
+    statistics: names.flatMap((name) => figures.get(name)?.statistic ?? []),
+  })
+  const found = pairedBootstrap(side(reference, first), side(other, second), options)
+  return Object.fromEntries(
+    names.map((name, k) => {
+      const byCluster = new Map<string, number>()
+      addShares(byCluster, reference, first.get(name)?.shares, 1)
+      addShares(byCluster, other, second.get(name)?.shares, -1)
+      return [name, { ...found[k], p: signFlipP([...byCluster.values()].map(cleared), { seed: options.seed }) }]
+    }),
+  )
+}
+
+function addShares(
+  sums: Map<string, number>,
+  predictions: readonly Prediction[],
+  shares: Float64Array | undefined,
+  sign: number,
+): void {
+  predictions.forEach((prediction, i) => {
+    const cluster = clusterOf(prediction)
+    sums.set(cluster, (sums.get(cluster) ?? 0) + sign * (shares?.[i] ?? 0))
+  })
+}
+
+/** Zero for what is only rounding. */
+function cleared(value: number): number {
+  return Math.abs(value) < 1e-12 ? 0 : value
+}
+
+function classSummaries(
+  predictions: readonly Prediction[],
+  confusion: readonly (readonly number[])[],
+  classes: readonly string[],
+  level: number,
+): ClassSummary[] {
+  const clips = groupBy(predictions, ({ label }) => label)
+  return classMetrics(confusion).map((metrics, c) => {
+    const trials = new Set((clips.get(c) ?? []).map(({ clipId }) => clipId)).size
+    const interval = metrics.recall === null ? null : wilson(metrics.recall * trials, trials, level)
+    return { name: classes[c], ...metrics, interval }
+  })
+}
+
+function seedsOf(predictions: readonly Prediction[]): number[] {
+  return distinct(predictions.flatMap(({ seed }) => (seed === undefined ? [] : [seed]))).sort((a, b) => a - b)
+}

@@ -1,0 +1,106 @@
+/**
+ * An experiment: the features and texts that methods learn from, and the graphs that all splits and seeds share. Weights are inputs of the graphs, so each is compiled once.
+ */
+
+import type { Reporter } from "@fourtier/core"
+import { type MapSize, type Method, methodNamed, type NetworkSpec, type TrainingSection } from "@fourtier/core/model"
+import type {
+  ClassificationConfig,
+  ContrastiveConfig,
+  ModelConfig,
+  PseudoLabelsConfig,
+  ScheduleConfig,
+} from "@fourtier/core/schemas"
+import { AlignGraphs, ClassifierGraphs, type Example, type FeatureSet, fitStandardize } from "@fourtier/core/train"
+import type { SessionOptions } from "@fourtier/tensor"
+import type { Weights } from "@fourtier/tensor/nn"
+import type { FeatureStore } from "../features/store.ts"
+import type { EmbeddedTexts } from "../text/targets.ts"
+
+/** What is the same for every split and seed. */
+export interface ExperimentSettings {
+  classes: readonly string[]
+  prompts: readonly string[]
+  size: MapSize
+  model: ModelConfig
+  align: ContrastiveConfig & ScheduleConfig
+  /** What trains each method: its section of the configuration. */
+  training: Record<TrainingSection, ClassificationConfig & ScheduleConfig>
+  /** `id` names texts and encoder; null when there are no prompts. */
+  text: EmbeddedTexts | null
+  /** Null: clips without a label teach stage 1 alone. */
+  pseudoLabels: PseudoLabelsConfig | null
+  /** Stores and view counts of training and of evaluation. */
+  features: { train: FeatureStore; trainViews: number; test: FeatureStore; testViews: number }
+  /** Training clips of each class that are labelled; null: all. */
+  labelsPerClass: number | null
+  /** Training clips of the smallest split: bounds the batch, which is compiled in. */
+  fewestClips: number
+  /** Those among them with an answer to every prompt. */
+  fewestDescribed: number
+  /** Device and threads of training. */
+  runtime: SessionOptions
+  reporter: Reporter
+  signal?: AbortSignal
+}
+
+export class Experiment {
+  readonly settings: ExperimentSettings
+  readonly #classifiers = new Map<string, Promise<ClassifierGraphs>>()
+  #align: Promise<AlignGraphs> | undefined
+  #standardize: { split: string; weights: Promise<Weights> } | undefined
+
+  constructor(settings: ExperimentSettings) {
+    this.settings = settings
+  }
+
+  /** The graphs of stage 1. */
+  alignGraphs(): Promise<AlignGraphs> {
+    const { size, prompts, align, text, fewestDescribed, runtime, model } = this.settings
+    const batch = Math.min(align.batch, fewestDescribed)
+    const chunk = Math.min(align.microBatch ?? batch, batch)
+    const spec = { size, prompts, textWidth: text?.width ?? 0, contrastive: align, width: model.width }
+    this.#align ??= AlignGraphs.compile(spec, batch - (batch % chunk), chunk, runtime)
+    return this.#align
+  }
+
+  /**
+   * The graphs of stage 2.
+   * @param clips training clips at least: bound the batch, which is compiled in
+   */
+  classifierGraphs(method: Method, clips: number): Promise<ClassifierGraphs> {
+    const { batch, microBatch, dropout } = this.trainingOf(method)
+    const own = Math.min(microBatch ?? batch, clips)
+    const key = `${method}/${own}`
+    const graphs =
+      this.#classifiers.get(key) ??
+      ClassifierGraphs.compile(this.networkSpec(method), own, dropout, this.settings.runtime)
+    this.#classifiers.set(key, graphs)
+    return graphs
+  }
+
+  /** The network of a method on this experiment's features. */
+  networkSpec(method: Method): NetworkSpec {
+    const { size, classes, prompts, model, align, text } = this.settings
+    const space = text && { similarity: align.similarity, textWidth: text.width }
+    const build = methodNamed(method).build({ prompts, model, space })
+    return { size, classes: classes.length, width: model.width, pool: model.pool, build }
+  }
+
+  /** The settings that train a method's network. */
+  trainingOf(method: Method): ClassificationConfig & ScheduleConfig {
+    return this.settings.training[methodNamed(method).trainedBy]
+  }
+
+  /** What brings the frozen map to a common scale; fitted once a split, on its training clips. */
+  standardize(split: string, train: FeatureSet<Example>): Promise<Weights> {
+    if (this.#standardize?.split !== split) {
+      this.#standardize = { split, weights: fitStandardize(train, this.settings.model.width) }
+    }
+    return this.#standardize.weights
+  }
+
+  async release(): Promise<void> {
+    for (const graphs of [...this.#classifiers.values(), this.#align]) await (await graphs)?.release()
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * `fourtier/experiment`: both stages and their baselines, split by split and seed by seed.
+ *
+ * 1. `experiment.ts` what all splits and seeds share; `trial.ts` one of them
+ * 2. `stage1.ts` processors meet text embeddings; `stage2.ts` the classifier meets labels
+ * 3. `pseudo-labelled.ts` classes of clips without a label, from the answers about them
+ */
+
+export * from "./examples.ts"
+export * from "./experiment.ts"
+export * from "./pseudo-labelled.ts"
+export * from "./stage1.ts"
+export * from "./stage2.ts"
+export * from "./trial.ts"

@@ -1,0 +1,121 @@
+/** Training clips without a usable label, with the classes that the answers about them suggest, and how well those fit. */
+
+import { join } from "node:path"
+import { csvLine } from "@fourtier/core"
+import type { PseudoLabelsConfig } from "@fourtier/core/schemas"
+import { checkPseudoLabels, type Example, type FeatureSet, pseudoLabel, type Taught } from "@fourtier/core/train"
+import { writeFileAtomic } from "@fourtier/tensor/node"
+import { type EmbeddedTexts, meanRow, trainingTargets } from "../text/targets.ts"
+import type { Trial } from "./trial.ts"
+
+/** How well the answers' classes fit, on clips whose label was held back. */
+export interface PseudoLabelFigures {
+  /** Clips that got one. */
+  clips: number
+  /** Labelled clips that were treated as if they had no label, and how many of them got their own. */
+  check: { clips: number; right: number }
+  /** Whether the check was good enough; never without a labelled clip that has answers. */
+  used: boolean
+  /** Those whose label is known, and how many of them got it. */
+  known: number
+  right: number
+  /** How much each prompt counts. */
+  promptWeights: Record<string, number>
+}
+
+export interface TrainingClips {
+  /** All training clips. */
+  train: FeatureSet<Example>
+  /** Those whose labels may be used. */
+  labelled: FeatureSet
+  /** Class numbers of those that have one, also where it may not be used: the figures come from them, nothing else does. */
+  known: ReadonlyMap<string, number>
+}
+
+/**
+ * The clips that stage 2 of an aligned method learns from: labelled ones and, with the classes that the answers suggest, those
+ * without a label. Writes the suggestions down as `pseudo-labels.csv`. Null where there are none, or they are not to be trusted.
+ */
+export async function addPseudoLabels(trial: Trial): Promise<FeatureSet<Taught> | null> {
+  const { text, pseudoLabels, classes, reporter } = trial.experiment.settings
+  if (!text || !pseudoLabels) return null
+  const found = addPseudoLabelled(trial.data, text, pseudoLabels)
+  if (!found) return null
+  trial.result.pseudoLabels = found.figures
+  reporter.say(`pseudo-labels: ${formatFigures(found.figures)}`)
+  await writeFileAtomic(join(trial.folder, "pseudo-labels.csv"), pseudoLabelTable(found.probabilities, classes))
+  if (!found.figures.used) {
+    reporter.warn(
+      found.figures.check.clips === 0
+        ? "no labelled clip has answers to check the others by: clips without a label are left out of stage 2; have some labelled clips described"
+        : "the answers do not tell the classes: clips without a label are left out of stage 2 (pseudoLabels.minAccuracy)",
+    )
+    return null
+  }
+  return { source: trial.data.train.source, examples: found.examples }
+}
+
+/** The labelled clips and, if the check is good enough, those that the answers give a class; null where there are no such. */
+export function addPseudoLabelled(
+  { train, labelled, known }: TrainingClips,
+  { table, names, width }: EmbeddedTexts,
+  config: PseudoLabelsConfig,
+): {
+  examples: readonly Taught[]
+  probabilities: ReadonlyMap<string, readonly number[]>
+  figures: PseudoLabelFigures
+} | null {
+  if (labelled.examples.length === train.examples.length) return null
+  const labels = new Map(labelled.examples.map(({ id, label }) => [id, label]))
+  const pooled = new Map(
+    [...table].map(([prompt, byClip]) => [
+      prompt,
+      new Map([...byClip].map(([id, vector]) => [id, meanRow(vector, width)] as const)),
+    ]),
+  )
+  const texts = trainingTargets(pooled, new Set(train.examples.map(({ id }) => id)), { center: true })
+  const { probabilities, promptWeights } = pseudoLabel({ texts, names, labels }, config)
+  const check = checkPseudoLabels({ texts, names, labels }, config)
+  const used = check.clips > 0 && check.right >= config.minAccuracy * check.clips
+  const added = train.examples.flatMap((example): Taught[] => {
+    const label = probabilities.get(example.id)
+    return label ? [{ ...example, label }] : []
+  })
+  if (added.length === 0) return null
+  const checked = [...probabilities].filter(([id]) => known.has(id))
+  const right = checked.filter(([id, row]) => row.indexOf(Math.max(...row)) === known.get(id)).length
+  const counts = { clips: added.length, check, used, known: checked.length, right }
+  return {
+    examples: used ? [...labelled.examples, ...added] : labelled.examples,
+    probabilities,
+    figures: { ...counts, promptWeights: Object.fromEntries(promptWeights) },
+  }
+}
+
+/** A table for people to check: clip, class, its probability; the least sure first. */
+export function pseudoLabelTable(
+  probabilities: ReadonlyMap<string, readonly number[]>,
+  classes: readonly string[],
+): string {
+  const rows = [...probabilities].map(([clip, row]) => {
+    const most = Math.max(...row)
+    return { clip, label: classes[row.indexOf(most)], most }
+  })
+  rows.sort((a, b) => a.most - b.most)
+  return (
+    csvLine(["clip", "label", "probability"]) +
+    rows.map(({ clip, label, most }) => csvLine([clip, label, most.toFixed(4)])).join("")
+  )
+}
+
+/** "168 clips; check: 11 of 12 labelled clips get their own label; right for 93.5 % of 168 …; prompt weights A 5.7, B 5.3" */
+export function formatFigures({ clips, check, used, known, right, promptWeights }: PseudoLabelFigures): string {
+  const weights = Object.entries(promptWeights).map(([prompt, weight]) => `${prompt} ${weight.toFixed(1)}`)
+  const share = ((100 * right) / known).toFixed(1)
+  return [
+    `${clips} clips${used ? "" : ", not used"}`,
+    `check: ${check.right} of ${check.clips} labelled clips get their own label`,
+    ...(known === 0 ? [] : [`right for ${share} % of ${known} whose label was held back`]),
+    `prompt weights ${weights.join(", ")}`,
+  ].join("; ")
+}

@@ -1,0 +1,133 @@
+/**
+ * One trial: one split with one seed. Its clips, the folder with its weights and journals, and what it has predicted so far.
+ * A training that is finished in the folder is not done again.
+ */
+
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import type { Prediction } from "@fourtier/core/metrics"
+import type { Method } from "@fourtier/core/model"
+import { FileJournal, fileCheckpoints, loadWeights, removeCheckpoint, saveWeights } from "@fourtier/core/node"
+import type { ScheduleConfig } from "@fourtier/core/schemas"
+import { type Example, type FeatureSet, type TrainTask, train } from "@fourtier/core/train"
+import type { Param, Weights } from "@fourtier/tensor/nn"
+import { hashJson } from "@fourtier/tensor/node"
+import type { Split } from "../video/splits.ts"
+import { drawLabelled, examplesOf, labelledOf } from "./examples.ts"
+import type { Experiment } from "./experiment.ts"
+import type { PseudoLabelFigures } from "./pseudo-labelled.ts"
+
+export interface TrialResult {
+  /** By method; stage 1 without a classifier as "stage 1, prompt A" … and "stage 1 alone". */
+  predictions: Map<string, { trainedWeights: number; predictions: Prediction[] }>
+  /** Every weight of each method's network. */
+  weights: Map<Method, Weights>
+  /** Null where every clip's label could be used. */
+  pseudoLabels: PseudoLabelFigures | null
+  /** What each training wrote of its losses. */
+  journals: { title: string; path: string }[]
+}
+
+export interface TrialData {
+  split: string
+  training: string
+  /** All training clips: what stage 1 and the channel statistics may see, without their labels. */
+  train: FeatureSet<Example>
+  /** Class numbers of those that have one, also where it may not be used: to measure pseudo-labels with, for nothing else. */
+  known: ReadonlyMap<string, number>
+  /** Those whose labels may be used. */
+  labelled: FeatureSet
+  val: FeatureSet
+  test: FeatureSet
+  groups: ReadonlyMap<string, string | null>
+}
+
+export class Trial {
+  readonly experiment: Experiment
+  readonly seed: number
+  readonly folder: string
+  readonly data: TrialData
+  readonly result: TrialResult = { predictions: new Map(), weights: new Map(), pseudoLabels: null, journals: [] }
+
+  /** @param folder holds weights and journals */
+  constructor(experiment: Experiment, split: Split, seed: number, folder: string) {
+    const { features, classes, labelsPerClass } = experiment.settings
+    this.experiment = experiment
+    this.seed = seed
+    this.folder = folder
+    const known = labelledOf(split.train, classes, features.trainViews)
+    this.data = {
+      split: split.name,
+      training: split.training,
+      train: { source: features.train, examples: examplesOf(split.train, features.trainViews) },
+      known: new Map(known.map(({ id, label }) => [id, label])),
+      labelled: { source: features.train, examples: drawLabelled(known, labelsPerClass, seed) },
+      val: { source: features.test, examples: labelledOf(split.val, classes, features.testViews) },
+      test: { source: features.test, examples: labelledOf(split.test, classes, features.testViews) },
+      groups: new Map(split.test.map(({ id, group }) => [id, group])),
+    }
+  }
+
+  /** What brings the frozen map to a common scale, fitted on the split's training clips. */
+  standardize(): Promise<Weights> {
+    return this.experiment.standardize(this.data.training, this.data.train)
+  }
+
+  /**
+   * Trains a task, or takes over what an earlier run of the same settings and data has trained.
+   * @param parts whatever else decides the outcome
+   */
+  async train(name: string, task: TrainTask, schedule: ScheduleConfig, parts: unknown): Promise<Weights> {
+    const { size, model, prompts, classes, runtime, reporter, signal } = this.experiment.settings
+    const sets = [this.data.train, this.data.labelled, this.data.val].map(({ source, examples }) => [
+      source.id,
+      examples,
+    ])
+    const params = task.params.map(({ name: param, shape }) => [param, shape])
+    const key = hashJson({ name, parts, size, model, prompts, classes, seed: this.seed, sets, params })
+    const folder = join(this.folder, safeName(name))
+    const path = join(folder, "weights.safetensors")
+    const checkpointPath = join(folder, "checkpoint.safetensors")
+    const journalPath = join(folder, "metrics.jsonl")
+    this.result.journals.push({ title: name, path: journalPath })
+    if (existsSync(path)) {
+      const known = await loadWeights(path)
+      if (known.metadata.key === key) {
+        await removeCheckpoint(checkpointPath)
+        return known.weights
+      }
+    }
+    const { weights, steps, keptStep } = await train(task, {
+      schedule,
+      seed: this.seed,
+      checkpoints: fileCheckpoints(checkpointPath, key),
+      journal: new FileJournal(journalPath),
+      runtime,
+      reporter,
+      signal,
+    })
+    await saveWeights(path, task.params, weights, { key, steps: String(steps), keptStep: String(keptStep) })
+    await removeCheckpoint(checkpointPath)
+    return weights
+  }
+
+  /** Writes down what a method says of the test clips: a row of probabilities [C] each. */
+  predict(method: string, trained: readonly Param[], rows: readonly Float32Array[]): void {
+    const { split, test, groups } = this.data
+    const predictions = test.examples.map(({ id, label }, i) => ({
+      clipId: id,
+      label,
+      probabilities: rows[i],
+      fold: split,
+      seed: this.seed,
+      group: groups.get(id) ?? undefined,
+    }))
+    const trainedWeights = trained.reduce((sum, { tensor }) => sum + tensor.size, 0)
+    this.result.predictions.set(method, { trainedWeights, predictions })
+  }
+}
+
+/** "stage 1" -> "stage-1" */
+export function safeName(name: string): string {
+  return name.normalize("NFKD").replaceAll(/[^\p{L}\p{N}._-]+/gu, "-")
+}

@@ -1,0 +1,208 @@
+/**
+ * Extraction: every clip's views through the frozen encoder, once.
+ *
+ * ```
+ * clips ─ not yet stored ─ decode, sample, transform (worker threads) ─ batches ─ encoder ─ store
+ * ```
+ */
+
+import { formatBytes, type Reporter } from "@fourtier/core"
+import { isRandom, transformOf, type ViewRecipe, viewCount, viewsOf } from "@fourtier/core/frames"
+import type { Pool } from "@fourtier/core/model"
+import { FRAMES, type Sampling, type Step, type Transform } from "@fourtier/core/schemas"
+import { FourtierError, type SessionOptions } from "@fourtier/tensor"
+import { encoderShapes, MAP, openEncoder, type VisualEncoder } from "../encoders/encoder.ts"
+import type { Clip } from "../video/manifest.ts"
+import { type LoadJob, loadClips } from "../video/pool.ts"
+import { FeatureStore, type FeatureWriter } from "./store.ts"
+
+export interface ExtractOptions {
+  encoder: VisualEncoder
+  recipe: ViewRecipe
+  /** How s and t are pooled from the map. */
+  pool: Pool
+  /** Folder of all feature stores. */
+  root: string
+  reporter: Reporter
+  runtime?: SessionOptions
+  /** Decoding threads; default: one per core. */
+  workers?: number
+  /** Clips through the encoder at once; default 1, on a CPU as fast as any number (`fourtier bench encoder`). */
+  batch?: number
+  signal?: AbortSignal
+}
+
+export interface Extraction {
+  store: FeatureStore
+  /** Views a clip has in the store: 0..views-1. */
+  views: number
+  /** Clips that could not be decoded, and why. */
+  failed: { clip: Clip; error: FourtierError }[]
+}
+
+/** Opens the store of a recipe without extracting anything. */
+export async function openFeatures({
+  encoder,
+  recipe,
+  pool,
+  root,
+}: Pick<ExtractOptions, "encoder" | "recipe" | "pool" | "root">) {
+  const { T, D, H, W } = encoder.size
+  const { sampling, steps, draws } = recipe
+  return FeatureStore.open(root, {
+    sampling,
+    transform: { steps, seed: draws?.seed ?? null },
+    encoder: encoder.id,
+    size: { T, N: H * W, D },
+    pool,
+  })
+}
+
+/** Makes sure that every view of every clip is in the store. */
+export async function extractFeatures(clips: readonly Clip[], options: ExtractOptions): Promise<Extraction> {
+  const { encoder, recipe, reporter } = options
+  checkRecipe(encoder, recipe)
+  const store = await openFeatures(options)
+  const views = viewCount(recipe)
+  const jobs = missingJobs(clips, recipe, store)
+  const perJob = views / (recipe.draws?.count ?? 1)
+  const failed: Extraction["failed"] = []
+  if (jobs.length === 0) {
+    reporter.say(`features of ${clips.length} clips × ${views} views are in the store already, nothing to compute`)
+    return { store, views, failed }
+  }
+  const total = jobs.length * perJob
+  reporter.say(
+    `features: ${total} views to compute, ${formatBytes(total * store.recordBytes)} on disk in ${store.path}`,
+  )
+
+  const batch = options.batch ?? 1
+  const session = await openEncoder(encoder, batch, options.runtime ?? {})
+  const writer = await store.writer()
+  const progress = reporter.task(`extract (${encoder.name} on ${session.provider})`, total, "views")
+  const encode = batchEncoder(session, encoder, batch, writer)
+  try {
+    const loaded = loadClips(
+      jobs.map(({ job }) => job),
+      {
+        workers: options.workers,
+        onError: (clip, error) => {
+          const known = clips.find(({ id }) => id === clip.id)
+          if (known && !failed.some((failure) => failure.clip === known)) failed.push({ clip: known, error })
+          progress.tick(perJob)
+        },
+      },
+    )
+    for await (const { clip, view, frames, shape, padded } of loaded) {
+      checkFrames(encoder, clip, shape)
+      await encode.add({ clip: clip.hash, view: clip.draw * perJob + view }, frames, padded)
+      progress.tick()
+      options.signal?.throwIfAborted()
+    }
+    await encode.flush()
+  } finally {
+    await writer.close()
+    await session.release()
+  }
+  progress.done()
+  return { store, views, failed }
+}
+
+/** A clip to load, and which random draw it is. */
+type DrawnClip = Clip & { draw: number }
+
+function missingJobs(clips: readonly Clip[], { sampling, steps, draws }: ViewRecipe, store: FeatureStore) {
+  const transform = transformOf(steps)
+  const perDraw = sampling.clips * viewsOf(transform)
+  const jobs: { job: LoadJob<DrawnClip> }[] = []
+  const seen = new Set<string>()
+  for (const clip of clips) {
+    if (seen.has(clip.hash)) continue
+    seen.add(clip.hash)
+    for (let draw = 0; draw < (draws?.count ?? 1); draw++) {
+      const known = Array.from({ length: perDraw }, (_, view) => ({ clip: clip.hash, view: draw * perDraw + view }))
+      if (known.every((key) => store.has(key))) continue
+      const seed = draws ? `${draws.seed}/${clip.hash}/${draw}` : null
+      jobs.push({ job: { clip: { ...clip, draw }, sampling, transform, seed } })
+    }
+  }
+  return jobs
+}
+
+/** Collects views until a batch is full, encodes it and stores the maps. */
+function batchEncoder(
+  session: Awaited<ReturnType<typeof openEncoder>>,
+  encoder: VisualEncoder,
+  batch: number,
+  writer: FeatureWriter,
+) {
+  const { frames: shape } = encoderShapes(encoder, batch)
+  const length = shape.slice(1).reduce((a, b) => a * b, 1)
+  const input = new Float32Array(batch * length)
+  let held: { key: { clip: string; view: number }; padded: number }[] = []
+  const flush = async () => {
+    if (held.length === 0) return
+    const result = (await session.run({ [FRAMES]: input }))[MAP]
+    const map = Float32Array.from(result, Number)
+    const size = map.length / batch
+    for (const [i, { key, padded }] of held.entries()) {
+      await writer.append(key, map.subarray(i * size, (i + 1) * size), padded)
+    }
+    held = []
+  }
+  return {
+    flush,
+    async add(key: { clip: string; view: number }, frames: Float32Array, padded: number) {
+      input.set(frames, held.length * length)
+      held.push({ key, padded })
+      if (held.length === batch) await flush()
+    },
+  }
+}
+
+/** Steps whose outcome depends on the clip (a short side, no steps at all) may miss the encoder's resolution. */
+export function checkFrames(
+  { name, frames, resolution: [H, W] }: VisualEncoder,
+  { path }: Clip,
+  shape: readonly number[],
+): void {
+  if (String(shape) === String([frames, H, W, 3])) return
+  throw new FourtierError({
+    where: path,
+    what: `the steps do not bring this clip to the frame size of the encoder ${name}`,
+    expected: `${H}×${W}`,
+    found: `${shape[1]}×${shape[2]}`,
+    fix: "end the steps with letterbox, stretch, crop or multiScaleCrop of that size",
+  })
+}
+
+function checkRecipe({ name, frames, resolution }: VisualEncoder, { sampling, steps, draws }: ViewRecipe): void {
+  if (sampling.frames !== frames) {
+    throw new FourtierError({
+      where: "sampling.frames",
+      what: `the encoder ${name} takes another number of frames`,
+      expected: String(frames),
+      found: String(sampling.frames),
+    })
+  }
+  if (draws === null && isRandom(transformOf(steps))) {
+    throw new FourtierError({
+      where: "evaluation steps",
+      what: "random steps cannot be part of evaluation",
+      found: steps.map(({ step }) => step).join(", "),
+      fix: "move multiScaleCrop, flip and colorJitter to the training steps",
+    })
+  }
+  const last = steps.findLast((step) => "size" in step || step.step === "stretch")
+  if (last === undefined || last.step === "shortSide") return
+  const [height, width] =
+    "size" in last ? [last.size, last.size] : last.step === "stretch" ? [last.height, last.width] : []
+  if (height !== resolution[0] || width !== resolution[1]) {
+    throw new FourtierError({
+      where: `step ${last.step}`,
+      what: `the encoder ${name} takes frames of another size`,
+      expected: `${resolution[0]}×${resolution[1]}`,
+      found: `${height}×${width}`,
+    })
+  }
+}

@@ -1,0 +1,9 @@
+/**
+ * `fourtier/features`: what the frozen encoder sees of each clip, computed once.
+ *
+ * 1. `extract.ts` clips → views → encoder → store
+ * 2. `store.ts` maps and pooled rows on disk, read by offset
+ */
+
+export * from "./extract.ts"
+export * from "./store.ts"

@@ -1,0 +1,228 @@
+/**
+ * The feature store: the frozen encoder's maps, computed once and read by offset ever after.
+ *
+ * ```
+ * <root>/<key>/spec.json              what was computed: sampling, transform, encoder, map size
+ * <root>/<key>/<shard>/m.npy          float16 [records,T,N,D]      numpy.load(…, mmap_mode="r") reads these
+ *                      s.npy t.npy    float16 [records,T,D] and [records,N,D], m pooled as spec.json says
+ *                      index.jsonl    which clip and view each record is
+ * ```
+ * Each writing process has a shard of its own, so several may write at once. A record counts only once its line is in the
+ * index, and its line is written after its data are on disk: a kill loses at most the records not yet flushed.
+ */
+
+import { randomBytes } from "node:crypto"
+import { existsSync } from "node:fs"
+import { appendFile, readdir, readFile } from "node:fs/promises"
+import { basename, dirname, join } from "node:path"
+import { type Pool, poolRecord, type RecordSize } from "@fourtier/core/model"
+import type { FeatureKind, FeatureSource, RecordKey } from "@fourtier/core/train"
+import { FourtierError, floatToHalf } from "@fourtier/tensor"
+import { hashJson, NpyReader, NpyWriter, writeJson } from "@fourtier/tensor/node"
+import { z } from "zod"
+
+/** Everything that decides a record's numbers but the clip and the view. */
+export interface StoreSpec {
+  sampling: unknown
+  transform: unknown
+  /** The encoder's identity: a hash of its weights and settings. */
+  encoder: string
+  size: RecordSize
+  /** How s and t are pooled from m. */
+  pool: Pool
+}
+
+const lineSchema = z.object({ clip: z.string(), view: z.int(), padded: z.int() })
+
+interface Place {
+  shard: number
+  record: number
+  padded: number
+}
+
+interface Shard {
+  path: string
+  readers: Partial<Record<FeatureKind, Promise<NpyReader<"f16">>>>
+}
+
+const keyText = ({ clip, view }: RecordKey) => `${clip}/${view}`
+
+const recordShape = ({ T, N, D }: RecordSize): Record<FeatureKind, number[]> => ({ m: [T, N, D], s: [T, D], t: [N, D] })
+
+export class FeatureStore implements FeatureSource {
+  readonly path: string
+  readonly size: RecordSize
+  readonly #pool: Pool
+  readonly #places = new Map<string, Place>()
+  readonly #shards: Shard[] = []
+
+  private constructor(path: string, { size, pool }: StoreSpec) {
+    this.path = path
+    this.size = size
+    this.#pool = pool
+  }
+
+  /** The folder's name: a hash of the spec. */
+  get id(): string {
+    return basename(this.path)
+  }
+
+  /** Opens the store of `spec` under `root`, empty if nothing has been computed yet. */
+  static async open(root: string, spec: StoreSpec): Promise<FeatureStore> {
+    const store = new FeatureStore(join(root, hashJson(spec).slice(0, 16)), spec)
+    if (!existsSync(join(store.path, "spec.json"))) await writeJson(join(store.path, "spec.json"), spec)
+    for (const entry of await readdir(store.path, { withFileTypes: true })) {
+      if (entry.isDirectory()) await store.#readIndex(join(store.path, entry.name))
+    }
+    return store
+  }
+
+  has(key: RecordKey): boolean {
+    return this.#places.has(keyText(key))
+  }
+
+  /** Number of records. */
+  get count(): number {
+    return this.#places.size
+  }
+
+  /** Bytes of one record, all kinds. */
+  get recordBytes(): number {
+    const { T, N, D } = this.size
+    return 2 * D * (T * N + T + N)
+  }
+
+  /** How many frames of a record are repeats, because the clip has fewer than were asked for. */
+  padded(key: RecordKey): number {
+    return this.#place(key).padded
+  }
+
+  /** A record as float16 bits, into `into` if given. m [T,N,D], s [T,D], t [N,D]. */
+  async read(key: RecordKey, kind: FeatureKind, into?: Uint16Array): Promise<Uint16Array> {
+    const { shard, record } = this.#place(key)
+    const reader = await this.#reader(this.#shards[shard], kind, record)
+    return reader.read(record, into)
+  }
+
+  /** A writer with a shard of its own. Records become visible in this store as they are flushed. */
+  async writer(): Promise<FeatureWriter> {
+    const path = join(this.path, `shard-${process.pid}-${randomBytes(4).toString("hex")}`)
+    const shard = this.#shards.push({ path, readers: {} }) - 1
+    return FeatureWriter.open(path, this.size, this.#pool, (key, record, padded) => {
+      this.#places.set(keyText(key), { shard, record, padded })
+    })
+  }
+
+  async close(): Promise<void> {
+    for (const { readers } of this.#shards) {
+      for (const reader of Object.values(readers)) await (await reader).close()
+    }
+  }
+
+  #place(key: RecordKey): Place {
+    const place = this.#places.get(keyText(key))
+    if (!place) throw new Error(`internal error: no features of clip ${key.clip}, view ${key.view}`)
+    return place
+  }
+
+  /** The shard's reader of a kind, opened anew when the file has grown past what the old one knows of. */
+  async #reader(shard: Shard, kind: FeatureKind, record: number): Promise<NpyReader<"f16">> {
+    const known = shard.readers[kind]
+    if (known && (await known).count > record) return known
+    const fresh = NpyReader.open(join(shard.path, `${kind}.npy`), "f16")
+    shard.readers[kind] = fresh
+    await (await known)?.close()
+    return fresh
+  }
+
+  async #readIndex(path: string): Promise<void> {
+    const file = join(path, "index.jsonl")
+    if (!existsSync(file)) return
+    const shard = this.#shards.push({ path, readers: {} }) - 1
+    const lines = (await readFile(file, "utf8")).split("\n")
+    // the part after the last line break is empty, or a line torn by a kill
+    for (const [record, line] of lines.slice(0, -1).entries()) {
+      const { clip, view, padded } = parseLine(line, `${file}:${record + 1}`)
+      const key = keyText({ clip, view })
+      if (!this.#places.has(key)) this.#places.set(key, { shard, record, padded })
+    }
+  }
+}
+
+function parseLine(line: string, where: string): z.infer<typeof lineSchema> {
+  try {
+    return lineSchema.parse(JSON.parse(line))
+  } catch (error) {
+    throw new FourtierError(
+      {
+        where,
+        what: "not a line of an index",
+        found: JSON.stringify(line.slice(0, 100)),
+        fix: `delete the folder ${dirname(where)}: its features are computed again`,
+      },
+      { cause: error },
+    )
+  }
+}
+
+/** Appends records to one shard. Await each call before the next. */
+export class FeatureWriter {
+  readonly #files: Record<FeatureKind, NpyWriter<"f16">>
+  readonly #size: RecordSize
+  readonly #pool: Pool
+  readonly #index: string
+  readonly #onFlushed: (key: RecordKey, record: number, padded: number) => void
+  #pending: { key: RecordKey; padded: number }[] = []
+  #flushed = 0
+
+  private constructor(
+    files: Record<FeatureKind, NpyWriter<"f16">>,
+    size: RecordSize,
+    pool: Pool,
+    index: string,
+    onFlushed: (key: RecordKey, record: number, padded: number) => void,
+  ) {
+    this.#files = files
+    this.#size = size
+    this.#pool = pool
+    this.#index = index
+    this.#onFlushed = onFlushed
+  }
+
+  static async open(
+    path: string,
+    size: RecordSize,
+    pool: Pool,
+    onFlushed: (key: RecordKey, record: number, padded: number) => void,
+  ): Promise<FeatureWriter> {
+    const shapes = recordShape(size)
+    const open = (kind: FeatureKind) => NpyWriter.open(join(path, `${kind}.npy`), "f16", shapes[kind])
+    const files = { m: await open("m"), s: await open("s"), t: await open("t") }
+    return new FeatureWriter(files, size, pool, join(path, "index.jsonl"), onFlushed)
+  }
+
+  /** Adds a record: its map m [T,N,D] in float32; s and t are pooled from it here. */
+  async append(key: RecordKey, m: Float32Array, padded: number): Promise<void> {
+    const { s, t } = poolRecord(m, this.#size, this.#pool)
+    await this.#files.m.append(floatToHalf(m))
+    await this.#files.s.append(floatToHalf(s))
+    await this.#files.t.append(floatToHalf(t))
+    this.#pending.push({ key, padded })
+    if (this.#pending.length >= 64) await this.flush()
+  }
+
+  /** Makes the records appended so far last. */
+  async flush(): Promise<void> {
+    if (this.#pending.length === 0) return
+    for (const file of Object.values(this.#files)) await file.flush()
+    const lines = this.#pending.map(({ key, padded }) => `${JSON.stringify({ ...key, padded })}\n`)
+    await appendFile(this.#index, lines.join(""), { flush: true })
+    for (const { key, padded } of this.#pending) this.#onFlushed(key, this.#flushed++, padded)
+    this.#pending = []
+  }
+
+  async close(): Promise<void> {
+    await this.flush()
+    for (const file of Object.values(this.#files)) await file.close()
+  }
+}

@@ -1,0 +1,269 @@
+/**
+ * Writes what a comparison of methods found.
+ *
+ *     predictions of every method ── summarise ──┬── results.json      every figure
+ *                                                ├── report.md         tables and pictures
+ *                                                ├── confusion.svg, classes.svg (one each per split), training.svg
+ *                                                └── predictions.csv   every prediction
+ */
+
+import type { FileHandle } from "node:fs/promises"
+import { join } from "node:path"
+import { csvLine, plural } from "@fourtier/core"
+import { argmax, type Interval } from "@fourtier/core/metrics"
+import { readText, writeAtomically, writeFileAtomic, writeJson } from "@fourtier/tensor/node"
+import type {
+  EvaluationInput,
+  EvaluationResults,
+  MethodPredictions,
+  MethodSummary,
+  PairedDifference,
+  SplitSummary,
+} from "../evaluate/results.ts"
+import { summarise } from "../evaluate/summary.ts"
+import { formatFigures } from "../experiment/pseudo-labelled.ts"
+import { type Column, markdownTable, terminalTable } from "../util/table.ts"
+import { classChart, confusionChart, trainingChart } from "./charts.ts"
+
+export interface ReportInput extends EvaluationInput {
+  title: string
+  /** The method drawn beside the reference in the class chart; by default "baseline" where there is one. */
+  baseline?: string
+  /** Training journals (`metrics.jsonl`) by stage; those of one stage are averaged. */
+  journals?: readonly { title: string; path: string }[]
+  /** Further paragraphs of the report, such as how the data were split. */
+  notes?: readonly string[]
+}
+
+export interface Report {
+  results: EvaluationResults
+  /** Tables for a terminal. */
+  text: string
+  /** Paths of all files written. */
+  files: string[]
+}
+
+/** Summarises the predictions and writes all files of the report into `folder`. */
+export async function writeReport(folder: string, input: ReportInput): Promise<Report> {
+  const results = summarise(input)
+  const pictures = [...drawSplits(results, input.baseline), ...(await drawTraining(input.journals ?? []))]
+  for (const { name, svg } of pictures) await writeFileAtomic(join(folder, name), svg)
+  await writePredictions(join(folder, "predictions.csv"), input.runs, input.classes)
+  await writeFileAtomic(join(folder, "report.md"), markdownReport(input, results, pictures))
+  await writeJson(join(folder, "results.json"), results)
+  const names = [...pictures.map(({ name }) => name), "predictions.csv", "report.md", "results.json"]
+  return { results, text: terminalReport(results), files: names.map((name) => join(folder, name)) }
+}
+
+interface Picture {
+  name: string
+  caption: string
+  svg: string
+}
+
+function drawSplits(results: EvaluationResults, baseline = "baseline"): Picture[] {
+  const whole = results.splits.filter(({ excluded }) => excluded.length === 0)
+  return whole.flatMap((split) => {
+    const suffix = whole.length === 1 ? "" : `-${fileName(split.split)}`
+    const method = split.methods.find((one) => one.method === results.reference)
+    const other = split.methods.find((one) => one.method === baseline && one !== method)
+    if (method === undefined) return []
+    return [
+      {
+        name: `confusion${suffix}.svg`,
+        caption: `Confusion matrix, ${split.split}`,
+        svg: confusionChart(split, method),
+      },
+      { name: `classes${suffix}.svg`, caption: `Classes, ${split.split}`, svg: classChart(split, method, other) },
+    ]
+  })
+}
+
+function fileName(name: string): string {
+  return name.normalize("NFKD").replaceAll(/[^\p{L}\p{N}._-]+/gu, "_") || "split"
+}
+
+async function drawTraining(journals: readonly { title: string; path: string }[]): Promise<Picture[]> {
+  const read = await Promise.all(journals.map(async (journal) => ({ ...journal, text: await readText(journal.path) })))
+  const svg = trainingChart(read)
+  return svg === null ? [] : [{ name: "training.svg", caption: "Training curves", svg }]
+}
+
+/** One row per prediction: split, method, fold, seed, clip, true class, predicted class, probability of each class. */
+async function writePredictions(
+  path: string,
+  runs: readonly MethodPredictions[],
+  classes: readonly string[],
+): Promise<void> {
+  const head = ["split", "method", "fold", "seed", "clip", "label", "predicted", ...classes.map((name) => `p:${name}`)]
+  await writeAtomically(path, async (file: FileHandle) => {
+    await file.writeFile(csvLine(head))
+    for (const { split, method, predictions } of runs) {
+      for (let start = 0; start < predictions.length; start += 1000) {
+        const rows = predictions.slice(start, start + 1000).map(({ clipId, label, probabilities, fold, seed }) => {
+          const names = [classes[label], classes[argmax(probabilities)]]
+          const shares = Array.from(probabilities, (p) => Number(p.toPrecision(6)))
+          return csvLine([split, method, fold ?? null, seed ?? null, clipId, ...names, ...shares])
+        })
+        await file.writeFile(rows.join(""))
+      }
+    }
+  })
+}
+
+function columnsFor({ reference, level }: EvaluationResults): Column[] {
+  const interval = `[${formatLevel(level)} % interval]`
+  return [
+    { title: "method" },
+    { title: "seeds", align: "right" },
+    { title: `top-1 %\n${interval}`, align: "right" },
+    { title: "top-5 %", align: "right" },
+    { title: "mean\nclass %", align: "right" },
+    { title: "weights\ntrained", align: "right" },
+    { title: `${reference} − method,\ntop-1 ${interval}`, align: "right" },
+    { title: "p", align: "right" },
+  ]
+}
+
+/** "95" for 0.95 */
+function formatLevel(level: number): string {
+  return String(Number((100 * level).toFixed(2)))
+}
+
+function rowFor({ method, seeds, figures, trainedWeights, difference }: MethodSummary): string[] {
+  return [
+    method,
+    seeds.length === 0 ? "–" : String(seeds.length),
+    formatInterval(figures.top1),
+    figures.top5 === undefined ? "–" : formatPercent(figures.top5.value),
+    figures.meanClass === undefined ? "–" : formatPercent(figures.meanClass.value),
+    trainedWeights === null ? "–" : formatCount(trainedWeights),
+    formatDifference(difference?.top1),
+    difference?.top1 === undefined ? "" : formatP(difference.top1.p),
+  ]
+}
+
+/** The tables of all splits for a terminal. */
+export function terminalReport(results: EvaluationResults): string {
+  const columns = columnsFor(results)
+  const tables = results.splits.map(
+    (split) => `${heading(split)}\n${terminalTable(columns, split.methods.map(rowFor))}`,
+  )
+  return `${tables.join("\n\n")}\n`
+}
+
+function heading({ split, excluded, clips, groups, folds, classes }: SplitSummary): string {
+  const parts = [plural(clips, "clip"), plural(classes.length, "class", "classes")]
+  if (folds.length > 1) parts.push(`${folds.length} folds`)
+  if (groups !== null) parts.push(plural(groups, "group"))
+  return `${split}${excluded.length > 0 ? ` without ${excluded.join(", ")}` : ""} (${parts.join(", ")})`
+}
+
+function markdownReport(input: ReportInput, results: EvaluationResults, pictures: readonly Picture[]): string {
+  const sections = results.splits.map((split) => {
+    const table = markdownTable(columnsFor(results), split.methods.map(rowFor))
+    return `## ${heading(split)}\n\n${table}\n\n${calibrationLine(split)}`
+  })
+  const classSections = results.splits
+    .filter(({ excluded }) => excluded.length === 0)
+    .map((split) => `### ${split.split}: classes of ${results.reference}\n\n${classTable(split, results.reference)}`)
+  return `${[
+    `# ${input.title}`,
+    ...(input.notes ?? []),
+    ...pseudoLabelNotes(results),
+    ...sections,
+    ...pictures.map(({ name, caption }) => `![${caption}](${encodeURI(name)})`),
+    ...classSections,
+    "## How to read this",
+    explanation(results),
+  ].join("\n\n")}\n`
+}
+
+function pseudoLabelNotes({ pseudoLabels }: EvaluationResults): string[] {
+  if (pseudoLabels.length === 0) return []
+  const intro = "Training clips without a usable label got the classes that the answers about them suggest:"
+  return [[intro, ...pseudoLabels.map((own) => `- ${own.split}, seed ${own.seed}: ${formatFigures(own)}`)].join("\n")]
+}
+
+function calibrationLine({ methods }: SplitSummary): string {
+  const parts = methods.map(
+    ({ method, figures, calibrationError }) =>
+      `${method} ${figures.nll?.value.toFixed(3) ?? "–"} / ${formatPercent(calibrationError)} %`,
+  )
+  return `Negative log-likelihood (nats) / expected calibration error: ${parts.join(" · ")}`
+}
+
+function classTable({ methods }: SplitSummary, reference: string): string {
+  const columns: Column[] = [
+    { title: "class" },
+    ...["accuracy % [interval]", "precision %", "F1 %", "clips"].map((title): Column => ({ title, align: "right" })),
+  ]
+  const method = methods.find((one) => one.method === reference)
+  const rows = (method?.classes ?? []).map(({ name, precision, f1, interval, support }) => [
+    name,
+    interval === null ? "–" : formatInterval(interval),
+    precision === null ? "–" : formatPercent(precision),
+    f1 === null ? "–" : formatPercent(f1),
+    String(support / Math.max(1, method?.seeds.length ?? 1)),
+  ])
+  return markdownTable(columns, rows)
+}
+
+function explanation({ resamples, level, averaging, seeds, splits, reference, configHash }: EvaluationResults): string {
+  const drawn = splits.some(({ groups }) => groups !== null) ? "groups of clips" : "clips"
+  const left = splits.find(({ excluded }) => excluded.length > 0)
+  const lines = [
+    `Intervals: ${formatLevel(level)} % percentile bootstrap, ${resamples} resamples of ${drawn}${seeds.length > 1 ? " and of training seeds" : ""}; Wilson's interval for single classes and where every clip is right. With few ${drawn} or seeds they are somewhat too narrow.`,
+    `Differences are paired: ${reference} minus the method, on the same clips. p is two-sided, from sign flips over ${drawn} with the trained models held fixed.`,
+    averaging === "folds"
+      ? "Figures are means over folds, every fold counting the same."
+      : "Figures count every test clip the same.",
+    ...(left === undefined
+      ? []
+      : [
+          `"Without ${left.excluded.join(", ")}": the same models and predictions; clips of these classes are dropped and the probabilities of the other classes scaled to sum to 1.`,
+        ]),
+    `Training seeds: ${seeds.length > 0 ? seeds.join(", ") : "none"}. Configuration: \`${configHash}\`.`,
+  ]
+  return lines.map((line) => `- ${line}`).join("\n")
+}
+
+/** "87.5" for 0.875 */
+export function formatPercent(share: number): string {
+  return (100 * share).toFixed(1)
+}
+
+/** "87.5 [80.0, 93.3]" */
+export function formatInterval(interval: Interval | undefined): string {
+  if (interval === undefined) return "–"
+  return `${formatPercent(interval.value)} [${formatPercent(interval.low)}, ${formatPercent(interval.high)}]`
+}
+
+/** "+3.3 [0.8, 5.8]" */
+function formatDifference(difference: PairedDifference | undefined): string {
+  if (difference === undefined) return ""
+  const [value, low, high] = [difference.value, difference.low, difference.high].map((share) => signed(100 * share))
+  return `${value} [${low}, ${high}]`
+}
+
+function signed(value: number): string {
+  const text = value.toFixed(1).replace(/^-0\.0$/, "0.0")
+  return value > 0 && text !== "0.0" ? `+${text}` : text.replace("-", "−")
+}
+
+/** "0.032", "< 0.001" */
+function formatP(p: number): string {
+  return p < 0.001 ? "< 0.001" : p.toFixed(p < 0.1 ? 3 : 2)
+}
+
+/** "48.2 M" */
+export function formatCount(count: number): string {
+  const units = ["", " k", " M", " G"]
+  let value = count
+  let unit = 0
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000
+    unit++
+  }
+  return `${unit === 0 ? value : value.toPrecision(3)}${units[unit]}`
+}

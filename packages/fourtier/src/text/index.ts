@@ -1,0 +1,16 @@
+/**
+ * `fourtier/text`: texts to vectors.
+ *
+ * 1. `embed.ts` what every text encoder offers; token vectors resampled to the rows of e_i.
+ * 2. `tokenizer.ts`, `use.ts` Universal Sentence Encoder Lite.
+ * 3. `bpe.ts`, `wordpiece.ts`, `network.ts` CLIP's text tower and BERT, from checkpoints.
+ * 4. `cache.ts` embeddings on disk: no text is embedded twice.
+ */
+
+export { BpeTokenizer } from "./bpe.ts"
+export { CachedTextEncoder } from "./cache.ts"
+export { resampleTokens, type TextEmbeddings, type TextEncoder, type TokenVectors } from "./embed.ts"
+export { openTextNetwork, type TextNetworkConfig, textNetworkSchema } from "./network.ts"
+export { UnigramTokenizer, type Vocabulary } from "./tokenizer.ts"
+export { loadUse, USE_MAX_TOKENS, type UseOptions } from "./use.ts"
+export { WordPieceTokenizer } from "./wordpiece.ts"

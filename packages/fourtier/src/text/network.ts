@@ -1,0 +1,244 @@
+/**
+ * Text encoders from checkpoints: CLIP's text tower and BERT.
+ *
+ *   texts ──tokeniser──► ids [n,L], mask [n,L] ──► tokens [n,L,Dt], pooled [n,Dt]
+ *
+ * CLIP: pooled is the projected vector of the end of the text; its words' vectors are projected likewise. BERT: pooled is the mean
+ * over words and [SEP], as in VideoCLIP.
+ */
+
+import {
+  assert,
+  cast,
+  constant,
+  div,
+  FourtierError,
+  holds,
+  input,
+  matmul,
+  mul,
+  reshape,
+  Session,
+  type SessionOptions,
+  sum,
+  type Tensor,
+} from "@fourtier/tensor"
+import { hashFile, hashJson, requireFile } from "@fourtier/tensor/node"
+import { z } from "zod"
+import { bertName, bertSizes, bertTower } from "../encoders/bert.ts"
+import { localCheckpoint } from "../encoders/checkpoint/hub.ts"
+import { clipName, clipTextSizes, clipTextTower } from "../encoders/clip.ts"
+import { presetOf } from "../encoders/presets.ts"
+import { Net } from "../encoders/weight-binder.ts"
+import { CHECKPOINT, namedSource, type OpenSource, randomSeed, randomSource } from "../encoders/weights.ts"
+import { BpeTokenizer } from "./bpe.ts"
+import type { TextEmbeddings, TextEncoder, TokenVectors } from "./embed.ts"
+import { WordPieceTokenizer } from "./wordpiece.ts"
+
+/** Files and sizes of a text network. */
+export const textNetworkSchema = z.strictObject({
+  checkpoint: z.string().min(1).describe(CHECKPOINT),
+  vocabulary: z.string().min(1).describe("clip: bpe_simple_vocab_16e6.txt.gz or merges.txt; bert: vocab.txt"),
+  model: z.string().default("B/16").describe("CLIP's size; BERT is bert-base where sizes says nothing else"),
+  sizes: z.record(z.string(), z.json()).default({}).describe("sizes that differ (docs/encoders.md)"),
+  lower: z.boolean().default(true).describe("bert: whether letters lose case and accents (uncased models)"),
+})
+
+export type TextNetworkConfig = z.infer<typeof textNetworkSchema>
+export type TextNetworkKind = "clip" | "bert"
+
+const bertBase = { vocab_size: 30522, width: 768, heads: 12, mlp_width: 3072, max_position_embeddings: 512 }
+const bertTextSizes = bertSizes.extend({ layers: z.int().positive().default(12) })
+
+/** Texts that go through the network together, and the lengths L that they are padded to. */
+const BATCH = 16
+const LENGTHS = [16, 32, 64, 128, 256, 512]
+
+/** A network over padded texts, and how texts become its numbers. */
+interface TextNetwork {
+  /** L at most. */
+  limit: number
+  width: number
+  /** With the numbers before and after the text. */
+  encode(text: string): number[]
+  /** ids i64 and mask i64 [n,L] -> tokens [n,L,Dt], pooled [n,Dt] */
+  graph(net: Net, ids: Tensor, mask: Tensor): { tokens: Tensor; pooled: Tensor }
+  /** A file's keys by official name; null for those of other parts. */
+  nameOf(key: string, keys: ReadonlySet<string>): string | null
+}
+
+/** @throws FourtierError when files are missing, or vocabulary, sizes and weights do not fit together */
+export async function openTextNetwork(
+  kind: TextNetworkKind,
+  config: TextNetworkConfig,
+  options: SessionOptions = {},
+): Promise<TextEncoder> {
+  await requireFile(config.vocabulary, "mend text.network.vocabulary")
+  const network = kind === "clip" ? await clipNetwork(config) : await bertNetwork(config)
+  const seed = randomSeed(config.checkpoint)
+  const path =
+    seed === null
+      ? await requireFile(await localCheckpoint(config.checkpoint), `mend text.network.checkpoint: ${CHECKPOINT}`)
+      : null
+  const source = path === null ? randomSource(seed ?? "0") : await namedSource(path, network.nameOf)
+  try {
+    const { checkpoint: _, vocabulary, ...settings } = config
+    const id = hashJson({
+      weights: path === null ? `random ${seed}` : await hashFile(path),
+      vocabulary: await hashFile(vocabulary),
+      kind,
+      ...settings,
+    })
+    return new NetworkTextEncoder(id, network, await weightsOf(network, source), options)
+  } catch (error) {
+    await source.close()
+    throw error
+  }
+}
+
+async function clipNetwork({ model, sizes, vocabulary }: TextNetworkConfig): Promise<TextNetwork> {
+  const tokenizer = await BpeTokenizer.load(vocabulary)
+  const config = parseSizes(clipTextSizes, { ...presetOf("clip", model).sizes, ...sizes })
+  checkVocabulary(vocabulary, tokenizer.end + 1, config.vocab_size)
+  return {
+    limit: config.context_length,
+    width: config.embed_dim,
+    encode: (text) => tokenizer.encodeWithEnds(text, config.context_length),
+    nameOf: (key, keys) => {
+      const name = clipName(key, keys)
+      return name?.startsWith("visual.") || name === "logit_scale" || name === "logit_bias" ? null : name
+    },
+    graph(net, ids) {
+      const { tokens, embedding } = clipTextTower(net, config, ids)
+      const projection = net.weight("text_projection", [config.text_width, config.embed_dim])
+      return { tokens: matmul(tokens, projection), pooled: embedding }
+    },
+  }
+}
+
+async function bertNetwork({ sizes, vocabulary, lower }: TextNetworkConfig): Promise<TextNetwork> {
+  const tokenizer = await WordPieceTokenizer.load(vocabulary, lower)
+  const config = parseSizes(bertTextSizes, { ...bertBase, ...sizes })
+  checkVocabulary(vocabulary, tokenizer.size, config.vocab_size)
+  return {
+    limit: config.max_position_embeddings,
+    width: config.width,
+    encode: (text) => tokenizer.encodeWithEnds(text, config.max_position_embeddings),
+    nameOf: (key) => {
+      const name = bertName(key)?.replace(/^(?:text_encoder|bert)\./, "") ?? null
+      return name !== null && /^(?:embeddings|encoder)\./.test(name) ? name : null
+    },
+    graph(net, ids, mask) {
+      const { tokens } = bertTower(net, config, config.layers, ids, mask)
+      const [n, length, width] = tokens.shape
+      // words and [SEP]: all but the first of those that count
+      const counted = mul(cast(mask, "f32"), firstLeftOut(length))
+      const shares = reshape(div(counted, sum(counted, 1, true)), [n, 1, length])
+      return { tokens, pooled: reshape(matmul(shares, tokens), [n, width]) }
+    },
+  }
+}
+
+function parseSizes<T>(schema: z.ZodType<T>, sizes: unknown): T {
+  const parsed = schema.safeParse(sizes)
+  if (parsed.success) return parsed.data
+  throw new FourtierError({
+    where: "text encoder, sizes",
+    what: "do not fit the network",
+    found: parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "),
+  })
+}
+
+function checkVocabulary(path: string, found: number, expected: number): void {
+  if (found === expected) return
+  throw new FourtierError({
+    where: path,
+    what: "another vocabulary than the network's",
+    expected: `${expected} pieces`,
+    found: `${found}`,
+    fix: "use the vocabulary that comes with the weights, or set sizes.vocab_size",
+  })
+}
+
+/** 0, then ones: [1,L] */
+function firstLeftOut(length: number): Tensor {
+  const ones = new Float32Array(length).fill(1)
+  ones[0] = 0
+  return constant(ones, [1, length])
+}
+
+/** Reads the network's weights, all of them, and closes the source. */
+async function weightsOf(network: TextNetwork, source: OpenSource): Promise<ReadonlyMap<string, Float32Array>> {
+  const net = Net.over(source.shapes && new Set(source.shapes.keys()))
+  network.graph(net, input("ids", [1, 2], "i64"), input("mask", [1, 2], "i64"))
+  const weights = await net.load(source)
+  await source.close()
+  return weights
+}
+
+class NetworkTextEncoder implements TextEncoder {
+  readonly id: string
+  readonly width: number
+  readonly #network: TextNetwork
+  readonly #weights: ReadonlyMap<string, Float32Array>
+  readonly #options: SessionOptions
+  /** By "n×L". */
+  readonly #sessions = new Map<string, Promise<Session>>()
+
+  constructor(id: string, network: TextNetwork, weights: ReadonlyMap<string, Float32Array>, options: SessionOptions) {
+    this.id = id
+    this.width = network.width
+    this.#network = network
+    this.#weights = weights
+    this.#options = options
+  }
+
+  async embed(texts: readonly string[]): Promise<TextEmbeddings> {
+    const encoded = texts.map((text, index) => ({ index, ids: this.#network.encode(text) }))
+    encoded.sort((a, b) => a.ids.length - b.ids.length) // texts of like length share a batch
+    const pooled = new Array<Float32Array>(texts.length)
+    const tokens = new Array<TokenVectors>(texts.length)
+    const { width } = this
+    for (let start = 0; start < encoded.length; start += BATCH) {
+      const batch = encoded.slice(start, start + BATCH)
+      const longest = batch[batch.length - 1].ids.length
+      const length = Math.min(this.#network.limit, LENGTHS.find((l) => l >= longest) ?? longest)
+      const n = batch.length === 1 ? 1 : BATCH
+      const ids = new BigInt64Array(n * length)
+      const mask = new BigInt64Array(n * length)
+      for (let row = 0; row < n; row++) {
+        const text = batch[Math.min(row, batch.length - 1)]
+        ids.set(text.ids.map(BigInt), row * length)
+        mask.fill(1n, row * length, row * length + text.ids.length)
+      }
+      const values = await (await this.#session(n, length)).run({ ids, mask })
+      assert(holds("f32", values.tokens) && holds("f32", values.pooled), "embeddings are not f32")
+      for (const [row, { index, ids: own }] of batch.entries()) {
+        const [first, end] = [row * length + 1, row * length + own.length - 1] // without the numbers at the ends
+        tokens[index] = { data: values.tokens.slice(first * width, end * width), length: end - first }
+        pooled[index] = values.pooled.slice(row * width, (row + 1) * width)
+      }
+    }
+    return { pooled, tokens }
+  }
+
+  #session(n: number, length: number): Promise<Session> {
+    const key = `${n}×${length}`
+    const known = this.#sessions.get(key)
+    if (known) return known
+    const outputs = this.#network.graph(
+      Net.over(null),
+      input("ids", [n, length], "i64"),
+      input("mask", [n, length], "i64"),
+    )
+    const session = Session.compile({ outputs: { ...outputs }, weights: this.#weights }, this.#options)
+    this.#sessions.set(key, session)
+    session.catch(() => this.#sessions.delete(key))
+    return session
+  }
+
+  async release(): Promise<void> {
+    for (const session of this.#sessions.values()) await (await session).release()
+    this.#sessions.clear()
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * From a source to a manifest: every file measured once, in workers, and what is wrong with the data.
+ *
+ * ```
+ * scanSource ── files unchanged since the last manifest? ── probe in workers ── manifest + quarantine ── duplicates, leaks
+ * ```
+ */
+
+import { createHash } from "node:crypto"
+import { extname } from "node:path"
+import { groupBy, plural, type Reporter } from "@fourtier/core"
+import { runJobs, type WorkerOptions, workerUrl } from "@fourtier/core/node"
+import { messageOf } from "@fourtier/tensor"
+import { type Clip, classesOf, type Manifest, type Quarantined, type Stamp, writeManifest } from "./manifest.ts"
+import { ProbeMemory } from "./memory.ts"
+import { clipHash, type Measure, probeSchema, type Window } from "./probe.ts"
+import { normaliseSplit, type SourceClip, scanSource } from "./source.ts"
+
+/** Clips of one group, or with the same content, on more than one side of a split. */
+export interface Leak {
+  /** Column of the split. */
+  column: string
+  kind: "group" | "duplicate"
+  /** The group's name, or the ids of the equal clips. */
+  name: string
+  /** For example ["test", "train"]. */
+  sides: string[]
+}
+
+export interface DoctorReport {
+  manifest: Manifest
+  /** Sets of clips with the same content. */
+  duplicates: Clip[][]
+  leaks: Leak[]
+  notes: string[]
+  /** Files measured now, and files taken from the last manifest unchanged. */
+  measured: number
+  reused: number
+}
+
+export interface DoctorOptions extends Pick<WorkerOptions, "workers" | "timeout"> {
+  /** Ends the work after the file under way. */
+  signal?: AbortSignal
+}
+
+/**
+ * Measures every file of a source and writes the manifest file `out`, whole or not at all. Files whose size and time are
+ * those of the manifest already at `out` are not opened again; an interrupted run goes on where it stopped.
+ */
+export async function doctor(
+  source: string,
+  out: string,
+  reporter: Reporter,
+  options: DoctorOptions = {},
+): Promise<DoctorReport> {
+  const { root, clips, notes } = await scanSource(source)
+  const memory = await ProbeMemory.load(out, reporter)
+  const byPath = groupBy(clips, ({ path }) => path)
+  const found = new Map<string, Found>()
+  const jobs: { path: string; windows: Window[] }[] = []
+  for (const [path, own] of byPath) {
+    const windows = own.map(({ start, end }) => ({ start, end }))
+    const known = await memory.recall(path, windows)
+    if (known === null) jobs.push({ path, windows })
+    else found.set(path, known)
+  }
+  const reused = found.size
+  try {
+    await measureAll(jobs, found, memory, reporter, options)
+  } finally {
+    await memory.close()
+  }
+  const manifest = assemble(root, byPath, found)
+  const stamps = new Map([...found].flatMap(([path, { stamp }]) => (stamp === null ? [] : [[path, stamp]])))
+  await writeManifest(out, { manifest, stamps })
+  await memory.discardJournal()
+  const duplicates = [...groupBy(manifest.clips, ({ hash }) => hash).values()].filter((same) => same.length > 1)
+  return { manifest, duplicates, leaks: findLeaks(manifest, duplicates), notes, measured: jobs.length, reused }
+}
+
+/** A file's measures, one a window; no stamp where the file could not be read to its end. */
+interface Found {
+  stamp: Stamp | null
+  measures: Measure[]
+}
+
+async function measureAll(
+  jobs: readonly { path: string; windows: Window[] }[],
+  found: Map<string, Found>,
+  memory: ProbeMemory,
+  reporter: Reporter,
+  { signal, ...options }: DoctorOptions,
+): Promise<void> {
+  if (jobs.length === 0) return
+  const task = reporter.task("Measuring videos", jobs.length, "files")
+  const entry = workerUrl(import.meta.url, "./probe.worker.ts")
+  for await (const outcome of runJobs(entry, jobs, probeSchema, { ...options, ordered: false })) {
+    const { path, windows } = outcome.job
+    if ("error" in outcome) {
+      const reason = messageOf(outcome.error)
+      found.set(path, { stamp: null, measures: windows.map(() => ({ reason })) })
+    } else {
+      const { size, mtime, fileHash, measures } = outcome.result
+      if (fileHash !== "") await memory.remember(path, windows, outcome.result)
+      found.set(path, { stamp: fileHash === "" ? null : { size, mtime, fileHash }, measures })
+    }
+    task.tick()
+    signal?.throwIfAborted()
+  }
+  task.done(`${plural(jobs.length, "file")} measured`)
+}
+
+function assemble(
+  root: string,
+  byPath: ReadonlyMap<string, SourceClip[]>,
+  found: ReadonlyMap<string, Found>,
+): Manifest {
+  const clips: Clip[] = []
+  const quarantine: Quarantined[] = []
+  const ids = uniqueIds([...byPath.values()].flat())
+  for (const [path, own] of byPath) {
+    const { stamp, measures } = found.get(path) ?? { stamp: null, measures: [] }
+    for (const [i, source] of own.entries()) {
+      const measure = measures[i] ?? { reason: "not measured" }
+      const label = source.labels.length === 1 ? source.labels[0] : null
+      if ("reason" in measure) {
+        const { relative, split, fold, start, end, columns } = source
+        quarantine.push({ path, relative, reason: measure.reason, label, split, fold, start, end, columns })
+      } else {
+        const hash = clipHash(stamp?.fileHash ?? "", source)
+        clips.push({ id: ids.get(source) ?? source.relative, ...source, label, hash, ...measure })
+      }
+    }
+  }
+  return { root, clips, classes: classesOf(clips), quarantine }
+}
+
+/** Ids without extension and unsafe characters. Where two would be equal, both get a hash of their path at the end. */
+function uniqueIds(clips: readonly SourceClip[]): Map<SourceClip, string> {
+  const plain = clips.map((clip) => {
+    const stem = clip.relative.slice(0, clip.relative.length - extname(clip.relative).length)
+    const safe = stem
+      .normalize("NFC")
+      .replace(/^(\.{0,2}\/)+/, "")
+      .replace(/[^\p{L}\p{N}\p{M}/._+-]+/gu, "_")
+    return clip.start === null && clip.end === null ? safe : `${safe}@${clip.start ?? 0}-${clip.end ?? "end"}`
+  })
+  const times = new Map<string, number>()
+  for (const id of plain) times.set(id, (times.get(id) ?? 0) + 1)
+  return new Map(
+    clips.map((clip, i) => {
+      const digest = createHash("sha256").update(`${clip.relative}@${clip.start}-${clip.end}`).digest("hex").slice(0, 8)
+      return [clip, times.get(plain[i]) === 1 ? plain[i] : `${plain[i]}~${digest}`]
+    }),
+  )
+}
+
+/** Looks at every column whose values are all names of splits. */
+function findLeaks(manifest: Manifest, duplicates: readonly Clip[][]): Leak[] {
+  const { clips } = manifest
+  const names = new Set(clips.flatMap(({ columns }) => Object.keys(columns)))
+  const sides = new Map<string, (clip: Clip) => string | null>()
+  for (const column of names) {
+    const values = new Set(clips.map(({ columns }) => normaliseSplit(columns[column] ?? "")))
+    values.delete("")
+    if (values.size > 1 && [...values].every((value) => ["train", "val", "test"].includes(value))) {
+      sides.set(column, ({ columns }) => normaliseSplit(columns[column] ?? "") || null)
+    }
+  }
+  if (!sides.has("split") && clips.some(({ split }) => split !== null)) sides.set("split", ({ split }) => split)
+  const leaks: Leak[] = []
+  for (const [column, sideOf] of sides) {
+    const add = (kind: Leak["kind"], name: string, members: readonly Clip[]) => {
+      const found = [...new Set(members.map(sideOf).filter((side) => side !== null))].sort()
+      if (found.length > 1) leaks.push({ column, kind, name, sides: found })
+    }
+    for (const [group, members] of groupBy(clips, ({ group }) => group)) {
+      if (group !== null) add("group", group, members)
+    }
+    for (const same of duplicates) add("duplicate", same.map(({ id }) => id).join(" = "), same)
+  }
+  return leaks
+}

@@ -1,0 +1,84 @@
+/**
+ * Key-frame strips: K frames of a clip side by side, in time order, without gaps, as one JPEG `[H, W·K]`. The frames are
+ * the centres of K equal segments.
+ */
+
+import { keyFrameIndices } from "@fourtier/core/frames"
+import { FourtierError, messageOf } from "@fourtier/tensor"
+import { writeFileAtomic } from "@fourtier/tensor/node"
+import sharp from "sharp"
+import { type DecodableClip, decodeFrames } from "./decode.ts"
+
+export interface StripOptions {
+  /** Key frames, 5 by default. */
+  frames?: number
+  /** Pixels; the frames' own height by default. */
+  height?: number
+  /** JPEG quality, 1 to 100; 90 by default. */
+  quality?: number
+}
+
+/** A clip with its picture size, as `Manifest` has it. */
+export interface StripClip extends DecodableClip {
+  width: number
+  height: number
+}
+
+export interface Strip {
+  jpeg: Buffer
+  width: number
+  height: number
+  /** Numbers of the frames taken, `[K]`. */
+  keyFrames: number[]
+  /** Places of the strip that hold a neighbouring frame. */
+  padded: number
+}
+
+/** JPEG has 16 bits for each side. */
+const MAX_JPEG_SIDE = 65_500
+
+/** Makes a strip in memory. Decoding blocks the thread; see `strips.ts` for many. */
+export async function makeStrip(clip: StripClip, options: StripOptions = {}): Promise<Strip> {
+  const { frames: count = 5, height: wanted, quality = 90 } = options
+  const size =
+    wanted === undefined
+      ? undefined
+      : { height: wanted, width: Math.max(1, Math.round((clip.width * wanted) / clip.height)) }
+  const decoded = decodeFrames(clip, (frames) => keyFrameIndices(frames, count), { size })
+  const { data, width, height } = decoded
+  const row = width * 3
+  const whole = width * count
+  if (whole > MAX_JPEG_SIDE) {
+    throw new FourtierError({
+      where: clip.path,
+      what: "the strip is too wide for a JPEG",
+      expected: `${MAX_JPEG_SIDE} pixels at most`,
+      found: `${count} frames of ${width} pixels`,
+      fix: "give a smaller height or fewer frames",
+    })
+  }
+  const joined = new Uint8Array(whole * height * 3)
+  for (let y = 0; y < height; y++) {
+    for (let k = 0; k < count; k++) {
+      const from = (k * height + y) * row
+      joined.set(data.subarray(from, from + row), (y * count + k) * row)
+    }
+  }
+  try {
+    const raw = { width: whole, height, channels: 3 as const }
+    const jpeg = await sharp(joined, { raw }).jpeg({ quality }).toBuffer()
+    return { jpeg, width: whole, height, keyFrames: decoded.frameIndices, padded: decoded.padded }
+  } catch (error) {
+    throw new FourtierError(
+      { where: clip.path, what: "the strip cannot be encoded", found: messageOf(error) },
+      { cause: error },
+    )
+  }
+}
+
+/** Makes a strip and writes it to `path`, whole or not at all. */
+export async function writeStrip(clip: StripClip, path: string, options: StripOptions = {}): Promise<Strip> {
+  const strip = await makeStrip(clip, options)
+  await writeFileAtomic(path, strip.jpeg)
+  return strip
+}

@@ -1,0 +1,181 @@
+/**
+ * Measures one file: what it is, how many frames it really has, whether it can be used. Blocks; `doctor.ts` runs it in
+ * workers.
+ */
+
+import { createHash } from "node:crypto"
+import { closeSync, openSync, readSync, statSync } from "node:fs"
+import { resolve } from "node:path"
+import { FourtierError, messageOf } from "@fourtier/tensor"
+import { z } from "zod"
+import { VideoFile } from "./backend.ts"
+import { missingBytes } from "./container.ts"
+import { buildFrameTable, type FrameTable } from "./frametable.ts"
+import type { Clip } from "./manifest.ts"
+import { rotationOf, swapsSides } from "./orientation.ts"
+
+export const windowSchema = z.object({ start: z.number().nullable(), end: z.number().nullable() })
+export type Window = z.infer<typeof windowSchema>
+
+/** What a file holds in one window, or why that cannot be used. */
+export const measureSchema = z.union([
+  z.object({
+    duration: z.number(),
+    frames: z.number(),
+    fps: z.number(),
+    width: z.number(),
+    height: z.number(),
+    codec: z.string(),
+    rotation: z.number(),
+  }),
+  z.object({ reason: z.string() }),
+])
+export type Measure = z.infer<typeof measureSchema>
+
+export const probeSchema = z.object({
+  size: z.number(),
+  mtime: z.number(),
+  fileHash: z.string(),
+  /** One a window, in the order asked for. */
+  measures: z.array(measureSchema),
+})
+export type FileProbe = z.infer<typeof probeSchema>
+
+/** Measures a file once for every window of it. Never throws for what a file holds: the reason is in the result. */
+export function probeFile(path: string, windows: readonly Window[]): FileProbe {
+  const same = (reason: string): Measure[] => windows.map(() => ({ reason }))
+  let size = 0
+  let mtime = 0
+  let fileHash = ""
+  try {
+    const found = statSync(path)
+    if (!found.isFile()) return { size, mtime, fileHash, measures: same("not a file") }
+    size = found.size
+    mtime = found.mtimeMs
+    fileHash = hashFileSync(path)
+  } catch (error) {
+    const missing = error instanceof Error && "code" in error && error.code === "ENOENT"
+    return { size, mtime, fileHash, measures: same(missing ? "the file is missing" : messageOf(error)) }
+  }
+  if (size === 0) return { size, mtime, fileHash, measures: same("an empty file, 0 bytes") }
+  return { size, mtime, fileHash, measures: windows.map((window) => measure(path, window)) }
+}
+
+/** A clip for a single file that is in no manifest, as prediction needs it. @throws FourtierError when it cannot be used */
+export function clipOfFile(path: string, window: Window = { start: null, end: null }): Clip {
+  const absolute = resolve(path)
+  const { fileHash, measures } = probeFile(absolute, [window])
+  const [found] = measures
+  if ("reason" in found)
+    throw new FourtierError({ where: absolute, what: "cannot be used as video", found: found.reason })
+  return {
+    ...found,
+    ...window,
+    id: absolute,
+    path: absolute,
+    relative: absolute,
+    label: null,
+    labels: [],
+    split: null,
+    fold: null,
+    group: null,
+    hash: clipHash(fileHash, window),
+    columns: {},
+  }
+}
+
+/** Identity of a clip's content: the file's hash, with the window where there is one. */
+export function clipHash(fileHash: string, { start, end }: Window): string {
+  if (start === null && end === null) return fileHash
+  return createHash("sha256")
+    .update(`${fileHash}@${start ?? 0}-${end ?? "end"}`)
+    .digest("hex")
+}
+
+function measure(path: string, window: Window): Measure {
+  let file: VideoFile
+  try {
+    file = VideoFile.open(path)
+  } catch (error) {
+    return { reason: reasonOf(error) }
+  }
+  try {
+    const table = buildFrameTable(file, { ...window, frames: 0, fps: 0 })
+    const reason = shortage(file, table, window) ?? undecodable(file, table)
+    if (reason !== null) return { reason }
+    const { width, height, orientation, codec } = file.info
+    const frames = table.times.length
+    return {
+      duration: table.duration,
+      frames,
+      fps: Number((frames / table.duration).toFixed(6)),
+      width: swapsSides(orientation) ? height : width,
+      height: swapsSides(orientation) ? width : height,
+      codec,
+      rotation: rotationOf(orientation),
+    }
+  } catch (error) {
+    return { reason: reasonOf(error) }
+  } finally {
+    file.close()
+  }
+}
+
+/** Says so when the file ends before its video does. */
+function shortage(file: VideoFile, table: FrameTable, window: Window): string | null {
+  if (table.times.length === 0) {
+    return window.start === null && window.end === null ? "no frame decodes" : "no frames in its time window"
+  }
+  if (window.start !== null || window.end !== null) return null
+  const { declaredFrames, declaredSeconds, container } = file.info
+  const packets = file.packets.length
+  if (file.packets.at(-1)?.corrupt === true) return `truncated: the last of ${packets} packets is cut`
+  const missing = missingBytes(file.path)
+  const exact = container.startsWith("mov,")
+  if (declaredFrames > packets && (exact || missing > 0))
+    return `truncated: ${packets} of ${declaredFrames} frames are there`
+  const step = table.duration / table.times.length
+  if (missing > 0 && declaredSeconds - table.duration > 1.5 * step) {
+    return `truncated: ${table.duration.toFixed(2)} s of ${declaredSeconds.toFixed(2)} s are there`
+  }
+  return null
+}
+
+/** Says so when the first or the last frame does not decode. Counted tables come from decoding: nothing more to test. */
+function undecodable(file: VideoFile, table: FrameTable): string | null {
+  const { places } = table
+  if (places === null) return null
+  for (const [name, place] of [
+    ["first", places[0]],
+    ["last", places[places.length - 1]],
+  ] as const) {
+    const pts = file.packets[place].pts ?? 0
+    let first = place
+    while (first > 0 && !(file.packets[first].key && (file.packets[first].pts ?? Infinity) <= pts)) first--
+    let seen = false
+    file.decode(first, place, new Set([place]), (frame) => {
+      seen ||= frame.pts === pts
+      return !seen
+    })
+    if (!seen) return `the ${name} frame does not decode`
+  }
+  return null
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof FourtierError)) return messageOf(error)
+  const { what, found } = error.complaint
+  return found === undefined ? what : `${what}: ${found}`
+}
+
+function hashFileSync(path: string): string {
+  const hash = createHash("sha256")
+  const file = openSync(path, "r")
+  try {
+    const chunk = Buffer.allocUnsafe(1 << 20)
+    for (let read = readSync(file, chunk); read > 0; read = readSync(file, chunk)) hash.update(chunk.subarray(0, read))
+  } finally {
+    closeSync(file)
+  }
+  return hash.digest("hex")
+}

@@ -1,0 +1,314 @@
+/**
+ * Which clips train, which choose the model (val), which are reported (test). Groups and equal files never end on both
+ * sides of a part that is drawn here.
+ */
+
+import { groupBy } from "@fourtier/core"
+import { FourtierError, nearest, Rng } from "@fourtier/tensor"
+import { z } from "zod"
+import type { Clip, Manifest } from "./manifest.ts"
+import { normaliseSplit } from "./source.ts"
+
+const fraction = z.number().min(0).max(0.9)
+
+export const splitSchema = z.strictObject({
+  column: z
+    .string()
+    .optional()
+    .describe("column with train, val and test (or their synonyms); rows with an empty value are left out"),
+  folds: z.string().optional().describe("column with a fold a clip: fold k is the test part of split k"),
+  drawFolds: z.int().min(2).optional().describe("draw this many folds, stratified by class"),
+  test: fraction
+    .default(0.2)
+    .describe(
+      "without any of the above (and no columns `split` or `fold`): part of the clips drawn for test, stratified by class",
+    ),
+  val: fraction
+    .default(0.15)
+    .describe("part of the training clips held back for val, stratified by class, where the column names no val clips"),
+  seed: z.union([z.number(), z.string()]).default(0).describe("of everything that is drawn here"),
+  allowQuarantined: z
+    .array(z.string())
+    .default([])
+    .describe("relative paths of quarantined files that val and test may lack"),
+})
+
+export type SplitOptions = z.infer<typeof splitSchema>
+
+export interface Split {
+  /** The split column's name, the name of a further test part, "fold 3", or "drawn". */
+  name: string
+  /** Splits of one training share its clips: the name of the first of them. */
+  training: string
+  /** Whether it is one of several folds, whose test clips are reported together. */
+  fold: boolean
+  train: Clip[]
+  val: Clip[]
+  test: Clip[]
+}
+
+/**
+ * The splits that the options ask for; by default those of the column `split`, or of `fold`, or else drawn by the seed. The test
+ * part is empty where nothing is held back, or too few clips are labelled to hold any back. Clips without a label train, also
+ * where the column has no value for them.
+ *
+ * @throws FourtierError for an unknown column or value, no clips to train on, or quarantined files in val or test
+ */
+export function resolveSplits(manifest: Manifest, given: z.input<typeof splitSchema> = {}): Split[] {
+  const options = splitSchema.parse(given)
+  const chosen = [options.column, options.folds, options.drawFolds].filter((option) => option !== undefined)
+  if (chosen.length > 1) {
+    throw new FourtierError({ where: "split", what: "more than one of column, folds and drawFolds", fix: "keep one" })
+  }
+  if (options.column !== undefined) return splitByColumn(manifest, options.column, options)
+  if (options.folds !== undefined) return splitByFolds(manifest, options.folds, options)
+  if (options.drawFolds !== undefined) return drawFolds(manifest.clips, options.drawFolds, options)
+  if (manifest.clips.some(({ split }) => split !== null)) return splitByColumn(manifest, "split", options)
+  if (manifest.clips.some(({ fold }) => fold !== null)) return splitByFolds(manifest, "fold", options)
+  const test = drawPart(manifest.clips, options.test, Rng.fork(options.seed, "test"))
+  return [
+    finish(
+      "drawn",
+      manifest.clips.filter((clip) => !test.has(clip)),
+      null,
+      [...test],
+      options,
+    ),
+  ]
+}
+
+/** One split for the test part, and one for each further part whose name starts with "test-", trained on the same clips. */
+function splitByColumn(manifest: Manifest, column: string, options: SplitOptions): Split[] {
+  const sideOf = (entry: Entry) => normaliseSplit(columnValue(entry, column) ?? "")
+  requireColumn(manifest, column)
+  for (const clip of manifest.clips) {
+    const side = sideOf(clip)
+    if (["train", "val", ""].includes(side) || isTestPart(side)) continue
+    throw new FourtierError({
+      where: clip.relative,
+      what: `column ${column} names no part of a split`,
+      expected: 'train, val, test, or a further test part named "test-…"',
+      found: side,
+      fix: "for numbered folds, name the column as `folds`",
+    })
+  }
+  refuseQuarantined(manifest, options, (entry) => {
+    const side = sideOf(entry)
+    return side === "val" || isTestPart(side) ? `${column} = ${side}` : null
+  })
+  const unlabelled = manifest.clips.find((clip) => clip.labels.length === 0 && !["train", ""].includes(sideOf(clip)))
+  if (unlabelled) {
+    throw new FourtierError({
+      where: unlabelled.relative,
+      what: "a clip to validate or test with has no label",
+      found: `${column} = ${sideOf(unlabelled)}`,
+      fix: "label it, or make it a training clip",
+    })
+  }
+  const part = (name: string) =>
+    manifest.clips.filter((clip) => (isLabelled(clip) ? sideOf(clip) : sideOf(clip) || "train") === name)
+  const val = part("val")
+  const first = finish(column, part("train"), val.length > 0 ? val : null, part("test"), options)
+  const further = [...new Set(manifest.clips.map(sideOf))].filter((side) => isTestPart(side) && side !== "test").sort()
+  return [first, ...further.map((side) => ({ ...first, name: side, test: part(side) }))]
+}
+
+function isTestPart(side: string): boolean {
+  return side === "test" || side.startsWith("test-")
+}
+
+function splitByFolds(manifest: Manifest, column: string, options: SplitOptions): Split[] {
+  requireColumn(manifest, column)
+  refuseQuarantined(manifest, options, (entry) => {
+    const fold = columnValue(entry, column)
+    return fold === null ? null : `${column} = ${fold}`
+  })
+  const folds = groupBy(manifest.clips, (clip) => columnValue(clip, column))
+  folds.delete(null)
+  const names = [...folds.keys()]
+    .filter((name) => name !== null)
+    .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
+  if (names.length < 2) {
+    throw new FourtierError({
+      where: `column ${column}`,
+      what: "fewer than two folds",
+      found: names.join(", ") || "none",
+    })
+  }
+  return names.map((name) => {
+    const train = manifest.clips.filter((clip) => {
+      const fold = columnValue(clip, column)
+      return fold === null ? !isLabelled(clip) : fold !== name
+    })
+    return finish(`fold ${name}`, train, null, folds.get(name) ?? [], options)
+  })
+}
+
+function drawFolds(clips: readonly Clip[], count: number, options: SplitOptions): Split[] {
+  const bundles = Rng.fork(options.seed, "folds")
+    .shuffle(inseparable(clips))
+    .filter((bundle) => bundle.some(isLabelled))
+    .sort((a, b) => b.length - a.length)
+  if (bundles.length < count) {
+    throw new FourtierError({
+      where: "split.drawFolds",
+      what: "more folds than groups",
+      expected: `${bundles.length} at most`,
+      found: `${count}`,
+    })
+  }
+  const goal = new Map([...countLabels(clips)].map(([label, number]) => [label, number / count]))
+  const folds = Array.from({ length: count }, (): Clip[] => [])
+  const counts = folds.map(() => new Map<string, number>())
+  for (const bundle of bundles) {
+    const change = counts.map(
+      (have, fold) => missAfter(have, bundle, goal) - miss(have, goal) + folds[fold].length * 1e-6,
+    )
+    const fold = change.indexOf(Math.min(...change))
+    folds[fold].push(...bundle)
+    addLabels(counts[fold], bundle)
+  }
+  return folds.map((test, k) => {
+    const held = new Set(test)
+    return finish(
+      `fold ${k + 1}`,
+      clips.filter((clip) => !held.has(clip)),
+      null,
+      test,
+      options,
+    )
+  })
+}
+
+/**
+ * Carves val from the training clips where it is not given. Clips without a label that fell to val or test with their group
+ * are left out.
+ */
+function finish(name: string, train: Clip[], val: Clip[] | null, held: Clip[], options: SplitOptions): Split {
+  const test = held.filter(isLabelled)
+  const drawn = val === null ? drawPart(train, options.val, Rng.fork(options.seed, "val", name)) : new Set(val)
+  const rest = val === null ? train.filter((clip) => !drawn.has(clip)) : train
+  if (rest.length === 0) {
+    throw new FourtierError({
+      where: `split ${name}`,
+      what: "no clips to train on",
+      found: `${test.length} for test, ${drawn.size} for val`,
+      fix: "add clips, or choose another split",
+    })
+  }
+  return { name, training: name, fold: name.startsWith("fold "), train: rest, val: [...drawn].filter(isLabelled), test }
+}
+
+const isLabelled = ({ labels }: Clip) => labels.length > 0
+
+/**
+ * Bundles of clips, drawn one after the other, that bring every class nearer to its share; where none does, the smallest that
+ * holds half of the classes at least. No class is used up. Nothing is drawn where that cannot be had.
+ */
+function drawPart(clips: readonly Clip[], share: number, rng: Rng): Set<Clip> {
+  const drawn = new Set<Clip>()
+  const bundles = rng.shuffle(inseparable(clips)).filter((bundle) => bundle.some(isLabelled))
+  if (share === 0 || bundles.length < 2) return drawn
+  const all = countLabels(clips)
+  const goal = new Map([...all].map(([label, number]) => [label, number * share]))
+  const have = new Map<string, number>()
+  const usesUp = (bundle: readonly Clip[]) =>
+    [...countLabels(bundle)].some(([label, number]) => number + (have.get(label) ?? 0) >= (all.get(label) ?? 0))
+  for (const bundle of bundles) {
+    if (usesUp(bundle)) continue
+    if (missAfter(have, bundle, goal) >= miss(have, goal)) continue
+    for (const clip of bundle) drawn.add(clip)
+    addLabels(have, bundle)
+  }
+  if (drawn.size > 0) return drawn
+  const [smallest = []] = bundles
+    .filter((bundle) => !usesUp(bundle) && 2 * countLabels(bundle).size >= all.size)
+    .sort((a, b) => a.length - b.length)
+  return new Set(smallest)
+}
+
+/** Clips that must stay together: of one group, or with the same content. */
+function inseparable(clips: readonly Clip[]): Clip[][] {
+  const parent = clips.map((_, i) => i)
+  const find = (i: number): number => {
+    while (parent[i] !== i) {
+      parent[i] = parent[parent[i]]
+      i = parent[i]
+    }
+    return i
+  }
+  const first = new Map<string, number>()
+  for (const [i, { group, hash, path }] of clips.entries()) {
+    for (const key of [`hash ${hash}`, group === null ? `file ${path}` : `group ${group}`]) {
+      const other = first.get(key)
+      if (other === undefined) first.set(key, i)
+      else parent[find(i)] = find(other)
+    }
+  }
+  return [...groupBy(clips.keys(), find).values()].map((members) => members.map((i) => clips[i]))
+}
+
+function countLabels(clips: readonly Clip[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  addLabels(counts, clips)
+  return counts
+}
+
+function addLabels(counts: Map<string, number>, clips: readonly Clip[]): void {
+  for (const { labels } of clips) {
+    for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1)
+  }
+}
+
+/** Squared distance of class counts from their goals. */
+function miss(have: ReadonlyMap<string, number>, goal: ReadonlyMap<string, number>): number {
+  let sum = 0
+  for (const [label, wanted] of goal) sum += ((have.get(label) ?? 0) - wanted) ** 2
+  return sum
+}
+
+function missAfter(
+  have: ReadonlyMap<string, number>,
+  bundle: readonly Clip[],
+  goal: ReadonlyMap<string, number>,
+): number {
+  const more = new Map(have)
+  addLabels(more, bundle)
+  return miss(more, goal)
+}
+
+interface Entry {
+  columns: Record<string, string>
+  split: string | null
+  fold: number | null
+}
+
+/** A column's value; `split` and `fold` also where they come from folder names. Null when empty. */
+function columnValue(entry: Entry, column: string): string | null {
+  const value = entry.columns[column] ?? (column === "split" ? entry.split : column === "fold" ? entry.fold : null)
+  return value === null || String(value).trim() === "" ? null : String(value).trim()
+}
+
+function requireColumn(manifest: Manifest, column: string): void {
+  if (manifest.clips.some((clip) => columnValue(clip, column) !== null)) return
+  const columns = [...new Set(manifest.clips.flatMap((clip) => Object.keys(clip.columns)))]
+  const close = nearest(column, columns)
+  throw new FourtierError({
+    where: "split",
+    what: `no clip has a value in column "${column}"`,
+    ...(columns.length === 0 ? { found: "no further columns" } : { expected: `one of ${columns.join(", ")}` }),
+    fix: close === undefined ? undefined : `did you mean "${close}"?`,
+  })
+}
+
+function refuseQuarantined(manifest: Manifest, options: SplitOptions, use: (entry: Entry) => string | null): void {
+  const allowed = new Set(options.allowQuarantined)
+  const bad = manifest.quarantine.filter((entry) => use(entry) !== null && !allowed.has(entry.relative))
+  if (bad.length === 0) return
+  throw new FourtierError({
+    where: bad[0].relative,
+    what: `a file that cannot be used belongs to a part that is measured${bad.length > 1 ? `, and ${bad.length - 1} more` : ""}`,
+    found: `${use(bad[0])}; ${bad[0].reason}`,
+    fix: "replace the file, take its row out of the table, or list its path in `allowQuarantined`",
+  })
+}

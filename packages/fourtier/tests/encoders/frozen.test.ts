@@ -1,0 +1,183 @@
+/** Protects the networks as visual encoders: shapes of every kind, equal maps from pixels, weights and multiply–adds. */
+
+import { join } from "node:path"
+import { type Data, liveSessions, sizeOf } from "@fourtier/tensor"
+import { readJson, readNpy } from "@fourtier/tensor/node"
+import { describe, expect, it } from "vitest"
+import { z } from "zod"
+import { fixtureNames, PARITY } from "../../../../tests/parity/parity.ts"
+import { encoderSchema, openVisualEncoder } from "../../src/encoders/catalog.ts"
+import { encoderShapes, openEncoder } from "../../src/encoders/encoder.ts"
+import { frozenEncoderSchema, openFrozenEncoder } from "../../src/encoders/frozen.ts"
+import { PRESETS, presetOf } from "../../src/encoders/presets.ts"
+
+const fixtureSchema = z.looseObject({ tolerance: z.object({ max_abs: z.object({ feature_map: z.number() }) }) })
+
+/** Largest |difference|. */
+function distance(a: Data, b: Data): number {
+  return Array.from(a, Number).reduce((most, value, i) => Math.max(most, Math.abs(value - Number(b[i]))), 0)
+}
+
+const small = { vision_width: 32, vision_layers: 2, vision_heads: 2, embed_dim: 16, mit_heads: 2, prompt_heads: 2 }
+const tiny = { embed_dim: 32, depth: 2, num_heads: 2 }
+const view = { width: 16, heads: 2, mlp: 32, layers: 2 }
+
+const SMALL_ENCODERS: Record<string, unknown>[] = [
+  { kind: "clip", sizes: small },
+  { kind: "vit", sizes: tiny },
+  { kind: "vit", model: "deit3-B/16", sizes: tiny },
+  { kind: "vit", model: "siglip-B/16", sizes: tiny },
+  { kind: "videomae", sizes: tiny },
+  { kind: "uniformerv2", sizes: { width: 32, n_dim: 32, layers: 4, heads: 2, n_head: 2, return_list: [1, 2, 3, 0] } },
+  {
+    kind: "uniformerv2",
+    model: "B/16-ssv2",
+    sizes: { width: 32, n_dim: 32, layers: 2, heads: 2, n_head: 2, return_list: [0, 1], n_layers: 2 },
+  },
+  { kind: "xclip", sizes: small },
+  { kind: "ila", sizes: { ...small, alignment_hidden: 8 }, resolution: 64 },
+  {
+    kind: "mtv",
+    model: "B",
+    sizes: {
+      views: [
+        { ...view, tubelet_h_w_t: [16, 16, 4] },
+        { ...view, tubelet_h_w_t: [16, 16, 2] },
+      ],
+    },
+  },
+]
+
+describe("frozen encoders", () => {
+  it.each(SMALL_ENCODERS.map((config) => [`${config.kind} ${config.model ?? "B/16"}`, config]))(
+    "%s runs with random weights, and each clip's map depends on it alone",
+    async (_, config) => {
+      const encoder = await openVisualEncoder(
+        encoderSchema.parse({ checkpoint: "random", frames: 4, resolution: 32, ...config }),
+      )
+      const shapes = encoderShapes(encoder, 2)
+      const frames = Float32Array.from({ length: sizeOf(shapes.frames) }, (_, i) => (i * 37) % 256)
+      const pair = await openEncoder(encoder, 2, {})
+      const { m: both } = await pair.run({ frames })
+      await pair.release()
+      expect(both.length).toBe(sizeOf(shapes.m))
+      expect(both.every((value) => Number.isFinite(Number(value)))).toBe(true)
+      const single = await openEncoder(encoder, 1, {})
+      const { m: alone } = await single.run({ frames: frames.subarray(frames.length / 2) })
+      await single.release()
+      const second = both.subarray(both.length / 2)
+      expect(distance(alone, second)).toBeLessThan(1e-4)
+      expect(liveSessions()).toBe(0)
+    },
+  )
+
+  it("has one identity for equal settings, and others for other seeds and normalisation", async () => {
+    const id = async (more: object) => {
+      const config = { kind: "clip", checkpoint: "random", sizes: small, resolution: 32, ...more }
+      return (await openFrozenEncoder(frozenEncoderSchema.parse(config))).id
+    }
+    const first = await id({})
+    expect(await id({})).toBe(first)
+    expect(await id({ checkpoint: "random:1" })).not.toBe(first)
+    expect(await id({ mean: [0, 0, 0] })).not.toBe(first)
+  })
+
+  it("names what is wrong in a configuration", async () => {
+    const open = (more: object) =>
+      openFrozenEncoder(frozenEncoderSchema.parse({ kind: "clip", checkpoint: "random", ...more }))
+    await expect(open({ model: "B/15" })).rejects.toThrow(/B\/16/)
+    await expect(open({ sizes: { vision_heads: 7 } })).rejects.toThrow(/7 heads/)
+    await expect(open({ sizes: { image_resolution: 7 } })).rejects.toThrow(/resolution of the encoder/)
+    await expect(open({ resolution: 8 })).rejects.toThrow(/patches of 16/)
+    await expect(open({ checkpoint: "absent.pt" })).rejects.toThrow(
+      /absent\.pt: no such file\s+fix: +mend encoder\.checkpoint/,
+    )
+  })
+})
+
+/** Fixtures whose feature map is the encoder's, and the kind that opens them. */
+const MAPS = {
+  clip: ["clip", "B/16", "image_resolution"],
+  deit3_timm: ["vit", "deit3-B/16", "img_size"],
+  videomae: ["videomae", "B/16", "img_size", "all_frames"],
+  uniformerv2_k400: ["uniformerv2", "B/16", "input_resolution", "t_size"],
+  uniformerv2_ssv2: ["uniformerv2", "B/16-ssv2", "input_resolution", "t_size"],
+  xclip: ["xclip", "B/16", "image_resolution", "T"],
+  ila: ["ila", "B/16", "image_resolution", "T"],
+} as const
+
+describe.skipIf(fixtureNames().length === 0)("frozen encoders beside the reference", () => {
+  it.each(Object.entries(MAPS))(
+    "%s: the map of pixels is the reference's",
+    async (name, [kind, model, pixels, time]) => {
+      const folder = join(PARITY, name)
+      const { tolerance, encoder: _, ...config } = fixtureSchema.parse(await readJson(join(folder, "config.json")))
+      const [resolution, frames] = [config[pixels], time === undefined ? 1 : config[time]]
+      const other = [pixels, time, "inputs", "outputs", "intermediates", "verification", "wrong_variant_max_abs_diff"]
+      const sizes = Object.fromEntries(Object.entries(config).filter(([key]) => !other.includes(key)))
+      const encoder = await openVisualEncoder(
+        encoderSchema.parse({ kind, model, checkpoint: join(folder, "checkpoint.pth"), resolution, frames, sizes }),
+      )
+      const { mean, std } = presetOf(kind, model).normalisation
+      const input = await readNpy(join(folder, "input.npy"), "f32")
+      const order = { clip: "bchw", deit3_timm: "bchw", xclip: "btchw", ila: "btchw" }[name] ?? "bcthw"
+      const values = pixelsOf(input.data, input.shape, order, mean, std)
+      const session = await openEncoder(encoder, input.shape[0], {})
+      const { m } = await session.run({ frames: values })
+      await session.release()
+      const expected = await readNpy(join(folder, "feature_map.npy"), "f32")
+      expect(m.length).toBe(expected.data.length)
+      expect(distance(m, expected.data)).toBeLessThan(tolerance.max_abs.feature_map * 2)
+    },
+  )
+})
+
+/** Normalised arrays as pixels 0..255, [B,T,H,W,3]. */
+function pixelsOf(
+  data: Float32Array,
+  shape: readonly number[],
+  order: string,
+  mean: readonly number[],
+  std: readonly number[],
+): Float32Array {
+  const lengths = Object.fromEntries([...order].map((axis, at) => [axis, shape[at]]))
+  const { b, c, h, w, t = 1 } = lengths
+  const strides: Record<string, number> = { t: 0 }
+  let stride = 1
+  for (const axis of [...order].reverse()) {
+    strides[axis] = stride
+    stride *= lengths[axis]
+  }
+  const result = new Float32Array(data.length)
+  let at = 0
+  for (let B = 0; B < b; B++)
+    for (let T = 0; T < t; T++)
+      for (let H = 0; H < h; H++)
+        for (let W = 0; W < w; W++)
+          for (let C = 0; C < c; C++) {
+            const from = B * strides.b + T * strides.t + H * strides.h + W * strides.w + C * strides.c
+            result[at++] = (data[from] * std[C] + mean[C]) * 255
+          }
+  return result
+}
+
+describe("weights and multiply–adds", () => {
+  const accountOf = async (kind: string, model: string, more: object = {}) =>
+    (await openFrozenEncoder(frozenEncoderSchema.parse({ kind, model, checkpoint: "random", ...more }))).account()
+
+  it("counts the image towers as their papers do", async () => {
+    expect((await accountOf("clip", "B/16", { frames: 1 })).macs / 1e9).toBeCloseTo(17.6, 0)
+    expect((await accountOf("vit", "B/16", { frames: 1 })).weights / 1e6).toBeCloseTo(85.8, 1)
+    expect((await accountOf("videomae", "B/16")).macs / 1e9).toBeCloseTo(180, -1)
+  })
+
+  it("knows every preset", async () => {
+    for (const [kind, models] of Object.entries(PRESETS)) {
+      for (const model of Object.keys(models)) {
+        const { weights, macs } = await accountOf(kind, model)
+        expect(weights, `${kind} ${model}`).toBeGreaterThan(5e6)
+        expect(macs, `${kind} ${model}`).toBeGreaterThan(1e9)
+      }
+    }
+  })
+})

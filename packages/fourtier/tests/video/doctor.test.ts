@@ -1,0 +1,159 @@
+/** Protects: every bad file is found and named, good ones are measured right, nothing is measured twice. */
+
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { silent } from "@fourtier/core"
+import { beforeAll, describe, expect, test } from "vitest"
+import { type DoctorReport, doctor } from "../../src/video/doctor.ts"
+import { readManifest } from "../../src/video/manifest.ts"
+import { ProbeMemory } from "../../src/video/memory.ts"
+import { clipOfFile, probeFile } from "../../src/video/probe.ts"
+import { makeClip, makeSound, scratchFolder } from "./fixtures.ts"
+
+const folder = scratchFolder()
+const data = join(folder, "data")
+const out = join(folder, "out", "manifest.jsonl")
+let report: DoctorReport
+
+beforeAll(async () => {
+  mkdirSync(join(data, "good"), { recursive: true })
+  mkdirSync(join(data, "bad"))
+  makeClip(join(data, "good", "h264.mp4"), { frames: 30, fps: 25 })
+  makeClip(join(data, "good", "turned 90°.mp4"), { frames: 10, rotation: 90 })
+  makeClip(join(data, "good", "xvid.avi"), { codec: "mpeg4", frames: 31, options: { bf: "2", g: "12" } })
+  makeClip(join(data, "good", "stream.ts"), { frames: 20, options: { bf: "2" } })
+  makeClip(join(data, "good", "vp8.webm"), {
+    codec: "libvpx",
+    frames: 24,
+    options: { "lag-in-frames": "16", "auto-alt-ref": "1" },
+  })
+  makeClip(join(data, "good", "vfr.mkv"), { frames: 20, times: (i) => (i < 10 ? i * 40 : 400 + (i - 10) * 100) })
+  copyFileSync(join(data, "good", "h264.mp4"), join(data, "bad", "copy.mp4"))
+  writeFileSync(join(data, "bad", "zero.mp4"), "")
+  writeFileSync(join(data, "bad", "text.mp4"), "this is not a video\n".repeat(100))
+  writeFileSync(
+    join(data, "bad", "playlist.mp4"),
+    "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n../good/stream.ts\n#EXT-X-ENDLIST\n",
+  )
+  makeSound(join(data, "bad", "sound.mp4"))
+  for (const [name, from, share] of [
+    ["cut.mp4", "h264.mp4", 0.5],
+    ["cut.avi", "xvid.avi", 0.8],
+    ["cut.mkv", "vfr.mkv", 0.8],
+    ["cut.webm", "vp8.webm", 0.6],
+  ] as const) {
+    copyFileSync(join(data, "good", from), join(data, "bad", name))
+    const size = readFileSync(join(data, "good", from)).length
+    truncateSync(join(data, "bad", name), Math.floor(size * share))
+  }
+  report = await doctor(data, out, silent, { workers: 2 })
+})
+
+describe("measures", () => {
+  test.each([
+    ["h264.mp4", { frames: 30, fps: 25, duration: 1.2, width: 64, height: 48, codec: "h264", rotation: 0 }],
+    ["turned 90°.mp4", { frames: 10, width: 48, height: 64, rotation: 90 }],
+    ["xvid.avi", { frames: 31, fps: 25, codec: "mpeg4" }],
+    ["stream.ts", { frames: 20, fps: 25, codec: "h264" }],
+    ["vp8.webm", { frames: 24, fps: 25, codec: "vp8" }],
+    ["vfr.mkv", { frames: 20 }],
+  ])("%s", (name, expected) => {
+    const clip = report.manifest.clips.find(({ relative }) => relative === `good/${name}`)
+    expect(clip).toMatchObject({ ...expected, label: "good" })
+    expect(clip?.hash).toMatch(/^[0-9a-f]{64}$/)
+  })
+
+  test("ids are unique and safe", () => {
+    const ids = report.manifest.clips.map(({ id }) => id)
+    expect(new Set(ids).size).toBe(ids.length)
+    expect(ids).toContain("good/turned_90_")
+  })
+})
+
+test("bad files are in quarantine with the reason", () => {
+  const reasons = Object.fromEntries(report.manifest.quarantine.map(({ relative, reason }) => [relative, reason]))
+  expect(reasons).toEqual({
+    "bad/zero.mp4": "an empty file, 0 bytes",
+    "bad/text.mp4": expect.stringContaining("cannot be opened as video"),
+    "bad/playlist.mp4": expect.stringContaining("cannot be opened as video"),
+    "bad/sound.mp4": expect.stringContaining("no video stream"),
+    "bad/cut.mp4": expect.stringContaining("cannot be opened as video"),
+    "bad/cut.avi": expect.stringContaining("truncated"),
+    "bad/cut.mkv": expect.stringContaining("truncated"),
+    "bad/cut.webm": expect.stringContaining("truncated"),
+  })
+})
+
+test("equal files are found", () => {
+  expect(report.duplicates.map((same) => same.map(({ relative }) => relative))).toEqual([
+    ["bad/copy.mp4", "good/h264.mp4"],
+  ])
+})
+
+test("the manifest file gives back what was measured", async () => {
+  const { manifest } = await readManifest(out)
+  expect(manifest).toEqual(report.manifest)
+})
+
+test("a second run measures only what changed", async () => {
+  const again = await doctor(data, out, silent)
+  expect([again.measured, again.manifest]).toEqual([0, report.manifest])
+  appendFileSync(join(data, "bad", "zero.mp4"), "x")
+  const third = await doctor(data, out, silent)
+  expect(third.measured).toBe(1)
+  expect(third.manifest.quarantine.find(({ relative }) => relative === "bad/zero.mp4")?.reason).toMatch(
+    /cannot be opened/,
+  )
+})
+
+test("a damaged manifest is measured afresh, and says so", async () => {
+  const text = readFileSync(out, "utf8")
+  writeFileSync(out, text.slice(0, text.length / 2))
+  const warnings: string[] = []
+  const again = await doctor(data, out, { ...silent, warn: (line) => void warnings.push(line) })
+  expect(again.reused).toBe(0)
+  expect(warnings.join()).toContain("measured afresh")
+  expect((await readManifest(out)).manifest).toEqual(again.manifest)
+})
+
+test("an interrupted run goes on where it stopped", async () => {
+  const lines = readFileSync(out, "utf8").trim().split("\n").slice(1)
+  const fresh = join(folder, "fresh", "manifest.jsonl")
+  mkdirSync(join(folder, "fresh"))
+  const memory = await ProbeMemory.load(fresh, silent)
+  for (const path of ["h264.mp4", "xvid.avi"].map((name) => join(data, "good", name))) {
+    await memory.remember(path, [{ start: null, end: null }], probeFile(path, [{ start: null, end: null }]))
+  }
+  await memory.close()
+  appendFileSync(`${fresh}.journal`, '{"path":"torn')
+  const resumed = await doctor(data, fresh, silent)
+  expect(resumed.reused).toBe(2)
+  expect(readFileSync(fresh, "utf8").trim().split("\n").slice(1)).toEqual(lines)
+  expect(existsSync(`${fresh}.journal`)).toBe(false)
+})
+
+test("groups and equal files on both sides of a split are reported; windows and missing files are understood", async () => {
+  const table = join(data, "list.csv")
+  writeFileSync(
+    table,
+    "path,label,group,split,split_b,start,end\n" +
+      "good/h264.mp4,x,g1,train,train,,\nbad/copy.mp4,x,g2,test,train,,\n" +
+      "good/stream.ts,y,g1,test,test,0.2,0.6\ngood/stream.ts,y,g3,test,test,5,6\nnowhere.mp4,y,g3,train,test,,\n",
+  )
+  const { manifest, leaks } = await doctor(table, join(folder, "out", "list.jsonl"), silent)
+  expect(leaks).toEqual([
+    { column: "split", kind: "group", name: "g1", sides: ["test", "train"] },
+    { column: "split", kind: "duplicate", name: "bad/copy = good/h264", sides: ["test", "train"] },
+    { column: "split_b", kind: "group", name: "g1", sides: ["test", "train"] },
+  ])
+  expect(manifest.clips.find(({ start }) => start === 0.2)).toMatchObject({ id: "good/stream@0.2-0.6", frames: 10 })
+  expect(manifest.quarantine.map(({ relative, reason }) => [relative, reason])).toEqual([
+    ["good/stream.ts", "no frames in its time window"],
+    ["nowhere.mp4", "the file is missing"],
+  ])
+})
+
+test("a single file becomes a clip for prediction", () => {
+  expect(clipOfFile(join(data, "good", "h264.mp4"))).toMatchObject({ frames: 30, label: null, width: 64 })
+  expect(() => clipOfFile(join(data, "bad", "text.mp4"))).toThrow(/text\.mp4: cannot be used as video/)
+})

@@ -1,0 +1,42 @@
+/**
+ * `@fourtier/puppets`: the rendered clip set: jointed figures doing things in six places, labelled, split and, for the demo's training clips,
+ * described.
+ *
+ * 1. `plan.ts`: which clips there are, who, how, where, from which side
+ * 2. `acts*.ts`, `performance.ts`, `pose.ts`: what figures do, as poses in time
+ * 3. `skeleton.ts`, `person.ts`: poses and bodies to joints
+ * 4. `figure.ts`, `head.ts`, `props.ts`, `furniture.ts`, `mesh.ts`: joints and things to triangles
+ * 5. `scenes*.ts`, `materials.ts`, `noise.ts`, `world.ts`: the places
+ * 6. `canvas.ts`, `camera.ts`, `clip.ts`: triangles to pictures
+ * 7. `encode.ts`, `generate.ts`, `sheet.ts`: pictures to files
+ */
+
+import { fileURLToPath } from "node:url"
+
+export { type ActionName, actionNames, orderPairs } from "./acts.ts"
+export { type Generated, type GenerateOptions, generatePuppets, PUPPETS_VERSION } from "./generate.ts"
+export {
+  type Counts,
+  countsFor,
+  demoClasses,
+  demoCounts,
+  homes,
+  type PlannedClip,
+  type PlanOptions,
+  parseClasses,
+  planClips,
+  type SplitName,
+  splitNames,
+} from "./plan.ts"
+export { writeSheet } from "./sheet.ts"
+
+/** The seed that the recorded descriptions belong to. */
+export const DESCRIBED_SEED = 1
+
+/**
+ * Path of the recorded answers to the four prompts, one JSON line a training clip of the default set with seed
+ * `DESCRIBED_SEED`: `{path, model, key_frames, answers: {A, B, C, D}}`, paths as in the set's manifest.
+ */
+export function puppetDescriptions(): string {
+  return fileURLToPath(new URL("../descriptions.jsonl", import.meta.url))
+}

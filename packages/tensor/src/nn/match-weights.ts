@@ -1,0 +1,83 @@
+/** Do a file's tensors fit a model's weights? A load that misses, adds or mis-shapes a key is an error that names it. */
+
+import { FourtierError, nearest } from "../errors.ts"
+
+export interface MatchOptions {
+  /** The file, for the error. */
+  where?: string
+  /** Weights that the file may lack. */
+  allowMissing?: (name: string) => boolean
+  /** Tensors of the file that may go unused. */
+  allowExtra?: (name: string) => boolean
+}
+
+/** What to load, and what the options let pass. All names sorted. */
+export interface WeightMatch {
+  matched: string[]
+  missing: string[]
+  extra: string[]
+}
+
+type Shape = readonly number[]
+
+const SHOWN = 20
+
+/**
+ * Compares expected weights with a file's tensors, by name and shape.
+ * @param expected shape of every weight of the model
+ * @param found shape of every tensor of the file
+ * @throws FourtierError that lists missing, extra and mis-shaped keys (the first 20 of each, and how many there are)
+ */
+export function matchWeights(
+  expected: ReadonlyMap<string, Shape>,
+  found: ReadonlyMap<string, Shape>,
+  options: MatchOptions = {},
+): WeightMatch {
+  const matched: string[] = []
+  const missing: string[] = []
+  const wrong: string[] = []
+  for (const [name, shape] of [...expected].sort(byName)) {
+    const other = found.get(name)
+    if (!other) missing.push(name)
+    else if (String(other) === String(shape) && other.length === shape.length) matched.push(name)
+    else wrong.push(`${name}: expected [${shape.join(", ")}], found [${other.join(", ")}]`)
+  }
+  const extra = [...found.keys()].filter((name) => !expected.has(name)).sort()
+  const lacking = missing.filter((name) => !options.allowMissing?.(name))
+  const unused = extra.filter((name) => !options.allowExtra?.(name))
+  if (lacking.length + unused.length + wrong.length > 0) {
+    throw new FourtierError({
+      where: options.where,
+      what: "weights do not match the model",
+      expected: `${expected.size} weights`,
+      found: [
+        `${matched.length} that match`,
+        ...list(
+          "missing",
+          lacking.map((name) => withNearest(name, unused)),
+        ),
+        ...list("extra", unused),
+        ...list("mis-shaped", wrong),
+      ].join("\n"),
+      fix: "check that the checkpoint belongs to this model and its sizes",
+    })
+  }
+  return { matched, missing, extra }
+}
+
+function list(title: string, names: readonly string[]): string[] {
+  if (names.length === 0) return []
+  const more = names.length > SHOWN ? [`      and ${names.length - SHOWN} more`] : []
+  return [`    ${title} (${names.length}):`, ...names.slice(0, SHOWN).map((name) => `      ${name}`), ...more]
+}
+
+/** Adds a hint where one of the unused keys ends with the missing one, or resembles it. */
+function withNearest(name: string, unused: readonly string[]): string {
+  const prefixed = unused.find((key) => key.endsWith(`.${name}`))
+  const hint = prefixed ?? (unused.length <= SHOWN ? nearest(name, unused) : undefined)
+  return hint === undefined ? name : `${name} (is it ${hint}?)`
+}
+
+function byName(a: readonly [string, Shape], b: readonly [string, Shape]): number {
+  return a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0
+}

@@ -1,0 +1,380 @@
+/**
+ * NumPy's `.npy` files (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html), versions 1 to 3, little
+ * endian, C order: whole arrays, and files of fixed-size records that are appended to and read one by one by offset.
+ */
+
+import { type FileHandle, mkdir, open } from "node:fs/promises"
+import { dirname } from "node:path"
+import { FourtierError } from "../errors.ts"
+import { writeAtomically } from "./files.ts"
+import {
+  allocateStored,
+  bytesOf,
+  countOf,
+  holdsStored,
+  openFile,
+  readExactly,
+  type StoredArrays,
+  type StoredData,
+  type StoredTensor,
+  type StoredType,
+  storedBytes,
+  writeExactly,
+} from "./stored.ts"
+
+/** Element types that `.npy` has; bfloat16 is not among them. */
+export type NpyType = Exclude<StoredType, "bf16">
+
+const DESCRIPTIONS: Record<NpyType, string> = {
+  f64: "<f8",
+  f32: "<f4",
+  f16: "<f2",
+  i64: "<i8",
+  i32: "<i4",
+  i16: "<i2",
+  i8: "|i1",
+  u64: "<u8",
+  u32: "<u4",
+  u16: "<u2",
+  u8: "|u1",
+  bool: "|b1",
+}
+
+const MAGIC = "\u0093NUMPY"
+
+/** Headers that this module writes are this long, so that the number of records can grow in place. */
+const HEADER_BYTES = 128
+const MAX_HEADER_BYTES = 1 << 20
+
+interface Header {
+  type: NpyType
+  shape: number[]
+  /** Offset of the first element. */
+  start: number
+}
+
+/** Writes a whole array, atomically. `data` holds `shape`'s elements in C order. */
+export async function writeNpy<K extends NpyType>(
+  path: string,
+  type: K,
+  shape: readonly number[],
+  data: StoredArrays[K],
+): Promise<void> {
+  checkElements(path, type, countOf(shape), data)
+  await writeAtomically(path, async (file) => {
+    const header = encodeHeader(type, shape)
+    await writeExactly(file, header, 0)
+    await writeExactly(file, bytesOf(data), header.length)
+  })
+}
+
+/** Reads a whole array. With `type`, another element type in the file is an error. */
+export async function readNpy(path: string): Promise<StoredTensor<NpyType>>
+export async function readNpy<K extends NpyType>(path: string, type: K): Promise<StoredTensor<K>>
+export async function readNpy(path: string, type?: NpyType): Promise<StoredTensor<NpyType>> {
+  const file = await openFile(path, () => open(path, "r"))
+  try {
+    const header = await readHeader(file, path)
+    checkType(path, header.type, type)
+    const data = allocateStored(header.type, countOf(header.shape))
+    await readExactly(file, bytesOf(data), header.start, path)
+    return { type: header.type, shape: header.shape, data }
+  } finally {
+    await file.close()
+  }
+}
+
+/** Reads records, the slices along the first axis, by their offset in the file. Calls may overlap. */
+export class NpyReader<K extends NpyType = NpyType> {
+  readonly path: string
+  readonly type: K
+  readonly shape: readonly number[]
+  /** Shape of one record: `shape` without its first axis. */
+  readonly recordShape: readonly number[]
+  /** Elements of one record. */
+  readonly recordLength: number
+  readonly #file: FileHandle
+  readonly #start: number
+
+  private constructor(path: string, file: FileHandle, type: K, header: Header) {
+    this.path = path
+    this.type = type
+    this.shape = header.shape
+    this.recordShape = header.shape.slice(1)
+    this.recordLength = countOf(this.recordShape)
+    this.#file = file
+    this.#start = header.start
+  }
+
+  /**
+   * Opens a file and checks its header and size. With `type`, another element type in the file is an error. Bytes after the
+   * last record are left alone. Throws FourtierError for files that are no such array or are cut short.
+   */
+  static async open(path: string): Promise<NpyReader>
+  static async open<K extends NpyType>(path: string, type: K): Promise<NpyReader<K>>
+  static async open(path: string, type?: NpyType): Promise<NpyReader> {
+    const file = await openFile(path, () => open(path, "r"))
+    try {
+      const header = await readHeader(file, path)
+      checkType(path, header.type, type)
+      if (header.shape.length === 0) {
+        throw new FourtierError({
+          where: path,
+          what: "a scalar has no records",
+          expected: "an array of rank 1 or more",
+        })
+      }
+      return new NpyReader(path, file, header.type, header)
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+  }
+
+  /** Number of records. */
+  get count(): number {
+    return this.shape[0]
+  }
+
+  /** Record `i`, into `into` (of `recordLength` elements) if given. */
+  async read(i: number, into?: StoredArrays[K]): Promise<StoredArrays[K]> {
+    return this.readRange(i, i + 1, into)
+  }
+
+  /** Records `begin` to `end` (exclusive), one after another, into `into` if given. */
+  async readRange(begin: number, end: number, into?: StoredArrays[K]): Promise<StoredArrays[K]> {
+    if (!Number.isInteger(begin) || !Number.isInteger(end) || begin < 0 || end < begin || end > this.count) {
+      throw new FourtierError({
+        where: this.path,
+        what: "no such records",
+        expected: `a range within 0 to ${this.count}`,
+        found: `${begin} to ${end}`,
+      })
+    }
+    const length = (end - begin) * this.recordLength
+    const target = into ?? allocateStored(this.type, length)
+    checkElements(this.path, this.type, length, target)
+    const offset = this.#start + begin * this.recordLength * storedBytes[this.type]
+    await readExactly(this.#file, bytesOf(target), offset, this.path)
+    return target
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close()
+  }
+}
+
+/**
+ * Appends fixed-size records to a file. The header counts the records that are safely on disk: after a crash the file is
+ * a valid array of what was last flushed, and `open` goes on from there. One writer per file.
+ */
+export class NpyWriter<K extends NpyType = NpyType> {
+  readonly path: string
+  readonly type: K
+  readonly recordShape: readonly number[]
+  readonly recordLength: number
+  #file: FileHandle
+  #count: number
+  #position: number
+  #flushed: number
+
+  private constructor(path: string, file: FileHandle, type: K, recordShape: readonly number[], count: number) {
+    this.path = path
+    this.type = type
+    this.recordShape = [...recordShape]
+    this.recordLength = countOf(recordShape)
+    this.#file = file
+    this.#count = count
+    this.#flushed = count
+    this.#position = HEADER_BYTES + count * this.recordLength * storedBytes[type]
+  }
+
+  /** Creates the file, or continues one of the same type and record shape; bytes after its last counted record go. */
+  static async open<K extends NpyType>(path: string, type: K, recordShape: readonly number[]): Promise<NpyWriter<K>> {
+    await mkdir(dirname(path), { recursive: true })
+    const file = await openFile(path, () => openOrCreate(path))
+    try {
+      let count = 0
+      if ((await file.stat()).size > 0) {
+        const header = await readHeader(file, path)
+        const same = header.type === type && String(header.shape.slice(1)) === String(recordShape)
+        if (!same || header.shape.length !== recordShape.length + 1 || header.start !== HEADER_BYTES) {
+          throw new FourtierError({
+            where: path,
+            what: "cannot append to a file of other records",
+            expected: `${type} records of [${recordShape.join(", ")}]`,
+            found: `${header.type} array of [${header.shape.join(", ")}]`,
+            fix: "delete the file, or choose another name",
+          })
+        }
+        count = header.shape[0]
+      } else {
+        await writeExactly(file, encodeHeader(type, [0, ...recordShape]), 0)
+      }
+      const writer = new NpyWriter(path, file, type, recordShape, count)
+      await file.truncate(writer.#position)
+      return writer
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+  }
+
+  /** Number of records, those not flushed yet included. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** Appends the whole records in `data`. @returns the index of the first one. Await each call before the next. */
+  async append(data: StoredArrays[K]): Promise<number> {
+    const records = this.recordLength === 0 ? 0 : data.length / this.recordLength
+    checkElements(this.path, this.type, Math.max(1, Math.round(records)) * this.recordLength, data)
+    await writeExactly(this.#file, bytesOf(data), this.#position)
+    const first = this.#count
+    this.#position += data.byteLength
+    this.#count += records
+    return first
+  }
+
+  /** Brings the records to the disk, then counts them in the header. */
+  async flush(): Promise<void> {
+    if (this.#count === this.#flushed) return
+    await this.#file.datasync()
+    await writeExactly(this.#file, encodeHeader(this.type, [this.#count, ...this.recordShape]), 0)
+    await this.#file.datasync()
+    this.#flushed = this.#count
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.flush()
+    } finally {
+      await this.#file.close()
+    }
+  }
+}
+
+async function openOrCreate(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, "r+")
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return await open(path, "wx+")
+    throw error
+  }
+}
+
+function encodeHeader(type: NpyType, shape: readonly number[]): Uint8Array {
+  const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`
+  const text = `{'descr': '${DESCRIPTIONS[type]}', 'fortran_order': False, 'shape': ${tuple}, }`
+  const total = Math.max(HEADER_BYTES, Math.ceil((text.length + 11) / 64) * 64)
+  const header = Buffer.alloc(total, " ")
+  header.write(MAGIC, 0, "latin1")
+  header.writeUInt8(1, 6)
+  header.writeUInt8(0, 7)
+  header.writeUInt16LE(total - 10, 8)
+  header.write(text, 10, "latin1")
+  header.write("\n", total - 1, "latin1")
+  return header
+}
+
+async function readHeader(file: FileHandle, path: string): Promise<Header> {
+  const size = (await file.stat()).size
+  const prefix = Buffer.alloc(12)
+  await readExactly(file, prefix.subarray(0, 10), 0, path)
+  if (prefix.toString("latin1", 0, 6) !== MAGIC) throw new FourtierError({ where: path, what: "not a .npy file" })
+  const version = prefix[6]
+  if (version < 1 || version > 3) {
+    throw new FourtierError({
+      where: path,
+      what: "unknown version of .npy",
+      expected: "1, 2 or 3",
+      found: `${version}`,
+    })
+  }
+  const prefixLength = version === 1 ? 10 : 12
+  await readExactly(file, prefix.subarray(0, prefixLength), 0, path)
+  const length = version === 1 ? prefix.readUInt16LE(8) : prefix.readUInt32LE(8)
+  if (length > MAX_HEADER_BYTES || prefixLength + length > size) {
+    throw new FourtierError({
+      where: path,
+      what: "header longer than the file",
+      found: `${length} bytes of header, ${size} bytes of file`,
+    })
+  }
+  const text = Buffer.alloc(length)
+  await readExactly(file, text, prefixLength, path)
+  const header = {
+    ...parseHeader(text.toString(version === 3 ? "utf8" : "latin1"), path),
+    start: prefixLength + length,
+  }
+  const end = header.start + countOf(header.shape) * storedBytes[header.type]
+  if (!(end <= size)) {
+    throw new FourtierError({
+      where: path,
+      what: "the file ends too early",
+      expected: `${end} bytes for shape [${header.shape.join(", ")}] of ${header.type}`,
+      found: `${size} bytes`,
+      fix: "the file is truncated: make it again",
+    })
+  }
+  return header
+}
+
+function parseHeader(text: string, path: string): { type: NpyType; shape: number[] } {
+  const description = /'descr'\s*:\s*(?:'([^']*)'|(\[))/.exec(text)
+  const order = /'fortran_order'\s*:\s*(True|False)/.exec(text)
+  const shape = /'shape'\s*:\s*\(([\d\s,L]*)\)/.exec(text)
+  if (!/^\s*\{.*\}\s*$/s.test(text) || !description || !order || !shape) {
+    throw new FourtierError({ where: path, what: "malformed .npy header", found: JSON.stringify(text.slice(0, 100)) })
+  }
+  const type = typeOf(description[1])
+  if (!type) {
+    throw new FourtierError({
+      where: path,
+      what: "element type is not read",
+      expected: `one of ${Object.values(DESCRIPTIONS).join(" ")}`,
+      found: description[1] ?? "records with named fields",
+      fix: "save it with numpy as array.astype('<f4')",
+    })
+  }
+  if (order[1] === "True") {
+    throw new FourtierError({
+      where: path,
+      what: "array in Fortran order",
+      expected: "C order",
+      fix: "save it with numpy as np.ascontiguousarray(array)",
+    })
+  }
+  const sizes = shape[1].split(",").map((size) => size.trim().replace("L", ""))
+  if (sizes.at(-1) === "") sizes.pop()
+  const numbers = sizes.map(Number)
+  if (sizes.includes("") || !Number.isSafeInteger(countOf(numbers) * 8)) {
+    throw new FourtierError({ where: path, what: "malformed shape in .npy header", found: `(${shape[1]})` })
+  }
+  return { type, shape: numbers }
+}
+
+function typeOf(description: string | undefined): NpyType | undefined {
+  const isType = (key: string): key is NpyType => key in DESCRIPTIONS
+  const same = (a: string) => a === description || (a.startsWith("|") && `<${a.slice(1)}` === description)
+  return Object.keys(DESCRIPTIONS)
+    .filter(isType)
+    .find((key) => same(DESCRIPTIONS[key]))
+}
+
+function checkType(path: string, found: NpyType, expected: NpyType | undefined): void {
+  if (expected !== undefined && found !== expected) {
+    throw new FourtierError({ where: path, what: "other element type", expected, found })
+  }
+}
+
+function checkElements(path: string, type: StoredType, length: number, data: StoredData): void {
+  if (data.length !== length || !holdsStored(type, data)) {
+    throw new FourtierError({
+      where: path,
+      what: "array does not fit",
+      expected: `${length} elements of ${type}`,
+      found: `${data.constructor.name} of ${data.length}`,
+    })
+  }
+}

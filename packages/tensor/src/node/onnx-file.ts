@@ -1,0 +1,112 @@
+/** `.onnx` files on disk: large weights go into a file beside the model, as models over 2 GB need. */
+
+import { type FileHandle, open, readFile, rm } from "node:fs/promises"
+import { basename, dirname, join } from "node:path"
+import { FourtierError, messageOf } from "../errors.ts"
+import { decodeModel, type ExternalData, encodeModelPieces, externalize, type ModelProto } from "../onnx/proto.ts"
+import { writeAtomically } from "./files.ts"
+import { openFile, readExactly, writeExactly } from "./stored.ts"
+
+/** Protocol buffers, and so ONNX Runtime, take no message over 2 GiB; this leaves room for the graph itself. */
+const EXTERNAL_ABOVE = 1.9e9
+
+/**
+ * Writes a model. When its weights exceed `externalAbove` bytes they go into `<path>.data`, which must stay beside it.
+ * @returns the paths written
+ */
+export async function writeOnnx(
+  path: string,
+  model: ModelProto,
+  { externalAbove = EXTERNAL_ABOVE }: { externalAbove?: number } = {},
+): Promise<string[]> {
+  const { initializers } = model.graph
+  const bytes = initializers.reduce((sum, tensor) => sum + (tensor.rawData?.length ?? 0), 0)
+  const dataPath = `${path}.data`
+  if (bytes <= externalAbove) {
+    await writeAtomically(path, (file) => writePieces(file, encodeModelPieces(model)))
+    await rm(dataPath, { force: true })
+    return [path]
+  }
+  const { tensors, pieces } = externalize(initializers, basename(dataPath))
+  await writeAtomically(dataPath, async (file) => {
+    for (const piece of pieces) await writeExactly(file, piece.bytes, piece.offset)
+  })
+  const outside = { ...model, graph: { ...model.graph, initializers: tensors } }
+  await writeAtomically(path, (file) => writePieces(file, encodeModelPieces(outside)))
+  return [path, dataPath]
+}
+
+/**
+ * Reads a model, and the weights of its main graph that lie in files beside it. Throws FourtierError when a file is missing
+ * or corrupt, or would lie outside the model's folder.
+ */
+export async function readOnnx(path: string): Promise<ModelProto> {
+  const model = await readGraph(path)
+  const files = new Map<string, FileHandle>()
+  try {
+    const initializers: ModelProto["graph"]["initializers"] = []
+    for (const tensor of model.graph.initializers) {
+      if (!tensor.externalData) initializers.push(tensor)
+      else {
+        const { name, dims, dataType } = tensor
+        initializers.push({ name, dims, dataType, rawData: await readExternal(path, tensor.externalData, files) })
+      }
+    }
+    return { ...model, graph: { ...model.graph, initializers } }
+  } finally {
+    for (const file of files.values()) await file.close()
+  }
+}
+
+/** Names of the files beside a model that hold weights of its main graph, as paths from the model's folder. */
+export async function externalFiles(path: string): Promise<string[]> {
+  const { graph } = await readGraph(path)
+  const locations = graph.initializers.flatMap(({ externalData }) => (externalData ? [externalData.location] : []))
+  for (const location of locations) refuseOutside(path, location)
+  return [...new Set(locations)]
+}
+
+/** The model without what lies in other files. */
+async function readGraph(path: string): Promise<ModelProto> {
+  try {
+    return decodeModel(await readFile(path))
+  } catch (error) {
+    if (error instanceof FourtierError) throw error
+    throw new FourtierError({ where: path, what: "cannot be read", found: messageOf(error) }, { cause: error })
+  }
+}
+
+function refuseOutside(modelPath: string, location: string): void {
+  if (!/^[/\\]|^[a-zA-Z]:|\0/.test(location) && !location.split(/[\\/]/).includes("..")) return
+  throw new FourtierError({ where: modelPath, what: "weights outside the model's folder", found: location })
+}
+
+async function readExternal(
+  modelPath: string,
+  { location, offset, length }: ExternalData,
+  files: Map<string, FileHandle>,
+): Promise<Uint8Array> {
+  refuseOutside(modelPath, location)
+  const path = join(dirname(modelPath), location)
+  const file = files.get(path) ?? (await openFile(path, () => open(path, "r")))
+  files.set(path, file)
+  if (offset + length > (await file.stat()).size) {
+    throw new FourtierError({
+      where: path,
+      what: "the file ends too early",
+      expected: `${length} bytes at offset ${offset}`,
+      fix: "the file of weights does not belong to this model, or is truncated",
+    })
+  }
+  const data = new Uint8Array(length)
+  await readExactly(file, data, offset, path)
+  return data
+}
+
+async function writePieces(file: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
+  let position = 0
+  for (const piece of pieces) {
+    await writeExactly(file, piece, position)
+    position += piece.length
+  }
+}

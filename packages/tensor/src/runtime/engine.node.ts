@@ -1,0 +1,18 @@
+/** ONNX Runtime's native build: `#engine` in Node. */
+
+import type { Engine, EngineModule, Provider } from "./engine.ts"
+import { PROVIDERS } from "./engine.ts"
+
+async function load() {
+  // the Linux and Windows builds report to their maker unless told not to, before the first session
+  process.env.ORT_DISABLE_TELEMETRY ??= "1"
+  return import("onnxruntime-node")
+}
+
+export const bundledProviders: EngineModule["bundledProviders"] = async (): Promise<readonly Provider[]> => {
+  const { listSupportedBackends } = await load()
+  const bundled = new Set<string>(listSupportedBackends().flatMap(({ bundled, name }) => (bundled ? [name] : [])))
+  return PROVIDERS.filter((name) => bundled.has(name))
+}
+
+export const openEngine: EngineModule["openEngine"] = async (): Promise<Engine> => load()

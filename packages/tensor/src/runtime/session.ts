@@ -1,0 +1,205 @@
+/**
+ * Runs graphs in ONNX Runtime. Outputs may be bound to arrays that the caller owns: then nothing is allocated a step.
+ */
+
+import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from "onnxruntime-common"
+import { openEngine } from "#engine"
+import { checkHolds, type Data, type DType, holds } from "../dtype.ts"
+import { FourtierError, messageOf } from "../errors.ts"
+import { encodeModel } from "../onnx/proto.ts"
+import { type GraphOptions, toOnnx } from "../onnx/write.ts"
+import { sizeOf } from "../shape.ts"
+import { isOp, type TensorType, topologicalOrder } from "../tensor.ts"
+import { executionProviders, type Provider, type ProviderChoice, providersToTry } from "./provider.ts"
+
+export interface SessionOptions {
+  /** Default "cpu". */
+  provider?: ProviderChoice
+  /** Threads of one op; default: ONNX Runtime's choice, one per core. */
+  threads?: number
+  /** Whether idle threads wait in a loop, ready for the next op; default true. False for sessions between others. */
+  spinning?: boolean
+  /** Writes the optimised graph there, to look at. */
+  optimizedModelPath?: string
+}
+
+const NO_SPINNING = { session: { intra_op: { allow_spinning: "0" } } }
+
+const ORT_TYPE = { f32: "float32", f16: "float16", i64: "int64", i32: "int32", bool: "bool" } as const
+
+/** Sessions that exist and are not released: a leak shows here. */
+let live = 0
+export function liveSessions(): number {
+  return live
+}
+
+/** Values by name, each an array of its tensor's dtype and size. */
+export type Values = Record<string, Data>
+
+export class Session {
+  /** The device really used. */
+  readonly provider: Provider
+  readonly inputs: ReadonlyMap<string, TensorType>
+  readonly outputs: ReadonlyMap<string, TensorType>
+  readonly #session: InferenceSession
+  readonly #tensor: TensorConstructor
+  readonly #bound = new Map<string, { tensor: OrtTensor; data: Data }>()
+  #released = false
+
+  private constructor(
+    session: InferenceSession,
+    tensor: TensorConstructor,
+    provider: Provider,
+    inputs: ReadonlyMap<string, TensorType>,
+    outputs: ReadonlyMap<string, TensorType>,
+  ) {
+    this.#session = session
+    this.#tensor = tensor
+    this.provider = provider
+    this.inputs = inputs
+    this.outputs = outputs
+    live++
+  }
+
+  /** Compiles a graph. */
+  static async compile(graph: GraphOptions, options: SessionOptions = {}): Promise<Session> {
+    const outputs = new Map<string, TensorType>(Object.entries(graph.outputs))
+    const inputs = new Map<string, TensorType>()
+    for (const node of topologicalOrder(Object.values(graph.outputs))) {
+      if (isOp(node, "input") && !graph.weights?.has(node.attrs.name)) inputs.set(node.attrs.name, node)
+    }
+    return Session.#create(encodeModel(toOnnx(graph)), options, inputs, outputs)
+  }
+
+  /** Loads an ONNX file or its bytes. `types` are the inputs' and outputs' static types. */
+  static async load(
+    model: string | Uint8Array,
+    types: { inputs: ReadonlyMap<string, TensorType>; outputs: ReadonlyMap<string, TensorType> },
+    options: SessionOptions = {},
+  ): Promise<Session> {
+    return Session.#create(model, options, types.inputs, types.outputs)
+  }
+
+  static async #create(
+    model: string | Uint8Array,
+    options: SessionOptions,
+    inputs: ReadonlyMap<string, TensorType>,
+    outputs: ReadonlyMap<string, TensorType>,
+  ): Promise<Session> {
+    const failures: string[] = []
+    for (const provider of await providersToTry(options.provider ?? "cpu")) {
+      const settings: InferenceSession.SessionOptions = {
+        executionProviders: executionProviders(provider),
+        graphOptimizationLevel: "all",
+        logSeverityLevel: 3,
+        // planned blocks are held beside the arena: up to twice the memory, for no time
+        enableMemPattern: false,
+        ...(options.spinning === false ? { extra: NO_SPINNING } : {}),
+        ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+        ...(options.optimizedModelPath === undefined ? {} : { optimizedModelFilePath: options.optimizedModelPath }),
+      }
+      try {
+        const { InferenceSession, Tensor } = await openEngine(provider, options.threads)
+        const session =
+          typeof model === "string"
+            ? await InferenceSession.create(model, settings)
+            : await InferenceSession.create(model, settings)
+        return new Session(session, Tensor, provider, inputs, outputs)
+      } catch (error) {
+        failures.push(`${provider}: ${messageOf(error)}`)
+      }
+    }
+    throw new FourtierError({
+      where: typeof model === "string" ? model : "graph",
+      what: "ONNX Runtime cannot load the model",
+      found: failures.join("; "),
+    })
+  }
+
+  /** Writes output `name` into `data` at every run, instead of a fresh array. */
+  bind(name: string, data: Data): void {
+    const type = this.#type(this.outputs, name, "output")
+    this.#bound.set(name, { tensor: this.#ortTensor(`output ${name}`, type, data), data })
+  }
+
+  /** Computes the outputs, all of them or those named. Every input must be there, with the right type and size. */
+  async run(feeds: Values, only?: readonly string[]): Promise<Values> {
+    if (this.#released) throw new Error("internal error: session used after release")
+    const prepared: Record<string, OrtTensor> = {}
+    for (const [name, type] of this.inputs) {
+      const data = feeds[name]
+      if (data === undefined) {
+        throw new FourtierError({
+          where: `input ${name}`,
+          what: "not fed",
+          expected: `${type.dtype} [${type.shape.join(",")}]`,
+          found: `only ${Object.keys(feeds).join(", ") || "nothing"}`,
+        })
+      }
+      prepared[name] = this.#ortTensor(`input ${name}`, type, data)
+    }
+    const wanted: Record<string, OrtTensor | null> = {}
+    for (const name of only ?? this.outputs.keys()) {
+      this.#type(this.outputs, name, "output")
+      wanted[name] = this.#bound.get(name)?.tensor ?? null
+    }
+    const results = await this.#session.run(prepared, wanted)
+    const values: Values = {}
+    for (const name of Object.keys(wanted)) {
+      // of a bound output ONNX Runtime hands back a copy: not needed
+      values[name] =
+        this.#bound.get(name)?.data ?? dataOf(results[name], this.#type(this.outputs, name, "output").dtype)
+    }
+    return values
+  }
+
+  async release(): Promise<void> {
+    if (this.#released) return
+    this.#released = true
+    live--
+    this.#bound.clear()
+    await this.#session.release()
+  }
+
+  #ortTensor(where: string, { dtype, shape }: TensorType, data: Data): OrtTensor {
+    checkHolds(where, dtype, data, sizeOf(shape))
+    return new this.#tensor(ORT_TYPE[dtype], data, shape)
+  }
+
+  #type(types: ReadonlyMap<string, TensorType>, name: string, kind: string): TensorType {
+    const type = types.get(name)
+    if (type) return type
+    throw new FourtierError({
+      where: `${kind} ${name}`,
+      what: `the graph has no such ${kind}`,
+      expected: `one of ${[...types.keys()].join(", ")}`,
+    })
+  }
+}
+
+function dataOf(tensor: OrtTensor, dtype: DType): Data {
+  const { data } = tensor
+  const words: unknown = data
+  // ONNX Runtime hands float16 out as Float16Array where the engine has one, else as Uint16Array
+  if (dtype === "f16" && ArrayBuffer.isView(words)) {
+    return new Uint16Array(words.buffer, words.byteOffset, words.byteLength / 2)
+  }
+  for (const kind of ["f32", "i64", "i32", "bool"] as const) {
+    if (kind === dtype && isData(words) && holds(kind, words)) return words
+  }
+  throw new Error(`internal error: ONNX Runtime returned ${tensor.type} for ${dtype}`)
+}
+
+function isData(value: unknown): value is Data {
+  return ArrayBuffer.isView(value) && !(value instanceof DataView)
+}
+
+/** Compiles, runs once and releases: for tests and one-off sums. */
+export async function evaluate(graph: GraphOptions, feeds: Values = {}, options?: SessionOptions): Promise<Values> {
+  const session = await Session.compile(graph, options)
+  try {
+    return await session.run(feeds)
+  } finally {
+    await session.release()
+  }
+}
