@@ -2,8 +2,8 @@
 
 import { join } from "node:path"
 import { configSchema, loadConfig, PRESETS } from "fourtier"
-import { listSettings, type SettingInfo, valueAt } from "fourtier/util"
 import { expect, it } from "vitest"
+import { listSettings, type SettingInfo, valueAt } from "../../packages/fourtier/src/util/schema.ts"
 
 const HEAD = `# Configuration
 

@@ -49,7 +49,7 @@ function random(shape: Shape, low: number, high: number): Fed {
   )
 }
 
-/** Values 0.4 from each other and 0.07 or more from every whole number: for ops with kinks and steps. */
+/** Values 0.4 from each other and 0.07 or more from every integer: for ops with kinks and steps. */
 export function apart(...shape: number[]): Fed {
   const size = sizeOf(shape)
   const values = Array.from({ length: size }, (_, i) => (i - Math.floor(size / 2)) * 0.4 + 0.13)

@@ -8,14 +8,14 @@ import { liveSessions } from "@fourtier/tensor"
 import { loadConfig } from "fourtier"
 import {
   drawLabelled,
+  Experiment,
+  type ExperimentSettings,
   labelledOf,
-  runTrial,
-  TrialGraphs,
+  Trial,
   type TrialResult,
-  type TrialSettings,
 } from "fourtier/experiment"
 import type { Clip, Split } from "fourtier/video"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { beforeAll, describe, expect, it } from "vitest"
 import {
   makeFeatures,
   makeTexts,
@@ -24,6 +24,7 @@ import {
   scratchFolder,
   TEXT_WIDTH,
 } from "../../packages/core/tests/train/fixtures.ts"
+import { runTrial } from "../../packages/fourtier/src/recipe.ts"
 
 const folder = scratchFolder()
 const CLASSES = ["a", "b", "c"]
@@ -31,7 +32,7 @@ const SEED = 3
 let set: FeatureSet
 let split: Split
 beforeAll(async () => {
-  set = await makeFeatures(join(folder, "features"), { clips: 30 })
+  set = await makeFeatures({ clips: 30 })
   const clips = set.examples.map(({ id, hash, label }): Clip => clipOf(id, hash, CLASSES[label]))
   split = {
     name: "one",
@@ -42,7 +43,6 @@ beforeAll(async () => {
     test: clips.slice(24),
   }
 })
-afterAll(async () => set.store.close())
 
 function clipOf(id: string, hash: string, label: string): Clip {
   const size = { duration: 1, frames: 10, fps: 10, width: 8, height: 8, rotation: 0 }
@@ -70,22 +70,16 @@ async function trial(
   described = own.train.length,
 ): Promise<TrialResult> {
   const names = CLASSES.map((_, c) => Float32Array.from({ length: TEXT_WIDTH }, (_, d) => Number(d === c)))
-  const settings: TrialSettings = {
-    methods: ["full"],
+  const { finetune, linearProbe, rowProbe, attentiveProbe } = config
+  const settings: ExperimentSettings = {
     classes: CLASSES,
     prompts: PROMPTS,
     size: SIZE,
     model: config.model,
     align: config.align,
-    stages: {
-      "linear-probe": config.linearProbe,
-      "row-probe": config.rowProbe,
-      "attentive-probe": config.attentiveProbe,
-      baseline: config.finetune,
-      full: config.finetune,
-    },
+    training: { finetune, linearProbe, rowProbe, attentiveProbe },
     text: { table: texts, names, width: TEXT_WIDTH, center: true, id: "made up" },
-    features: { train: set.store, trainViews: 2, test: set.store, testViews: 2 },
+    features: { train: set.source, trainViews: 2, test: set.source, testViews: 2 },
     labelsPerClass,
     pseudoLabels: config.pseudoLabels,
     runtime: {},
@@ -93,11 +87,11 @@ async function trial(
     fewestDescribed: described,
     reporter: silent,
   }
-  const graphs = new TrialGraphs(settings)
+  const experiment = new Experiment(settings)
   try {
-    return await runTrial(settings, graphs, own, SEED, join(folder, `trial${runs++}`))
+    return await runTrial(new Trial(experiment, own, SEED, join(folder, `trial${runs++}`)), ["full"], "export")
   } finally {
-    await graphs.release()
+    await experiment.release()
   }
 }
 

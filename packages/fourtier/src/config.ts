@@ -1,4 +1,4 @@
-/** One typed configuration for the whole method: defaults, checks, presets. */
+/** One typed configuration for the whole method: every setting, its checks and its default. Loads no implementation. */
 
 import { METHOD_NAMES } from "@fourtier/core/model"
 import {
@@ -15,167 +15,125 @@ import { z } from "zod"
 import { promptsSchema } from "./describe/prompts.ts"
 import { providerSchema } from "./describe/providers.ts"
 import { encoderSchema } from "./encoders/catalog.ts"
-import { textSchema } from "./text/targets.ts"
-import { loadSettings, type SettingsOptions, type SettingsTree } from "./util/settings.ts"
-import { splitSchema } from "./video/splits.ts"
+import { DEFAULT_PRESET, PRESETS } from "./presets.ts"
+import { textSchema } from "./text/settings.ts"
+import { loadSettings, type Settings, type SettingsOptions } from "./util/settings.ts"
+import { splitSchema } from "./video/split-settings.ts"
 
-const probeSchema = z.strictObject({
-  ...classificationSchema.shape,
-  ...scheduleSchema.shape,
-})
+export { PRESETS }
+
+const trainingSchema = z.strictObject({ ...classificationSchema.shape, ...scheduleSchema.shape })
 
 export const configSchema = z.strictObject({
   seed: z
     .int()
     .default(0)
-    .describe("seed of the random views and of the first training run; train, val and test are drawn by `split.seed`"),
-  seeds: z.int().min(1).default(1).describe("training runs that differ in their seed alone"),
-  cache: z.string().default(".fourtier").describe("folder of features, text embeddings and VLM answers"),
+    .describe("seed of the first training run and of the random views; `split.seed` decides the split"),
+  seeds: z.int().min(1).default(1).describe("number of training runs, which differ only in their seed"),
+  cache: z.string().default(".fourtier").describe("folder of cached features, text embeddings and VLM answers"),
   split: splitSchema.prefault({}),
   keyFrames: z
     .strictObject({
-      count: z.int().min(1).default(5).describe("frames of a strip, K"),
-      height: z.int().min(16).nullable().default(null).describe("pixels; null: as in the video"),
+      count: z.int().min(1).default(5).describe("frames in a strip, K"),
+      height: z.int().min(16).nullable().default(null).describe("height of a strip in pixels; null: as in the video"),
     })
     .prefault({}),
-  prompts: promptsSchema.default("paper").describe("preset name, list of prompts, or [] for the baseline network"),
+  prompts: promptsSchema
+    .default("paper")
+    .describe("name of a preset, list of prompts, or [] for the baseline network alone"),
   describe: providerSchema
     .nullable()
     .default(null)
-    .describe("where the VLM's answers come from; null: recorded answers in descriptions.jsonl beside the data"),
+    .describe("where the VLM's answers come from; null: recorded answers in descriptions.jsonl next to the data"),
   text: textSchema.prefault({}),
   encoder: encoderSchema.prefault({ kind: "movenet" }),
   views: z
     .strictObject({
       sampling: samplingSchema.prefault({ kind: "segments" }),
       train: z.strictObject({
-        draws: z.int().min(1).describe("random views of each training clip that are kept"),
-        steps: z.array(stepSchema).describe("from the decoded picture to the encoder's resolution (docs/data.md)"),
+        draws: z.int().min(1).describe("random views stored of each training clip"),
+        steps: z
+          .array(stepSchema)
+          .describe("steps from the decoded picture to the encoder's resolution (docs/data.md)"),
       }),
       test: z.strictObject({
-        clips: z.int().min(1).describe("temporal views"),
-        steps: z.array(stepSchema).describe("likewise, none of them random"),
+        clips: z.int().min(1).describe("temporal views of each clip"),
+        steps: z.array(stepSchema).describe("the same for validation and test clips, without random steps"),
       }),
     })
-    .describe("how clips become the encoder's input; frames and sizes are fitted to the encoder"),
+    .describe("how clips become the encoder's input; the number of frames and the sizes are adapted to the encoder"),
   model: modelSchema.prefault({}),
   align: z.strictObject({ ...contrastiveSchema.shape, ...scheduleSchema.shape }).describe("stage 1"),
-  finetune: z.strictObject({ ...classificationSchema.shape, ...scheduleSchema.shape }).describe("stage 2"),
-  linearProbe: probeSchema,
-  rowProbe: probeSchema.describe("a linear probe that keeps frame and place"),
-  attentiveProbe: probeSchema,
+  finetune: trainingSchema.describe("stage 2"),
+  linearProbe: trainingSchema.describe("baseline: a linear layer on the mean feature of a clip"),
+  rowProbe: trainingSchema.describe("baseline: a linear layer on features that keep frame and place"),
+  attentiveProbe: trainingSchema.describe("baseline: a linear layer on features pooled by attention"),
   labelsPerClass: z
     .int()
     .min(1)
     .nullable()
     .default(null)
     .describe(
-      "training clips of each class whose labels may be used, drawn by the seed; the others count as clips without a label; those of validation clips, where there are any, are used as well",
+      "training clips per class whose labels are used, drawn by the seed; the other training clips count as unlabelled; labels of validation clips, if any, are used as well; null: all labels",
     ),
   pseudoLabels: pseudoLabelsSchema
     .nullable()
     .prefault({})
     .describe(
-      "classes of training clips without a label, from the answers about them: stage 2 of the full method learns from them too; null: they teach stage 1 alone",
+      "labels for the unlabelled training clips, derived from the answers; stage 2 of the full method trains on them too; null: unlabelled clips are used in stage 1 only",
     ),
   methods: z
     .array(z.enum(METHOD_NAMES))
     .min(1)
     .default([...METHOD_NAMES])
-    .describe("what is trained and reported"),
-  exclude: z.array(z.string()).default([]).describe("classes that a second table leaves out"),
+    .describe("methods to train and compare"),
+  exclude: z.array(z.string()).default([]).describe("classes left out of a second table of results"),
   runtime: z
     .strictObject({
       provider: z
         .enum(["auto", ...PROVIDERS])
         .default("auto")
-        .describe("device of encoder and training"),
-      threads: z.int().min(1).nullable().default(null).describe("null: one per core"),
+        .describe("device for encoder and training"),
+      threads: z.int().min(1).nullable().default(null).describe("threads of ONNX Runtime; null: one per core"),
       workers: z.int().min(1).nullable().default(null).describe("decoding threads; null: one per core"),
       batch: z
         .int()
         .min(1)
         .default(1)
-        .describe("clips through the encoder at a time; more is no faster on a CPU, see fourtier bench encoder"),
+        .describe("clips encoded at a time; more is no faster on a CPU (measure with `fourtier bench encoder`)"),
     })
     .prefault({}),
 })
 
 export type Config = z.infer<typeof configSchema>
 
-const letterboxed = [{ step: "letterbox", size: 192 }]
-
-/** A few hundred clips on a CPU. Chosen by measurement: see docs/decisions.md. */
-const small: SettingsTree = {
-  split: { val: 0 },
-  encoder: { kind: "movenet", features: { motion: "difference" } },
-  views: {
-    train: { draws: 8, steps: [...letterboxed, { step: "flip" }] },
-    test: { clips: 1, steps: [...letterboxed, { step: "mirrored" }] },
-  },
-  model: { width: 64, headWidth: 16, ffn: "conv", classifierPooling: "rows" },
-  align: {
-    epochs: 150,
-    minUpdates: 150,
-    batch: 128,
-    learningRate: 2e-3,
-    beta2: 0.95,
-    warmupEpochs: 15,
-    similarity: "flat",
-    targets: "identity",
-    mixup: 0.8,
-  },
-  finetune: {
-    epochs: 30,
-    minUpdates: 150,
-    batch: 16,
-    learningRate: 2e-3,
-    mixup: 0.8,
-    dropout: 0.2,
-    clipNorm: 1,
-    warmupEpochs: 3,
-  },
-  linearProbe: { epochs: 80, minUpdates: 400, batch: 16, learningRate: 1e-2, mixup: 0, warmupEpochs: 8 },
-  rowProbe: { epochs: 80, minUpdates: 400, batch: 16, learningRate: 2e-3, mixup: 0.8, warmupEpochs: 8 },
-  attentiveProbe: {
-    epochs: 30,
-    minUpdates: 150,
-    batch: 16,
-    learningRate: 2e-3,
-    mixup: 0.8,
-    clipNorm: 1,
-    warmupEpochs: 3,
-  },
+/** Settings that had another name, by dotted path: the old name is an error that gives the new one. */
+export const RENAMED: Readonly<Record<string, string>> = {
+  "align.leastUpdates": "align.minUpdates",
+  "finetune.leastUpdates": "finetune.minUpdates",
+  "linearProbe.leastUpdates": "linearProbe.minUpdates",
+  "rowProbe.leastUpdates": "rowProbe.minUpdates",
+  "attentiveProbe.leastUpdates": "attentiveProbe.minUpdates",
+  "pseudoLabels.leastRight": "pseudoLabels.minAccuracy",
+  "model.readout": "model.classifierPooling",
+  "model.vote": "model.prototypeWeight",
 }
 
-/** Tables A2 and A3 of the paper. */
-const paper: SettingsTree = {
-  views: {
-    train: {
-      draws: 2,
-      steps: [{ step: "shortSide", size: 256 }, { step: "multiScaleCrop", size: 192 }, { step: "flip" }],
-    },
-    test: {
-      clips: 4,
-      steps: [
-        { step: "shortSide", size: 192 },
-        { step: "crop", size: 192, views: "three" },
-      ],
-    },
-  },
-  model: { integration: "learned", ffn: "conv" },
-  align: { epochs: 800, batch: 512, learningRate: 1e-5, weightDecay: 0.05, beta2: 0.95, warmupEpochs: 5 },
-  finetune: { epochs: 40, batch: 128, learningRate: 1e-5, weightDecay: 0.05, mixup: 0.8, labelSmoothing: 0.1 },
-  linearProbe: { epochs: 40, batch: 128, learningRate: 1e-3, weightDecay: 0.05, mixup: 0 },
-  rowProbe: { epochs: 40, batch: 128, learningRate: 1e-3, weightDecay: 0.05, mixup: 0 },
-  attentiveProbe: { epochs: 40, batch: 128, learningRate: 1e-4, weightDecay: 0.05, mixup: 0 },
-}
+/** Where the settings of a configuration come from. */
+export type ConfigOptions = Pick<SettingsOptions<typeof configSchema>, "file" | "set" | "flags"> & { preset?: string }
 
-export const PRESETS = { small, paper }
-
-/** Resolves presets, files and assignments to one configuration. Errors name the setting. */
-export function loadConfig(
-  options: Pick<SettingsOptions<typeof configSchema>, "file" | "set" | "flags"> & { preset?: string } = {},
-) {
-  return loadSettings({ schema: configSchema, presets: PRESETS, defaultPreset: "small", ...options })
+/**
+ * Resolves presets, files and assignments to one configuration.
+ * @throws FourtierError that names the setting, where it was set, and what may stand there
+ * @example
+ * const { value: config, print } = await loadConfig({ file: "config.yaml", set: ["finetune.epochs=60"] })
+ */
+export function loadConfig(options: ConfigOptions = {}): Promise<Settings<Config>> {
+  return loadSettings({
+    schema: configSchema,
+    presets: PRESETS,
+    defaultPreset: DEFAULT_PRESET,
+    renamed: RENAMED,
+    ...options,
+  })
 }

@@ -128,7 +128,7 @@ export async function runRecipe(
 }
 
 /** One split with one seed: both stages of the method, and every method that it is compared with. */
-async function runTrial(trial: Trial, methods: readonly Method[], until: Until): Promise<TrialResult> {
+export async function runTrial(trial: Trial, methods: readonly Method[], until: Until): Promise<TrialResult> {
   const { prompts, fewestClips, fewestDescribed } = trial.experiment.settings
   const { result, data } = trial
   const standardize = await trial.standardize()

@@ -1,7 +1,6 @@
-/**
- * Errors that tell a user what to do: which input, what was expected, what was found, how to mend it.
- */
+/** Errors that tell a user what to do: which input, what was expected, what was found, how to fix it. */
 
+/** What a user should know about an error. */
 export interface Complaint {
   /** What went wrong, one short sentence without a full stop. */
   what: string
@@ -13,7 +12,21 @@ export interface Complaint {
   fix?: string
 }
 
-/** An error caused by input, configuration or environment. The command line prints its message without a stack trace. */
+/**
+ * An error caused by input, configuration or environment. The command line prints its message without a stack trace.
+ *
+ * @example
+ * ```ts
+ * import { FourtierError } from "@fourtier/tensor"
+ *
+ * throw new FourtierError({
+ *   where: "train.epochs",
+ *   what: "must be positive",
+ *   found: "-1",
+ *   fix: "set the number of passes over the training clips",
+ * })
+ * ```
+ */
 export class FourtierError extends Error {
   override readonly name = "FourtierError"
   readonly complaint: Complaint
@@ -28,17 +41,51 @@ export class FourtierError extends Error {
   }
 }
 
-/** The message of anything that was thrown. */
+/**
+ * The message of anything that was thrown.
+ *
+ * @example
+ * ```ts
+ * import { messageOf } from "@fourtier/tensor"
+ *
+ * try {
+ *   JSON.parse("{")
+ * } catch (error) {
+ *   console.error(messageOf(error))
+ * }
+ * ```
+ */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown)
 }
 
-/** Narrows `value`, or throws a bug report: use it for conditions that no input can break. */
+/**
+ * Narrows types by `condition`, or throws an internal error: for conditions that no input can break.
+ *
+ * @example
+ * ```ts
+ * import { assert, evaluate, fill, holds } from "@fourtier/tensor"
+ *
+ * const { y } = await evaluate({ outputs: { y: fill([2], 1) } })
+ * assert(holds("f32", y), "the output is not f32")
+ * const values: Float32Array = y
+ * ```
+ */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`internal error: ${message}`)
 }
 
-/** The known name nearest to `name` by edit distance, if it is near enough to be a slip of the keyboard. */
+/**
+ * The known name nearest to `name` by edit distance, if it is near enough for `name` to be a typing error.
+ *
+ * @example
+ * ```ts
+ * import { nearest } from "@fourtier/tensor"
+ *
+ * nearest("epoch", ["epochs", "batch"]) // "epochs"
+ * nearest("colour", ["epochs", "batch"]) // undefined
+ * ```
+ */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined
   let bestDistance = Math.max(2, Math.ceil(name.length / 3)) + 1

@@ -1,15 +1,24 @@
 /** Reverse-mode differentiation. Gradients are graphs of the same ops, so gradients of gradients work. */
 
 import { FourtierError } from "./errors.ts"
+import type { ComputedOp } from "./ops/attributes.ts"
 import { add, concat } from "./ops/functions.ts"
-import type { OpName } from "./ops/rule.ts"
 import { ruleOf } from "./ops/table.ts"
 import { showShape } from "./shape.ts"
-import { fill, isOp, scalar, type Tensor, topologicalOrder } from "./tensor.ts"
+import { fill, isComputed, isOp, scalar, type Tensor, topologicalOrder } from "./tensor.ts"
 
 /**
  * Gradients of a scalar with respect to `targets`, in their order and shapes. A target that `loss` does not depend on gets
- * zeros. Throws when the way leads through an op without gradient.
+ * zeros. Throws a FourtierError when `loss` is no scalar, or depends on a target through an op without a gradient.
+ *
+ * @example
+ * ```ts
+ * import { evaluate, grad, input, mul, sum } from "@fourtier/tensor"
+ *
+ * const x = input("x", [3])
+ * const [dx] = grad(sum(mul(x, x)), [x])
+ * await evaluate({ outputs: { dx } }, { x: Float32Array.of(1, 2, 3) }) // dx: 2, 4, 6
+ * ```
  */
 export function grad(loss: Tensor, targets: readonly Tensor[]): Tensor[] {
   if (loss.size !== 1) {
@@ -30,7 +39,7 @@ export function grad(loss: Tensor, targets: readonly Tensor[]): Tensor[] {
     if (parts === undefined || !needed.has(node)) continue
     const dy = total(parts)
     gradients.set(node, dy)
-    if (node.inputs.length === 0) continue
+    if (!isComputed(node)) continue
     for (const [i, contribution] of inputGradients(node, dy).entries()) {
       const x = node.inputs[i]
       if (contribution === null || !needed.has(x)) continue
@@ -40,16 +49,16 @@ export function grad(loss: Tensor, targets: readonly Tensor[]): Tensor[] {
   return targets.map((target) => gradients.get(target) ?? fill(target.shape, 0))
 }
 
-/** The sum; parts that zeros were put around, and that fill the whole side by side, are joined instead of added. */
+/** The sum. Parts padded with zeros whose contents tile an axis, as those of a split's slices do, are concatenated instead. */
 function total(parts: readonly Tensor[]): Tensor {
   const padded = parts.filter((part) => isOp(part, "pad") && part.attrs.value === 0)
   const rest = parts.filter((part) => !padded.includes(part))
-  const joined = sideBySide(padded)
+  const joined = concatenated(padded)
   return (joined ? [joined, ...rest] : parts).reduce((sum, part) => add(sum, part))
 }
 
-/** One concatenation in place of the sum of `parts`, if their contents tile one axis. */
-function sideBySide(parts: readonly Tensor[]): Tensor | null {
+/** One concatenation in place of the sum of padded `parts`, if their contents tile one axis. */
+function concatenated(parts: readonly Tensor[]): Tensor | null {
   const pieces = parts.flatMap((part) => {
     if (!isOp(part, "pad")) return []
     const axes = part.attrs.pads.flatMap(([before, after], axis) => (before > 0 || after > 0 ? [axis] : []))
@@ -67,7 +76,7 @@ function sideBySide(parts: readonly Tensor[]): Tensor | null {
   return end === parts[0].shape[axis] ? concat(contents, axis) : null
 }
 
-function inputGradients<K extends OpName>(node: Tensor<K>, dy: Tensor): (Tensor | null)[] {
+function inputGradients<K extends ComputedOp>(node: Tensor<K>, dy: Tensor): (Tensor | null)[] {
   const rule = ruleOf(node.op).grad
   if (typeof rule === "string") {
     throw new FourtierError({ where: `tensor op ${node.op}`, what: "has no gradient", fix: rule })

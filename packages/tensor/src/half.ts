@@ -6,7 +6,16 @@
 /** Float32 value of every float16, filled on first use (256 kB). */
 let table: Float32Array | undefined
 
-/** float16 bits -> float32, element by element. `into` must be as long as `source`. */
+/**
+ * float16 bits -> float32, element by element. `into` must be as long as `source`.
+ *
+ * @example
+ * ```ts
+ * import { halfToFloat } from "@fourtier/tensor"
+ *
+ * halfToFloat(Uint16Array.of(0x3c00, 0xc000)) // 1, -2
+ * ```
+ */
 export function halfToFloat(source: Uint16Array, into = new Float32Array(source.length)): Float32Array {
   table ??= decodeAllHalves()
   const values = table
@@ -14,7 +23,16 @@ export function halfToFloat(source: Uint16Array, into = new Float32Array(source.
   return into
 }
 
-/** float32 -> float16 bits, element by element. `into` must be as long as `source`. */
+/**
+ * float32 -> float16 bits, element by element. `into` must be as long as `source`.
+ *
+ * @example
+ * ```ts
+ * import { floatToHalf } from "@fourtier/tensor"
+ *
+ * floatToHalf(Float32Array.of(1, -2)) // 0x3c00, 0xc000
+ * ```
+ */
 export function floatToHalf(source: Float32Array, into = new Uint16Array(source.length)): Uint16Array {
   const bits = new Uint32Array(source.buffer, source.byteOffset, source.length)
   for (let i = 0; i < bits.length; i++) into[i] = halfBits(bits[i])

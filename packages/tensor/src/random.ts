@@ -8,6 +8,19 @@ import { utf8ToBytes } from "@noble/hashes/utils"
 
 export type RngState = readonly [number, number, number, number]
 
+/**
+ * A seeded generator of random numbers. Equal seeds give equal numbers on every machine.
+ *
+ * @example
+ * ```ts
+ * import { Rng } from "@fourtier/tensor"
+ *
+ * const rng = new Rng("example")
+ * rng.next() // in [0, 1)
+ * rng.shuffle(["a", "b", "c"])
+ * const noise = Rng.fork("example", "noise", 3) // independent of rng's state
+ * ```
+ */
 export class Rng {
   #s: Uint32Array
 
@@ -58,7 +71,7 @@ export class Rng {
     return low + (high - low) * this.next()
   }
 
-  /** A whole number in [0, n). */
+  /** An integer in [0, n). */
   int(n: number): number {
     return Math.floor(this.next() * n)
   }
@@ -96,9 +109,9 @@ export class Rng {
     const copy = [...items]
     for (let i = copy.length - 1; i > 0; i--) {
       const j = this.int(i + 1)
-      const held = copy[i]
+      const swapped = copy[i]
       copy[i] = copy[j]
-      copy[j] = held
+      copy[j] = swapped
     }
     return copy
   }

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest"
 import * as t from "../src/index.ts"
 import { conv3x3, depthwise3x3 } from "../src/nn/conv.ts"
-import { interpolationMatrix } from "../src/ops/convolution.ts"
+import { interpolationMatrix } from "../src/ops/interpolation.ts"
 import { Rng } from "../src/random.ts"
 import { type Block, naiveConv, naivePool, type Window } from "./naive.ts"
 

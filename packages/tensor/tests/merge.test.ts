@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
+import { encodeModel } from "../src/onnx/encode.ts"
 import { mergeModels } from "../src/onnx/merge.ts"
-import { encodeModel, type GraphProto, type ModelProto } from "../src/onnx/proto.ts"
+import type { GraphProto, ModelProto } from "../src/onnx/proto.ts"
 import { upgradeOpset } from "../src/onnx/upgrade.ts"
 import { toOnnx } from "../src/onnx/write.ts"
 import { add, mul, sum } from "../src/ops/functions.ts"

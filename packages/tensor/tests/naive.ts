@@ -1,4 +1,4 @@
-/** Plain loops that say what the ops compute, for tests. */
+/** Reference implementations of ops as plain loops. */
 
 import { type Shape, sizeOf } from "../src/shape.ts"
 

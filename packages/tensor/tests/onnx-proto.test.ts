@@ -5,16 +5,10 @@ import { InferenceSession, Tensor } from "onnxruntime-node"
 import { describe, expect, test } from "vitest"
 import { FourtierError } from "../src/errors.ts"
 import { readOnnx, writeOnnx } from "../src/node/onnx-file.ts"
-import {
-  DataType,
-  decodeModel,
-  encodeModel,
-  encodeModelPieces,
-  externalize,
-  type GraphProto,
-  type ModelProto,
-  type TensorProto,
-} from "../src/onnx/proto.ts"
+import { decodeModel } from "../src/onnx/decode.ts"
+import { encodeModel, encodeModelPieces } from "../src/onnx/encode.ts"
+import { DataType, type GraphProto, type ModelProto, type TensorProto } from "../src/onnx/proto.ts"
+import { externalize } from "../src/onnx/tensor-proto.ts"
 import { Rng } from "../src/random.ts"
 
 function floats(name: string, dims: number[], values: number[]): TensorProto {

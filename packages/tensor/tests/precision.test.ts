@@ -4,9 +4,10 @@
  */
 
 import { describe, expect, it } from "vitest"
+import { encodeModel } from "../src/onnx/encode.ts"
 import { storeAsFloat16 } from "../src/onnx/float16.ts"
 import { quantise } from "../src/onnx/int8.ts"
-import { DataType, encodeModel, type ModelProto, type NodeProto } from "../src/onnx/proto.ts"
+import { DataType, type ModelProto, type NodeProto } from "../src/onnx/proto.ts"
 import { toOnnx } from "../src/onnx/write.ts"
 import { add, matmul } from "../src/ops/functions.ts"
 import { Rng } from "../src/random.ts"
@@ -39,7 +40,7 @@ async function run(model: ModelProto, x: Float32Array, shape = [B, M, K]): Promi
 
 const largest = (values: Iterable<number>) => Math.max(...Array.from(values, Math.abs))
 
-/** Whole numbers of one row or column between −steps and steps, times its scale. */
+/** Integers of one row or column between −steps and steps, times its scale. */
 function rounded(values: readonly number[], steps: number): number[] {
   const scale = largest(values) / steps || 1
   return values.map((value) => scale * Math.round(value / scale))
@@ -86,7 +87,7 @@ describe("int8", () => {
   })
 
   it("takes linear layers as PyTorch exports them, with the matrix on its side and a bias", async () => {
-    const turned = Float32Array.from({ length: K * N }, (_, i) => W[(i % K) * N + Math.floor(i / K)])
+    const transposed = Float32Array.from({ length: K * N }, (_, i) => W[(i % K) * N + Math.floor(i / K)])
     const bias = numbers(N, "bias")
     const gemm: NodeProto = {
       name: "",
@@ -99,7 +100,7 @@ describe("int8", () => {
     const plain = toOnnx({
       outputs: { y: add(matmul(input("x", [M, K]), input("w", [N, K]), { transposeB: true }), input("b", [N])) },
       weights: new Map([
-        ["w", turned],
+        ["w", transposed],
         ["b", bias],
       ]),
     })

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, expect, it } from "vitest"
 
-const entry = new URL("../../dist/tensor/index.js", import.meta.url)
+const entry = new URL("../dist/index.js", import.meta.url)
 const folder = mkdtempSync(join(tmpdir(), "fourtier-telemetry-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

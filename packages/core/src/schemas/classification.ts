@@ -1,15 +1,20 @@
-/** Settings of stage 2's loss, and of the probes'. */
+/** Settings of the loss of stage 2 and of the probes. */
 
 import { z } from "zod"
 
 export const classificationSchema = z.strictObject({
-  labelSmoothing: z.number().min(0).max(0.99).default(0.1).describe("share of the target spread over all classes"),
+  labelSmoothing: z
+    .number()
+    .min(0)
+    .max(0.99)
+    .default(0.1)
+    .describe("share of the target spread evenly over all classes"),
   mixup: z
     .number()
     .min(0)
     .default(0.8)
-    .describe("Beta parameter of mixup on the encoder's map, which is what is cached; 0: none"),
-  dropout: z.number().min(0).max(0.95).default(0).describe("share of units dropped in training"),
+    .describe("parameter of mixup's Beta distribution, applied to the cached feature map; 0: no mixup"),
+  dropout: z.number().min(0).max(0.95).default(0).describe("share of units dropped during training"),
 })
 
 export type ClassificationConfig = z.infer<typeof classificationSchema>

@@ -1,8 +1,8 @@
-/** Settings of stage 1's loss. */
+/** Settings of the loss of stage 1. */
 
 import { z } from "zod"
 
-/** How v_i and e_i are compared. */
+/** How the video embeddings v_i are compared with the text embeddings e_i. */
 export const SIMILARITIES = ["pooled", "tokens", "flat"] as const
 export type Similarity = (typeof SIMILARITIES)[number]
 
@@ -11,19 +11,27 @@ export const contrastiveSchema = z.strictObject({
     .enum(SIMILARITIES)
     .default("pooled")
     .describe(
-      "cosine of mean-pooled embeddings (VideoCLIP); mean over rows of row-wise cosines (the paper's shapes); or cosine of the pooled text and one learned map of all T+N rows together, which keeps frame and place",
+      "how video and text embeddings are compared. pooled: cosine of the mean-pooled embeddings (VideoCLIP); tokens: mean of the row-wise cosines (the shapes in the paper); flat: cosine of the pooled text embedding and one learned projection of all T+N rows, which keeps frame and place",
     ),
   targets: z
     .enum(["identity", "text-similarity"])
     .default("text-similarity")
-    .describe("each clip's own answer alone, or answers in proportion to how alike their text embeddings are"),
+    .describe(
+      "what a clip should match. identity: its own answer alone; text-similarity: all answers of the batch, in proportion to the similarity of their text embeddings",
+    ),
   textTemperature: z
     .number()
     .positive()
     .default(0.1)
-    .describe("text-similarity: how fast the target falls with the distance of two answers"),
-  mixup: z.number().min(0).default(0).describe("Beta parameter of mixup on pooled features and targets alike; 0: none"),
-  temperature: z.number().positive().default(0.07).describe("first value of the learned temperature"),
+    .describe(
+      "text-similarity: temperature of the softmax over the answers' similarities; lower is closer to identity",
+    ),
+  mixup: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("parameter of mixup's Beta distribution, applied to pooled features and targets alike; 0: no mixup"),
+  temperature: z.number().positive().default(0.07).describe("initial value of the learned temperature"),
 })
 
 export type ContrastiveConfig = z.infer<typeof contrastiveSchema>

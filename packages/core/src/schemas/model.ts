@@ -3,41 +3,54 @@
 import { z } from "zod"
 
 export const modelSchema = z.strictObject({
-  pool: z.enum(["mean", "max"]).default("mean").describe("how s and t are pooled from the map"),
+  pool: z
+    .enum(["mean", "max"])
+    .default("mean")
+    .describe("how the spatial and temporal features s and t are pooled from the map"),
   integration: z
     .enum(["axial", "learned"])
     .default("axial")
     .describe(
-      "how processor outputs are spread over the map: fixed replication, or a trained matrix that starts as it",
+      "how the processors' outputs are spread over the map. axial: fixed replication; learned: a trained matrix that starts as replication",
     ),
-  attention: z.enum(["joint", "divided"]).default("joint").describe("over all T·N tokens, or space then time"),
-  ffn: z.enum(["conv", "mlp"]).default("mlp").describe("3×3 over each frame (Table 1), or ×4 token-wise (the text)"),
+  attention: z
+    .enum(["joint", "divided"])
+    .default("joint")
+    .describe("joint: over all T·N tokens; divided: first over space, then over time"),
+  ffn: z
+    .enum(["conv", "mlp"])
+    .default("mlp")
+    .describe(
+      "feed-forward part of a block. conv: 3×3 convolution over each frame (the paper's Table 1); mlp: token by token, four times as wide inside (the paper's text)",
+    ),
   width: z
     .int()
     .positive()
     .nullable()
     .default(null)
-    .describe("principal components of the map that the head works on; null: all its channels"),
+    .describe("number of principal components of the map that the head sees; null: all channels of the map"),
   positions: z
     .boolean()
     .default(true)
     .describe(
-      "learned embeddings of frame and place, zero at first: a frame-wise encoder's map does not tell the order",
+      "learned embeddings of frame and place, initially zero; without them, the map of a frame-wise encoder does not tell the order",
     ),
   prototypeWeight: z
     .number()
     .min(0)
     .default(0)
-    .describe("weight of stage 1's own class scores beside the classifier's, as exponents; 0: none, as in the paper"),
+    .describe(
+      "weight of the class prototypes of stage 1, whose log-probabilities are added to the classifier's logits; 0: none, as in the paper",
+    ),
   classifierPooling: z
     .enum(["mean", "rows"])
     .default("mean")
     .describe(
-      "what the linear layer reads of the blocks' output: its mean over all tokens (the paper), or its means over the places of each frame and over the frames of each place, side by side: T+N rows that keep where and when, and a linear layer of (T+N)·D·C weights",
+      "how the blocks' output is pooled for the linear layer. mean: over all tokens, as in the paper; rows: over the places of each frame and over the frames of each place, concatenated: T+N rows that keep where and when, hence (T+N)·D·C weights",
     ),
   blocks: z.int().min(0).default(2).describe("transformer blocks after the integration"),
-  headWidth: z.int().min(1).default(64).describe("channels of one attention head; the last head count is rounded down"),
-  mix: z.boolean().default(true).describe("depth-wise 3×3 after the sum, where the map has a grid"),
+  headWidth: z.int().min(1).default(64).describe("channels per attention head; the number of heads is rounded down"),
+  mix: z.boolean().default(true).describe("depth-wise 3×3 convolution after the sum, where the map has a grid"),
 })
 
 export type ModelConfig = z.infer<typeof modelSchema>

@@ -3,16 +3,24 @@
 import { z } from "zod"
 
 export const pseudoLabelsSchema = z.strictObject({
-  temperature: z.number().positive().default(0.05).describe("of the softmax over cosines: lower is surer"),
+  temperature: z
+    .number()
+    .positive()
+    .default(0.05)
+    .describe("temperature of the softmax over cosines; lower gives more confident labels"),
   minAccuracy: z
     .number()
     .min(0)
     .max(1)
     .default(0.5)
     .describe(
-      "share of labelled clips that must get their own label when it is held back; else the answers are not trusted",
+      "accuracy that the pseudo-labels must reach on labelled clips whose labels are held back; below it they are not used",
     ),
-  rounds: z.int().min(1).default(10).describe("at most; it ends where no clip changes its class"),
+  rounds: z
+    .int()
+    .min(1)
+    .default(10)
+    .describe("largest number of rounds; it ends earlier when no clip changes its class"),
 })
 
 export type PseudoLabelsConfig = z.infer<typeof pseudoLabelsSchema>

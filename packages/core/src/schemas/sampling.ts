@@ -1,4 +1,4 @@
-/** Which frames of a clip are looked at, as data. */
+/** Which frames of a clip are sampled, as data. */
 
 import { z } from "zod"
 
@@ -10,15 +10,17 @@ import { z } from "zod"
  */
 export const samplingSchema = z.discriminatedUnion("kind", [
   z.strictObject({
-    kind: z.literal("segments").describe("one frame of each of T equal segments, or T frames a stride apart"),
-    frames: z.int().positive().default(8).describe("frames of a clip, T"),
-    clips: z.int().positive().default(1).describe("temporal views of a clip"),
+    kind: z
+      .literal("segments")
+      .describe("segments: one frame from each of T equal segments; dense: T frames, `stride` frames apart"),
+    frames: z.int().positive().default(8).describe("frames per clip, T"),
+    clips: z.int().positive().default(1).describe("temporal views per clip"),
   }),
   z.strictObject({
     kind: z.literal("dense"),
-    frames: z.int().positive().default(8).describe("frames of a clip, T"),
-    stride: z.int().positive().default(4).describe("dense: frames from one to the next"),
-    clips: z.int().positive().default(1).describe("temporal views of a clip"),
+    frames: z.int().positive().default(8).describe("frames per clip, T"),
+    stride: z.int().positive().default(4).describe("dense: distance between sampled frames, in frames"),
+    clips: z.int().positive().default(1).describe("temporal views per clip"),
   }),
 ])
 

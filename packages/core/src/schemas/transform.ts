@@ -3,7 +3,7 @@
 import { z } from "zod"
 
 const side = z.int().positive().describe("pixels")
-const amount = z.number().min(0).default(0).describe("colorJitter: factors from 1 ± this")
+const amount = z.number().min(0).default(0).describe("colorJitter: factors are drawn from 1 ± this")
 
 export const stepSchema = z.discriminatedUnion("step", [
   /** Resize so that the short side has `size` pixels, aspect kept. */
@@ -14,13 +14,19 @@ export const stepSchema = z.discriminatedUnion("step", [
   z.strictObject({
     step: z.literal("letterbox"),
     size: side,
-    fill: z.tuple([z.number(), z.number(), z.number()]).default([0, 0, 0]).describe("letterbox: RGB of the border"),
+    fill: z
+      .tuple([z.number(), z.number(), z.number()])
+      .default([0, 0, 0])
+      .describe("letterbox: RGB colour of the border, 0 to 255"),
   }),
   /** Square crops: one in the centre; three along the longer side; or four corners and the centre, and all five mirrored. */
   z.strictObject({
     step: z.literal("crop"),
     size: side,
-    views: z.enum(["center", "three", "ten"]).default("center").describe("crop: how many views it makes"),
+    views: z
+      .enum(["center", "three", "ten"])
+      .default("center")
+      .describe("crop: which views to cut out, one, three or ten"),
   }),
   /** Each view as it is and mirrored left and right: twice the views. Not where classes name a side. */
   z.strictObject({ step: z.literal("mirrored") }),
@@ -35,18 +41,18 @@ export const stepSchema = z.discriminatedUnion("step", [
       .array(z.number().positive().max(1))
       .min(1)
       .default([1, 0.875, 0.75, 0.66])
-      .describe("multiScaleCrop: sides, by the short side"),
+      .describe("multiScaleCrop: sides of the crop, as shares of the short side"),
     distortion: z
       .int()
       .min(0)
       .default(1)
-      .describe("multiScaleCrop: how far width and height may be apart in that list"),
-    fixed: z.boolean().default(true).describe("multiScaleCrop: at one of 13 places, or anywhere"),
+      .describe("multiScaleCrop: how many places apart width and height may be in `scales`"),
+    fixed: z.boolean().default(true).describe("multiScaleCrop: at one of 13 fixed places; false: anywhere"),
   }),
   /** Mirror left and right with this probability. Not where classes name a side. Random. */
   z.strictObject({
     step: z.literal("flip"),
-    probability: z.number().min(0).max(1).default(0.5).describe("of the step being taken"),
+    probability: z.number().min(0).max(1).default(0.5).describe("probability that the step is applied"),
   }),
   /** Factors drawn from `1 ± amount` (hue: `± amount` of a turn), applied in this order. Random. */
   z.strictObject({
@@ -54,7 +60,7 @@ export const stepSchema = z.discriminatedUnion("step", [
     brightness: amount,
     contrast: amount,
     saturation: amount,
-    hue: z.number().min(0).max(0.5).default(0).describe("colorJitter: ± this share of a turn"),
+    hue: z.number().min(0).max(0.5).default(0).describe("colorJitter: hue shift, up to ± this share of a full turn"),
     probability: z.number().min(0).max(1).default(1),
   }),
 ])

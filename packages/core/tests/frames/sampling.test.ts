@@ -2,7 +2,8 @@
 
 import { Rng } from "@fourtier/tensor"
 import { describe, expect, test } from "vitest"
-import { evenTimes, keyFrameIndices, sampleFrames, samplingSchema } from "../../src/frames/sampling.ts"
+import { evenTimes, keyFrameIndices, sampleFrames } from "../../src/frames/sampling.ts"
+import { samplingSchema } from "../../src/schemas/sampling.ts"
 
 const segments = (frames: number, clips = 1) => samplingSchema.parse({ kind: "segments", frames, clips })
 const dense = (frames: number, stride: number, clips = 1) =>

@@ -3,7 +3,8 @@
 import { Rng } from "@fourtier/tensor"
 import { describe, expect, test } from "vitest"
 import { type Pictures, resize } from "../../src/frames/resize.ts"
-import { applyTransform, isRandom, type Step, transformSchema, viewsOf } from "../../src/frames/transform.ts"
+import { applyTransform, isRandom, viewsOf } from "../../src/frames/transform.ts"
+import { type Step, transformSchema } from "../../src/schemas/transform.ts"
 
 function noise(count: number, height: number, width: number): Pictures {
   const rng = new Rng("noise")

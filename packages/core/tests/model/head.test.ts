@@ -3,10 +3,11 @@
 import { constant, evaluate, grad, input, mul, Rng, sum, type Tensor } from "@fourtier/tensor"
 import { initialize, type Param, Scope, type Weights } from "@fourtier/tensor/nn"
 import { describe, expect, it } from "vitest"
-import { type ModelConfig, modelSchema } from "../../src/model/config.ts"
 import { buildHead } from "../../src/model/head.ts"
 import { integrate, replication } from "../../src/model/integration.ts"
-import { buildProcessors, poolMap } from "../../src/model/processor.ts"
+import { poolMap } from "../../src/model/pooling.ts"
+import { buildProcessors } from "../../src/model/processor.ts"
+import { type ModelConfig, modelSchema } from "../../src/schemas/model.ts"
 
 const [B, T, H, W, D] = [2, 3, 2, 2, 8]
 const N = H * W
@@ -32,6 +33,9 @@ const expectClose = (found: ArrayLike<number | bigint>, expected: ArrayLike<numb
 }
 
 const config = (some: Partial<ModelConfig> = {}) => modelSchema.parse({ headWidth: 4, ...some })
+
+const headOn = (m: Tensor, prompts: readonly string[], model: ModelConfig) =>
+  buildHead({ m, pooled: poolMap(m, model.pool) }, size, 5, prompts, model)
 
 describe("processors", () => {
   it("start as the pooled map, s first, then t", async () => {
@@ -93,7 +97,7 @@ describe("the head", () => {
   ]
 
   it.each(variants)("%o: finite logits, and a gradient for every trained weight", async (some) => {
-    const head = buildHead(map, size, 5, PROMPTS, config(some))
+    const head = headOn(map, PROMPTS, config(some))
     const weighting = constant(
       Float32Array.from({ length: B * 5 }, (_, i) => Math.cos(i)),
       [B, 5],
@@ -112,9 +116,9 @@ describe("the head", () => {
   })
 
   it("a clip's logits do not depend on the other clips of the batch", async () => {
-    const head = buildHead(map, size, 5, PROMPTS, config())
+    const head = headOn(map, PROMPTS, config())
     const one = input("m", [1, T, N, D])
-    const alone = buildHead(one, size, 5, PROMPTS, config())
+    const alone = headOn(one, PROMPTS, config())
     const all = await valuesOf({ logits: head.logits }, [...head.processors, ...head.trained], true)
     const weights = initialize([...alone.processors, ...alone.trained], (name) => Rng.fork("init", name))
     for (const [name, values] of weights) {
@@ -126,7 +130,7 @@ describe("the head", () => {
   })
 
   it("without prompts has no processors and no projections", () => {
-    const head = buildHead(map, size, 5, [], config())
+    const head = headOn(map, [], config())
     expect(head.processors).toEqual([])
     expect(head.trained.some(({ name }) => name.includes("projection"))).toBe(false)
   })

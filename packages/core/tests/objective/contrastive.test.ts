@@ -3,7 +3,8 @@
 import { constant, evaluate, grad, input, Rng } from "@fourtier/tensor"
 import { describe, expect, it } from "vitest"
 import { embedRows, MAX_LOGIT_SCALE } from "../../src/model/space.ts"
-import { type ContrastiveConfig, contrastiveSchema, infoNce } from "../../src/objective/contrastive.ts"
+import { infoNce } from "../../src/objective/contrastive.ts"
+import { type ContrastiveConfig, contrastiveSchema } from "../../src/schemas/contrastive.ts"
 
 const [B, R, E] = [5, 3, 4]
 const rng = Rng.fork("contrastive")

@@ -1,35 +1,23 @@
 /** Stage 1: gradients in chunks equal those of the whole batch, and what it learns is what the texts say. */
 
-import { join } from "node:path"
 import { liveSessions, Rng, type Values } from "@fourtier/tensor"
 import { initialize, type Weights } from "@fourtier/tensor/nn"
 import { AdamW } from "@fourtier/tensor/optim"
 import { beforeAll, describe, expect, it } from "vitest"
-import { type ContrastiveConfig, contrastiveSchema } from "../../src/objective/contrastive.ts"
+import { type ContrastiveConfig, contrastiveSchema } from "../../src/schemas/contrastive.ts"
+import { scheduleSchema } from "../../src/schemas/schedule.ts"
 import { AlignGraphs, alignmentTask } from "../../src/train/align.ts"
 import { type FeatureSet, readBatch } from "../../src/train/features.ts"
 import { train } from "../../src/train/loop.ts"
-import { anchorProbabilities, anchorsOf } from "../../src/train/prototypes.ts"
-import { scheduleSchema } from "../../src/train/schedule.ts"
+import { prototypeProbabilities, prototypesOf } from "../../src/train/prototypes.ts"
 import { fitStandardize } from "../../src/train/standardize.ts"
 import { silent } from "../../src/util/progress.ts"
-import {
-  CLASSES,
-  difference,
-  halves,
-  makeFeatures,
-  makeTexts,
-  PROMPTS,
-  SIZE,
-  scratchFolder,
-  TEXT_WIDTH,
-} from "./fixtures.ts"
+import { CLASSES, difference, halves, makeFeatures, makeTexts, PROMPTS, SIZE, TEXT_WIDTH } from "./fixtures.ts"
 
-const folder = scratchFolder()
 let set: FeatureSet
 let standardize: Weights
 beforeAll(async () => {
-  set = await makeFeatures(join(folder, "features"))
+  set = await makeFeatures()
   standardize = await fitStandardize(set, null)
 })
 
@@ -63,7 +51,7 @@ async function gradients(contrastive: ContrastiveConfig, batch: number, chunk: n
   const losses = await graphs.gradients(
     weights,
     texts,
-    (i, j, kind) => readBatch(set.store, keys.slice(i, j), kind),
+    (i, j, kind) => readBatch(set.source, keys.slice(i, j), kind),
     optimizer,
   )
   // with beta1 = 0 the first moment after a step is the gradient itself
@@ -103,12 +91,12 @@ describe("stage 1", () => {
     const graphs = await AlignGraphs.compile(specOf(contrastiveSchema.parse({})), 12, 12)
     try {
       const task = alignmentTask(graphs, { train: own, val }, targets, standardize, async () => null)
-      const options = { schedule, seed, key: "k", checkpointPath: null, journalPath: null, reporter: silent }
+      const options = { schedule, seed, reporter: silent }
       const { weights } = await train(task, options)
-      const anchors = anchorsOf(targets, own.examples, CLASSES)
-      if (!anchors) throw new Error("a class without texts")
+      const prototypes = prototypesOf(targets, own.examples, CLASSES)
+      if (!prototypes) throw new Error("a class without texts")
       const all: Weights = new Map([...standardize, ...weights])
-      const rows = (await anchorProbabilities(graphs, val, all, anchors)).get("all") ?? []
+      const rows = (await prototypeProbabilities(graphs, val, all, prototypes)).get("all") ?? []
       const right = rows.filter((row, i) => row.indexOf(Math.max(...row)) === val.examples[i].label).length
       return { weights, accuracy: right / val.examples.length }
     } finally {

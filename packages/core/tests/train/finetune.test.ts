@@ -1,29 +1,24 @@
 /** Stage 2: every method learns a set that can be learned, repeatably, and micro-batches change nothing. */
 
-import { join } from "node:path"
 import { liveSessions, Rng } from "@fourtier/tensor"
 import { initialize, type Weights } from "@fourtier/tensor/nn"
 import { beforeAll, describe, expect, it } from "vitest"
-import { type ModelConfig, modelSchema } from "../../src/model/config.ts"
-import { METHODS, type Method, networkOf } from "../../src/model/networks.ts"
+import { METHOD_NAMES, type Method, methodNamed } from "../../src/model/methods/index.ts"
+import type { NetworkSpec } from "../../src/model/network.ts"
+import { classificationSchema } from "../../src/schemas/classification.ts"
+import { type ModelConfig, modelSchema } from "../../src/schemas/model.ts"
+import { scheduleSchema } from "../../src/schemas/schedule.ts"
 import type { FeatureSet } from "../../src/train/features.ts"
-import {
-  ClassifierGraphs,
-  classificationSchema,
-  classificationTask,
-  clipProbabilities,
-} from "../../src/train/finetune.ts"
+import { ClassifierGraphs, classificationTask, clipProbabilities } from "../../src/train/finetune.ts"
 import { train } from "../../src/train/loop.ts"
-import { scheduleSchema } from "../../src/train/schedule.ts"
 import { fitStandardize } from "../../src/train/standardize.ts"
 import { silent } from "../../src/util/progress.ts"
-import { CLASSES, difference, halves, makeFeatures, PROMPTS, SIZE, scratchFolder } from "./fixtures.ts"
+import { CLASSES, difference, halves, makeFeatures, PROMPTS, SIZE } from "./fixtures.ts"
 
-const folder = scratchFolder()
 let set: FeatureSet
 let standardize: Weights
 beforeAll(async () => {
-  set = await makeFeatures(join(folder, "features"), { clips: 48, views: 1, noise: 0.5 })
+  set = await makeFeatures({ clips: 48, views: 1, noise: 0.5 })
   standardize = await fitStandardize(set, null)
 })
 
@@ -37,21 +32,22 @@ interface Variant {
   model?: Partial<ModelConfig>
 }
 
+function specOf(method: Method, some: Partial<ModelConfig> = {}): NetworkSpec {
+  const model = modelSchema.parse({ headWidth: 8, blocks: 1, ...some })
+  const build = methodNamed(method).build({ prompts: PROMPTS, model, space: null })
+  return { size: SIZE, classes: CLASSES, width: null, pool: model.pool, build }
+}
+
 async function finetune({ method = "full", seed = 1, microBatch = 8, epochs = 6, ...rest }: Variant = {}) {
   const config = classificationSchema.parse({ mixup: rest.mixup ?? 0, dropout: rest.dropout ?? 0 })
   const schedule = scheduleSchema.parse({ epochs, batch: 8, learningRate: 3e-3, warmupEpochs: 1 })
-  const build = networkOf(method, PROMPTS, modelSchema.parse({ headWidth: 8, blocks: 1, ...rest.model }), null)
-  const graphs = await ClassifierGraphs.compile(
-    { size: SIZE, classes: CLASSES, width: null, build },
-    microBatch,
-    config.dropout,
-  )
+  const graphs = await ClassifierGraphs.compile(specOf(method, rest.model), microBatch, config.dropout)
   try {
     const { train: own, val } = halves(set)
     const processors = graphs.frozen.filter(({ name }) => !standardize.has(name))
     const frozen: Weights = new Map([...standardize, ...initialize(processors, (name) => Rng.fork(name))])
     const task = classificationTask(method, graphs, config, { train: own, val: { ...val, examples: [] } }, frozen)
-    const options = { schedule, seed, key: "k", checkpointPath: null, journalPath: null, reporter: silent }
+    const options = { schedule, seed, reporter: silent }
     const { weights } = await train(task, options)
     const rows = await clipProbabilities(graphs, val, new Map([...frozen, ...weights]))
     const right = rows.filter((row, i) => row.indexOf(Math.max(...row)) === val.examples[i].label).length
@@ -62,7 +58,7 @@ async function finetune({ method = "full", seed = 1, microBatch = 8, epochs = 6,
 }
 
 describe("stage 2", () => {
-  it.each(METHODS)("%s learns to tell classes apart, and leaks no session", async (method) => {
+  it.each(METHOD_NAMES)("%s learns to tell classes apart, and leaks no session", async (method) => {
     const before = liveSessions()
     const { accuracy, rows } = await finetune({ method, epochs: 12 })
     expect(accuracy).toBeGreaterThan(method === "linear-probe" ? 0.5 : 0.8)
@@ -99,10 +95,9 @@ describe("stage 2", () => {
 
   it("a clip's probabilities do not depend on which clips share its batch", async () => {
     const { weights } = await finetune({ epochs: 1 })
-    const build = networkOf("full", PROMPTS, modelSchema.parse({ headWidth: 8, blocks: 1 }), null)
     const results: Float32Array[][] = []
     for (const batch of [1, 7]) {
-      const graphs = await ClassifierGraphs.compile({ size: SIZE, classes: CLASSES, width: null, build }, batch, 0)
+      const graphs = await ClassifierGraphs.compile(specOf("full"), batch, 0)
       const processors = graphs.frozen.filter(({ name }) => !standardize.has(name))
       const fixed = initialize(processors, (name) => Rng.fork(name))
       results.push(await clipProbabilities(graphs, set, new Map([...standardize, ...fixed, ...weights])))

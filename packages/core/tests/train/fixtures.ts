@@ -1,12 +1,12 @@
-/** Small feature stores with classes that can be told apart, and texts that go with them. */
+/** Small sets of features with classes that can be told apart, and texts that go with them. */
 
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Rng } from "@fourtier/tensor"
-import { FeatureStore, type StoreSpec } from "fourtier/features"
 import { afterAll } from "vitest"
-import type { FeatureSet, Labelled } from "../../src/train/features.ts"
+import type { Pool } from "../../src/model/pooling.ts"
+import { type FeatureSet, type Labelled, MemoryFeatures, type RecordKey } from "../../src/train/features.ts"
 
 /** A folder that is removed after the tests of the file. */
 export function scratchFolder(): string {
@@ -20,26 +20,22 @@ export const CLASSES = 3
 export const PROMPTS = ["A", "B"]
 export const TEXT_WIDTH = 6
 
-export const STORE_SPEC: StoreSpec = {
-  sampling: "made up",
-  transform: "none",
-  encoder: "numbers",
-  size: { T: 3, N: 4, D: 16 },
+/** Axis lengths of one clip's features. */
+export const RECORD = { T: 3, N: 4, D: 16 }
+
+interface MadeUp {
+  clips?: number
+  views?: number
+  noise?: number
+  seed?: number
 }
 
-/** Clips whose class shows in how a few channels change over time; the rest is noise. */
-export async function makeFeatures(
-  root: string,
-  {
-    clips = 36,
-    views = 2,
-    noise = 1,
-    seed = 1,
-  }: { clips?: number; views?: number; noise?: number; seed?: number } = {},
-): Promise<FeatureSet> {
-  const store = await FeatureStore.open(root, STORE_SPEC)
-  const writer = await store.writer()
-  const { T, N, D } = STORE_SPEC.size
+/** Clips whose class shows in how a few channels change over time; the rest is noise. `keep` gets every view's map [T,N,D]. */
+export async function makeExamples(
+  { clips = 36, views = 2, noise = 1, seed = 1 }: MadeUp,
+  keep: (key: RecordKey, m: Float32Array) => void | Promise<void>,
+): Promise<Labelled[]> {
+  const { T, N, D } = RECORD
   const examples: Labelled[] = []
   for (let i = 0; i < clips; i++) {
     const label = i % CLASSES
@@ -50,12 +46,18 @@ export async function makeFeatures(
         const [d, t] = [at % D, Math.floor(at / (N * D))]
         return noise * rng.normal() + (d % CLASSES === label ? 2 * (t - 1) + 1 : 0)
       })
-      await writer.append({ clip: hash, view }, m, 0)
+      await keep({ clip: hash, view }, m)
     }
     examples.push({ id: `id-${hash}`, hash, label, views: [...Array(views).keys()] })
   }
-  await writer.close()
-  return { store, examples }
+  return examples
+}
+
+/** The same, kept in memory. */
+export async function makeFeatures(made: MadeUp = {}, pool: Pool = "mean"): Promise<FeatureSet> {
+  const source = new MemoryFeatures(`made up ${JSON.stringify(made)} ${pool}`, RECORD, pool)
+  const examples = await makeExamples(made, (key, m) => source.add(key, m))
+  return { source, examples }
 }
 
 /** One text vector a clip and prompt, alike within a class. */
@@ -75,11 +77,11 @@ export function makeTexts(examples: readonly Labelled[], spread = 0.1): Map<stri
 }
 
 /** Two halves of a set. */
-export function halves({ store, examples }: FeatureSet): { train: FeatureSet; val: FeatureSet } {
+export function halves({ source, examples }: FeatureSet): { train: FeatureSet; val: FeatureSet } {
   const middle = Math.floor((examples.length * 2) / 3)
   return {
-    train: { store, examples: examples.slice(0, middle) },
-    val: { store, examples: examples.slice(middle) },
+    train: { source, examples: examples.slice(0, middle) },
+    val: { source, examples: examples.slice(middle) },
   }
 }
 

@@ -4,9 +4,10 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Param, Scope, zeros } from "@fourtier/tensor/nn"
 import { describe, expect, it } from "vitest"
-import { Journal } from "../../src/train/journal.ts"
+import { fileCheckpoints } from "../../src/node/checkpoint.ts"
+import { FileJournal } from "../../src/node/journal.ts"
+import { type ScheduleConfig, scheduleSchema } from "../../src/schemas/schedule.ts"
 import { type LoopOptions, train } from "../../src/train/loop.ts"
-import { type ScheduleConfig, scheduleSchema } from "../../src/train/schedule.ts"
 import type { TrainTask } from "../../src/train/task.ts"
 import { silent } from "../../src/util/progress.ts"
 import { difference, scratchFolder } from "./fixtures.ts"
@@ -44,9 +45,6 @@ function meanTask(some: Partial<TrainTask> & { scores?: number[]; seen?: number[
 const options = (some: Partial<LoopOptions> = {}): LoopOptions => ({
   schedule: schedule(),
   seed: 1,
-  key: "k",
-  checkpointPath: null,
-  journalPath: null,
   reporter: silent,
   ...some,
 })
@@ -69,7 +67,7 @@ describe("the loop", () => {
 
   it("rises linearly in the warm-up, then falls as half a cosine", async () => {
     const journalPath = join(folder, "schedule.jsonl")
-    await train(meanTask(), options({ journalPath }))
+    await train(meanTask(), options({ journal: new FileJournal(journalPath) }))
     const rates = journalOf(journalPath).map(({ learningRate }) => Number(learningRate))
     const expected = rates.map((_, step) =>
       step < 3 ? (step + 1) / 3 : 0.5 * (1 + Math.cos((Math.PI * (step - 3)) / 9)),
@@ -139,8 +137,9 @@ describe("the loop", () => {
   it("stops at a signal, goes on from there and ends with the same weights and journal", async () => {
     const uninterrupted = join(folder, "uninterrupted.jsonl")
     const scores = [0.1, 0.3, 0.2, 0.25]
-    const whole = await train(meanTask({ scores: [...scores] }), options({ journalPath: uninterrupted }))
-    const paths = { checkpointPath: join(folder, "stop.safetensors"), journalPath: join(folder, "stop.jsonl") }
+    const whole = await train(meanTask({ scores: [...scores] }), options({ journal: new FileJournal(uninterrupted) }))
+    const journalPath = join(folder, "stop.jsonl")
+    const checkpoints = fileCheckpoints(join(folder, "stop.safetensors"), "k")
     let calls = 0
     let validated = 0
     for (;;) {
@@ -154,7 +153,10 @@ describe("the loop", () => {
         validate: async () => ({ score: scores[validated++] }),
       })
       try {
-        const result = await train(task, options({ ...paths, signal: controller.signal }))
+        const result = await train(
+          task,
+          options({ checkpoints, journal: new FileJournal(journalPath), signal: controller.signal }),
+        )
         expect(result).toEqual(whole)
         break
       } catch (error) {
@@ -162,17 +164,17 @@ describe("the loop", () => {
       }
     }
     expect(calls).toBe(12)
-    expect(readFileSync(paths.journalPath, "utf8")).toBe(readFileSync(uninterrupted, "utf8"))
+    expect(readFileSync(journalPath, "utf8")).toBe(readFileSync(uninterrupted, "utf8"))
   })
 
   it("does not go on from a checkpoint of other settings", async () => {
-    const checkpointPath = join(folder, "other.safetensors")
-    await train(meanTask(), options({ checkpointPath }))
+    const path = join(folder, "other.safetensors")
+    await train(meanTask(), options({ checkpoints: fileCheckpoints(path, "k") }))
     const seen: number[][] = []
-    await train(meanTask({ seen }), options({ checkpointPath, key: "another" }))
+    await train(meanTask({ seen }), options({ checkpoints: fileCheckpoints(path, "another") }))
     expect(seen).toHaveLength(12)
     seen.length = 0
-    await train(meanTask({ seen }), options({ checkpointPath, key: "another" }))
+    await train(meanTask({ seen }), options({ checkpoints: fileCheckpoints(path, "another") }))
     expect(seen).toHaveLength(0)
   })
 })
@@ -180,7 +182,7 @@ describe("the loop", () => {
 describe("the journal", () => {
   it("drops later and torn lines, and keeps what is before them", async () => {
     const path = join(folder, "torn.jsonl")
-    const journal = new Journal(path)
+    const journal = new FileJournal(path)
     for (const step of [1, 2, 3]) journal.write(step, 0, "train", { loss: step })
     const { appendFileSync } = await import("node:fs")
     appendFileSync(path, '{"step":4,"epo')

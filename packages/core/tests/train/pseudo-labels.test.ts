@@ -2,7 +2,8 @@
 
 import { Rng } from "@fourtier/tensor"
 import { expect, it } from "vitest"
-import { checkPseudoLabels, pseudoLabel, pseudoLabelsSchema } from "../../src/train/pseudo-labels.ts"
+import { pseudoLabelsSchema } from "../../src/schemas/pseudo-labels.ts"
+import { checkPseudoLabels, pseudoLabel } from "../../src/train/pseudo-labels.ts"
 
 const CLASSES = 5
 const WIDTH = 64

@@ -1,23 +1,17 @@
 /** What is fitted on training clips: channels of mean 0 and deviation 1, and principal components that keep the most. */
 
-import { join } from "node:path"
 import { halfToFloat, Rng } from "@fourtier/tensor"
-import { FeatureStore } from "fourtier/features"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import type { FeatureSet } from "../../src/train/features.ts"
+import { beforeAll, describe, expect, it } from "vitest"
+import { type FeatureSet, MemoryFeatures } from "../../src/train/features.ts"
 import { fitStandardize } from "../../src/train/standardize.ts"
-import { scratchFolder } from "./fixtures.ts"
 
-const folder = scratchFolder()
 const size = { T: 5, N: 6, D: 7 }
 /** More rows than are held at once, and no whole number of chunks. */
 const CLIPS = 211
 let set: FeatureSet
 
-beforeAll(async () => {
-  const spec = { sampling: null, transform: null, encoder: "mixed", size }
-  const store = await FeatureStore.open(join(folder, "features"), spec)
-  const writer = await store.writer()
+beforeAll(() => {
+  const source = new MemoryFeatures("mixed", size)
   const rng = new Rng("standardize")
   const examples = []
   for (let i = 0; i < CLIPS; i++) {
@@ -27,19 +21,17 @@ beforeAll(async () => {
       const d = j % size.D
       return d === 6 ? 3 : d + (d < 3 ? 5 * a : 2 * b) + 0.3 * rng.normal()
     })
-    await writer.append({ clip: `c${i}`, view: 0 }, m, 0)
+    source.add({ clip: `c${i}`, view: 0 }, m)
     examples.push({ id: `c${i}`, hash: `c${i}`, label: 0, views: [0] })
   }
-  await writer.close()
-  set = { store, examples }
+  set = { source, examples }
 })
-afterAll(async () => set.store.close())
 
 async function allRows(): Promise<number[][]> {
   const rows: number[][] = []
   for (const { hash } of set.examples) {
     for (const kind of ["s", "t"] as const) {
-      const data = halfToFloat(await set.store.read({ clip: hash, view: 0 }, kind))
+      const data = halfToFloat(await set.source.read({ clip: hash, view: 0 }, kind))
       for (let i = 0; i < data.length; i += size.D) rows.push([...data.subarray(i, i + size.D)])
     }
   }

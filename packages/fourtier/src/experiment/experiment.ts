@@ -11,10 +11,16 @@ import type {
   PseudoLabelsConfig,
   ScheduleConfig,
 } from "@fourtier/core/schemas"
-import { AlignGraphs, ClassifierGraphs, type Example, type FeatureSet, fitStandardize } from "@fourtier/core/train"
+import {
+  AlignGraphs,
+  ClassifierGraphs,
+  type Example,
+  type FeatureSet,
+  type FeatureSource,
+  fitStandardize,
+} from "@fourtier/core/train"
 import type { SessionOptions } from "@fourtier/tensor"
 import type { Weights } from "@fourtier/tensor/nn"
-import type { FeatureStore } from "../features/store.ts"
 import type { EmbeddedTexts } from "../text/targets.ts"
 
 /** What is the same for every split and seed. */
@@ -30,8 +36,8 @@ export interface ExperimentSettings {
   text: EmbeddedTexts | null
   /** Null: clips without a label teach stage 1 alone. */
   pseudoLabels: PseudoLabelsConfig | null
-  /** Stores and view counts of training and of evaluation. */
-  features: { train: FeatureStore; trainViews: number; test: FeatureStore; testViews: number }
+  /** Where features are read, and how many views a clip has there, for training and for evaluation. */
+  features: { train: FeatureSource; trainViews: number; test: FeatureSource; testViews: number }
   /** Training clips of each class that are labelled; null: all. */
   labelsPerClass: number | null
   /** Training clips of the smallest split: bounds the batch, which is compiled in. */

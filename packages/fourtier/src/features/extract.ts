@@ -9,7 +9,7 @@
 import { formatBytes, type Reporter } from "@fourtier/core"
 import { isRandom, transformOf, type ViewRecipe, viewCount, viewsOf } from "@fourtier/core/frames"
 import type { Pool } from "@fourtier/core/model"
-import { FRAMES, type Sampling, type Step, type Transform } from "@fourtier/core/schemas"
+import { FRAMES } from "@fourtier/core/schemas"
 import { FourtierError, type SessionOptions } from "@fourtier/tensor"
 import { encoderShapes, MAP, openEncoder, type VisualEncoder } from "../encoders/encoder.ts"
 import type { Clip } from "../video/manifest.ts"

@@ -33,18 +33,9 @@ import { Net } from "../encoders/weight-binder.ts"
 import { CHECKPOINT, namedSource, type OpenSource, randomSeed, randomSource } from "../encoders/weights.ts"
 import { BpeTokenizer } from "./bpe.ts"
 import type { TextEmbeddings, TextEncoder, TokenVectors } from "./embed.ts"
+import type { TextNetworkConfig } from "./settings.ts"
 import { WordPieceTokenizer } from "./wordpiece.ts"
 
-/** Files and sizes of a text network. */
-export const textNetworkSchema = z.strictObject({
-  checkpoint: z.string().min(1).describe(CHECKPOINT),
-  vocabulary: z.string().min(1).describe("clip: bpe_simple_vocab_16e6.txt.gz or merges.txt; bert: vocab.txt"),
-  model: z.string().default("B/16").describe("CLIP's size; BERT is bert-base where sizes says nothing else"),
-  sizes: z.record(z.string(), z.json()).default({}).describe("sizes that differ (docs/encoders.md)"),
-  lower: z.boolean().default(true).describe("bert: whether letters lose case and accents (uncased models)"),
-})
-
-export type TextNetworkConfig = z.infer<typeof textNetworkSchema>
 export type TextNetworkKind = "clip" | "bert"
 
 const bertBase = { vocab_size: 30522, width: 768, heads: 12, mlp_width: 3072, max_position_embeddings: 512 }

@@ -1,21 +1,10 @@
 /** From the VLM's answers to the text embeddings that stage 1 aligns with (paper Sec. 3.1). */
 
 import { FourtierError } from "@fourtier/tensor"
-import { z } from "zod"
 import { resampleTokens, type TextEncoder } from "./embed.ts"
-import { openTextNetwork, textNetworkSchema } from "./network.ts"
+import { openTextNetwork } from "./network.ts"
+import type { TextConfig } from "./settings.ts"
 import { loadUse } from "./use.ts"
-
-export const textSchema = z.strictObject({
-  encoder: z.enum(["use-lite", "clip", "bert"]).default("use-lite").describe("frozen text encoder"),
-  network: textNetworkSchema.nullable().default(null).describe("files of clip or bert"),
-  center: z
-    .boolean()
-    .default(true)
-    .describe("subtract each prompt's mean embedding over the training clips: what all answers share says nothing"),
-})
-
-export type TextConfig = z.infer<typeof textSchema>
 
 export async function openTextEncoder(config: TextConfig): Promise<TextEncoder> {
   switch (config.encoder) {

@@ -117,7 +117,7 @@ function describe(node: SchemaNode): string[] {
   return types.map((type) => {
     if (type === "number" || type === "integer")
       return `${type === "number" ? "a number" : "a whole number"}${bounds(node)}`
-    if (type === "string") return node.minLength ? "a text that is not empty" : "a text"
+    if (type === "string") return node.minLength ? "a non-empty string" : "a string"
     if (type === "boolean") return "true or false"
     if (type === "array") return describeList(node)
     if (type === "object") return describeObject(node)
@@ -138,10 +138,12 @@ function bounds(node: SchemaNode): string {
 
 function describeList(node: SchemaNode): string {
   if (node.prefixItems !== undefined) return `a list of ${node.prefixItems.length} values`
-  const least = node.minItems ? `, at least ${node.minItems} long` : ""
-  const most = node.maxItems !== undefined ? `, at most ${node.maxItems} long` : ""
+  const least = node.minItems ? `, at least ${elements(node.minItems)}` : ""
+  const most = node.maxItems !== undefined ? `, at most ${elements(node.maxItems)}` : ""
   return `${isNode(node.items) ? `a list, each element ${expectation(node.items)}` : "a list"}${least}${most}`
 }
+
+const elements = (count: number) => `${count} ${count === 1 ? "element" : "elements"}`
 
 function describeObject(node: SchemaNode): string {
   const keys = properties(node).map(([key]) => key)
@@ -180,7 +182,7 @@ function collect(node: SchemaNode, path: string, places: Map<string, SchemaNode[
   }
 }
 
-/** What the writer of an unknown key may have meant, as a sentence with full dotted paths. */
+/** What the writer of an unknown key may have meant: a sentence with full dotted paths. */
 export function suggestion(root: SchemaNode, parent: Path, key: string, value: unknown): string | undefined {
   const place = nodeAt(root, parent, value)
   const variant = place === undefined ? undefined : discriminatorOf(place)

@@ -1,4 +1,4 @@
-/** Turns zod's issues about merged settings into one error a user can act on. */
+/** Turns zod's issues with the merged settings into one error that a user can act on. */
 
 import { type Complaint, FourtierError } from "@fourtier/tensor"
 import type { z } from "zod"
@@ -10,16 +10,23 @@ interface Located {
   path: Path
 }
 
-/** One error for all issues; `origins` maps dotted paths to the layer that set them. */
-export function complaintOf(
-  issues: readonly Issue[],
-  root: SchemaNode,
-  input: unknown,
-  origins: ReadonlyMap<string, string>,
-): FourtierError {
+/** What was checked, and what is known of it. */
+export interface CheckedSettings {
+  root: SchemaNode
+  /** The merged settings. */
+  input: unknown
+  /** By dotted path, the layer that set it. */
+  origins: ReadonlyMap<string, string>
+  /** New names of settings by their old ones, as dotted paths. */
+  renamed: Readonly<Record<string, string>>
+}
+
+/** One error for all issues. */
+export function complaintOf(issues: readonly Issue[], checked: CheckedSettings): FourtierError {
+  const { origins } = checked
   const complaints = issues
     .flatMap((issue) => flatten(issue, []))
-    .flatMap((located) => explain(located, root, input))
+    .flatMap((located) => explain(located, checked))
     .map(({ path, ...complaint }): Complaint => {
       const source = innermost(path, origins)
       return { ...complaint, where: source === undefined ? dotted(path) : `${dotted(path)} (${source})` }
@@ -47,13 +54,9 @@ function flatten(issue: Issue, prefix: Path): Located[] {
   return [{ issue, path }]
 }
 
-function explain({ issue, path }: Located, root: SchemaNode, input: unknown): (Complaint & { path: Path })[] {
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => {
-      const fix = suggestion(root, path, key, input)
-      return { path: [...path, key], what: "unknown setting", ...(fix === undefined ? {} : { fix }) }
-    })
-  }
+function explain({ issue, path }: Located, checked: CheckedSettings): (Complaint & { path: Path })[] {
+  const { root, input } = checked
+  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => explainUnknown(path, key, checked))
   const found = valueAt(input, path)
   const node = nodeAt(root, path, input)
   const expected = node === undefined ? issue.message : expectation(node)
@@ -69,6 +72,20 @@ function explain({ issue, path }: Located, root: SchemaNode, input: unknown): (C
   ]
 }
 
+function explainUnknown(
+  parent: Path,
+  key: string,
+  { root, input, renamed }: CheckedSettings,
+): Complaint & { path: Path } {
+  const path = [...parent, key]
+  const old = dotted(path)
+  if (Object.hasOwn(renamed, old)) {
+    return { path, what: "this setting has a new name", fix: `write ${renamed[old]} instead` }
+  }
+  const fix = suggestion(root, parent, key, input)
+  return { path, what: "unknown setting", ...(fix === undefined ? {} : { fix }) }
+}
+
 function whatIsWrong(issue: Issue): string {
   if (issue.code === "invalid_type") return "wrong type"
   if (issue.code === "too_small") return "too small"
@@ -82,5 +99,5 @@ function show(value: unknown): string {
   if (value === null) return "null"
   if (Array.isArray(value)) return `${short} (a list)`
   if (typeof value === "number") return String(value)
-  return `${short} (${typeof value === "object" ? "a group" : typeof value === "string" ? "text" : typeof value})`
+  return `${short} (${typeof value === "object" ? "a group" : typeof value === "string" ? "a string" : typeof value})`
 }

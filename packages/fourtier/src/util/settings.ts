@@ -3,10 +3,10 @@
  *
  *     preset ──► extended files ──► file ──► flags ──► --set a.b=c        (later wins)
  *
- * A layer is a partial tree. Groups merge key by key, over the schema's default where no lower layer gave the group;
- * lists and single values replace. A layer that changes the key
- * that tells variants apart (`encoder.kind`) replaces the whole group, for the old variant's keys have no meaning there.
- * A settings file may name its preset (`preset: small`) and another file below it (`extends: base.yaml`, relative).
+ * A layer is a partial tree. Groups merge key by key, over the schema's default where no lower layer sets the group;
+ * lists and single values replace. A layer that changes the key that tells variants apart (`encoder.kind`) replaces the
+ * whole group, because the keys of one variant mean nothing to another. A settings file may name its preset
+ * (`preset: small`) and a file that it builds on (`extends: base.yaml`, relative to itself).
  */
 
 import { dirname, extname, resolve } from "node:path"
@@ -31,13 +31,15 @@ export interface SettingsOptions<S extends z.ZodType> {
   /** Nested strict objects with defaults. */
   schema: S
   presets?: Readonly<Record<string, SettingsTree>>
-  /** The preset when nobody names one. */
+  /** The preset where nobody names one. */
   defaultPreset?: string
+  /** New names of settings by their old ones, as dotted paths: an old name is an error that gives the new one. */
+  renamed?: Readonly<Record<string, string>>
   /** A preset's name; wins over the one a file names. */
   preset?: string
   /** A YAML or JSON file. */
   file?: string
-  /** Layers of their own, above the file and below `set`: dedicated command line flags. */
+  /** Further layers, above the file and below `set`: command line flags of their own. */
   flags?: readonly SettingsLayer[]
   /** Assignments such as `train.lr=1e-3`, `prompts=[]`, `views.0.crop=centre`; the right side is YAML. */
   set?: readonly string[]
@@ -47,9 +49,9 @@ export interface Settings<T> {
   /** The checked settings with every default filled in. */
   value: T
   preset: string | undefined
-  /** Where each setting that differs from its default came from, by dotted path. */
+  /** By dotted path, where each setting that differs from its default was set. */
   sources: ReadonlyMap<string, string>
-  /** YAML of all settings; those that differ from the default carry their origin as a comment. Can be loaded again. */
+  /** YAML of all settings, which can be loaded again; a comment says where those that differ from the default were set. */
   print(): string
 }
 
@@ -60,7 +62,7 @@ interface FileLayers {
 }
 
 /**
- * Merges the layers, checks them, fills in defaults.
+ * Merges the layers, checks them and fills in the defaults.
  * @throws FourtierError naming the setting's full path and origin, what was expected and found, and the nearest known name.
  */
 export async function loadSettings<S extends z.ZodType>(options: SettingsOptions<S>): Promise<Settings<z.output<S>>> {
@@ -77,7 +79,9 @@ export async function loadSettings<S extends z.ZodType>(options: SettingsOptions
   const parsed = schema.safeParse(merged)
   const origins = new Map<string, string>()
   for (const layer of [...layers, assigned]) recordOrigins(layer.values, layer.source, [], origins)
-  if (!parsed.success) throw complaintOf(parsed.error.issues, root, merged, origins)
+  if (!parsed.success) {
+    throw complaintOf(parsed.error.issues, { root, input: merged, origins, renamed: options.renamed ?? {} })
+  }
 
   const defaults = schema.safeParse({})
   const sources = differingSources(parsed.data, defaults.success ? defaults.data : {}, origins)
@@ -112,8 +116,8 @@ export async function readSettingsFile(path: string): Promise<SettingsTree> {
   if (!isRecord(value)) {
     throw new FourtierError({
       where: path,
-      what: "wrong top level",
-      expected: "settings (key: value)",
+      what: "not a group of settings",
+      expected: "key: value",
       found: JSON.stringify(value),
     })
   }
@@ -123,7 +127,7 @@ export async function readSettingsFile(path: string): Promise<SettingsTree> {
 async function readLayers(file: string, above: readonly string[]): Promise<FileLayers> {
   const path = resolve(file)
   if (above.includes(path)) {
-    throw new FourtierError({ where: file, what: "extends itself", found: [...above, path].join(" -> ") })
+    throw new FourtierError({ where: file, what: "the file extends itself", found: [...above, path].join(" -> ") })
   }
   const { preset, extends: base, ...values } = await readSettingsFile(path)
   const lower =
@@ -162,7 +166,7 @@ function presetLayer(preset: string | undefined, presets: Readonly<Record<string
   return [{ source: `preset ${preset}`, values: presets[preset] }]
 }
 
-/** All `--set` assignments as one layer. Path parts that are whole numbers stay keys until the list below is known. */
+/** All `--set` assignments as one layer. Numbers in a path stay keys until the list they refer to is known. */
 function assignmentLayer(assignments: readonly string[]): SettingsLayer {
   let values: SettingsTree = {}
   for (const text of assignments) {

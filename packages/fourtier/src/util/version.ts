@@ -1,10 +1,9 @@
-/** This package's own name tag. */
+/** This package's version and description, as its package.json has them. */
 
 import { readFileSync } from "node:fs"
-import { z } from "zod"
 
-const manifest = z
-  .object({ version: z.string(), description: z.string() })
-  .parse(JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")))
+const manifest: { version: string; description: string } = JSON.parse(
+  readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+)
 
 export const { version, description } = manifest

@@ -5,35 +5,10 @@
 
 import { groupBy } from "@fourtier/core"
 import { FourtierError, nearest, Rng } from "@fourtier/tensor"
-import { z } from "zod"
+import type { z } from "zod"
 import type { Clip, Manifest } from "./manifest.ts"
 import { normaliseSplit } from "./source.ts"
-
-const fraction = z.number().min(0).max(0.9)
-
-export const splitSchema = z.strictObject({
-  column: z
-    .string()
-    .optional()
-    .describe("column with train, val and test (or their synonyms); rows with an empty value are left out"),
-  folds: z.string().optional().describe("column with a fold a clip: fold k is the test part of split k"),
-  drawFolds: z.int().min(2).optional().describe("draw this many folds, stratified by class"),
-  test: fraction
-    .default(0.2)
-    .describe(
-      "without any of the above (and no columns `split` or `fold`): part of the clips drawn for test, stratified by class",
-    ),
-  val: fraction
-    .default(0.15)
-    .describe("part of the training clips held back for val, stratified by class, where the column names no val clips"),
-  seed: z.union([z.number(), z.string()]).default(0).describe("of everything that is drawn here"),
-  allowQuarantined: z
-    .array(z.string())
-    .default([])
-    .describe("relative paths of quarantined files that val and test may lack"),
-})
-
-export type SplitOptions = z.infer<typeof splitSchema>
+import { type SplitOptions, splitSchema } from "./split-settings.ts"
 
 export interface Split {
   /** The split column's name, the name of a further test part, "fold 3", or "drawn". */

@@ -3,16 +3,15 @@ import { mkdtemp, readdir, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { silent } from "@fourtier/core"
-import { networkOf } from "@fourtier/core/model"
-import { modelSchema } from "@fourtier/core/schemas"
-import { onRawMap } from "@fourtier/core/train"
+import { methodNamed, onRawMap } from "@fourtier/core/model"
+import { FRAMES, modelSchema } from "@fourtier/core/schemas"
 import { input, mean, mul, Rng, reshape, transpose } from "@fourtier/tensor"
 import { initialize } from "@fourtier/tensor/nn"
 import { toOnnx } from "@fourtier/tensor/onnx"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type ExportOptions, exportBundle } from "../../src/deploy/export.ts"
 import { Recognizer } from "../../src/deploy/recognizer.ts"
-import { FRAMES, MAP, type VisualEncoder } from "../../src/encoders/encoder.ts"
+import { MAP, type VisualEncoder } from "../../src/encoders/encoder.ts"
 import { clipOfFile } from "../../src/video/index.ts"
 import { encodeClip } from "../video/encode.ts"
 
@@ -37,7 +36,7 @@ const encoder: VisualEncoder = {
   frames: T,
   resolution: [SIDE, SIDE],
   size: { T, H: 2, W: 2, D: 3 },
-  account: async () => ({ part: "encoder", weights: 0, macs: 0 }),
+  flops: async () => ({ part: "encoder", weights: 0, macs: 0 }),
   async model(batch) {
     const half = SIDE / 2
     const frames = reshape(input(FRAMES, [batch, T, SIDE, SIDE, 3]), [batch * T, 2, half, 2, half, 3])
@@ -48,8 +47,13 @@ const encoder: VisualEncoder = {
 
 function options(name: string, expected: ExportOptions["expected"]): ExportOptions {
   const network = {
-    build: networkOf("baseline", [], modelSchema.parse({ headWidth: 3, blocks: 1 }), null),
+    build: methodNamed("baseline").build({
+      prompts: [],
+      model: modelSchema.parse({ headWidth: 3, blocks: 1 }),
+      space: null,
+    }),
     width: null,
+    pool: "mean" as const,
   }
   const { trained, finalFrozen } = onRawMap(
     input("m", [1, T, 4, 3]),

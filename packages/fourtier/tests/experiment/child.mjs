@@ -2,22 +2,27 @@
 
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { FeatureStore } from "../../dist/encoders/store.js"
-import { modelSchema } from "../../dist/model/config.js"
-import { contrastiveSchema } from "../../dist/objective/contrastive.js"
-import { AlignGraphs, alignmentTask } from "../../dist/train/align.js"
-import { saveWeights } from "../../dist/train/checkpoint.js"
-import { scheduleSchema } from "../../dist/train/config.js"
-import { ClassifierGraphs, classificationSchema, classificationTask } from "../../dist/train/finetune.js"
-import { train } from "../../dist/train/loop.js"
-import { networkOf } from "../../dist/train/networks.js"
-import { fitStandardize } from "../../dist/train/standardize.js"
-import { silent } from "../../dist/util/progress.js"
+import { silent } from "@fourtier/core"
+import { methodNamed } from "@fourtier/core/model"
+import { FileJournal, fileCheckpoints, saveWeights } from "@fourtier/core/node"
+import { classificationSchema, contrastiveSchema, modelSchema, scheduleSchema } from "@fourtier/core/schemas"
+import {
+  AlignGraphs,
+  alignmentTask,
+  ClassifierGraphs,
+  classificationTask,
+  fitStandardize,
+  train,
+} from "@fourtier/core/train"
+import { FeatureStore } from "fourtier/features"
 
 const [taskFile, out] = process.argv.slice(2)
 const { root, spec, size, classes, prompts, textWidth, examples, texts } = JSON.parse(readFileSync(taskFile, "utf8"))
 const store = await FeatureStore.open(root, spec)
-const sets = { train: { store, examples: examples.slice(0, 24) }, val: { store, examples: examples.slice(24) } }
+const sets = {
+  train: { source: store, examples: examples.slice(0, 24) },
+  val: { source: store, examples: examples.slice(24) },
+}
 const standardize = await fitStandardize(sets.train, null)
 const embeddings = new Map(
   Object.entries(texts).map(([prompt, byClip]) => [
@@ -37,11 +42,10 @@ async function stage(name, task) {
   const { weights } = await train(task, {
     schedule,
     seed: 5,
-    key: name,
-    checkpointPath: join(out, `${name}.checkpoint`),
-    journalPath: join(out, `${name}.jsonl`),
+    checkpoints: fileCheckpoints(join(out, `${name}.checkpoint`), name),
+    journal: new FileJournal(join(out, `${name}.jsonl`)),
     reporter: silent,
-    threads: 1,
+    runtime: { threads: 1 },
   })
   await saveWeights(join(out, `${name}.safetensors`), task.params, weights)
   return weights
@@ -53,8 +57,9 @@ const aligned = await stage(
   "align",
   alignmentTask(align, sets, { width: textWidth, embeddings }, standardize, async () => null),
 )
-const network = networkOf("full", prompts, modelSchema.parse({ headWidth: 8, blocks: 1 }))
-const classifier = await ClassifierGraphs.compile({ size, classes, width: null, build: network }, 4, 0.1, {
+const model = modelSchema.parse({ headWidth: 8, blocks: 1 })
+const build = methodNamed("full").build({ prompts, model, space: null })
+const classifier = await ClassifierGraphs.compile({ size, classes, width: null, pool: "mean", build }, 4, 0.1, {
   threads: 1,
 })
 const settings = classificationSchema.parse({ dropout: 0.1, mixup: 0.8 })

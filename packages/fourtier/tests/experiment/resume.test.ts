@@ -7,17 +7,19 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { afterEach, expect, it, describe as suite } from "vitest"
 import {
   CLASSES,
-  makeFeatures,
+  makeExamples,
   makeTexts,
   PROMPTS,
+  RECORD,
   SIZE,
-  STORE_SPEC,
   scratchFolder,
   TEXT_WIDTH,
 } from "../../../core/tests/train/fixtures.ts"
+import { FeatureStore, type StoreSpec } from "../../src/features/store.ts"
 
 const folder = scratchFolder()
-const built = existsSync(join(import.meta.dirname, "../../dist/train/loop.js"))
+const built = existsSync(join(import.meta.dirname, "../../dist/features/store.js"))
+const SPEC: StoreSpec = { sampling: "made up", transform: "none", encoder: "numbers", size: RECORD, pool: "mean" }
 const children: ChildProcess[] = []
 afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL")
@@ -41,7 +43,10 @@ const linesOf = (path: string) => (existsSync(path) ? readFileSync(path, "utf8")
 suite.skipIf(!built)("kill -9", () => {
   it("changes neither weights nor journal of either stage", async () => {
     const root = join(folder, "features")
-    const { store, examples } = await makeFeatures(root)
+    const store = await FeatureStore.open(root, SPEC)
+    const writer = await store.writer()
+    const examples = await makeExamples({}, (key, m) => writer.append(key, m, 0))
+    await writer.close()
     await store.close()
     const texts = Object.fromEntries(
       [...makeTexts(examples)].map(([prompt, byClip]) => [
@@ -50,7 +55,7 @@ suite.skipIf(!built)("kill -9", () => {
       ]),
     )
     const task = join(folder, "task.json")
-    const about = { root, spec: STORE_SPEC, size: SIZE, classes: CLASSES, prompts: PROMPTS, textWidth: TEXT_WIDTH }
+    const about = { root, spec: SPEC, size: SIZE, classes: CLASSES, prompts: PROMPTS, textWidth: TEXT_WIDTH }
     writeFileSync(task, JSON.stringify({ ...about, examples, texts }))
     const [whole, broken] = ["whole", "broken"].map((name) => join(folder, name))
     for (const out of [whole, broken]) mkdirSync(out)

@@ -3,12 +3,13 @@
 import { truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Reporter, silent } from "@fourtier/core"
-import { type Step, samplingSchema } from "@fourtier/core/schemas"
+import { viewCount } from "@fourtier/core/frames"
+import { FRAMES, type Step, samplingSchema } from "@fourtier/core/schemas"
 import { halfToFloat, input, liveSessions, mean, mul, reshape } from "@fourtier/tensor"
 import { toOnnx } from "@fourtier/tensor/onnx"
 import { beforeAll, describe, expect, it } from "vitest"
-import { FRAMES, MAP, type VisualEncoder } from "../../src/encoders/encoder.ts"
-import { type ExtractOptions, extractFeatures, viewCount } from "../../src/features/extract.ts"
+import { MAP, type VisualEncoder } from "../../src/encoders/encoder.ts"
+import { type ExtractOptions, extractFeatures } from "../../src/features/extract.ts"
 import type { Clip } from "../../src/video/manifest.ts"
 import { clipOfFile } from "../../src/video/probe.ts"
 import { makeClip, scratchFolder } from "../video/fixtures.ts"
@@ -31,7 +32,7 @@ function meanColors(id = "mean-colours"): VisualEncoder & { built: number } {
       const blocks = reshape(frames, [batch * T, GRID, S / GRID, GRID, S / GRID, 3])
       return toOnnx({ outputs: { [MAP]: mul(reshape(mean(blocks, [2, 4]), [batch, T, GRID * GRID, 3]), 1 / 255) } })
     },
-    account: async () => ({ part: "encoder", weights: 0, macs: 0 }),
+    flops: async () => ({ part: "encoder", weights: 0, macs: 0 }),
   }
   return encoder
 }
@@ -56,7 +57,8 @@ async function extract(some: Partial<ExtractOptions> & { clips?: Clip[] } = {}) 
   const reporter: Reporter = { ...silent, say: (line) => void said.push(line) }
   const encoder = some.encoder ?? meanColors()
   const recipe = some.recipe ?? { sampling, steps, draws: null }
-  const options = { encoder, recipe, root: join(folder, "store"), reporter, workers: 1, ...some }
+  const root = join(folder, "store")
+  const options = { encoder, recipe, pool: "mean" as const, root, reporter, workers: 1, ...some }
   const result = await extractFeatures(some.clips ?? clips, options)
   const count = result.store.count
   const read = async (clip: Clip, view = 0) => halfToFloat(await result.store.read({ clip: clip.hash, view }, "m"))

@@ -5,17 +5,18 @@ import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmS
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { poolRecord } from "@fourtier/core/model"
 import { floatToHalf, halfToFloat } from "@fourtier/tensor"
 import { afterAll, describe, expect, it } from "vitest"
-import { FeatureStore, poolRecord, type StoreSpec } from "../../src/features/store.ts"
+import { FeatureStore, type StoreSpec } from "../../src/features/store.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "fourtier-store-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const size = { T: 2, N: 3, D: 4 }
-const spec = (encoder = "e"): StoreSpec => ({ sampling: { frames: 2 }, transform: [], encoder, size })
+const spec = (encoder = "e"): StoreSpec => ({ sampling: { frames: 2 }, transform: [], encoder, size, pool: "mean" })
 const length = size.T * size.N * size.D
-const built = existsSync(join(import.meta.dirname, "../../dist/encoders/store.js"))
+const built = existsSync(join(import.meta.dirname, "../../dist/features/store.js"))
 
 /** Halves are exact for quarters of small whole numbers. */
 const record = (i: number) => Float32Array.from({ length }, (_, j) => (i * 7 + j * 3) / 4)
@@ -33,7 +34,7 @@ async function expectRecord(store: FeatureStore, i: number) {
   const key = { clip: `c${i}`, view: i % 2 }
   expect(store.padded(key)).toBe(i % 3)
   expect([...(await store.read(key, "m"))]).toEqual(bits(record(i)))
-  const { s, t } = poolRecord(record(i), size)
+  const { s, t } = poolRecord(record(i), size, "mean")
   expect([...(await store.read(key, "s"))]).toEqual(bits(s))
   expect([...(await store.read(key, "t"))]).toEqual(bits(t))
 }
@@ -56,6 +57,7 @@ describe("the feature store", () => {
     const { s, t } = poolRecord(
       Float32Array.from({ length }, (_, i) => i),
       size,
+      "mean",
     )
     expect([...s.subarray(0, 4)]).toEqual([4, 5, 6, 7])
     expect([...t.subarray(0, 4)]).toEqual([6, 7, 8, 9])
@@ -92,7 +94,13 @@ describe("the feature store", () => {
     const one = await fill(root, [0], "one")
     const two = await FeatureStore.open(root, spec("two"))
     const three = await FeatureStore.open(root, { ...spec("one"), transform: ["flip"] })
-    const same = await FeatureStore.open(root, { size, encoder: "one", transform: [], sampling: { frames: 2 } })
+    const same = await FeatureStore.open(root, {
+      size,
+      encoder: "one",
+      transform: [],
+      sampling: { frames: 2 },
+      pool: "mean",
+    })
     expect([two.count, three.count, same.count]).toEqual([0, 0, 1])
     expect(new Set([one.path, two.path, three.path]).size).toBe(3)
     expect(same.path).toBe(one.path)
@@ -151,7 +159,7 @@ for kind in "mst":
     print(array.dtype, array.shape, float(array[2].astype("float64").sum()))`
     const { stdout } = spawnSync("python3", ["-c", script, join(store.path, shard)], { encoding: "utf8" })
     const sum = (values: Float32Array) => halfToFloat(floatToHalf(values)).reduce((a, b) => a + b, 0)
-    const { s, t } = poolRecord(record(2), size)
+    const { s, t } = poolRecord(record(2), size, "mean")
     const lines = stdout.trim().split("\n")
     expect(lines.map((line) => line.split(") ")[0])).toEqual([
       "float16 (3, 2, 3, 4",
@@ -166,7 +174,7 @@ for kind in "mst":
 
 /** A process that appends records c<from>, c<from+1>, … and says on standard output how many are flushed. */
 const WRITER = `
-import { FeatureStore } from ${JSON.stringify(new URL("../../dist/encoders/store.js", import.meta.url).href)}
+import { FeatureStore } from ${JSON.stringify(new URL("../../dist/features/store.js", import.meta.url).href)}
 const [root, spec, from, to] = process.argv.slice(1)
 const store = await FeatureStore.open(root, JSON.parse(spec))
 const writer = await store.writer()

@@ -7,8 +7,8 @@ import { gzipSync } from "node:zlib"
 import { liveSessions } from "@fourtier/tensor"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { BpeTokenizer } from "../../src/text/bpe.ts"
-import { textNetworkSchema } from "../../src/text/network.ts"
-import { openTextEncoder, textSchema } from "../../src/text/targets.ts"
+import { textNetworkSchema, textSchema } from "../../src/text/settings.ts"
+import { openTextEncoder } from "../../src/text/targets.ts"
 import { WordPieceTokenizer } from "../../src/text/wordpiece.ts"
 
 const MERGES = ["c a", "ca t</w>", "a b", "t h", "th e</w>"]

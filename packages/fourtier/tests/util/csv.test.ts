@@ -1,7 +1,8 @@
 /** Protects: what is written is read back to the letter, every row knows its line, and broken text is named by file and line. */
 
+import { csvLine } from "@fourtier/core"
 import { describe, expect, it } from "vitest"
-import { csvLine, parseCsv } from "../../src/util/csv.ts"
+import { parseCsv } from "../../src/util/csv.ts"
 
 const fieldsOf = (text: string, separator?: "," | "\t") => parseCsv(text, "x", separator).map(({ fields }) => fields)
 const linesOf = (text: string) => parseCsv(text, "x").map(({ line }) => line)

@@ -11,6 +11,16 @@ import { rearrange } from "./rearrange.ts"
  * x [B,L,D] ── qkv ──► 3 × [B,heads,L,d] ── softmax(q·kᵀ/√d)·v ──► [B,L,D] ── out ──► [B,L,D]
  * ```
  * Every token attends to every token of its row of the batch.
+ *
+ * @example
+ * ```ts
+ * import { input } from "@fourtier/tensor"
+ * import { Scope, selfAttention } from "@fourtier/tensor/nn"
+ *
+ * const scope = new Scope("attention")
+ * selfAttention(scope, input("x", [8, 49, 64]), 4).shape // [8, 49, 64]
+ * scope.params.map(({ name }) => name) // attention.qkv.weight, attention.qkv.bias, attention.out.weight, attention.out.bias
+ * ```
  */
 export function selfAttention(scope: Scope, x: Tensor, heads: number): Tensor {
   const [, , width] = x.shape

@@ -1,11 +1,11 @@
-/** Trained 3×3 convolutions over the grids of token-major maps [B,T,H,W,D], zeros around each grid: no axis moves. */
+/** Trainable 3×3 convolutions over the grids of token-major maps [B,T,H,W,D], zeros around each grid: no axis moves. */
 
-import { add, apply1, mul, pad, reshape, slice, split } from "../ops/functions.ts"
+import { add, mul, pad, reshape, slice, split } from "../ops/functions.ts"
 import { shapeError } from "../shape.ts"
-import type { Tensor } from "../tensor.ts"
+import { apply, type Tensor } from "../tensor.ts"
 
-/** The nine views of x [B,T,H,W,D] that the kernel's places see, row by row; each [B,T,H,W,D]. */
-function neighbours(x: Tensor): Tensor[] {
+/** x [B,T,H,W,D] shifted to each of the kernel's nine places, row by row; each [B,T,H,W,D]. */
+function shifts(x: Tensor): Tensor[] {
   const [B, T, H, W, D] = x.shape
   const padded = pad(x, [
     [0, 0],
@@ -21,10 +21,21 @@ function neighbours(x: Tensor): Tensor[] {
 }
 
 /**
+ * 3×3 convolution of every frame.
+ *
  * @param x [B,T,H,W,Din]
  * @param weight [3,3,Din,Dout]: rows, columns, in, out
  * @param bias [Dout]
  * @returns [B,T,H,W,Dout]
+ *
+ * @example
+ * ```ts
+ * import { input } from "@fourtier/tensor"
+ * import { conv3x3 } from "@fourtier/tensor/nn"
+ *
+ * const x = input("x", [8, 4, 7, 7, 64])
+ * conv3x3(x, input("w", [3, 3, 64, 32]), input("b", [32])).shape // [8, 4, 7, 7, 32]
+ * ```
  */
 export function conv3x3(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
   const [, , Din, Dout] = weight.shape
@@ -36,15 +47,25 @@ export function conv3x3(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
       "x [B,T,H,W,Din], weight [3,3,Din,Dout], bias [Dout]",
     )
   }
-  return add(apply1("conv3x3", [x, weight], {}), bias)
+  return add(apply("conv3x3", [x, weight], {}), bias)
 }
 
 /**
- * One 3×3 kernel for each channel.
+ * 3×3 convolution of every frame with one kernel for each channel.
  *
  * @param x [B,T,H,W,D]
  * @param weight [3,3,D]
  * @param bias [D]
+ * @returns [B,T,H,W,D]
+ *
+ * @example
+ * ```ts
+ * import { input } from "@fourtier/tensor"
+ * import { depthwise3x3 } from "@fourtier/tensor/nn"
+ *
+ * const x = input("x", [8, 4, 7, 7, 64])
+ * depthwise3x3(x, input("w", [3, 3, 64]), input("b", [64])).shape // [8, 4, 7, 7, 64]
+ * ```
  */
 export function depthwise3x3(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
   const D = x.shape[4]
@@ -53,6 +74,6 @@ export function depthwise3x3(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
     throw shapeError("depthwise3x3", [x.shape, weight.shape, bias.shape], "x [B,T,H,W,D], weight [3,3,D], bias [D]")
   }
   const places = split(reshape(weight, [9, D]), 0, 9) // 9 × [1,D]
-  const products = neighbours(x).map((view, place) => mul(view, reshape(places[place], [D])))
+  const products = shifts(x).map((shifted, place) => mul(shifted, reshape(places[place], [D])))
   return add(products.reduce(add), bias)
 }

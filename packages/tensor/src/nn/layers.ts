@@ -10,7 +10,19 @@ export interface LinearOptions {
   bias?: boolean
 }
 
-/** x [..,in] -> [..,out] */
+/**
+ * x [..,in] -> x·W + b [..,out].
+ *
+ * @example
+ * ```ts
+ * import { input } from "@fourtier/tensor"
+ * import { linear, Scope } from "@fourtier/tensor/nn"
+ *
+ * const scope = new Scope("classifier")
+ * linear(scope, input("x", [8, 64]), 10).shape // [8, 10]
+ * scope.params.map(({ name }) => name) // ["classifier.weight", "classifier.bias"]
+ * ```
+ */
 export function linear(
   scope: Scope,
   x: Tensor,
@@ -22,7 +34,17 @@ export function linear(
   return bias ? add(product, scope.param("bias", [out], zeros, { decay: false })) : product
 }
 
-/** Over the last axis, with learned scale and bias. */
+/**
+ * Layer norm over the last axis, with learned scale and bias (Ba et al. 2016).
+ *
+ * @example
+ * ```ts
+ * import { input } from "@fourtier/tensor"
+ * import { layerNorm, Scope } from "@fourtier/tensor/nn"
+ *
+ * layerNorm(new Scope("norm"), input("x", [8, 49, 64])).shape // [8, 49, 64]
+ * ```
+ */
 export function layerNorm(scope: Scope, x: Tensor, epsilon = 1e-5): Tensor {
   const width = [x.shape[x.rank - 1]]
   const scale = scope.param("scale", width, ones, { decay: false })
@@ -30,16 +52,31 @@ export function layerNorm(scope: Scope, x: Tensor, epsilon = 1e-5): Tensor {
   return layerNormOp(x, scale, bias, epsilon)
 }
 
-/** Drops units in training: seeds a layer's random numbers. Absent in evaluation. */
+/** How units are dropped in training, with random numbers of a seed; null in evaluation. */
 export interface Dropout {
-  /** i64 [], fed a fresh number every step. */
+  /** i64 [], fed a new number every step. */
   seed: Tensor
   rate: number
-  /** Hands every place of use a salt of its own. */
+  /** A salt of its own for each place of use. */
   nextSalt(): number
 }
 
-/** Zeroes elements with probability `rate` and scales the others up; x itself without `dropout`. */
+/**
+ * Zeroes elements with probability `rate` and scales the others by 1/(1 − rate) (Srivastava et al. 2014); x itself without
+ * `dropout`.
+ *
+ * @param shape of the mask, broadcast to x: axes of length 1 are dropped as a whole
+ *
+ * @example
+ * ```ts
+ * import { input } from "@fourtier/tensor"
+ * import { type Dropout, drop } from "@fourtier/tensor/nn"
+ *
+ * let salt = 0
+ * const dropout: Dropout = { seed: input("seed", [], "i64"), rate: 0.1, nextSalt: () => salt++ }
+ * drop(input("x", [8, 49, 64]), dropout).shape // [8, 49, 64]
+ * ```
+ */
 export function drop(x: Tensor, dropout: Dropout | null, shape = x.shape): Tensor {
   if (dropout === null || dropout.rate === 0) return x
   const keep = 1 - dropout.rate

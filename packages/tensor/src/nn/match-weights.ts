@@ -1,6 +1,7 @@
-/** Do a file's tensors fit a model's weights? A load that misses, adds or mis-shapes a key is an error that names it. */
+/** Compares a file's tensors with a model's weights: a missing, extra or mis-shaped key is an error that names it. */
 
 import { FourtierError, nearest } from "../errors.ts"
+import type { Shape } from "../shape.ts"
 
 export interface MatchOptions {
   /** The file, for the error. */
@@ -18,8 +19,6 @@ export interface WeightMatch {
   extra: string[]
 }
 
-type Shape = readonly number[]
-
 const SHOWN = 20
 
 /**
@@ -27,6 +26,15 @@ const SHOWN = 20
  * @param expected shape of every weight of the model
  * @param found shape of every tensor of the file
  * @throws FourtierError that lists missing, extra and mis-shaped keys (the first 20 of each, and how many there are)
+ *
+ * @example
+ * ```ts
+ * import { matchWeights } from "@fourtier/tensor/nn"
+ *
+ * const expected = new Map([["linear.weight", [64, 10]]])
+ * const found = new Map([["linear.weight", [64, 10]], ["step", []]])
+ * matchWeights(expected, found, { allowExtra: (name) => name === "step" }).matched // ["linear.weight"]
+ * ```
  */
 export function matchWeights(
   expected: ReadonlyMap<string, Shape>,

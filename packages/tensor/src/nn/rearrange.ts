@@ -5,7 +5,19 @@ import { reshape, transpose } from "../ops/functions.ts"
 import { showShape } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
 
-/** Splits, reorders and joins axes; lengths that cannot be derived are given by name. `1` is an axis of length one. */
+/**
+ * Splits, reorders and joins axes; lengths that cannot be derived are given by name. `1` is an axis of length one. Throws a
+ * FourtierError that names the pattern when it does not fit.
+ *
+ * @example
+ * ```ts
+ * import { input } from "@fourtier/tensor"
+ * import { rearrange } from "@fourtier/tensor/nn"
+ *
+ * const x = input("x", [8, 196, 64])
+ * rearrange(x, "b (t n) d -> (b t) n d", { t: 4 }).shape // [32, 49, 64]
+ * ```
+ */
 export function rearrange(x: Tensor, pattern: string, lengths: Readonly<Record<string, number>> = {}): Tensor {
   const [left, right] = pattern.split("->").map(parseSide)
   const fail = (what: string) =>
@@ -21,7 +33,7 @@ export function rearrange(x: Tensor, pattern: string, lengths: Readonly<Record<s
   for (const [axis, group] of left.entries()) {
     const open = group.filter((name) => !known.has(name))
     const product = group.reduce((p, name) => p * (known.get(name) ?? 1), 1)
-    if (open.length > 1) throw fail(`the lengths of ${open.join(", ")} cannot be told apart`)
+    if (open.length > 1) throw fail(`the lengths of ${open.join(", ")} cannot both be derived`)
     if (open.length === 1) known.set(open[0], x.shape[axis] / product)
     else if (product !== x.shape[axis]) throw fail(`axis ${axis} is not of length ${product}`)
   }

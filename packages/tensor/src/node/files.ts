@@ -6,18 +6,47 @@ import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } fro
 import { dirname, join } from "node:path"
 import { FourtierError, messageOf } from "../errors.ts"
 
-/** A name beside `path` that no other process uses. */
+/**
+ * A temporary name beside `path` that no other process uses; `sweepTemporaries` recognises it.
+ *
+ * @example
+ * ```ts
+ * import { temporaryName } from "@fourtier/tensor/node"
+ *
+ * temporaryName("results.json") // "results.json.tmp-4711-0a1b2c3d"
+ * ```
+ */
 export function temporaryName(path: string): string {
   return `${path}.tmp-${process.pid}-${randomBytes(4).toString("hex")}`
 }
 
-/** Removes temporary files and folders that processes killed in the middle left behind, at any depth. */
+/**
+ * Removes the temporary files and folders that killed processes left in `folder`, at any depth.
+ *
+ * @example
+ * ```ts
+ * import { sweepTemporaries } from "@fourtier/tensor/node"
+ *
+ * await sweepTemporaries("runs/demo")
+ * ```
+ */
 export async function sweepTemporaries(folder: string): Promise<void> {
   const left = (await readdir(folder, { recursive: true })).filter((path) => /\.tmp-\d+-[0-9a-f]{8}$/.test(path))
   for (const path of left) await rm(join(folder, path), { recursive: true, force: true })
 }
 
-/** Calls `write` with a temporary file's handle and renames the file to `path` once it is on disk. */
+/**
+ * Calls `write` with the handle of a temporary file, and renames the file to `path` once it is on disk. Makes the folder.
+ *
+ * @example
+ * ```ts
+ * import { writeAtomically } from "@fourtier/tensor/node"
+ *
+ * await writeAtomically("runs/lines.txt", async (file) => {
+ *   for (const line of ["first", "second"]) await file.write(`${line}\n`)
+ * })
+ * ```
+ */
 export async function writeAtomically(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   const temporary = temporaryName(path)
   try {
@@ -42,21 +71,50 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 }
 
 function notWritten(path: string, error: unknown): FourtierError {
-  const fix = "free disk space, mend the folder's permissions, or choose another folder"
+  const fix = "free disk space, correct the folder's permissions, or choose another folder"
   return new FourtierError({ where: path, what: "cannot be written", found: messageOf(error), fix }, { cause: error })
 }
 
+/**
+ * Writes a whole file; a reader sees the old contents or the new.
+ *
+ * @example
+ * ```ts
+ * import { writeFileAtomic } from "@fourtier/tensor/node"
+ *
+ * await writeFileAtomic("runs/report.md", "# Report\n")
+ * ```
+ */
 export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
   await writeAtomically(path, async (file) => {
     await file.writeFile(data)
   })
 }
 
+/**
+ * Writes a value as indented JSON; a reader sees the old file or the new.
+ *
+ * @example
+ * ```ts
+ * import { writeJson } from "@fourtier/tensor/node"
+ *
+ * await writeJson("runs/results.json", { accuracy: 0.93 })
+ * ```
+ */
 export async function writeJson(path: string, value: unknown): Promise<void> {
   await writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`)
 }
 
-/** Parses a JSON file. The caller validates the shape (zod) before using it. */
+/**
+ * Parses a JSON file; the caller validates what is in it. Throws a FourtierError that names the file.
+ *
+ * @example
+ * ```ts
+ * import { readJson } from "@fourtier/tensor/node"
+ *
+ * const results: unknown = await readJson("runs/results.json")
+ * ```
+ */
 export async function readJson(path: string): Promise<unknown> {
   const text = await readText(path)
   try {
@@ -66,6 +124,16 @@ export async function readJson(path: string): Promise<unknown> {
   }
 }
 
+/**
+ * Reads a UTF-8 file. Throws a FourtierError that names it.
+ *
+ * @example
+ * ```ts
+ * import { readText } from "@fourtier/tensor/node"
+ *
+ * const lines = (await readText("runs/lines.txt")).split("\n")
+ * ```
+ */
 export async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8")
@@ -74,26 +142,64 @@ export async function readText(path: string): Promise<string> {
   }
 }
 
-/** The path, where a file lies; otherwise a FourtierError whose `fix` says which setting named it. */
+/**
+ * `path`, if there is a file. Throws a FourtierError otherwise.
+ *
+ * @param fix what the user can do about it: which setting names the file
+ *
+ * @example
+ * ```ts
+ * import { requireFile } from "@fourtier/tensor/node"
+ *
+ * await requireFile("encoder.onnx", "correct encoder.path")
+ * ```
+ */
 export async function requireFile(path: string, fix: string): Promise<string> {
   const found = await stat(path).catch(() => null)
   if (found?.isFile()) return path
   throw new FourtierError({ where: path, what: found ? "a folder where a file is wanted" : "no such file", fix })
 }
 
-/** SHA-256 of a file's bytes, in hexadecimal. */
+/**
+ * SHA-256 of a file's bytes, in hexadecimal.
+ *
+ * @example
+ * ```ts
+ * import { hashFile } from "@fourtier/tensor/node"
+ *
+ * const identity = await hashFile("encoder.onnx")
+ * ```
+ */
 export async function hashFile(path: string): Promise<string> {
   const hash = createHash("sha256")
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk)
   return hash.digest("hex")
 }
 
-/** SHA-256 of a JSON value with its object keys sorted, in hexadecimal: equal values have equal hashes. */
+/**
+ * SHA-256 of a JSON value with its object keys sorted, in hexadecimal: equal values have equal hashes.
+ *
+ * @example
+ * ```ts
+ * import { hashJson } from "@fourtier/tensor/node"
+ *
+ * hashJson({ a: 1, b: 2 }) === hashJson({ b: 2, a: 1 }) // true
+ * ```
+ */
 export function hashJson(value: unknown): string {
   return createHash("sha256").update(canonicalJson(value)).digest("hex")
 }
 
-/** JSON text with object keys sorted and undefined fields left out. */
+/**
+ * JSON text with object keys sorted and undefined fields left out.
+ *
+ * @example
+ * ```ts
+ * import { canonicalJson } from "@fourtier/tensor/node"
+ *
+ * canonicalJson({ b: [1, 2], a: "x", c: undefined }) // '{"a":"x","b":[1,2]}'
+ * ```
+ */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(",")}]`
   if (value !== null && typeof value === "object") {

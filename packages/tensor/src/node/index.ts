@@ -1,7 +1,33 @@
 /** `@fourtier/tensor/node`: files: whole or absent, `.npy` and safetensors read in ranges, ONNX with its data beside it. */
 
-export * from "./files.ts"
-export * from "./npy.ts"
-export * from "./onnx-file.ts"
-export * from "./safetensors.ts"
-export * from "./stored.ts"
+export {
+  canonicalJson,
+  hashFile,
+  hashJson,
+  readJson,
+  readText,
+  requireFile,
+  sweepTemporaries,
+  temporaryName,
+  writeAtomically,
+  writeFileAtomic,
+  writeJson,
+} from "./files.ts"
+export { NpyReader, NpyWriter, readNpy, writeNpy } from "./npy.ts"
+export type { NpyType } from "./npy-header.ts"
+export { externalFiles, readOnnx, writeOnnx } from "./onnx-file.ts"
+export { Safetensors, type TensorEntry, type TensorSource, writeSafetensors } from "./safetensors.ts"
+export {
+  allocateStored,
+  bytesOf,
+  countOf,
+  openFile,
+  readExactly,
+  type StoredArrays,
+  type StoredData,
+  type StoredTensor,
+  type StoredType,
+  storedBytes,
+  toFloat32,
+  writeExactly,
+} from "./stored.ts"

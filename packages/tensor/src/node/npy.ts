@@ -7,6 +7,7 @@ import { type FileHandle, mkdir, open } from "node:fs/promises"
 import { dirname } from "node:path"
 import { FourtierError } from "../errors.ts"
 import { writeAtomically } from "./files.ts"
+import { encodeHeader, HEADER_BYTES, type NpyHeader, type NpyType, readHeader } from "./npy-header.ts"
 import {
   allocateStored,
   bytesOf,
@@ -22,38 +23,16 @@ import {
   writeExactly,
 } from "./stored.ts"
 
-/** Element types that `.npy` has; bfloat16 is not among them. */
-export type NpyType = Exclude<StoredType, "bf16">
-
-const DESCRIPTIONS: Record<NpyType, string> = {
-  f64: "<f8",
-  f32: "<f4",
-  f16: "<f2",
-  i64: "<i8",
-  i32: "<i4",
-  i16: "<i2",
-  i8: "|i1",
-  u64: "<u8",
-  u32: "<u4",
-  u16: "<u2",
-  u8: "|u1",
-  bool: "|b1",
-}
-
-const MAGIC = "\u0093NUMPY"
-
-/** Headers that this module writes are this long, so that the number of records can grow in place. */
-const HEADER_BYTES = 128
-const MAX_HEADER_BYTES = 1 << 20
-
-interface Header {
-  type: NpyType
-  shape: number[]
-  /** Offset of the first element. */
-  start: number
-}
-
-/** Writes a whole array, atomically. `data` holds `shape`'s elements in C order. */
+/**
+ * Writes a whole array, atomically. `data` are the elements of `shape` in C order.
+ *
+ * @example
+ * ```ts
+ * import { writeNpy } from "@fourtier/tensor/node"
+ *
+ * await writeNpy("features.npy", "f32", [2, 3], Float32Array.of(1, 2, 3, 4, 5, 6))
+ * ```
+ */
 export async function writeNpy<K extends NpyType>(
   path: string,
   type: K,
@@ -68,7 +47,16 @@ export async function writeNpy<K extends NpyType>(
   })
 }
 
-/** Reads a whole array. With `type`, another element type in the file is an error. */
+/**
+ * Reads a whole array. With `type`, another element type in the file is an error.
+ *
+ * @example
+ * ```ts
+ * import { readNpy } from "@fourtier/tensor/node"
+ *
+ * const { shape, data } = await readNpy("features.npy", "f32")
+ * ```
+ */
 export async function readNpy(path: string): Promise<StoredTensor<NpyType>>
 export async function readNpy<K extends NpyType>(path: string, type: K): Promise<StoredTensor<K>>
 export async function readNpy(path: string, type?: NpyType): Promise<StoredTensor<NpyType>> {
@@ -84,7 +72,18 @@ export async function readNpy(path: string, type?: NpyType): Promise<StoredTenso
   }
 }
 
-/** Reads records, the slices along the first axis, by their offset in the file. Calls may overlap. */
+/**
+ * Reads records, the slices along the first axis, by their offset in the file. Calls may overlap.
+ *
+ * @example
+ * ```ts
+ * import { NpyReader } from "@fourtier/tensor/node"
+ *
+ * const reader = await NpyReader.open("features.npy", "f32")
+ * const last = await reader.read(reader.count - 1)
+ * await reader.close()
+ * ```
+ */
 export class NpyReader<K extends NpyType = NpyType> {
   readonly path: string
   readonly type: K
@@ -96,7 +95,7 @@ export class NpyReader<K extends NpyType = NpyType> {
   readonly #file: FileHandle
   readonly #start: number
 
-  private constructor(path: string, file: FileHandle, type: K, header: Header) {
+  private constructor(path: string, file: FileHandle, type: K, header: NpyHeader) {
     this.path = path
     this.type = type
     this.shape = header.shape
@@ -108,7 +107,7 @@ export class NpyReader<K extends NpyType = NpyType> {
 
   /**
    * Opens a file and checks its header and size. With `type`, another element type in the file is an error. Bytes after the
-   * last record are left alone. Throws FourtierError for files that are no such array or are cut short.
+   * last record are left alone. Throws a FourtierError for files that are no such array or are truncated.
    */
   static async open(path: string): Promise<NpyReader>
   static async open<K extends NpyType>(path: string, type: K): Promise<NpyReader<K>>
@@ -166,7 +165,16 @@ export class NpyReader<K extends NpyType = NpyType> {
 
 /**
  * Appends fixed-size records to a file. The header counts the records that are safely on disk: after a crash the file is
- * a valid array of what was last flushed, and `open` goes on from there. One writer per file.
+ * a valid array of what was last flushed, and `open` continues from there. One writer per file.
+ *
+ * @example
+ * ```ts
+ * import { NpyWriter } from "@fourtier/tensor/node"
+ *
+ * const writer = await NpyWriter.open("features.npy", "f32", [3])
+ * await writer.append(Float32Array.of(1, 2, 3))
+ * await writer.close()
+ * ```
  */
 export class NpyWriter<K extends NpyType = NpyType> {
   readonly path: string
@@ -236,7 +244,7 @@ export class NpyWriter<K extends NpyType = NpyType> {
     return first
   }
 
-  /** Brings the records to the disk, then counts them in the header. */
+  /** Flushes the records to the disk, then counts them in the header. */
   async flush(): Promise<void> {
     if (this.#count === this.#flushed) return
     await this.#file.datasync()
@@ -261,105 +269,6 @@ async function openOrCreate(path: string): Promise<FileHandle> {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return await open(path, "wx+")
     throw error
   }
-}
-
-function encodeHeader(type: NpyType, shape: readonly number[]): Uint8Array {
-  const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`
-  const text = `{'descr': '${DESCRIPTIONS[type]}', 'fortran_order': False, 'shape': ${tuple}, }`
-  const total = Math.max(HEADER_BYTES, Math.ceil((text.length + 11) / 64) * 64)
-  const header = Buffer.alloc(total, " ")
-  header.write(MAGIC, 0, "latin1")
-  header.writeUInt8(1, 6)
-  header.writeUInt8(0, 7)
-  header.writeUInt16LE(total - 10, 8)
-  header.write(text, 10, "latin1")
-  header.write("\n", total - 1, "latin1")
-  return header
-}
-
-async function readHeader(file: FileHandle, path: string): Promise<Header> {
-  const size = (await file.stat()).size
-  const prefix = Buffer.alloc(12)
-  await readExactly(file, prefix.subarray(0, 10), 0, path)
-  if (prefix.toString("latin1", 0, 6) !== MAGIC) throw new FourtierError({ where: path, what: "not a .npy file" })
-  const version = prefix[6]
-  if (version < 1 || version > 3) {
-    throw new FourtierError({
-      where: path,
-      what: "unknown version of .npy",
-      expected: "1, 2 or 3",
-      found: `${version}`,
-    })
-  }
-  const prefixLength = version === 1 ? 10 : 12
-  await readExactly(file, prefix.subarray(0, prefixLength), 0, path)
-  const length = version === 1 ? prefix.readUInt16LE(8) : prefix.readUInt32LE(8)
-  if (length > MAX_HEADER_BYTES || prefixLength + length > size) {
-    throw new FourtierError({
-      where: path,
-      what: "header longer than the file",
-      found: `${length} bytes of header, ${size} bytes of file`,
-    })
-  }
-  const text = Buffer.alloc(length)
-  await readExactly(file, text, prefixLength, path)
-  const header = {
-    ...parseHeader(text.toString(version === 3 ? "utf8" : "latin1"), path),
-    start: prefixLength + length,
-  }
-  const end = header.start + countOf(header.shape) * storedBytes[header.type]
-  if (!(end <= size)) {
-    throw new FourtierError({
-      where: path,
-      what: "the file ends too early",
-      expected: `${end} bytes for shape [${header.shape.join(", ")}] of ${header.type}`,
-      found: `${size} bytes`,
-      fix: "the file is truncated: make it again",
-    })
-  }
-  return header
-}
-
-function parseHeader(text: string, path: string): { type: NpyType; shape: number[] } {
-  const description = /'descr'\s*:\s*(?:'([^']*)'|(\[))/.exec(text)
-  const order = /'fortran_order'\s*:\s*(True|False)/.exec(text)
-  const shape = /'shape'\s*:\s*\(([\d\s,L]*)\)/.exec(text)
-  if (!/^\s*\{.*\}\s*$/s.test(text) || !description || !order || !shape) {
-    throw new FourtierError({ where: path, what: "malformed .npy header", found: JSON.stringify(text.slice(0, 100)) })
-  }
-  const type = typeOf(description[1])
-  if (!type) {
-    throw new FourtierError({
-      where: path,
-      what: "element type is not read",
-      expected: `one of ${Object.values(DESCRIPTIONS).join(" ")}`,
-      found: description[1] ?? "records with named fields",
-      fix: "save it with numpy as array.astype('<f4')",
-    })
-  }
-  if (order[1] === "True") {
-    throw new FourtierError({
-      where: path,
-      what: "array in Fortran order",
-      expected: "C order",
-      fix: "save it with numpy as np.ascontiguousarray(array)",
-    })
-  }
-  const sizes = shape[1].split(",").map((size) => size.trim().replace("L", ""))
-  if (sizes.at(-1) === "") sizes.pop()
-  const numbers = sizes.map(Number)
-  if (sizes.includes("") || !Number.isSafeInteger(countOf(numbers) * 8)) {
-    throw new FourtierError({ where: path, what: "malformed shape in .npy header", found: `(${shape[1]})` })
-  }
-  return { type, shape: numbers }
-}
-
-function typeOf(description: string | undefined): NpyType | undefined {
-  const isType = (key: string): key is NpyType => key in DESCRIPTIONS
-  const same = (a: string) => a === description || (a.startsWith("|") && `<${a.slice(1)}` === description)
-  return Object.keys(DESCRIPTIONS)
-    .filter(isType)
-    .find((key) => same(DESCRIPTIONS[key]))
 }
 
 function checkType(path: string, found: NpyType, expected: NpyType | undefined): void {

@@ -3,7 +3,10 @@
 import { type FileHandle, open, readFile, rm } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { FourtierError, messageOf } from "../errors.ts"
-import { decodeModel, type ExternalData, encodeModelPieces, externalize, type ModelProto } from "../onnx/proto.ts"
+import { decodeModel } from "../onnx/decode.ts"
+import { encodeModelPieces } from "../onnx/encode.ts"
+import type { ExternalData, ModelProto } from "../onnx/proto.ts"
+import { externalize } from "../onnx/tensor-proto.ts"
 import { writeAtomically } from "./files.ts"
 import { openFile, readExactly, writeExactly } from "./stored.ts"
 
@@ -12,7 +15,16 @@ const EXTERNAL_ABOVE = 1.9e9
 
 /**
  * Writes a model. When its weights exceed `externalAbove` bytes they go into `<path>.data`, which must stay beside it.
+ *
  * @returns the paths written
+ *
+ * @example
+ * ```ts
+ * import { add, input, toOnnx } from "@fourtier/tensor"
+ * import { writeOnnx } from "@fourtier/tensor/node"
+ *
+ * await writeOnnx("model.onnx", toOnnx({ outputs: { y: add(input("x", [2]), 1) } })) // ["model.onnx"]
+ * ```
  */
 export async function writeOnnx(
   path: string,
@@ -37,8 +49,16 @@ export async function writeOnnx(
 }
 
 /**
- * Reads a model, and the weights of its main graph that lie in files beside it. Throws FourtierError when a file is missing
+ * Reads a model, and the weights of its main graph that are in files beside it. Throws a FourtierError when a file is missing
  * or corrupt, or would lie outside the model's folder.
+ *
+ * @example
+ * ```ts
+ * import { readOnnx } from "@fourtier/tensor/node"
+ *
+ * const { graph } = await readOnnx("encoder.onnx")
+ * console.log(graph.inputs.map(({ name, dims }) => `${name} [${dims}]`))
+ * ```
  */
 export async function readOnnx(path: string): Promise<ModelProto> {
   const model = await readGraph(path)
@@ -58,7 +78,16 @@ export async function readOnnx(path: string): Promise<ModelProto> {
   }
 }
 
-/** Names of the files beside a model that hold weights of its main graph, as paths from the model's folder. */
+/**
+ * The files beside a model that hold weights of its main graph, as paths relative to the model's folder.
+ *
+ * @example
+ * ```ts
+ * import { externalFiles } from "@fourtier/tensor/node"
+ *
+ * await externalFiles("encoder.onnx") // ["encoder.onnx.data"]
+ * ```
+ */
 export async function externalFiles(path: string): Promise<string[]> {
   const { graph } = await readGraph(path)
   const locations = graph.initializers.flatMap(({ externalData }) => (externalData ? [externalData.location] : []))
@@ -66,7 +95,7 @@ export async function externalFiles(path: string): Promise<string[]> {
   return [...new Set(locations)]
 }
 
-/** The model without what lies in other files. */
+/** The model without the data in other files. */
 async function readGraph(path: string): Promise<ModelProto> {
   try {
     return decodeModel(await readFile(path))

@@ -74,7 +74,16 @@ export interface TensorSource {
 
 /**
  * Writes tensors to `path`, atomically, one at a time. The largest element types come first, so that all are aligned.
- * Throws FourtierError for names given twice and for data that do not fit their shape.
+ * Throws a FourtierError for names given twice and for data that do not fit their shape.
+ *
+ * @example
+ * ```ts
+ * import { writeSafetensors } from "@fourtier/tensor/node"
+ *
+ * await writeSafetensors("weights.safetensors", [
+ *   { name: "linear.weight", type: "f32", shape: [2, 1], data: Float32Array.of(1, 2) },
+ * ])
+ * ```
  */
 export async function writeSafetensors(
   path: string,
@@ -116,7 +125,19 @@ export async function writeSafetensors(
   })
 }
 
-/** An open file: names, types and shapes at once, data on demand. */
+/**
+ * An open file: names, types and shapes at once, data on demand.
+ *
+ * @example
+ * ```ts
+ * import { Safetensors } from "@fourtier/tensor/node"
+ *
+ * const file = await Safetensors.open("weights.safetensors")
+ * for (const [name, { shape }] of file.entries) console.log(name, shape)
+ * const weight = await file.readFloat32("linear.weight")
+ * await file.close()
+ * ```
+ */
 export class Safetensors {
   readonly path: string
   readonly metadata: Readonly<Record<string, string>>

@@ -1,4 +1,4 @@
-/** Element types as they lie in files, the typed arrays that hold them, and reading whole ranges of a file. Little endian. */
+/** Element types as stored in files, their typed arrays, and reads and writes of byte ranges. Little endian. */
 
 import type { FileHandle } from "node:fs/promises"
 import { FourtierError } from "../errors.ts"
@@ -67,7 +67,16 @@ export const storedBytes: Record<StoredType, number> = {
 /** The largest array that this runtime is asked to make, in bytes. */
 const MAX_ARRAY_BYTES = 2 ** 32
 
-/** Zeros. Throws FourtierError when the array would be larger than 4 GiB. */
+/**
+ * An array of `length` zeros. Throws a FourtierError when it would be larger than 4 GiB.
+ *
+ * @example
+ * ```ts
+ * import { allocateStored } from "@fourtier/tensor/node"
+ *
+ * const bits = allocateStored("f16", 3) // Uint16Array
+ * ```
+ */
 export function allocateStored<K extends StoredType>(type: K, length: number): StoredArrays[K] {
   const bytes = length * storedBytes[type]
   if (!(bytes <= MAX_ARRAY_BYTES)) {
@@ -85,19 +94,43 @@ export function holdsStored<K extends StoredType>(type: K, data: StoredData): da
   return data instanceof ARRAYS[type]
 }
 
-/** The memory of a typed array, not copied. */
+/**
+ * The memory of a typed array as bytes, not copied.
+ *
+ * @example
+ * ```ts
+ * import { bytesOf } from "@fourtier/tensor/node"
+ *
+ * bytesOf(Float32Array.of(1, 2)).length // 8
+ * ```
+ */
 export function bytesOf(data: ArrayBufferView): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
 }
 
-/** Number of elements of a shape; 1 for a scalar. */
+/**
+ * Number of elements of a shape; 1 for a scalar.
+ *
+ * @example
+ * ```ts
+ * import { countOf } from "@fourtier/tensor/node"
+ *
+ * countOf([2, 3]) // 6
+ * ```
+ */
 export function countOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1)
 }
 
 /**
  * Elements as float32. Float32 data are returned as they are; wider types are rounded; bool becomes 0 or 1.
- * @param length of the result is that of `data`
+ *
+ * @example
+ * ```ts
+ * import { toFloat32 } from "@fourtier/tensor/node"
+ *
+ * toFloat32({ type: "f16", data: Uint16Array.of(0x3c00, 0xc000) }) // 1, -2
+ * ```
  */
 export function toFloat32<K extends StoredType>(tensor: { type: K; data: StoredArrays[K] }): Float32Array {
   const { type } = tensor
@@ -113,7 +146,20 @@ export function toFloat32<K extends StoredType>(tensor: { type: K; data: StoredA
   return Float32Array.from(data)
 }
 
-/** Fills `into` from the file's bytes at `position`. Throws FourtierError when the file ends before. */
+/**
+ * Fills `into` from the file's bytes at `position`. Throws a FourtierError about `where` when the file ends before.
+ *
+ * @example
+ * ```ts
+ * import { open } from "node:fs/promises"
+ * import { readExactly } from "@fourtier/tensor/node"
+ *
+ * const file = await open("features.npy", "r")
+ * const magic = new Uint8Array(6)
+ * await readExactly(file, magic, 0, "features.npy")
+ * await file.close()
+ * ```
+ */
 export async function readExactly(file: FileHandle, into: Uint8Array, position: number, where: string): Promise<void> {
   let done = 0
   while (done < into.length) {
@@ -132,7 +178,16 @@ export async function readExactly(file: FileHandle, into: Uint8Array, position: 
   }
 }
 
-/** Writes all of `bytes` at `position`. */
+/**
+ * Writes all of `bytes` at `position`.
+ *
+ * @example
+ * ```ts
+ * import { writeAtomically, writeExactly } from "@fourtier/tensor/node"
+ *
+ * await writeAtomically("data.bin", (file) => writeExactly(file, Uint8Array.of(1, 2, 3), 0))
+ * ```
+ */
 export async function writeExactly(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   let done = 0
   while (done < bytes.length) {
@@ -141,7 +196,18 @@ export async function writeExactly(file: FileHandle, bytes: Uint8Array, position
   }
 }
 
-/** Opens an existing file, or says which one is not there. */
+/**
+ * Opens an existing file. Throws a FourtierError that names it when it is missing or cannot be opened.
+ *
+ * @example
+ * ```ts
+ * import { open } from "node:fs/promises"
+ * import { openFile } from "@fourtier/tensor/node"
+ *
+ * const file = await openFile("features.npy", () => open("features.npy", "r"))
+ * await file.close()
+ * ```
+ */
 export async function openFile(path: string, open: () => Promise<FileHandle>): Promise<FileHandle> {
   try {
     return await open()

@@ -1,4 +1,4 @@
-/** What rewrites of models share: float32 constants as numbers, and nodes written by hand. */
+/** What the rewrites of models share: reading float32 constants, and making nodes and constants. */
 
 import { type AttributeProto, DataType, type ModelProto, type NodeProto, type TensorProto } from "./proto.ts"
 
@@ -13,7 +13,7 @@ export function onnxNode(
   return { name, opType, domain: "", inputs: [...inputs], outputs: [...outputs], attributes: [...attributes] }
 }
 
-/** The attribute of `Cast` that says to what. */
+/** The attribute of `Cast` with its target type. */
 export function castTo(dataType: number): AttributeProto {
   return { name: "to", kind: "int", value: dataType }
 }
@@ -29,13 +29,13 @@ export function constantOf(
   return { name, dims: [...dims], dataType, rawData }
 }
 
-/** Whether a constant is a float32 one that no caller of the model may replace: files of old list constants as inputs, too. */
-export function isLoneFloat({ graph }: ModelProto): (tensor: TensorProto) => boolean {
+/** Tells float32 constants that no caller can override: models of IR version 3 list overridable ones as inputs too. */
+export function isFloatConstant({ graph }: ModelProto): (tensor: TensorProto) => boolean {
   const inputs = new Set(graph.inputs.map(({ name }) => name))
   return ({ name, dataType, rawData }) => dataType === DataType.FLOAT && rawData !== undefined && !inputs.has(name)
 }
 
-/** The elements of a float32 constant; its bytes in the file may lie at any offset. */
+/** The elements of a float32 constant; its bytes may start at any offset of the file. */
 export function floatsOf({ rawData = new Uint8Array() }: TensorProto): Float32Array {
   const aligned = rawData.byteOffset % 4 === 0 ? rawData : rawData.slice()
   return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4)

@@ -1,5 +1,5 @@
 /**
- * Dynamic quantisation: products of activations with constant matrices in whole numbers of 8 bits, everything else in float32.
+ * Dynamic quantisation: products of activations with constant matrices in 8-bit integers, everything else in float32.
  *
  * ```
  * y = x·W      x [..,K] f32                                     W [K,N] f32
@@ -8,14 +8,14 @@
  *              y = (q − 128)·V · a/127 · b/64
  * ```
  * One scale a row: a clip's result depends on nothing but the clip, whatever else is in the batch, and a token of huge
- * activations (trained transformers have some) coarsens itself alone. One scale for all rows, as `DynamicQuantizeLinear`
+ * activations (trained transformers have some) loses precision alone. One scale for all rows, as `DynamicQuantizeLinear`
  * takes it, would do neither.
  *
  * Weights use 64 of the 127 steps to either side: processors without VNNI or dot products add up pairs of products in 16 bits
  * that saturate, and 2·255·64 = 32640 is below 2^15. So results are the same on every processor.
  */
 
-import { castTo, constantOf, floatsOf, isLoneFloat, onnxNode } from "./constants.ts"
+import { castTo, constantOf, floatsOf, isFloatConstant, onnxNode } from "./constants.ts"
 import { type AttributeProto, DataType, type GraphProto, type ModelProto, type NodeProto } from "./proto.ts"
 import { opsetOf, upgradeOpset } from "./upgrade.ts"
 
@@ -23,11 +23,11 @@ import { opsetOf, upgradeOpset } from "./upgrade.ts"
 const ROW_STEPS = 127
 /** Steps from zero to the largest weight of a column. */
 const COLUMN_STEPS = 64
-/** The whole number that stands for an activation of zero. */
+/** The zero point of activations. */
 const ZERO = 128
 
-/** Smaller matrices [K,N] take as long or longer in whole numbers, for the passes over rows before and after the product. */
-const LEAST = { K: 256, N: 128 }
+/** Smaller matrices [K,N] take as long or longer in integers, because of the passes over rows before and after the product. */
+const MIN_SIZE = { K: 256, N: 128 }
 
 /** Operators are written in their form since this operator set. */
 const OPSET = 18
@@ -45,11 +45,20 @@ interface Product {
 /**
  * The same model with its products by large constant matrices quantised, and how many they are. Convolutions, products of two
  * activations (attention), embeddings and small matrices stay float32.
+ *
+ * @example
+ * ```ts
+ * import { readOnnx, writeOnnx } from "@fourtier/tensor/node"
+ * import { quantise } from "@fourtier/tensor/onnx"
+ *
+ * const { model, products } = quantise(await readOnnx("encoder.onnx"))
+ * if (products > 0) await writeOnnx("encoder-int8.onnx", model)
+ * ```
  */
 export function quantise(given: ModelProto): { model: ModelProto; products: number } {
   const model = upgradeOpset(given, Math.max(opsetOf(given), OPSET))
   const { graph } = model
-  const isFloat = isLoneFloat(model)
+  const isFloat = isFloatConstant(model)
   const constants = new Map(graph.initializers.filter(isFloat).map((tensor) => [tensor.name, tensor]))
   const rewriter = new Rewriter()
   for (const node of graph.nodes) {
@@ -60,7 +69,7 @@ export function quantise(given: ModelProto): { model: ModelProto; products: numb
       continue
     }
     const [K, N] = product.transposed ? [weight.dims[1], weight.dims[0]] : weight.dims
-    if (K < LEAST.K || N < LEAST.N) rewriter.keep(node)
+    if (K < MIN_SIZE.K || N < MIN_SIZE.N) rewriter.keep(node)
     else rewriter.quantise(product, floatsOf(weight), K, N)
   }
   const nodes = rewriter.nodes
@@ -113,7 +122,7 @@ class Rewriter {
     if (bias !== "") this.#node("Add", [product, bias], y)
   }
 
-  /** x [..,K] as whole numbers, and the scale of each row [..,1]. */
+  /** x [..,K] as integers, and the scale of each row [..,1]. */
   #quantiseRows(x: string, K: number): { rows: string; scale: string } {
     const names = { rows: `${x}/rows`, scale: `${x}/rows/scale` }
     if (this.#rows.has(x)) return names
@@ -153,7 +162,7 @@ class Rewriter {
   }
 }
 
-/** A matrix [K,N], or [N,K] when `transposed`, as whole numbers [K,N] and the scale of each column [N]. */
+/** A matrix [K,N], or [N,K] when `transposed`, as integers [K,N] and the scale of each column [N]. */
 function quantiseColumns(
   values: Float32Array,
   K: number,

@@ -1,27 +1,40 @@
-/** Joins models end to end: outputs of the first become inputs of the second, and one file holds both. */
+/** Joins models end to end: outputs of the first become inputs of the second, in one file. */
 
 import { FourtierError } from "../errors.ts"
 import type { AttributeProto, GraphProto, ModelProto, NodeProto } from "./proto.ts"
 import { opsetOf, upgradeOpset } from "./upgrade.ts"
 
 /**
- * @param wires output of `first` → input of `second`
- * @returns inputs of the first and unconnected inputs of the second; outputs of the second
+ * One model that runs `first` and feeds its outputs to `second`. Its inputs are those of the first and the unconnected ones
+ * of the second, its outputs those of the second. Throws a FourtierError when an output does not fit the input it goes to,
+ * or when both models define a name.
+ *
+ * @param connections output of `first` → input of `second`
+ *
+ * @example
+ * ```ts
+ * import { add, input, mul } from "@fourtier/tensor"
+ * import { mergeModels, toOnnx } from "@fourtier/tensor/onnx"
+ *
+ * const encoder = toOnnx({ outputs: { m: mul(input("frames", [2, 3]), 2) } })
+ * const head = toOnnx({ outputs: { y: add(input("m", [2, 3]), 1) } })
+ * const both = mergeModels(encoder, head, { m: "m" }) // frames -> y
+ * ```
  */
 export function mergeModels(
   first: ModelProto,
   second: ModelProto,
-  wires: Readonly<Record<string, string>>,
+  connections: Readonly<Record<string, string>>,
 ): ModelProto {
   const opset = Math.max(opsetOf(first), opsetOf(second))
   const a = prefixed(upgradeOpset(first, opset).graph, "first/", new Set(first.graph.inputs.map(({ name }) => name)))
   const produced = new Map<string, string>()
-  for (const [from, to] of Object.entries(wires)) {
-    checkWire(first, second, from, to)
+  for (const [from, to] of Object.entries(connections)) {
+    checkConnection(first, second, from, to)
     produced.set(to, `first/${from}`)
   }
-  const b = rewired(upgradeOpset(second, opset).graph, produced)
-  const wired = new Set(produced.values())
+  const b = withInputs(upgradeOpset(second, opset).graph, produced)
+  const connected = new Set(produced.values())
   const taken = new Set(namesOf(a))
   const clash = namesOf(b).find((name) => taken.has(name))
   if (clash !== undefined) {
@@ -45,14 +58,14 @@ export function mergeModels(
       name: second.graph.name,
       nodes: [...a.nodes, ...b.nodes],
       initializers: [...a.initializers, ...b.initializers],
-      inputs: [...a.inputs, ...b.inputs.filter(({ name }) => !wired.has(name))],
+      inputs: [...a.inputs, ...b.inputs.filter(({ name }) => !connected.has(name))],
       outputs: b.outputs,
       valueInfo: [],
     },
   }
 }
 
-function checkWire(first: ModelProto, second: ModelProto, from: string, to: string): void {
+function checkConnection(first: ModelProto, second: ModelProto, from: string, to: string): void {
   const output = first.graph.outputs.find(({ name }) => name === from)
   const input = second.graph.inputs.find(({ name }) => name === to)
   const fits =
@@ -82,7 +95,7 @@ function prefixed(graph: GraphProto, prefix: string, keep: ReadonlySet<string>):
   return renamed(graph, (name) => (name === "" || keep.has(name) ? name : `${prefix}${name}`))
 }
 
-function rewired(graph: GraphProto, produced: ReadonlyMap<string, string>): GraphProto {
+function withInputs(graph: GraphProto, produced: ReadonlyMap<string, string>): GraphProto {
   return renamed(graph, (name) => produced.get(name) ?? name)
 }
 

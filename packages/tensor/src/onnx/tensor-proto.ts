@@ -30,7 +30,7 @@ export const DataType = {
   FLOAT4E2M1: 23,
 } as const
 
-/** Where a tensor's bytes lie outside the `.onnx` file. */
+/** Where a tensor's bytes are, outside the `.onnx` file. */
 export interface ExternalData {
   /** A path relative to the `.onnx` file's folder. */
   location: string
@@ -164,7 +164,7 @@ export function decodeTensor(bytes: Uint8Array): TensorProto {
   return { name, dims, dataType, rawData }
 }
 
-/** The low `size` bytes of every number: elements as `raw_data` would hold them. */
+/** The low `size` bytes of every number: elements as in `raw_data`. */
 function narrow(longs: readonly BigInt64Array[], size: number): Uint8Array {
   return concatenate(
     longs.map((numbers) => {

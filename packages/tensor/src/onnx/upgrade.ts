@@ -10,7 +10,7 @@ import {
   type TensorProto,
 } from "./proto.ts"
 
-/** Older models hold ops of other forms than those rewritten here. */
+/** Models older than this have ops in forms that are not rewritten here. */
 const OLDEST = 13
 
 /** Ops whose meaning or form changed in a way that is not rewritten here, with the version that changed it. */
@@ -33,14 +33,32 @@ const REDUCTIONS = new Set([
   "ReduceSumSquare",
 ])
 
-/** Version of the standard operator set that a model imports. */
+/**
+ * Version of the standard operator set that a model imports.
+ *
+ * @example
+ * ```ts
+ * import { fill, toOnnx } from "@fourtier/tensor"
+ * import { opsetOf } from "@fourtier/tensor/onnx"
+ *
+ * opsetOf(toOnnx({ outputs: { y: fill([2], 1) } })) // 20
+ * ```
+ */
 export function opsetOf(model: ModelProto): number {
   return model.opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx")?.version ?? 1
 }
 
 /**
- * The same model under operator set `target`, at least its own. Throws when the model is older than version 13 or holds an op
- * that changed its meaning since.
+ * The same model under operator set `target`, at least its own. Throws a FourtierError when the model is older than version
+ * 13, or has an op that changed its meaning since.
+ *
+ * @example
+ * ```ts
+ * import { readOnnx } from "@fourtier/tensor/node"
+ * import { OPSET, upgradeOpset } from "@fourtier/tensor/onnx"
+ *
+ * const model = upgradeOpset(await readOnnx("encoder.onnx"), OPSET)
+ * ```
  */
 export function upgradeOpset(model: ModelProto, target: number): ModelProto {
   const from = opsetOf(model)

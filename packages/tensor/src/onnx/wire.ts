@@ -1,5 +1,5 @@
 /**
- * The protocol-buffers wire format (https://protobuf.dev/programming-guides/encoding): just what ONNX files need.
+ * The protocol-buffers wire format (https://protobuf.dev/programming-guides/encoding), as far as ONNX files need it.
  * Large byte fields are neither copied on reading (views) nor on writing (kept by reference until the end).
  */
 
@@ -23,7 +23,7 @@ export class WireWriter {
     return this.#partsLength + this.#used
   }
 
-  /** A signed whole number (int32, int64, enum). Negative values take ten bytes, as the format wants. */
+  /** A signed integer (int32, int64, enum). Negative values take ten bytes, as the format requires. */
   int(field: number, value: number): void {
     this.#tag(field, 0)
     this.#varint(value)
@@ -90,7 +90,7 @@ export class WireWriter {
 
   #varint(value: number): void {
     if (!Number.isSafeInteger(value)) {
-      throw new FourtierError({ what: "not a whole number that ONNX can hold", found: String(value) })
+      throw new FourtierError({ what: "not an integer that ONNX can store", found: String(value) })
     }
     const room = this.#room(10)
     let low = value >>> 0
@@ -141,10 +141,10 @@ export class WireWriter {
   }
 }
 
-/** The value of one field. Ask for it in the form that the field's number promises; a wrong wire type is an error. */
+/** The value of one field. Read it in the form that belongs to the field's number; a wrong wire type is an error. */
 export interface WireField {
   readonly number: number
-  /** A signed whole number. Throws when it does not fit a double exactly. */
+  /** A signed integer. Throws when a double cannot represent it exactly. */
   int(): number
   float(): number
   bytes(): Uint8Array

@@ -3,13 +3,13 @@
  * inputs: they become initializers.
  */
 
-import type { Data, DType } from "../dtype.ts"
-import { checkHolds } from "../dtype.ts"
+import { checkHolds, type Data, type DType } from "../dtype.ts"
 import { FourtierError } from "../errors.ts"
-import type { Emitter, OnnxAttr, OnnxName, OpName } from "../ops/rule.ts"
+import type { ComputedOp } from "../ops/attributes.ts"
+import type { Emitter, OnnxAttr, OnnxName } from "../ops/rule.ts"
 import { ruleOf } from "../ops/table.ts"
 import { type Shape, sizeOf } from "../shape.ts"
-import { isOp, type Tensor, topologicalOrder } from "../tensor.ts"
+import { isComputed, isOp, type Tensor, topologicalOrder } from "../tensor.ts"
 import { type AttributeProto, DataType, type ModelProto, type NodeProto, type TensorProto } from "./proto.ts"
 
 /** The operator set that the op table's ONNX forms are written for. */
@@ -32,7 +32,18 @@ export interface GraphOptions {
   metadata?: Record<string, string>
 }
 
-/** The ONNX model of a graph. Inputs appear in the order in which the graph first uses them. */
+/**
+ * The ONNX model of a graph. Inputs appear in the order in which the graph first uses them.
+ *
+ * @example
+ * ```ts
+ * import { input, matmul, toOnnx } from "@fourtier/tensor"
+ *
+ * const logits = matmul(input("features", [1, 3]), input("weight", [3, 2]))
+ * const weights = new Map([["weight", new Float32Array(6)]])
+ * const model = toOnnx({ outputs: { logits }, weights }) // its one input is "features"
+ * ```
+ */
 export function toOnnx({ outputs, weights, name = "fourtier", metadata = {} }: GraphOptions): ModelProto {
   const writer = new GraphWriter(weights ?? new Map())
   const entries = Object.entries(outputs)
@@ -71,9 +82,9 @@ class GraphWriter implements Emitter {
   }
 
   add(tensor: Tensor): void {
-    if (isOp(tensor, "input")) this.#input(tensor)
+    if (isComputed(tensor)) this.#names.set(tensor, this.#computed(tensor))
+    else if (isOp(tensor, "input")) this.#input(tensor)
     else if (isOp(tensor, "constant")) this.#names.set(tensor, this.#constant(tensor))
-    else this.#op(tensor)
   }
 
   /** Makes a value an output. Inputs, constants and values that are outputs already are copied. */
@@ -177,9 +188,9 @@ class GraphWriter implements Emitter {
     return unique
   }
 
-  #op<K extends OpName>(tensor: Tensor<K>): void {
+  #computed<K extends ComputedOp>(tensor: Tensor<K>): OnnxName {
     const inputs = tensor.inputs.map((x) => this.#nameOf(x))
-    this.#names.set(tensor, ruleOf(tensor.op).onnx(this, inputs, tensor))
+    return ruleOf(tensor.op).onnx(this, inputs, tensor)
   }
 }
 

@@ -18,19 +18,19 @@ import { input, type Tensor } from "../tensor.ts"
 import { type FlatLayout, layout, type Parameter } from "./layout.ts"
 
 export interface AdamWOptions {
-  /** Memory of the first moment; default 0.9. */
+  /** Decay of the first moment; default 0.9. */
   beta1?: number
-  /** Memory of the second moment; default 0.999. */
+  /** Decay of the second moment; default 0.999. */
   beta2?: number
   /** Default 1e-8. */
   epsilon?: number
-  /** Default 0.01; used on parameters with `decay: true` alone. */
+  /** Default 0.01; only for parameters with `decay: true`. */
   weightDecay?: number
   provider?: ProviderChoice
   threads?: number
 }
 
-/** The optimiser's own memory by parameter name; elements in the order of the parameter's. */
+/** The optimiser's state by parameter name; elements in the order of the parameter's. */
 export interface AdamWState {
   /** Updates done. */
   step: number
@@ -64,6 +64,28 @@ interface Sessions {
   accumulate: Session
 }
 
+/**
+ * The optimiser: holds parameters, gradients and moments, and updates them in place.
+ *
+ * @example
+ * ```ts
+ * import { grad, input, mul, Session, sum } from "@fourtier/tensor"
+ * import { AdamW } from "@fourtier/tensor/optim"
+ *
+ * const w = input("w", [3])
+ * const loss = sum(mul(w, w))
+ * const session = await Session.compile({ outputs: { loss, dw: grad(loss, [w])[0] } })
+ * const optimizer = await AdamW.create([{ name: "w", shape: [3], decay: true }])
+ * optimizer.parameter("w").set([1, 2, 3])
+ * session.bind("dw", optimizer.gradientBuffer("w"))
+ * for (let step = 0; step < 100; step++) {
+ *   await session.run({ w: optimizer.parameter("w") })
+ *   await optimizer.step({ learningRate: 0.1, clipNorm: 1 })
+ * }
+ * await session.release()
+ * await optimizer.release()
+ * ```
+ */
 export class AdamW {
   readonly parameters: readonly Parameter[]
   readonly #layout: FlatLayout
@@ -194,14 +216,14 @@ export class AdamW {
     return { gradientNorm }
   }
 
-  /** A copy of the optimiser's memory. Accumulated gradients are not part of it: store after a step. */
+  /** A copy of the optimiser's state. Accumulated gradients are not part of it: store it after a step. */
   state(): AdamWState {
     const copies = (flat: Float32Array) =>
       new Map(this.parameters.map(({ name }) => [name, this.#part(flat, name).slice()] as const))
     return { step: this.#step, firstMoments: copies(this.#m), secondMoments: copies(this.#v) }
   }
 
-  /** Takes over a stored memory. Throws when its names or sizes are not those of the parameters; nothing is changed then. */
+  /** Restores a stored state. Throws when its names or sizes are not those of the parameters; nothing is changed then. */
   load(state: AdamWState): void {
     const sizes = new Map(this.parameters.map(({ name, shape }) => [name, sizeOf(shape)]))
     for (const [kind, moments] of [
@@ -233,6 +255,7 @@ export class AdamW {
     this.#step = state.step
   }
 
+  /** Releases the update's sessions; the optimiser cannot be used afterwards. */
   async release(): Promise<void> {
     for (const session of Object.values(this.#sessions)) await session.release()
   }

@@ -1,5 +1,5 @@
-/** Optimisation: AdamW on one flat buffer, learning rate schedule. */
+/** `@fourtier/tensor/optim`: AdamW on one flat buffer, and learning-rate schedules. */
 
-export { AdamW, type AdamWOptions, type AdamWState, adamwUpdate, type StepOptions } from "./adamw.ts"
-export { type FlatLayout, layout, type Parameter } from "./layout.ts"
+export { AdamW, type AdamWOptions, type AdamWState, type StepOptions } from "./adamw.ts"
+export type { Parameter } from "./layout.ts"
 export { type CosineSchedule, cosineWithWarmup } from "./schedule.ts"

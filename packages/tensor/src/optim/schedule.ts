@@ -17,6 +17,16 @@ export interface CosineSchedule {
  * Linear warm-up, then half a cosine (Loshchilov & Hutter 2017).
  *
  * @param step from 0. Step `warmup - 1` has the peak rate; step `steps` would have the final one.
+ *
+ * @example
+ * ```ts
+ * import { cosineWithWarmup } from "@fourtier/tensor/optim"
+ *
+ * const schedule = { peak: 1e-3, warmup: 10, steps: 100 }
+ * cosineWithWarmup(0, schedule) // 1e-4
+ * cosineWithWarmup(9, schedule) // 1e-3
+ * cosineWithWarmup(55, schedule) // 5e-4
+ * ```
  */
 export function cosineWithWarmup(step: number, { peak, warmup = 0, steps, final = 0 }: CosineSchedule): number {
   if (!(warmup >= 0 && steps > 0 && warmup <= steps)) {

@@ -15,4 +15,7 @@ export const bundledProviders: EngineModule["bundledProviders"] = async (): Prom
   return PROVIDERS.filter((name) => bundled.has(name))
 }
 
-export const openEngine: EngineModule["openEngine"] = async (): Promise<Engine> => load()
+export const openEngine: EngineModule["openEngine"] = async (): Promise<Engine> => {
+  const { InferenceSession, Tensor } = await load()
+  return { InferenceSession, Tensor, writesGivenOutputs: true }
+}

@@ -13,11 +13,13 @@ export type Provider = (typeof PROVIDERS)[number]
 export interface Engine {
   readonly InferenceSession: InferenceSessionFactory
   readonly Tensor: TensorConstructor
+  /** Whether a run writes into the arrays of outputs that it is given, as the native build does; WebAssembly has memory of its own. */
+  readonly writesGivenOutputs: boolean
 }
 
 /** The exports of `#engine`. */
 export interface EngineModule {
-  /** The providers that this build brings along. That a device is present shows only when it is used. */
+  /** The providers that this build includes. Whether a device is present shows only when it is used. */
   bundledProviders(): Promise<readonly Provider[]>
   openEngine(provider: Provider, threads: number | undefined): Promise<Engine>
 }

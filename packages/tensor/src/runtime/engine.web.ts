@@ -1,6 +1,6 @@
 /**
  * ONNX Runtime in a page: `#engine` where the `browser` condition holds. WebAssembly and WebGPU are separate builds, and only the
- * one that a session asks for is fetched. Where its `.wasm` files lie is up to the page:
+ * one that a session asks for is fetched. The page says where its `.wasm` files are:
  *
  * ```ts
  * import { env } from "onnxruntime-web/wasm"
@@ -17,7 +17,8 @@ export const bundledProviders: EngineModule["bundledProviders"] = async (): Prom
 }
 
 export const openEngine: EngineModule["openEngine"] = async (provider, threads): Promise<Engine> => {
-  const engine = provider === "webgpu" ? await import("onnxruntime-web/webgpu") : await import("onnxruntime-web/wasm")
-  if (threads !== undefined) engine.env.wasm.numThreads = threads
-  return engine
+  const { env, InferenceSession, Tensor } =
+    provider === "webgpu" ? await import("onnxruntime-web/webgpu") : await import("onnxruntime-web/wasm")
+  if (threads !== undefined) env.wasm.numThreads = threads
+  return { InferenceSession, Tensor, writesGivenOutputs: false }
 }

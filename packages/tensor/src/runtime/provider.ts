@@ -6,12 +6,22 @@ import { FourtierError } from "../errors.ts"
 import { PROVIDERS, type Provider } from "./engine.ts"
 
 export { PROVIDERS, type Provider }
+/** A provider by name, or the fastest that is there. */
 export type ProviderChoice = Provider | "auto"
 
 /** Fastest first. */
 const PREFERENCE: readonly Provider[] = ["cuda", "coreml", "dml", "cpu"]
 
-/** The providers that this build of ONNX Runtime brings along. That a device is present shows only when it is used. */
+/**
+ * The providers that this build of ONNX Runtime includes. Whether a device is present shows only when it is used.
+ *
+ * @example
+ * ```ts
+ * import { availableProviders } from "@fourtier/tensor"
+ *
+ * console.log(await availableProviders()) // ["cpu"] in a page without WebGPU
+ * ```
+ */
 export async function availableProviders(): Promise<readonly Provider[]> {
   return bundledProviders()
 }
@@ -32,6 +42,7 @@ export async function providersToTry(choice: ProviderChoice): Promise<readonly P
   })
 }
 
+/** ONNX Runtime's list for `provider`: what it cannot run goes to the CPU. */
 export function executionProviders(provider: Provider): InferenceSession.ExecutionProviderConfig[] {
   return provider === "cpu" ? ["cpu"] : [provider, "cpu"]
 }

@@ -1,15 +1,16 @@
 /**
- * Runs graphs in ONNX Runtime. Outputs may be bound to arrays that the caller owns: then nothing is allocated a step.
+ * Runs graphs in ONNX Runtime. Outputs may be bound to arrays that the caller owns: then a run allocates none.
  */
 
-import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from "onnxruntime-common"
+import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common"
 import { openEngine } from "#engine"
 import { checkHolds, type Data, type DType, holds } from "../dtype.ts"
 import { FourtierError, messageOf } from "../errors.ts"
-import { encodeModel } from "../onnx/proto.ts"
+import { encodeModel } from "../onnx/encode.ts"
 import { type GraphOptions, toOnnx } from "../onnx/write.ts"
-import { sizeOf } from "../shape.ts"
-import { isOp, type TensorType, topologicalOrder } from "../tensor.ts"
+import { sizeOf, type TensorType } from "../shape.ts"
+import { isOp, topologicalOrder } from "../tensor.ts"
+import type { Engine } from "./engine.ts"
 import { executionProviders, type Provider, type ProviderChoice, providersToTry } from "./provider.ts"
 
 export interface SessionOptions {
@@ -17,7 +18,7 @@ export interface SessionOptions {
   provider?: ProviderChoice
   /** Threads of one op; default: ONNX Runtime's choice, one per core. */
   threads?: number
-  /** Whether idle threads wait in a loop, ready for the next op; default true. False for sessions between others. */
+  /** Whether idle threads wait in a busy loop for the next op; default true. False where other sessions run in between. */
   spinning?: boolean
   /** Writes the optimised graph there, to look at. */
   optimizedModelPath?: string
@@ -27,8 +28,21 @@ const NO_SPINNING = { session: { intra_op: { allow_spinning: "0" } } }
 
 const ORT_TYPE = { f32: "float32", f16: "float16", i64: "int64", i32: "int32", bool: "bool" } as const
 
-/** Sessions that exist and are not released: a leak shows here. */
 let live = 0
+
+/**
+ * Number of sessions that are not released: a leak shows here.
+ *
+ * @example
+ * ```ts
+ * import { fill, liveSessions, Session } from "@fourtier/tensor"
+ *
+ * const before = liveSessions()
+ * const session = await Session.compile({ outputs: { y: fill([2], 1) } })
+ * await session.release()
+ * liveSessions() === before // true
+ * ```
+ */
 export function liveSessions(): number {
   return live
 }
@@ -36,25 +50,37 @@ export function liveSessions(): number {
 /** Values by name, each an array of its tensor's dtype and size. */
 export type Values = Record<string, Data>
 
+/**
+ * A graph or a model, loaded into ONNX Runtime. Release it when it is no longer needed.
+ *
+ * @example
+ * ```ts
+ * import { input, mul, Session } from "@fourtier/tensor"
+ *
+ * const session = await Session.compile({ outputs: { y: mul(input("x", [3]), 2) } }, { provider: "auto" })
+ * const { y } = await session.run({ x: Float32Array.of(1, 2, 3) }) // 2, 4, 6
+ * await session.release()
+ * ```
+ */
 export class Session {
   /** The device really used. */
   readonly provider: Provider
   readonly inputs: ReadonlyMap<string, TensorType>
   readonly outputs: ReadonlyMap<string, TensorType>
   readonly #session: InferenceSession
-  readonly #tensor: TensorConstructor
+  readonly #engine: Engine
   readonly #bound = new Map<string, { tensor: OrtTensor; data: Data }>()
   #released = false
 
   private constructor(
     session: InferenceSession,
-    tensor: TensorConstructor,
+    engine: Engine,
     provider: Provider,
     inputs: ReadonlyMap<string, TensorType>,
     outputs: ReadonlyMap<string, TensorType>,
   ) {
     this.#session = session
-    this.#tensor = tensor
+    this.#engine = engine
     this.provider = provider
     this.inputs = inputs
     this.outputs = outputs
@@ -71,7 +97,7 @@ export class Session {
     return Session.#create(encodeModel(toOnnx(graph)), options, inputs, outputs)
   }
 
-  /** Loads an ONNX file or its bytes. `types` are the inputs' and outputs' static types. */
+  /** Loads an ONNX file by its path, or its bytes. `types` are the static types of inputs and outputs. */
   static async load(
     model: string | Uint8Array,
     types: { inputs: ReadonlyMap<string, TensorType>; outputs: ReadonlyMap<string, TensorType> },
@@ -92,19 +118,19 @@ export class Session {
         executionProviders: executionProviders(provider),
         graphOptimizationLevel: "all",
         logSeverityLevel: 3,
-        // planned blocks are held beside the arena: up to twice the memory, for no time
+        // planned blocks are kept beside the arena: up to twice the memory, and no faster
         enableMemPattern: false,
         ...(options.spinning === false ? { extra: NO_SPINNING } : {}),
         ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
         ...(options.optimizedModelPath === undefined ? {} : { optimizedModelFilePath: options.optimizedModelPath }),
       }
       try {
-        const { InferenceSession, Tensor } = await openEngine(provider, options.threads)
+        const engine = await openEngine(provider, options.threads)
         const session =
           typeof model === "string"
-            ? await InferenceSession.create(model, settings)
-            : await InferenceSession.create(model, settings)
-        return new Session(session, Tensor, provider, inputs, outputs)
+            ? await engine.InferenceSession.create(model, settings)
+            : await engine.InferenceSession.create(model, settings)
+        return new Session(session, engine, provider, inputs, outputs)
       } catch (error) {
         failures.push(`${provider}: ${messageOf(error)}`)
       }
@@ -116,13 +142,16 @@ export class Session {
     })
   }
 
-  /** Writes output `name` into `data` at every run, instead of a fresh array. */
+  /** Makes every run write output `name` into `data`, instead of a new array. */
   bind(name: string, data: Data): void {
     const type = this.#type(this.outputs, name, "output")
     this.#bound.set(name, { tensor: this.#ortTensor(`output ${name}`, type, data), data })
   }
 
-  /** Computes the outputs, all of them or those named. Every input must be there, with the right type and size. */
+  /**
+   * Computes the outputs, all of them or those that `only` names. Throws a FourtierError when an input is missing or of
+   * another type or size.
+   */
   async run(feeds: Values, only?: readonly string[]): Promise<Values> {
     if (this.#released) throw new Error("internal error: session used after release")
     const prepared: Record<string, OrtTensor> = {}
@@ -141,18 +170,21 @@ export class Session {
     const wanted: Record<string, OrtTensor | null> = {}
     for (const name of only ?? this.outputs.keys()) {
       this.#type(this.outputs, name, "output")
-      wanted[name] = this.#bound.get(name)?.tensor ?? null
+      wanted[name] = this.#engine.writesGivenOutputs ? (this.#bound.get(name)?.tensor ?? null) : null
     }
     const results = await this.#session.run(prepared, wanted)
     const values: Values = {}
     for (const name of Object.keys(wanted)) {
-      // of a bound output ONNX Runtime hands back a copy: not needed
-      values[name] =
-        this.#bound.get(name)?.data ?? dataOf(results[name], this.#type(this.outputs, name, "output").dtype)
+      const bound = this.#bound.get(name)?.data
+      const type = this.#type(this.outputs, name, "output")
+      // of an output that it has written, ONNX Runtime returns a copy: not needed
+      if (bound && !this.#engine.writesGivenOutputs) copyInto(bound, dataOf(results[name], type.dtype))
+      values[name] = bound ?? dataOf(results[name], type.dtype)
     }
     return values
   }
 
+  /** Frees the memory; the session cannot be used afterwards. */
   async release(): Promise<void> {
     if (this.#released) return
     this.#released = true
@@ -163,7 +195,7 @@ export class Session {
 
   #ortTensor(where: string, { dtype, shape }: TensorType, data: Data): OrtTensor {
     checkHolds(where, dtype, data, sizeOf(shape))
-    return new this.#tensor(ORT_TYPE[dtype], data, shape)
+    return new this.#engine.Tensor(ORT_TYPE[dtype], data, shape)
   }
 
   #type(types: ReadonlyMap<string, TensorType>, name: string, kind: string): TensorType {
@@ -180,7 +212,7 @@ export class Session {
 function dataOf(tensor: OrtTensor, dtype: DType): Data {
   const { data } = tensor
   const words: unknown = data
-  // ONNX Runtime hands float16 out as Float16Array where the engine has one, else as Uint16Array
+  // ONNX Runtime returns float16 as Float16Array where the JavaScript engine has one, else as Uint16Array
   if (dtype === "f16" && ArrayBuffer.isView(words)) {
     return new Uint16Array(words.buffer, words.byteOffset, words.byteLength / 2)
   }
@@ -190,11 +222,27 @@ function dataOf(tensor: OrtTensor, dtype: DType): Data {
   throw new Error(`internal error: ONNX Runtime returned ${tensor.type} for ${dtype}`)
 }
 
+/** Copies an array into one of the same type. */
+function copyInto(target: Data, source: Data): void {
+  if (target instanceof BigInt64Array && source instanceof BigInt64Array) target.set(source)
+  else if (!(target instanceof BigInt64Array) && !(source instanceof BigInt64Array)) target.set(source)
+}
+
 function isData(value: unknown): value is Data {
   return ArrayBuffer.isView(value) && !(value instanceof DataView)
 }
 
-/** Compiles, runs once and releases: for tests and one-off sums. */
+/**
+ * Compiles a graph, runs it once and releases it: for tests and one-off computations.
+ *
+ * @example
+ * ```ts
+ * import { constant, evaluate, softmax } from "@fourtier/tensor"
+ *
+ * const x = constant(Float32Array.of(0, Math.log(3)), [2])
+ * const { y } = await evaluate({ outputs: { y: softmax(x) } }) // 0.25, 0.75
+ * ```
+ */
 export async function evaluate(graph: GraphOptions, feeds: Values = {}, options?: SessionOptions): Promise<Values> {
   const session = await Session.compile(graph, options)
   try {

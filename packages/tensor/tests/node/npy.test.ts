@@ -3,7 +3,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { FourtierError } from "../../src/errors.ts"
-import { NpyReader, type NpyType, NpyWriter, readNpy, writeNpy } from "../../src/node/npy.ts"
+import { NpyReader, NpyWriter, readNpy, writeNpy } from "../../src/node/npy.ts"
+import type { NpyType } from "../../src/node/npy-header.ts"
 import { allocateStored, bytesOf } from "../../src/node/stored.ts"
 import { Rng } from "../../src/random.ts"
 
@@ -133,7 +134,7 @@ describe("records", () => {
     await expect(NpyReader.open(join(folder, "scalar1.npy"))).rejects.toThrow("scalar")
   })
 
-  test("after a crash the flushed records are there and writing goes on", async () => {
+  test("after a crash the flushed records are there and writing continues", async () => {
     const path = join(folder, "crash.npy")
     const writer = await NpyWriter.open(path, "f32", [3])
     await writer.append(Float32Array.of(1, 2, 3))

@@ -35,8 +35,7 @@ export const indexing: ShapeRules<IndexingOps> = {
     checkIndices("takeAlong", indices)
     const rank = x.shape.length
     const at = normalizeAxis("takeAlong", axis, rank)
-    const fits =
-      indices.shape.length === rank && indices.shape.every((length, a) => a === at || length === x.shape[a])
+    const fits = indices.shape.length === rank && indices.shape.every((length, a) => a === at || length === x.shape[a])
     if (!fits) throw shapeError("takeAlong", [x.shape, indices.shape], `equal lengths on all axes but ${at}`)
     return { shape: indices.shape, dtype: x.dtype }
   },

@@ -1,7 +1,15 @@
 /** Shape rules of ops that move elements without changing them. */
 
 import { FourtierError } from "../../errors.ts"
-import { broadcastShapes, normalizeAxis, sameShape, shapeError, showShape, sizeOf, type TensorType } from "../../shape.ts"
+import {
+  broadcastShapes,
+  normalizeAxis,
+  sameShape,
+  shapeError,
+  showShape,
+  sizeOf,
+  type TensorType,
+} from "../../shape.ts"
 import type { LayoutOps } from "../attributes.ts"
 import { checkCounts, commonDtype, FLOAT, type ShapeRules } from "./rule.ts"
 

@@ -1,7 +1,15 @@
-import { parseTable } from "fourtier/video"
 import { describe, expect, test } from "vitest"
-import { actionNames, orderPairs } from "../src/acts.ts"
-import { countsFor, demoClasses, demoCounts, homes, manifestCsv, parseClasses, planClips } from "../src/plan.ts"
+import { parseTable } from "../../packages/fourtier/src/video/tables.ts"
+import { actionNames, orderPairs } from "../../packages/puppets/src/acts.ts"
+import {
+  countsFor,
+  demoClasses,
+  demoCounts,
+  homes,
+  manifestCsv,
+  parseClasses,
+  planClips,
+} from "../../packages/puppets/src/plan.ts"
 
 const clips = planClips({ classes: demoClasses, counts: demoCounts, seed: 1 })
 const part = (split: string) => clips.filter((clip) => clip.split === split)

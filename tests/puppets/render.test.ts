@@ -6,11 +6,11 @@ import { silent } from "@fourtier/core"
 import { decodeFrames } from "fourtier/video"
 import sharp from "sharp"
 import { afterAll, describe, expect, test } from "vitest"
-import { toYuv } from "../src/camera.ts"
-import { Arena, ClipRenderer } from "../src/clip.ts"
-import { generatePuppets } from "../src/generate.ts"
-import { planClips } from "../src/plan.ts"
-import { writeSheet } from "../src/sheet.ts"
+import { toYuv } from "../../packages/puppets/src/camera.ts"
+import { Arena, ClipRenderer } from "../../packages/puppets/src/clip.ts"
+import { generatePuppets } from "../../packages/puppets/src/generate.ts"
+import { planClips } from "../../packages/puppets/src/plan.ts"
+import { writeSheet } from "../../packages/puppets/src/sheet.ts"
 
 const folder = await mkdtemp(join(tmpdir(), "puppets-"))
 afterAll(() => rm(folder, { recursive: true, force: true }))

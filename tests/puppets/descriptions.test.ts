@@ -1,8 +1,14 @@
 import { readFile } from "node:fs/promises"
-import { readRecords } from "fourtier/describe"
 import { expect, test } from "vitest"
 import { z } from "zod"
-import { DESCRIBED_SEED, demoClasses, demoCounts, planClips, puppetDescriptions } from "../src/index.ts"
+import { readRecords } from "../../packages/fourtier/src/describe/answer-formats.ts"
+import {
+  DESCRIBED_SEED,
+  demoClasses,
+  demoCounts,
+  planClips,
+  puppetDescriptions,
+} from "../../packages/puppets/src/index.ts"
 
 const lineSchema = z.strictObject({
   path: z.string(),

@@ -1,0 +1,44 @@
+/**
+ * An answer's identity. Answers cost money and stay in people's caches for years: a change of these values would ask, and
+ * pay for, every one of them again.
+ */
+
+import { createHash } from "node:crypto"
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { expect, it, describe as suite } from "vitest"
+import { answerKey, promptSpec, specId } from "../../src/describe/cache.ts"
+import { describe } from "../../src/describe/describe.ts"
+import { stripFile } from "../../src/describe/folder-strips.ts"
+import { presets } from "../../src/describe/prompts.ts"
+import { openProvider, type ProviderConfig } from "../../src/describe/providers.ts"
+import { clip, scratch, strips } from "./fixtures.ts"
+
+const folder = scratch()
+
+suite("an answer's identity stays what it was", () => {
+  it.each<[string, ProviderConfig, string]>([
+    ["openai", { kind: "openai", model: "gpt-4o" }, ""],
+    ["openai with settings", { kind: "openai", model: "llava", baseUrl: "http://127.0.0.1:1/v1", temperature: null, seed: 3, detail: "low", extra: { top_p: 0.5 } }, ""],
+    ["openai-batch", { kind: "openai-batch", model: "gpt-4o" }, ""],
+    ["http", { kind: "http", url: "http://127.0.0.1:8008/describe", model: "blip2" }, ""],
+  ])("%s", async (_, config, key) => {
+    const { model, settings } = await openProvider(config)
+    const common = { model, settings, system: presets.paper.system, strip: strips.settings }
+    expect(answerKey(clip(0).hash, specId(promptSpec(presets.paper.prompts[0], common)))).toBe(key)
+  })
+
+  it("replay, as its lines stand in the file", async () => {
+    const file = join(folder, "recorded.jsonl")
+    writeFileSync(file, `${JSON.stringify({ path: "hug/clip 0.mp4", model: "m", answers: { A: "hugging" } })}\n`)
+    const cachePath = join(folder, "cache.jsonl")
+    await describe({ clips: [clip(0)], prompts: { system: null, prompts: [{ id: "A", text: "What?" }] }, strips, provider: await openProvider({ kind: "replay", file }), cachePath })
+    const lines = readFileSync(cachePath, "utf8").replace(/"time":"[^"]+"/, '"time":"T"')
+    expect(lines.split("\n")).toEqual([])
+  })
+
+  it("strips keep their names", () => {
+    expect(stripFile("strips", clip(0), { frames: 5, height: 256 })).toBe("")
+    expect(stripFile("strips", clip(0), { frames: 5, height: null })).toBe("")
+  })
+})
