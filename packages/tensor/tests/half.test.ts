@@ -1,3 +1,5 @@
+/** Half precision to and from float32: every bit pattern, ties to even, subnormals, infinities and NaN. */
+
 import { describe, expect, test } from "vitest"
 import { bfloatToFloat, floatToHalf, fromHalf, halfToFloat } from "../src/half.ts"
 import { Rng } from "../src/random.ts"

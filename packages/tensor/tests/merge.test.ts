@@ -1,3 +1,5 @@
+/** Joined ONNX models compute what the two compute one after the other; raising an operator set changes no result. */
+
 import { describe, expect, it } from "vitest"
 import { encodeModel } from "../src/onnx/encode.ts"
 import { mergeModels } from "../src/onnx/merge.ts"

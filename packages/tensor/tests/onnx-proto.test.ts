@@ -1,3 +1,5 @@
+/** ONNX files survive a round trip, run in ONNX Runtime, and are refused with a clear error when they are corrupt. */
+
 import { mkdtemp, readdir, readFile, rm, truncate } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

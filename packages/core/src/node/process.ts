@@ -1,8 +1,12 @@
-/** Whether another process still lives: what tells a lock that is held from one that was left. */
+/** Whether a process is alive, and when it started: tells a lock that is held from one left behind by a dead process. */
 
 import { readFileSync } from "node:fs"
 
-/** Whether a process of this number runs on this machine, be it ours or not. */
+/**
+ * Whether a process with this number runs on this machine, whoever owns it.
+ * @example
+ * isRunning(process.pid) // true
+ */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)
@@ -13,12 +17,15 @@ export function isRunning(pid: number): boolean {
 }
 
 /**
- * When a process began, in clock ticks since boot (proc(5), field 22 of stat): tells two that had the same number one after
- * the other apart. Null when it is gone, and where this is not Linux.
+ * When a process started, in clock ticks since boot (proc(5), field 22 of `stat`). Process numbers are reused; number and
+ * start time together are unique until the next boot.
+ * @returns null when there is no such process, and on systems other than Linux
+ * @example
+ * startTimeOf(process.pid) // "1234567"
  */
-export function beginningOf(pid: number): string | null {
+export function startTimeOf(pid: number): string | null {
   try {
-    // the name in brackets may hold spaces; the beginning is the 20th field after it
+    // the name in brackets may contain spaces; the start time is the 20th field after it
     const text = readFileSync(`/proc/${pid}/stat`, "latin1")
     return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? null
   } catch {

@@ -2,6 +2,7 @@
 
 export * from "./align.ts"
 export * from "./checkpoint.ts"
+export * from "./collective.ts"
 export * from "./features.ts"
 export * from "./finetune.ts"
 export * from "./journal.ts"

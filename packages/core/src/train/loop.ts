@@ -16,6 +16,7 @@ import { AdamW, cosineWithWarmup } from "@fourtier/tensor/optim"
 import type { ScheduleConfig } from "../schemas/schedule.ts"
 import type { Reporter } from "../util/progress.ts"
 import type { Checkpoints, Cursor, Restored } from "./checkpoint.ts"
+import { alone, type Collective, combineGradients } from "./collective.ts"
 import type { Journal, Metrics } from "./journal.ts"
 import { batchSize, type TrainTask } from "./task.ts"
 
@@ -28,6 +29,8 @@ export interface LoopOptions {
   checkpoints?: Checkpoints
   journal?: Journal
   reporter: Reporter
+  /** The processes that train together; default: this one alone. Checkpoints and journal are for rank 0. */
+  collective?: Collective
   /** Device and threads of the optimiser. */
   runtime?: SessionOptions
   signal?: AbortSignal
@@ -66,8 +69,9 @@ async function run(
   optimizer: AdamW,
   restored: Restored | null,
 ): Promise<Trained> {
-  const { schedule, seed, checkpoints, journal, signal } = options
-  const batch = batchSize(task, schedule)
+  const { schedule, seed, checkpoints, journal, signal, collective = alone } = options
+  const batch = batchSize(task, schedule, collective.size)
+  const share = batch / collective.size
   const perEpoch = Math.floor(task.examples / batch)
   const steps = Math.max(1, schedule.minUpdates, Math.round(schedule.epochs * perEpoch))
   const warmup = Math.round(steps * Math.min(0.5, schedule.warmupEpochs / schedule.epochs))
@@ -82,13 +86,15 @@ async function run(
     const epoch = Math.floor(cursor.step / perEpoch)
     const order = Rng.fork(seed, task.name, "order", epoch).shuffle([...Array(task.examples).keys()])
     const at = (cursor.step % perEpoch) * batch
-    const rng = Rng.fork(seed, task.name, "step", cursor.step)
+    const rng = stepRng(seed, task, cursor.step, collective)
+    const own = order.slice(at + collective.rank * share, at + (collective.rank + 1) * share)
     const losses: Metrics = {}
-    for (let i = 0; i < batch; i += micro) {
-      const part = await task.gradients(order.slice(at + i, at + i + micro), rng, optimizer)
-      for (const [name, value] of Object.entries(part)) losses[name] = (losses[name] ?? 0) + (value * micro) / batch
-      if (micro < batch) await optimizer.accumulate(1)
+    for (let i = 0; i < share; i += micro) {
+      const part = await task.gradients(own.slice(i, i + micro), rng, optimizer)
+      for (const [name, value] of Object.entries(part)) losses[name] = (losses[name] ?? 0) + (value * micro) / share
+      if (micro < share) await optimizer.accumulate(1)
     }
+    await combineGradients(collective, optimizer, losses)
     checkFinite(task, cursor.step, losses)
     const learningRate = cosineWithWarmup(cursor.step, { peak: schedule.learningRate, warmup, steps })
     await optimizer.step({ learningRate, clipNorm: schedule.clipNorm ?? undefined })
@@ -124,6 +130,11 @@ async function run(
     keptStep: cursor.best?.step ?? cursor.step,
     score: cursor.best?.score ?? null,
   }
+}
+
+/** Every rank draws random numbers of its own. */
+function stepRng(seed: number, { name }: TrainTask, step: number, { rank }: Collective): Rng {
+  return rank === 0 ? Rng.fork(seed, name, "step", step) : Rng.fork(seed, name, "step", step, "rank", rank)
 }
 
 function copyWeights(task: TrainTask, optimizer: AdamW): Weights {

@@ -21,21 +21,23 @@ export interface TrainTask {
 }
 
 /**
- * The batch asked for, or all clips where there are fewer, in whole micro-batches.
+ * The batch asked for, or all clips where there are fewer, in whole micro-batches of every rank.
  * @throws FourtierError when there are fewer clips than one micro-batch, whose size is compiled in
  */
 export function batchSize(
   { name, examples, microBatch }: Pick<TrainTask, "name" | "examples" | "microBatch">,
   { batch }: Pick<ScheduleConfig, "batch">,
+  ranks = 1,
 ): number {
   const most = Math.min(batch, examples)
-  if (most < microBatch) {
+  const least = microBatch * ranks
+  if (most < least) {
     throw new FourtierError({
       where: name,
       what: examples === 0 ? "no clips to train on" : "too few clips to train on",
-      expected: `${microBatch} at least, the size of a batch`,
+      expected: `${least} at least, the size of a batch`,
       found: `${examples} clips, batches of ${batch}`,
     })
   }
-  return most - (most % microBatch)
+  return most - (most % least)
 }

@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest"
 import { fileCheckpoints } from "../../src/node/checkpoint.ts"
 import { FileJournal } from "../../src/node/journal.ts"
 import { type ScheduleConfig, scheduleSchema } from "../../src/schemas/schedule.ts"
+import type { Collective } from "../../src/train/collective.ts"
 import { type LoopOptions, train } from "../../src/train/loop.ts"
 import type { TrainTask } from "../../src/train/task.ts"
 import { silent } from "../../src/util/progress.ts"
@@ -48,6 +49,27 @@ const options = (some: Partial<LoopOptions> = {}): LoopOptions => ({
   reporter: silent,
   ...some,
 })
+
+/** Ranks of one process that wait for each other. */
+function inOneProcess(size: number): Collective[] {
+  let waiting: { values: Float32Array; done: () => void }[] = []
+  return Array.from({ length: size }, (_, rank) => ({
+    rank,
+    size,
+    mean: (values) =>
+      new Promise((done) => {
+        waiting.push({ values, done })
+        if (waiting.length < size) return
+        const all = waiting
+        waiting = []
+        const mean = values.map((_, i) => all.reduce((sum, one) => sum + one.values[i], 0) / size)
+        for (const one of all) {
+          one.values.set(mean)
+          one.done()
+        }
+      }),
+  }))
+}
 
 const journalOf = (path: string): Record<string, number | string>[] =>
   readFileSync(path, "utf8")
@@ -93,6 +115,28 @@ describe("the loop", () => {
     const seen: number[][] = []
     await train(meanTask({ seen, microBatch: 3 }), options({ schedule: schedule({ batch: 8, epochs: 1 }) }))
     expect(seen.map(({ length }) => length)).toEqual([3, 3, 3, 3])
+  })
+
+  it("ranks that train together make the update of one process with the whole batch", async () => {
+    const journalPath = join(folder, "ranks.jsonl")
+    const [whole, losses] = [
+      await train(meanTask(), options({ journal: new FileJournal(journalPath) })),
+      journalOf(journalPath),
+    ]
+    const ranks = inOneProcess(2)
+    const both = await Promise.all(
+      ranks.map((collective, rank) =>
+        train(
+          meanTask({ microBatch: 1 }),
+          options({ collective, ...(rank === 0 ? { journal: new FileJournal(journalPath) } : {}) }),
+        ),
+      ),
+    )
+    for (const { weights } of both) {
+      expect(difference(weights.get("w") ?? [], whole.weights.get("w") ?? [])).toBeLessThan(1e-5)
+    }
+    expect(both[1].weights).toEqual(both[0].weights)
+    expect(journalOf(journalPath)).toHaveLength(losses.length)
   })
 
   it("clips the gradient's global norm", async () => {

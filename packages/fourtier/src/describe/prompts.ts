@@ -1,28 +1,31 @@
 /**
- * Prompts are data: which questions are put to the vision-language model about each key-frame strip.
- * Preset `paper` holds the four prompts of Lu et al., Section 3.2, verbatim; `motion` asks for change between frames.
+ * The questions that are put to the vision-language model about each strip of key frames, as data. Preset `paper` holds
+ * the four prompts of Lu et al., Section 3.2, verbatim; `motion` asks for changes between frames.
  */
 
 import { FourtierError, nearest } from "@fourtier/tensor"
 import { z } from "zod"
+import { type PresetName, type PromptsConfig, promptsSchema } from "./settings.ts"
+
+export { promptsSchema }
 
 export interface Prompt {
-  /** Short and stable: the column name of its answers ("A", "B", ...). */
+  /** Short and stable: the column name of the answers ("A", "B", ...). */
   readonly id: string
   readonly text: string
 }
 
 export interface PromptSet {
-  /** Sent before every prompt; null sends none. */
+  /** Sent with every prompt; null for none. */
   readonly system: string | null
   readonly prompts: readonly Prompt[]
 }
 
-/** Says what the image is, and nothing about what may be seen in it. */
+/** Says what the image is, and nothing about what it may show. */
 export const STRIP_SYSTEM =
   "The image is a strip of frames from one video, side by side, in time order from left to right."
 
-export const presets: Record<"paper" | "motion", PromptSet> = {
+export const presets: Record<PresetName, PromptSet> = {
   paper: {
     system: STRIP_SYSTEM,
     prompts: [
@@ -46,34 +49,12 @@ export const presets: Record<"paper" | "motion", PromptSet> = {
   },
 }
 
-const presetName = z.enum(["paper", "motion"])
-
-const promptSchema = z.strictObject({
-  id: z
-    .string()
-    .regex(/^[\p{L}\p{N}_-]{1,40}$/u, "letters, digits, _ and - only, 40 at most")
-    .describe("column name of the answers"),
-  text: z.string().trim().min(1),
-})
-
 /**
- * What a config may say under `prompts`: a preset's name; a list, each entry a letter of the `paper` preset or a prompt of
- * one's own; or a preset cut down to some of its letters. An empty list asks nothing (the baseline without prompts).
+ * The prompts that a config names, the four of the paper by default.
+ * @throws FourtierError for an unknown letter, or an id that is used twice
+ * @example
+ * resolvePrompts(["A", { id: "speed", text: "How fast does the person move?" }])
  */
-export const promptsSchema = z.union([
-  presetName,
-  z.array(z.union([z.string().max(40), promptSchema])),
-  z.strictObject({
-    preset: presetName.default("paper"),
-    only: z.array(z.string()).optional(),
-    system: z.string().nullable().optional(),
-    add: z.array(promptSchema).default([]),
-  }),
-])
-
-export type PromptsConfig = z.input<typeof promptsSchema>
-
-/** The prompts that a config names. @throws FourtierError for an unknown letter or an id used twice */
 export function resolvePrompts(config: PromptsConfig = "paper"): PromptSet {
   const value = promptsSchema.parse(config)
   if (typeof value === "string") return presets[value]
@@ -94,28 +75,28 @@ export function resolvePrompts(config: PromptsConfig = "paper"): PromptSet {
   return set
 }
 
-function named(preset: "paper" | "motion", id: string): Prompt {
+function named(preset: PresetName, id: string): Prompt {
   const prompts = presets[preset].prompts
   const prompt = prompts.find((candidate) => candidate.id === id)
   if (prompt) return prompt
   const ids = prompts.map((candidate) => candidate.id)
   throw new FourtierError({
     where: "prompts",
-    what: `preset "${preset}" has no such prompt`,
+    what: `no such prompt in preset "${preset}"`,
     expected: ids.join(", "),
     found: id,
-    fix: `write {id, text} for a prompt of your own${nearest(id, ids) ? `, or "${nearest(id, ids)}"` : ""}`,
+    fix: `give {id, text} for a prompt of your own${nearest(id, ids) ? `, or "${nearest(id, ids)}"` : ""}`,
   })
 }
 
-/** One question that asks for all prompts at once, answered as a JSON object with one text a prompt. */
+/** One question that puts all prompts at once, to be answered by a JSON object with one text per prompt. */
 export function togetherQuestion(prompts: readonly Prompt[]): string {
   const lines = prompts.map(({ id, text }) => `${JSON.stringify(id)}: ${text}`)
   const shape = `{${prompts.map(({ id }) => `${JSON.stringify(id)}: "..."`).join(", ")}}`
   return `Answer each of these separately.\n${lines.join("\n")}\nReply with one JSON object and nothing else: ${shape}`
 }
 
-/** The JSON schema of a `togetherQuestion`'s answer. */
+/** The JSON schema of the answer to `togetherQuestion`. */
 export function togetherSchema(prompts: readonly Prompt[]): Record<string, unknown> {
   return {
     type: "object",
@@ -126,8 +107,8 @@ export function togetherSchema(prompts: readonly Prompt[]): Record<string, unkno
 }
 
 /**
- * Takes a `togetherQuestion`'s answer apart. A Markdown fence or words around the object are tolerated.
- * @returns the texts by prompt id, or null when any is missing or the answer holds no such object
+ * Splits the answer to `togetherQuestion`. A Markdown fence or words around the object are ignored.
+ * @returns the texts by prompt id; null when one is missing, or there is no such object
  */
 export function parseTogether(text: string, prompts: readonly Prompt[]): Record<string, string> | null {
   const start = text.indexOf("{")

@@ -1,40 +1,51 @@
-/** Every kind of provider, and how a config names one. */
+/**
+ * Every kind of provider, each listed once: its settings, and how one is opened. Reading settings loads nothing but zod;
+ * `open` loads the implementation.
+ */
 
 import { z } from "zod"
-import { httpSchema, openHttp } from "./http.ts"
-import { llamaSchema, openLlama } from "./llama.ts"
-import { openaiSchema, openOpenai } from "./openai.ts"
-import { openaiBatchSchema, openOpenaiBatch } from "./openai-batch.ts"
 import type { Provider } from "./provider.ts"
-import { openReplay, replaySchema } from "./replay.ts"
-import { openTransformers, transformersSchema } from "./transformers.ts"
+import { httpSchema } from "./providers/http-settings.ts"
+import { llamaSchema } from "./providers/llama-settings.ts"
+import { openaiBatchSchema } from "./providers/openai-batch-settings.ts"
+import { openaiSchema } from "./providers/openai-settings.ts"
+import { replaySchema } from "./providers/replay-settings.ts"
+import { transformersSchema } from "./providers/transformers-settings.ts"
 
-export const providerSchema = z.discriminatedUnion("kind", [
-  replaySchema,
-  openaiSchema,
-  openaiBatchSchema,
-  httpSchema,
-  transformersSchema,
-  llamaSchema,
-])
+const providers = {
+  replay: define(replaySchema, async (settings) => (await import("./providers/replay.ts")).openReplay(settings)),
+  openai: define(openaiSchema, async (settings) => (await import("./providers/openai.ts")).openOpenai(settings)),
+  "openai-batch": define(openaiBatchSchema, async (settings) => {
+    return (await import("./providers/openai-batch.ts")).openOpenaiBatch(settings)
+  }),
+  http: define(httpSchema, async (settings) => (await import("./providers/http.ts")).openHttp(settings)),
+  transformers: define(transformersSchema, async (settings) => {
+    return (await import("./providers/transformers.ts")).openTransformers(settings)
+  }),
+  llama: define(llamaSchema, async (settings) => (await import("./providers/llama.ts")).openLlama(settings)),
+}
+
+function define<Kind extends string, Schema extends z.ZodObject<{ kind: z.ZodLiteral<Kind> }>>(
+  schema: Schema,
+  open: (settings: z.output<Schema>) => Promise<Provider>,
+) {
+  return { kind: schema.shape.kind.value, schema, open: async (settings: unknown) => open(schema.parse(settings)) }
+}
+
+const [first, ...others] = Object.values(providers).map(({ schema }) => schema)
+
+/** What a config may say under `describe`. */
+export const providerSchema = z.discriminatedUnion("kind", [first, ...others])
 
 export type ProviderConfig = z.input<typeof providerSchema>
 
-/** @throws FourtierError when what the provider needs is missing (a key, a file, a package) */
+/**
+ * Opens a provider. Close it after use if it has a `close` method.
+ * @throws FourtierError when something it needs is missing (a file, a package)
+ * @example
+ * const provider = await openProvider({ kind: "openai", model: "llava", baseUrl: "http://127.0.0.1:11434/v1" })
+ */
 export async function openProvider(config: ProviderConfig): Promise<Provider> {
-  const parsed = providerSchema.parse(config)
-  switch (parsed.kind) {
-    case "replay":
-      return openReplay(parsed)
-    case "openai":
-      return openOpenai(parsed)
-    case "openai-batch":
-      return openOpenaiBatch(parsed)
-    case "http":
-      return openHttp(parsed)
-    case "transformers":
-      return openTransformers(parsed)
-    case "llama":
-      return openLlama(parsed)
-  }
+  const settings = providerSchema.parse(config)
+  return providers[settings.kind].open(settings)
 }

@@ -1,47 +1,32 @@
-/** One process at a time in a folder. A lock of a process that is gone, by kill -9 or power loss, does not hold. */
+/** Lets one process at a time work in a folder. A lock left by a process that was killed, or by a power cut, does not hold. */
 
 import { randomUUID } from "node:crypto"
-import { link, mkdir, open, readFile, rename, rm, stat, utimes } from "node:fs/promises"
-import { hostname } from "node:os"
+import { link, mkdir, open, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
-import { beginningOf, isRunning } from "@fourtier/core/node"
 import { FourtierError, messageOf } from "@fourtier/tensor"
 import { sweepTemporaries } from "@fourtier/tensor/node"
-import { z } from "zod"
+import { isAlive, keepAlive, newOwner, type Owner, readOwner } from "./owner.ts"
 
 const LOCK = "in-use.lock"
-const HEARTBEAT_MS = 5_000
-/** A process of another machine that was silent this long is gone. On this machine the process table is asked. */
-const SILENT_MS = 60_000
-
-const ownerSchema = z.object({
-  id: z.string(),
-  host: z.string(),
-  pid: z.int(),
-  /** When the process began, in its system's own measure; null where that is not known. */
-  begun: z.string().nullable(),
-})
-
-type Owner = z.infer<typeof ownerSchema>
 
 /**
- * Does `work` while no other process holds the folder, which is made if need be. What killed processes left half written in
- * it is removed first.
- * @throws FourtierError at once when another process holds it
+ * Runs `work` while no other process holds the folder. Creates the folder if need be, and first removes files that killed
+ * processes left half-written in it.
+ * @throws FourtierError at once when another process holds the folder, or it cannot be written
+ * @example
+ * await withFolderLock("runs/clips", async () => {
+ *   await writeFileAtomic("runs/clips/results.json", text)
+ * })
  */
 export async function withFolderLock<T>(folder: string, work: () => Promise<T>): Promise<T> {
-  const owner: Owner = { id: randomUUID(), host: hostname(), pid: process.pid, begun: beginningOf(process.pid) }
   const path = join(folder, LOCK)
-  await acquire(folder, path, owner)
-  const heartbeat = setInterval(() => {
-    const now = new Date()
-    utimes(path, now, now).catch(() => {})
-  }, HEARTBEAT_MS).unref()
+  await acquire(folder, path, newOwner())
+  const stop = keepAlive(path)
   try {
     await sweepTemporaries(folder)
     return await work()
   } finally {
-    clearInterval(heartbeat)
+    stop()
     await rm(path, { force: true })
   }
 }
@@ -54,7 +39,7 @@ async function acquire(folder: string, path: string, owner: Owner): Promise<void
     await file.writeFile(JSON.stringify(owner))
     await file.close()
   } catch (error) {
-    const fix = "choose another folder, or mend its permissions"
+    const fix = "choose another folder, or change its permissions"
     throw new FourtierError(
       { where: folder, what: "cannot be written", found: messageOf(error), fix },
       { cause: error },
@@ -63,8 +48,8 @@ async function acquire(folder: string, path: string, owner: Owner): Promise<void
   try {
     for (let attempt = 0; attempt < 10; attempt++) {
       if (await linked(own, path)) return
-      const other = await readOwner(path)
-      if (other && (await isAlive(path, other))) throw inUse(folder, path, other)
+      const other = readOwner(path)
+      if (other && isAlive(other, path)) throw inUse(folder, path, other)
       await setAside(path, other)
     }
   } finally {
@@ -73,7 +58,7 @@ async function acquire(folder: string, path: string, owner: Owner): Promise<void
   throw new FourtierError({ where: path, what: "the lock cannot be taken", fix: "delete the file" })
 }
 
-/** Whether `path` now is a name of `own`: a name that exists is never replaced. */
+/** Makes `path` a name of the file `own`, unless the name exists. @returns whether it did */
 async function linked(own: string, path: string): Promise<boolean> {
   try {
     await link(own, path)
@@ -84,15 +69,7 @@ async function linked(own: string, path: string): Promise<boolean> {
   }
 }
 
-async function readOwner(path: string): Promise<Owner | null> {
-  try {
-    return ownerSchema.parse(JSON.parse(await readFile(path, "utf8")))
-  } catch {
-    return null
-  }
-}
-
-/** Takes a dead lock away. Where another process was faster and the lock is a new one, it is put back. */
+/** Removes a dead process's lock. When another process has replaced it in the meantime, the new lock is put back. */
 async function setAside(path: string, dead: Owner | null): Promise<void> {
   const aside = `${path}.${randomUUID()}`
   try {
@@ -100,24 +77,16 @@ async function setAside(path: string, dead: Owner | null): Promise<void> {
   } catch {
     return
   }
-  const found = await readOwner(aside)
+  const found = readOwner(aside)
   if (found && found.id !== dead?.id) await linked(aside, path)
   await rm(aside, { force: true })
-}
-
-async function isAlive(path: string, { host, pid, begun }: Owner): Promise<boolean> {
-  if (host !== hostname()) {
-    const touched = await stat(path).catch(() => null)
-    return touched !== null && Date.now() - touched.mtimeMs < SILENT_MS
-  }
-  return isRunning(pid) && beginningOf(pid) === begun
 }
 
 function inUse(folder: string, path: string, { host, pid }: Owner): FourtierError {
   return new FourtierError({
     where: folder,
-    what: "another run is at work in this folder",
+    what: "another run is using this folder",
     found: `process ${pid} on ${host}`,
-    fix: `wait for it, or choose another folder with --out; if it is no such run, delete ${path}`,
+    fix: `wait for it, or choose another folder with --out; if no such run exists, delete ${path}`,
   })
 }

@@ -171,13 +171,21 @@ export class AdamW {
   }
 
   /**
+   * What the next step will take: the flat gradient, or the weighted sum of those accumulated since the last step. Processes that
+   * train together replace it by its mean over all of them, in place.
+   */
+  get pendingGradient(): Float32Array {
+    return this.#weight === 0 || this.#sum === undefined ? this.#g : this.#sum
+  }
+
+  /**
    * One update with the gradients in the buffers, or with the mean of those accumulated since the last step.
    *
    * @returns the global norm of the gradient, before clipping. Throws when it is not finite; nothing is changed then.
    */
   async step({ learningRate, clipNorm = Number.POSITIVE_INFINITY }: StepOptions): Promise<{ gradientNorm: number }> {
     const mean = this.#weight === 0 ? 1 : 1 / this.#weight
-    const gradient = this.#weight === 0 || this.#sum === undefined ? this.#g : this.#sum
+    const gradient = this.pendingGradient
     const gradientNorm = mean * (await this.#norm(gradient))
     if (!Number.isFinite(gradientNorm)) {
       throw new FourtierError({

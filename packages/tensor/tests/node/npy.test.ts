@@ -1,3 +1,5 @@
+/** `.npy` files: NumPy reads and writes the same, a crash loses only unflushed records, broken files are refused. */
+
 import { appendFile, mkdtemp, readFile, rm, stat, truncate, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

@@ -1,3 +1,5 @@
+/** safetensors files: round trips of every element type, data on demand, and headers that do not fit are refused. */
+
 import { existsSync, readdirSync } from "node:fs"
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from "vitest"
 import { grad, input, matmul, Session, sum } from "../../src/index.ts"
-import { AdamW, layout, type Parameter } from "../../src/optim/index.ts"
+import { AdamW, type Parameter } from "../../src/optim/index.ts"
+import { layout } from "../../src/optim/layout.ts"
 
 const parameters: Parameter[] = [
   { name: "b", shape: [2], decay: false },

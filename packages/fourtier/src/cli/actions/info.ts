@@ -1,0 +1,41 @@
+/** The size and the cost of a configured network. */
+
+import { plural } from "@fourtier/core"
+import { countHeadFlops } from "@fourtier/core/model"
+import { FourtierError } from "@fourtier/tensor"
+import { resolvePrompts } from "../../describe/prompts.ts"
+import { openVisualEncoder } from "../../encoders/catalog.ts"
+import { terminalTable } from "../../util/table.ts"
+import { readConfig } from "./read-config.ts"
+
+/** Prints a table of parts. `options` are those of `configOptions`, and the number of classes. */
+export async function printInfo(options: { classes: number }): Promise<void> {
+  const { classes } = options
+  if (classes < 2) throw new FourtierError({ where: "--classes", what: "too few", expected: "at least 2" })
+  const { value: config } = await readConfig(options)
+  const encoder = await openVisualEncoder(config.encoder)
+  const { T, H, W, D } = encoder.size
+  const prompts = resolvePrompts(config.prompts).prompts.map(({ id }) => id)
+  const head = countHeadFlops({ ...encoder.size, D: config.model.width ?? D }, classes, prompts, config.model)
+  const parts = [await encoder.flops(), ...head]
+  const rows = [...parts, { part: "head", ...sum(head) }, { part: "all", ...sum(parts) }].map(
+    ({ part, weights, macs }) => [part, millions(weights), (macs / 1e9).toFixed(3)],
+  )
+  process.stdout.write(
+    `${encoder.name}: map of ${T} frames, ${H}×${W} places and ${D} channels; ` +
+      `${plural(prompts.length, "prompt")}, ${plural(classes, "class", "classes")}\n`,
+  )
+  const columns = [
+    { title: "part" },
+    { title: "weights (M)", align: "right" as const },
+    { title: "multiply-adds (G)", align: "right" as const },
+  ]
+  process.stdout.write(`${terminalTable(columns, rows)}\n`)
+}
+
+const sum = (parts: readonly { weights: number; macs: number }[]) => ({
+  weights: parts.reduce((total, { weights }) => total + weights, 0),
+  macs: parts.reduce((total, { macs }) => total + macs, 0),
+})
+
+const millions = (n: number) => (n / 1e6).toFixed(3)

@@ -1,0 +1,28 @@
+/** The recipe, up to one of its stages. */
+
+import { join } from "node:path"
+import { terminalReporter } from "@fourtier/core/node"
+import { type RecipeResult, runRecipe, type Until } from "../../recipe.ts"
+import { withFolderLock } from "../../util/lock.ts"
+import { interruptible } from "../interrupt.ts"
+import { runFolder } from "./folders.ts"
+import { readConfig } from "./read-config.ts"
+
+/** Runs the recipe up to the stage `until` and prints its results. `options` are those of `configOptions`, and `out`. */
+export async function runUntil(until: Until, data: string, options: { out?: string }): Promise<void> {
+  const { value: config, print } = await readConfig(options)
+  const out = options.out ?? runFolder(data)
+  const result = await interruptible((signal) =>
+    withFolderLock(out, () => {
+      const context = { config, reporter: terminalReporter(), signal }
+      return runRecipe(data, out, print(), context, until)
+    }),
+  )
+  process.stdout.write(`${summary(result, out)}\n`)
+}
+
+function summary({ report, bundle }: RecipeResult, out: string): string {
+  const exported = bundle ? `\nbundle: ${join(out, "bundle")}` : ""
+  if (!report) return `weights and training curves: ${join(out, "trials")}${exported}`
+  return `${report.text}\nreport: ${join(out, "report.md")}${exported}`
+}

@@ -1,0 +1,34 @@
+/** Options that several verbs share. Verbs are declared without loading what does their work. */
+
+import { type Command, InvalidArgumentError, Option } from "commander"
+import { DEFAULT_PRESET, PRESETS } from "../presets.ts"
+
+/** What `<data>` may be. */
+export const DATA = "folder with a subfolder per class, folder with tables, or a CSV, TSV or JSONL file"
+
+/** Parses a whole number of at least 1. */
+export function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("Expected a whole number of at least 1.")
+  return value
+}
+
+/** Adds the options from which settings are read. */
+export function settingsOptions(command: Command): Command {
+  return command
+    .option("-c, --config <file>", "YAML or JSON file with settings (docs/configuration.md)")
+    .addOption(
+      new Option("--preset <name>", `preset to start from (default: ${DEFAULT_PRESET})`).choices(Object.keys(PRESETS)),
+    )
+    .option("--set <a.b=c...>", "individual settings, which override all others")
+}
+
+/** Adds all options that `readConfig` reads. */
+export function configOptions(command: Command): Command {
+  return settingsOptions(command)
+    .option("--split <column>", "table column that says train, val or test")
+    .option("--folds <column>", "table column that numbers the folds")
+    .option("--seeds <n>", "number of training runs, each with its own seed", wholeNumber)
+    .option("--exclude <class...>", "classes to leave out of a second table of results")
+    .option("--answers <file>", "recorded answers of a vision-language model (JSONL or CSV)")
+}
