@@ -1,7 +1,8 @@
 /** Worker of `decode.ts`: decodes eight frames of each clip and answers with the sum of some pixels. */
 
 import { parentPort } from "node:worker_threads"
-import { decodeFrames, keyFrameIndices } from "fourtier/video"
+import { keyFrameIndices } from "@fourtier/core/frames"
+import { decodeFrames } from "fourtier/video"
 import { z } from "zod"
 
 export const FRAMES = 8

@@ -3,7 +3,7 @@
  * take turns in one run, so that a busy machine slows both; the whole network runs, head included. One command writes all of
  * bench/encoder.csv:
  *
- *     npx tsc -p bench/tsconfig.json && node .fourtier/bench/bench/encoder.js [rounds] [checkouts] [python]
+ *     npm run bench && node .fourtier/bench/encoder.js [rounds] [checkouts] [python]
  *
  * `checkouts` is a folder with checkouts of the references, UniFormerV2 and VideoMAE; without it only our side runs. `python` has
  * PyTorch: Debian's python3-torch takes its matrix products from libblas3, and with libopenblas0-pthread installed it is ten times
@@ -12,16 +12,16 @@
  * process; ours over PyTorch's.
  */
 
-import { type ChildProcessWithoutNullStreams, fork, spawn } from "node:child_process"
 import { existsSync } from "node:fs"
-import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { input } from "@fourtier/tensor"
-import { compileLarge, dimensionsSchema, encoderGraph, netFor, presetOf, randomSource } from "fourtier/encoders"
-import { type Cost, medianCost, peakMemory, timed } from "fourtier/util"
 import { z } from "zod"
+import { dimensionsSchema, encoderGraph, netFor } from "../packages/fourtier/src/encoders/families.ts"
+import { presetOf } from "../packages/fourtier/src/encoders/presets.ts"
+import { compileLarge } from "../packages/fourtier/src/encoders/run.ts"
+import { randomSource } from "../packages/fourtier/src/encoders/weights.ts"
+import { answerLines, BENCH, type Cost, medianCost, Partner, peakMemory, Table, takeTurns, timed } from "./harness.ts"
 
 const caseSchema = z.object({
   kind: z.enum(["uniformerv2", "videomae"]),
@@ -52,14 +52,8 @@ const runSchema = z.object({
 })
 type Run = z.infer<typeof runSchema>
 
-interface Side {
-  run(): Promise<Run>
-  end(): void
-}
-
-const HERE = fileURLToPath(import.meta.url)
-/** Our side in a process of its own, so that its memory is its own: every message asks for a run. */
-async function serve(setting: Case): Promise<void> {
+/** Our side, in a process of its own, so that its memory is its own: every message asks for a run. */
+async function serve(setting: Case): Promise<() => Promise<Run>> {
   const { kind, model, frames, threads } = setting
   const sizes =
     kind === "uniformerv2" ? { t_size: frames, input_resolution: 224 } : { all_frames: frames, img_size: 224 }
@@ -75,62 +69,36 @@ async function serve(setting: Case): Promise<void> {
     return compileLarge({ feature_map: outputs.feature_map, logits: outputs.logits }, weights, options)
   })
   const clip = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i))
-  process.on("message", async () => {
+  return async () => {
     const { cost } = await timed(() => session.run({ input: clip }))
-    process.send?.({ cost, peakMiB: peakMemory() / 2 ** 20, weights: net.weightCount, load: loading.clock })
-  })
-}
-
-function ourSide(setting: Case): Side {
-  const child = fork(HERE, ["serve", JSON.stringify(setting)])
-  return {
-    run: () =>
-      new Promise((resolve, reject) => {
-        const gone = (code: number | null) => reject(new Error(`our side ended with ${code}`))
-        child.once("exit", gone)
-        child.once("message", (answer) => {
-          child.off("exit", gone)
-          resolve(runSchema.parse(answer))
-        })
-        child.send("run")
-      }),
-    end: () => void child.disconnect(),
+    const peakMiB = peakMemory() / 2 ** 20
+    return { cost, peakMiB, weights: net.weightCount, load: loading.clock, library: "ONNX Runtime" }
   }
 }
 
-function torchSide(setting: Case, checkout: string, python: string): Side {
-  const script = join(HERE, "../../../../bench/encoder_torch.py")
+function ourSide(setting: Case): Partner {
+  const partner = new Partner(process.execPath, [fileURLToPath(import.meta.url), "serve"])
+  partner.tell(setting)
+  return partner
+}
+
+function torchSide(setting: Case, checkout: string, python: string): Partner {
   // OpenBLAS heeds the variable, not PyTorch's setting
   const threads = { OMP_NUM_THREADS: `${setting.threads}`, OPENBLAS_NUM_THREADS: `${setting.threads}` }
-  const child: ChildProcessWithoutNullStreams = spawn(python, [script], { env: { ...process.env, ...threads } })
-  child.stderr.pipe(process.stderr)
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
-  child.stdin.write(`${JSON.stringify({ ...setting, checkout })}\n`)
-  return {
-    async run() {
-      child.stdin.write("run\n")
-      const { value } = await lines.next()
-      if (value === undefined) throw new Error(`${python} ended, see above`)
-      return runSchema.parse(JSON.parse(value))
-    },
-    end: () => void child.stdin.end(),
-  }
+  const partner = new Partner(python, [join(BENCH, "encoder_torch.py")], { ...process.env, ...threads })
+  partner.tell({ ...setting, checkout })
+  return partner
 }
 
-async function compare(
-  setting: Case,
-  rounds: number,
-  checkouts: string | undefined,
-  python: string,
-): Promise<string[]> {
-  const checkout = checkouts === undefined ? "" : join(checkouts, REPOSITORY[setting.kind])
-  const sides = [ourSide(setting), ...(checkout && existsSync(checkout) ? [torchSide(setting, checkout, python)] : [])]
-  const results: Run[][] = sides.map(() => [])
-  for (const side of sides) await side.run() // warm up
-  for (let round = 0; round < rounds; round++) {
-    for (const [i, side] of sides.entries()) results[i].push(await side.run())
-  }
-  for (const side of sides) side.end()
+async function compare(setting: Case, rounds: number, checkouts: string | null, python: string) {
+  const checkout = checkouts ? join(checkouts, REPOSITORY[setting.kind]) : null
+  const partners = [
+    ourSide(setting),
+    ...(checkout !== null && existsSync(checkout) ? [torchSide(setting, checkout, python)] : []),
+  ]
+  const sides = partners.map((partner) => () => partner.ask("run", runSchema))
+  const results = await takeTurns(sides, rounds)
+  for (const partner of partners) partner.end()
   const [ours, torch] = results.map((runs) => ({
     ...runs[runs.length - 1],
     cost: medianCost(runs.map(({ cost }) => cost)),
@@ -140,7 +108,7 @@ async function compare(
       `${setting.model}: ${ours.weights} weights here, ${torch.weights} in the reference: another network`,
     )
   }
-  const besideTorch = (take: (torch: Run) => string) => (torch ? take(torch) : "")
+  const besideTorch = (take: (torch: Run) => string) => (torch ? take(torch) : null)
   const ratio = (take: (cost: Cost) => number) => besideTorch(({ cost }) => (take(ours.cost) / take(cost)).toFixed(2))
   return [
     `${setting.kind} ${setting.model}`,
@@ -177,18 +145,12 @@ const COLUMNS = [
   "cpu_ratio",
 ]
 
-const [first = "5", second = "", python = "python3"] = process.argv.slice(2)
-if (first === "serve") {
-  await serve(caseSchema.parse(JSON.parse(second)))
-} else {
-  const checkouts = second === "" ? undefined : second
-  const rows = [COLUMNS.join(",")]
+const [first = "5", checkouts = null, python = "python3"] = process.argv.slice(2)
+if (first === "serve") await answerLines(caseSchema, serve)
+else {
+  const table = new Table(join(BENCH, "encoder.csv"), COLUMNS)
   for (const network of NETWORKS) {
-    for (const threads of THREADS) {
-      const row = await compare({ ...network, threads }, Number(first), checkouts, python)
-      rows.push(row.join(","))
-      process.stdout.write(`${row.map((value, i) => `${COLUMNS[i]}=${value}`).join(" ")}\n`)
-    }
+    for (const threads of THREADS) table.add(await compare({ ...network, threads }, Number(first), checkouts, python))
   }
-  await writeFile(join(HERE, "../../../../bench/encoder.csv"), `${rows.join("\n")}\n`)
+  await table.write()
 }

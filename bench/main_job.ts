@@ -1,7 +1,7 @@
 /**
  * The main job from files to report and bundle, all methods on one split, as a user runs it: with an empty cache, then again.
  *
- *     npm run build && npx tsc -p bench/tsconfig.json && node .fourtier/bench/bench/main_job.js <data> [flags of fourtier run]
+ *     npm run bench && node .fourtier/bench/main_job.js <data> [flags of fourtier run]
  *
  * For example `… main_job.js ../shared/data/ut_interaction --split split_seq`. Writes bench/main_job.csv: seconds on the clock,
  * and the most memory that the process held.
@@ -9,13 +9,12 @@
 
 import { spawn } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
-import { fileURLToPath } from "node:url"
+import { BENCH, Table } from "./harness.ts"
 
-const here = fileURLToPath(import.meta.url)
-const cli = join(here, "../../../../dist/cli/main.js")
+const cli = resolve("packages/fourtier/dist/cli/main.js")
 const [data, ...flags] = process.argv.slice(2)
 if (data === undefined) throw new Error("usage: main_job.js <data> [flags of fourtier run]")
 
@@ -45,13 +44,12 @@ async function run(cwd: string): Promise<{ seconds: number; peak: number | null 
 
 const folder = await mkdtemp(join(tmpdir(), "fourtier-main-job-"))
 try {
-  const lines = ["run,wall_s,peak_mib"]
+  const table = new Table(join(BENCH, "main_job.csv"), ["run", "wall_s", "peak_mib"])
   for (const name of ["from nothing", "again"]) {
     const { seconds, peak } = await run(folder)
-    lines.push(`${name},${seconds.toFixed(1)},${peak?.toFixed(0) ?? ""}`)
+    table.add([name, seconds.toFixed(1), peak?.toFixed(0) ?? null])
   }
-  await writeFile(join(here, "../../../../bench/main_job.csv"), `${lines.join("\n")}\n`)
-  process.stdout.write(`${lines.join("\n")}\n`)
+  await table.write()
 } finally {
   await rm(folder, { recursive: true, force: true })
 }

@@ -3,28 +3,32 @@
  * against the same encoder alone. The two take turns; medians. The default encoder and the `small` preset; weights of the head
  * are fresh, which changes no time.
  *
- *     npx tsc -p bench/tsconfig.json && node .fourtier/bench/bench/predict.js [rounds] [threads]
+ *     npm run bench && node .fourtier/bench/predict.js [rounds] [threads]
  *
  * Writes bench/predict.csv.
  */
 
-import { writeFile } from "node:fs/promises"
-import { networkOf, placesOf } from "@fourtier/core/model"
-import { onRawMap } from "@fourtier/core/train"
+import { join } from "node:path"
+import { methodNamed, onRawMap, placesOf } from "@fourtier/core/model"
+import { FRAMES } from "@fourtier/core/schemas"
 import { input, Rng, Session } from "@fourtier/tensor"
 import { initialize } from "@fourtier/tensor/nn"
 import { encodeModel } from "@fourtier/tensor/onnx"
 import { loadConfig } from "fourtier"
-import { buildModel } from "fourtier/deploy"
-import { encoderShapes, FRAMES, openEncoder, openVisualEncoder } from "fourtier/encoders"
+import { encoderShapes, openEncoder, openVisualEncoder } from "fourtier/encoders"
+import { buildModel } from "../packages/fourtier/src/deploy/build.ts"
+import { BENCH, median, ratios, Table, takeTurns, timed } from "./harness.ts"
 
 const [rounds, threads] = [Number(process.argv[2] ?? 60), Number(process.argv[3] ?? 2)]
+const WARMUP = 5
 const CLASSES = 20
 
 const { value: config } = await loadConfig()
+const { model } = config
 const encoder = await openVisualEncoder(config.encoder)
 const space = { similarity: config.align.similarity, textWidth: 512 }
-const network = { build: networkOf("full", ["A", "B", "C", "D"], config.model, space), width: config.model.width }
+const build = methodNamed("full").build({ prompts: ["A", "B", "C", "D"], model, space })
+const network = { build, width: model.width, pool: model.pool }
 const m = input("m", [1, encoder.size.T, placesOf(encoder.size), encoder.size.D])
 const { trained, finalFrozen } = onRawMap(m, { size: encoder.size, classes: CLASSES, ...network }, null)
 const weights = initialize([...trained, ...finalFrozen], (name) => Rng.fork(0, name))
@@ -41,27 +45,15 @@ const whole = await Session.load(
   { threads },
 )
 
-const times: Record<"alone" | "whole", number[]> = { alone: [], whole: [] }
-for (let round = -5; round < rounds; round++) {
-  for (const [name, session] of [["alone", alone] as const, ["whole", whole] as const]) {
-    const begun = performance.now()
-    await session.run({ [FRAMES]: frames })
-    if (round >= 0) times[name].push(performance.now() - begun)
-  }
-}
+const milliseconds = async (session: Session) =>
+  1000 * (await timed(() => session.run({ [FRAMES]: frames }))).cost.clock
+const sides = [() => milliseconds(alone), () => milliseconds(whole)]
+const [aloneMs, wholeMs] = await takeTurns(sides, rounds, WARMUP)
 await alone.release()
 await whole.release()
 
-const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
-const ratio = median(times.whole.map((time, i) => time / times.alone[i]))
-const row = [
-  encoder.name,
-  encoder.frames,
-  threads,
-  rounds,
-  median(times.alone).toFixed(2),
-  median(times.whole).toFixed(2),
-]
-const csv = `encoder,frames,threads,rounds,encoder_ms,whole_ms,median_ratio\n${[...row, ratio.toFixed(3)].join(",")}\n`
-await writeFile(new URL("../../../bench/predict.csv", import.meta.url), csv)
-process.stdout.write(csv)
+const columns = ["encoder", "frames", "threads", "rounds", "encoder_ms", "whole_ms", "median_ratio"]
+const table = new Table(join(BENCH, "predict.csv"), columns)
+const figures = [median(aloneMs).toFixed(2), median(wholeMs).toFixed(2), median(ratios(wholeMs, aloneMs)).toFixed(3)]
+table.add([encoder.name, encoder.frames, threads, rounds, ...figures])
+await table.write()

@@ -5,22 +5,22 @@
  * Debian's python3-torch takes its matrix products from libblas3; with libopenblas0 beside it (installed, or its folder in
  * LD_LIBRARY_PATH) it is thirty times faster, and only then is the comparison fair.
  *
- *     npx tsc -p bench/tsconfig.json && node .fourtier/bench/bench/train_step.js [rounds] [python] [threads]
+ *     npm run bench && node .fourtier/bench/train_step.js [rounds] [python] [threads]
  *
  * Writes bench/train_step.csv: median seconds a step of each, on the clock and of the processors (which counts where
  * the machine is shared), their ratios, and the peak resident memory of each process.
  */
 
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
-import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
-import { classify, modelSchema } from "@fourtier/core/model"
+import { classify } from "@fourtier/core/model"
 import { softCrossEntropy } from "@fourtier/core/objective"
-import { AdamW, grad, input, reshape, Session, type Shape, sizeOf } from "@fourtier/tensor"
+import { modelSchema } from "@fourtier/core/schemas"
+import { grad, input, reshape, Session, type Shape, sizeOf } from "@fourtier/tensor"
 import { Scope } from "@fourtier/tensor/nn"
+import { AdamW } from "@fourtier/tensor/optim"
 import { z } from "zod"
+import { answerLines, BENCH, type Cost, medianCost, Partner, peakMemory, Table, takeTurns, timed } from "./harness.ts"
 
 const CLASSES = 6
 
@@ -46,6 +46,9 @@ const answerSchema = z.object({
   library: z.string(),
 })
 type Answer = z.infer<typeof answerSchema>
+
+const STEPS_A_ROUND = 2
+const WARMUP_STEPS = 3
 
 const CASES: Omit<Case, "threads">[] = (["mlp", "conv"] as const).flatMap((ffn) => [
   { B: 1, T: 8, H: 14, W: 14, D: 384, ffn, classes: CLASSES },
@@ -74,11 +77,8 @@ function head({ B, T, H, W, D, ffn, classes }: Case) {
   return { loss, params: scope.params }
 }
 
-/** Answers requests on standard input: so many steps. */
-async function serve(): Promise<void> {
-  const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
-  const first = await lines.next()
-  const spec = caseSchema.parse(JSON.parse(String(first.value)))
+/** Our side: every message is a number of steps to take. */
+async function serve(spec: Case): Promise<(steps: unknown) => Promise<Answer>> {
   const { loss, params } = head(spec)
   const gradients = grad(
     loss,
@@ -98,107 +98,79 @@ async function serve(): Promise<void> {
   fill(x, "x", 1, 0)
   const targets = new Float32Array(spec.B * spec.classes)
   for (let b = 0; b < spec.B; b++) targets[b * spec.classes + (b % spec.classes)] = 1
-  for (let line = await lines.next(); !line.done; line = await lines.next()) {
-    const times: number[] = []
-    const cpu: number[] = []
-    const losses: number[] = []
-    for (let step = 0; step < Number(line.value); step++) {
-      const start = performance.now()
-      const busy = process.cpuUsage()
-      const results = await session.run({ ...weights, x, targets })
-      await optimizer.step({ learningRate: 1e-4 })
-      losses.push(Number(results.loss[0]))
-      times.push((performance.now() - start) / 1000)
-      const used = process.cpuUsage(busy)
-      cpu.push((used.user + used.system) / 1e6)
+  return async (steps) => {
+    const answer: Answer = { times: [], cpu: [], losses: [], peakMiB: 0, library: "ONNX Runtime" }
+    for (let step = 0; step < Number(steps); step++) {
+      const { value: results, cost } = await timed(async () => {
+        const results = await session.run({ ...weights, x, targets })
+        await optimizer.step({ learningRate: 1e-4 })
+        return results
+      })
+      answer.losses.push(Number(results.loss[0]))
+      answer.times.push(cost.clock)
+      answer.cpu.push(cost.processor)
     }
-    console.log(
-      JSON.stringify({ times, cpu, losses, peakMiB: process.resourceUsage().maxRSS / 1024, library: "ONNX Runtime" }),
-    )
+    return { ...answer, peakMiB: peakMemory() / 2 ** 20 }
   }
 }
 
-class Side {
-  readonly #child: ChildProcessWithoutNullStreams
-  readonly #lines: AsyncIterator<string>
-  readonly times: number[] = []
-  readonly cpu: number[] = []
-  peakMiB = 0
-
-  constructor(command: string, args: readonly string[], spec: object, environment: NodeJS.ProcessEnv = process.env) {
-    this.#child = spawn(command, args, { env: environment })
-    this.#child.stderr.pipe(process.stderr)
-    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
-    this.#child.stdin.write(`${JSON.stringify(spec)}\n`)
-  }
-
-  async steps(count: number): Promise<Answer> {
-    this.#child.stdin.write(`${count}\n`)
-    const line = await this.#lines.next()
-    return answerSchema.parse(JSON.parse(String(line.value)))
-  }
-
-  async measure(count: number): Promise<void> {
-    const { times, cpu, peakMiB } = await this.steps(count)
-    this.times.push(...times)
-    this.cpu.push(...cpu)
-    this.peakMiB = peakMiB
-  }
-
-  end(): void {
-    this.#child.stdin.end()
-  }
+/** A process that was given its case and has taken the first steps. */
+async function startSide(command: string, args: readonly string[], spec: object, environment = process.env) {
+  const partner = new Partner(command, args, environment)
+  partner.tell(spec)
+  return { partner, first: await partner.ask(WARMUP_STEPS, answerSchema) }
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length / 2
-  return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2
-}
+const costsOf = ({ times, cpu }: Answer): Cost[] => times.map((clock, i) => ({ clock, processor: cpu[i] }))
 
 async function compare(rounds: number, python: string, threads: number): Promise<void> {
-  const here = fileURLToPath(import.meta.url)
-  const bench = join(process.cwd(), "bench")
+  const columns = [
+    "shape",
+    "ffn",
+    "threads",
+    "fourtier_s",
+    "pytorch_s",
+    "time_ratio",
+    "fourtier_cpu_s",
+    "pytorch_cpu_s",
+  ]
+  const more = ["cpu_ratio", "fourtier_MiB", "pytorch_MiB", "memory_ratio", "max_loss_difference", "pytorch_blas"]
+  const table = new Table(join(BENCH, "train_step.csv"), [...columns, ...more])
   // a forced core type would keep OpenBLAS from using what the machine has
   const { OPENBLAS_CORETYPE: _, ...environment } = process.env
-  const rows = [
-    "shape,ffn,threads,fourtier_s,pytorch_s,time_ratio,fourtier_cpu_s,pytorch_cpu_s,cpu_ratio,fourtier_MiB,pytorch_MiB,memory_ratio,max_loss_difference,pytorch_blas",
-  ]
-  console.log(rows[0])
   for (const known of CASES) {
     const spec = { ...known, threads }
     const weights = head(spec).params.map(({ name, shape }) => {
       const { scale, base } = firstValues(name, shape)
       return [name, shape, scale, base]
     })
-    const ours = new Side(process.execPath, [here, "serve"], spec)
-    const theirs = new Side(
-      python,
-      [join(bench, "train_step_torch.py")],
-      { ...spec, weights, foreach: false },
-      environment,
-    )
-    const warm = [await ours.steps(3), await theirs.steps(3)]
-    const difference = Math.max(...warm[0].losses.map((loss, i) => Math.abs(loss - warm[1].losses[i])))
+    const script = join(BENCH, "train_step_torch.py")
+    const here = await startSide(process.execPath, [fileURLToPath(import.meta.url), "serve"], spec)
+    const there = await startSide(python, [script], { ...spec, weights, foreach: false }, environment)
+    const difference = Math.max(...here.first.losses.map((loss, i) => Math.abs(loss - there.first.losses[i])))
     if (difference > 1e-4) throw new Error(`the two sides compute different losses: ${difference}`)
-    for (let round = 0; round < rounds; round++) {
-      await ours.measure(2)
-      await theirs.measure(2)
-    }
-    ours.end()
-    theirs.end()
-    const [a, b] = [median(ours.times), median(theirs.times)]
-    const shape = [spec.B, spec.T, spec.H, spec.W, spec.D].join("x")
-    const [c, d] = [median(ours.cpu), median(theirs.cpu)]
-    const figures = [a, b, a / b, c, d, c / d, ours.peakMiB, theirs.peakMiB, ours.peakMiB / theirs.peakMiB, difference]
-    const rounded = figures.map((figure) => Number(figure.toPrecision(4)))
-    rows.push([shape, spec.ffn, spec.threads, ...rounded, warm[1].library].join(","))
-    console.log(rows[rows.length - 1])
+    const sides = [here, there].map(
+      ({ partner }) =>
+        () =>
+          partner.ask(STEPS_A_ROUND, answerSchema),
+    )
+    const answers = await takeTurns(sides, rounds, 0)
+    for (const { partner } of [here, there]) partner.end()
+    const [ours, theirs] = answers.map((side) => ({
+      ...medianCost(side.flatMap(costsOf)),
+      peak: side[side.length - 1].peakMiB,
+    }))
+    const figures = [
+      ...[ours.clock, theirs.clock, ours.clock / theirs.clock],
+      ...[ours.processor, theirs.processor, ours.processor / theirs.processor],
+      ...[ours.peak, theirs.peak, ours.peak / theirs.peak, difference],
+    ].map((figure) => Number(figure.toPrecision(4)))
+    table.add([[spec.B, spec.T, spec.H, spec.W, spec.D].join("x"), spec.ffn, threads, ...figures, there.first.library])
   }
-  await writeFile(join(bench, "train_step.csv"), `${rows.join("\n")}\n`)
+  await table.write()
 }
 
-if (process.argv[2] === "serve") await serve()
+if (process.argv[2] === "serve") await answerLines(caseSchema, serve)
 else {
   const [rounds = "20", python = "/usr/bin/python3", threads = "2"] = process.argv.slice(2)
   await compare(Number(rounds), python, Number(threads))

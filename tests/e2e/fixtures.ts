@@ -8,7 +8,7 @@ import { Rng } from "@fourtier/tensor"
 import { afterAll, afterEach } from "vitest"
 import { encodeClip } from "../../packages/fourtier/tests/video/encode.ts"
 
-export const CLI = join(import.meta.dirname, "../../dist/cli/main.js")
+export const CLI = join(import.meta.dirname, "../../packages/fourtier/dist/cli/main.js")
 export const built = existsSync(CLI)
 
 /** A folder that is removed after the tests of the file. */
@@ -78,9 +78,9 @@ export const SETTINGS = {
   model: { blocks: 1, width: 16, headWidth: 16 },
   split: { test: 0.25, val: 0.2 },
   methods: ["linear-probe", "baseline", "full"],
-  align: { epochs: 12, leastUpdates: 0, batch: 8, checkpointSeconds: 0 },
-  finetune: { epochs: 12, leastUpdates: 0, batch: 8, checkpointSeconds: 0 },
-  linearProbe: { epochs: 6, leastUpdates: 0, batch: 8 },
+  align: { epochs: 12, minUpdates: 0, batch: 8, checkpointSeconds: 0 },
+  finetune: { epochs: 12, minUpdates: 0, batch: 8, checkpointSeconds: 0 },
+  linearProbe: { epochs: 6, minUpdates: 0, batch: 8 },
   runtime: { workers: 1, threads: 1, provider: "cpu" },
 }
 

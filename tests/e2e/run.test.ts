@@ -50,12 +50,14 @@ describe.skipIf(!built)("fourtier run", () => {
   }, 300_000)
 
   it("goes from a folder of clips to a report and a bundle", async () => {
-    expect(first.err).toContain("equal to the trainer within")
+    expect(first.err).toContain("matches the trainer within")
     expect(first.code).toBe(0)
     for (const method of SETTINGS.methods) expect(first.out).toContain(method)
     for (const file of ["config.yaml", "manifest.jsonl", "results.json", "predictions.csv", "report.md"]) {
       expect(existsSync(join(whole, file)), file).toBe(true)
     }
+    const curves = read(whole, "training.svg")
+    for (const panel of ["stage 1: loss by prompt", "full: loss"]) expect(curves).toContain(panel)
     expect(readdirSync(whole).filter((file) => /tmp|lock/.test(file))).toEqual([])
     const results = z
       .object({ splits: z.array(z.object({ clips: z.number() })) })
@@ -102,10 +104,10 @@ describe.skipIf(!built)("fourtier run", () => {
     cpSync(whole, kept, { recursive: true })
     const second = await fourtier(home, ...run)
     expect(second.code).toBe(0)
-    expect(second.err.match(/in the store already, nothing to compute/g)).toHaveLength(2)
-    expect(second.err).toMatch(/0 embedded now/)
+    expect(second.err.match(/are already in the store/g)).toHaveLength(2)
+    expect(second.err).toMatch(/0 texts embedded/)
     expect(second.err).toMatch(/0 requests/)
-    expect(second.err).not.toMatch(/updates|Measuring|✓ extract/)
+    expect(second.err).not.toMatch(/updates|✓ measure|✓ extract/)
     expect(second.seconds).toBeLessThan(Math.max(30, 2 * first.seconds))
     expectSameOutcome(whole, kept)
   })
@@ -121,7 +123,7 @@ describe.skipIf(!built)("fourtier run", () => {
       [[...run, "--set", "model.integration=axail"], /model\.integration[\s\S]*"axial"/],
       [["run", join(root, "nowhere")], /nowhere/],
       [["run", empty], /empty/],
-      [["run", one, "--config", config], /nothing to tell apart|no clips/],
+      [["run", one, "--config", config], /too few classes|no clips/],
       [[...run, "--out", join(config, "below a file")], /cannot be written/],
       [[...run, "--folds", "fold10"], /fold10/],
       [[...run, "--out", "other", "--answers", join(root, "nothing.jsonl")], /nothing\.jsonl/],
@@ -171,8 +173,8 @@ describe.skipIf(!built)("fourtier run", () => {
       ...settings,
     )
     expect([code, err]).toEqual([0, err])
-    expect(err).toMatch(/12 training clips have no label/)
-    expect(err).toMatch(/pseudo-labels: 12 clips; check: \d of 3 labelled clips get their own label; say of prompt/)
+    expect(err).toMatch(/12 training clips without a label/)
+    expect(err).toMatch(/pseudo-labels: 12 clips; check: \d of 3 labelled clips get their own label; prompt weights/)
     expect(out).toContain("baseline, pseudo-labels")
     const { pseudoLabels } = z
       .object({ pseudoLabels: z.array(z.object({ clips: z.number(), known: z.number() })) })
@@ -202,7 +204,7 @@ describe.skipIf(!built)("fourtier run", () => {
       ...settings,
     )
     expect([code, err]).toEqual([0, err])
-    expect(err).toMatch(/no clip is held back for a test/)
+    expect(err).toMatch(/no test clips: accuracy will not be measured/)
     expect(out).toMatch(/bundle: /)
     expect(existsSync(join(home, "few", "report.md"))).toBe(false)
     expect(JSON.parse(read(home, "few", "bundle", "bundle.json"))).toMatchObject({ accuracy: null })
@@ -216,7 +218,7 @@ describe.skipIf(!built)("fourtier run", () => {
     const args = [...run, "--out", "folds", "--answers", partial, "--set", ...settings]
     const { code, err, out } = await fourtier(home, ...args)
     expect([code, err]).toEqual([0, err])
-    expect(err).toMatch(/answers are missing or were set aside: their clips sit out stage 1/)
+    expect(err).toMatch(/answers missing or set aside: stage 1 leaves their clips out/)
     expect(out).toMatch(new RegExp(`${3 * PER_CLASS} clips, 3 classes, 3 folds`))
     const { provenance } = z
       .object({ provenance: z.object({ trainingClips: z.number() }) })

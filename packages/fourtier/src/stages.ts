@@ -5,7 +5,7 @@
 
 import { existsSync, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
-import type { Reporter } from "@fourtier/core"
+import { plural, type Reporter } from "@fourtier/core"
 import type { Bundle } from "@fourtier/core/bundle"
 import type { ViewRecipe } from "@fourtier/core/frames"
 import { type Method, type NetworkSpec, placesOf } from "@fourtier/core/model"
@@ -49,15 +49,15 @@ export async function measure(
   const { manifest } = report
   for (const note of report.notes) reporter.warn(note)
   if (manifest.quarantine.length > 0) {
-    reporter.warn(`${manifest.quarantine.length} files cannot be used, see ${manifestPath}`)
+    reporter.warn(`${plural(manifest.quarantine.length, "file")} cannot be used, see ${manifestPath}`)
   }
   const several = manifest.clips.find(({ labels }) => labels.length > 1)
   if (several) {
     throw new FourtierError({
       where: several.relative,
-      what: "more than one label for a clip",
+      what: "a clip has several labels",
       found: several.labels.join(", "),
-      fix: "give every clip one class, or none, by folder or by a label column",
+      fix: "give each clip one label or none, by its folder or in a column `label`",
     })
   }
   return manifest
@@ -72,9 +72,9 @@ export function plan(manifest: Manifest, { config, reporter }: StageContext): { 
   if (classes.length < 2) {
     throw new FourtierError({
       where: "data",
-      what: "nothing to tell apart",
-      expected: "labelled clips of two classes or more",
-      found: classes.join(", ") || "no class",
+      what: "too few classes",
+      expected: "labelled clips of at least two classes",
+      found: classes.join(", ") || "none",
     })
   }
   checkExcluded(classes, config.exclude)
@@ -86,22 +86,24 @@ export function plan(manifest: Manifest, { config, reporter }: StageContext): { 
       where: `split ${name}`,
       what: "a class has no labelled training clip",
       found: missing.join(", "),
-      fix: "label clips of it, take it out, or choose another split",
+      fix: "label a clip of this class, remove the class, or choose another split",
     })
   }
   const [{ train }] = splits
   const unlabelled = train.filter(({ label }) => label === null)
   if (unlabelled.length > 0) {
     const use = !needsAnswers(config)
-      ? "no method here learns from them"
+      ? "none of the methods uses them"
       : config.pseudoLabels
-        ? "they get the classes that the answers about them suggest"
-        : "stage 1 alone learns from them"
-    reporter.say(`${unlabelled.length} training clips have no label, such as ${unlabelled[0].relative}; ${use}`)
+        ? "they are pseudo-labelled from the answers about them"
+        : "only stage 1 learns from them"
+    reporter.say(
+      `${plural(unlabelled.length, "training clip")} without a label (such as ${unlabelled[0].relative}): ${use}`,
+    )
   }
   if (splits.some(({ test }) => test.length > 0)) return { splits, tested: true }
   reporter.warn(
-    "no clip is held back for a test: too few are labelled, or none was asked for. The model learns from all; how well it recognises is not known",
+    "no test clips: accuracy will not be measured. Too few clips are labelled, or the configuration asks for no test; all clips are used for training",
   )
   const name = "all clips"
   return {
@@ -144,8 +146,8 @@ export async function describeClips(
   if (!provider) {
     throw new FourtierError({
       where: "describe",
-      what: "nothing answers the prompts",
-      expected: "a provider in the config, or recorded answers in descriptions.jsonl beside the data",
+      what: "no source of answers to the prompts",
+      expected: "a provider in the configuration, or recorded answers in descriptions.jsonl beside the data",
       fix: "see docs/describe.md; or train without prompts: --set prompts=[] --set methods=[baseline]",
     })
   }
@@ -163,8 +165,8 @@ export async function describeClips(
     signal,
   }).finally(() => ("close" in open ? open.close?.() : undefined))
   const without = failed.length + flagged.length
-  if (without > 0) reporter.warn(`${without} answers are missing or were set aside: their clips sit out stage 1`)
-  if (ended) reporter.warn(`descriptions ended early: ${ended} reached`)
+  if (without > 0) reporter.warn(`${plural(without, "answer")} missing or set aside: stage 1 leaves their clips out`)
+  if (ended) reporter.warn(`describing stopped early: ${ended} reached`)
   return answers
 }
 
@@ -181,7 +183,7 @@ export async function embedTexts(
   try {
     const table = await embedAnswers(texts, answers, prompts, rows)
     reporter.say(
-      `text: ${answers.size} clips × ${prompts.length} prompts (${config.text.encoder}): ${texts.computed} embedded now, ${texts.reused} before`,
+      `text: ${answers.size} clips × ${prompts.length} prompts (${config.text.encoder}): ${texts.computed} texts embedded, ${texts.reused} from the cache`,
     )
     const { pooled: names } = await texts.embed(classes.map(readableName))
     const id = hashJson([texts.id, rows, config.text, [...answers].sort(([a], [b]) => (a < b ? -1 : 1))])
@@ -243,9 +245,9 @@ export async function extract(splits: readonly Split[], { config, reporter, sign
   if (lost) {
     throw new FourtierError({
       where: lost.clip.path,
-      what: "a clip of the validation or test part cannot be decoded",
+      what: "a validation or test clip cannot be decoded",
       found: lost.error.message,
-      fix: "mend the file, or take it out of the split",
+      fix: "repair the file, or remove it from the split",
     })
   }
   for (const { clip, error } of train.failed) reporter.warn(`${clip.relative} left out of training: ${error.message}`)
@@ -300,9 +302,9 @@ function fewestDescribed(splits: readonly Split[], prompts: readonly string[], t
     throw new FourtierError({
       where: `split ${name}`,
       what: "too few training clips have an answer to every prompt",
-      expected: "two clips at least, better all",
+      expected: "at least two clips, preferably all",
       found: `${count} of ${train.length} clips`,
-      fix: "complete the answers, or leave the method out: --set methods=[baseline]",
+      fix: "complete the answers, or train without prompts: --set methods=[baseline]",
     })
   })
   return Math.min(...counts)
@@ -365,7 +367,7 @@ export async function ship(
     runtime: { provider: config.runtime.provider, threads: config.runtime.threads ?? undefined },
     workers: config.runtime.workers ?? undefined,
   })
-  reporter.say(`bundle: ${folder}, equal to the trainer within ${bundle.parity.largestDifference.toExponential(1)}`)
+  reporter.say(`bundle: ${folder}, matches the trainer within ${bundle.parity.largestDifference.toExponential(1)}`)
   return bundle
 }
 

@@ -40,7 +40,7 @@ export const modelSchema = z.strictObject({
     .min(0)
     .default(0)
     .describe(
-      "weight of the class prototypes of stage 1, whose log-probabilities are added to the classifier's logits; 0: none, as in the paper",
+      "weight of the class prototypes of stage 1: once trained, their log-probabilities times this are added to the classifier's; 0: none, as in the paper",
     ),
   classifierPooling: z
     .enum(["mean", "rows"])

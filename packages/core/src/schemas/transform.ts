@@ -2,12 +2,19 @@
 
 import { z } from "zod"
 
-const side = z.int().positive().describe("pixels")
+const side = z.int().positive().describe("size in pixels")
 const amount = z.number().min(0).default(0).describe("colorJitter: factors are drawn from 1 ± this")
 
 export const stepSchema = z.discriminatedUnion("step", [
   /** Resize so that the short side has `size` pixels, aspect kept. */
-  z.strictObject({ step: z.literal("shortSide"), size: side }),
+  z.strictObject({
+    step: z
+      .literal("shortSide")
+      .describe(
+        "shortSide, stretch and letterbox resize; crop and multiScaleCrop cut out; flip and mirrored mirror; colorJitter varies colours",
+      ),
+    size: side,
+  }),
   /** Resize to exactly this, aspect not kept. */
   z.strictObject({ step: z.literal("stretch"), width: side, height: side }),
   /** Resize so that the long side has `size` pixels, centred on a square of colour `fill` (RGB, 0 to 255). */
@@ -61,7 +68,7 @@ export const stepSchema = z.discriminatedUnion("step", [
     contrast: amount,
     saturation: amount,
     hue: z.number().min(0).max(0.5).default(0).describe("colorJitter: hue shift, up to ± this share of a full turn"),
-    probability: z.number().min(0).max(1).default(1),
+    probability: z.number().min(0).max(1).default(1).describe("probability that the step is applied"),
   }),
 ])
 

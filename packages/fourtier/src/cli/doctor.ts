@@ -8,7 +8,7 @@ export function doctorCommand(): Command {
   return new Command("doctor")
     .description("measure every video of a data set, write its manifest and report problems")
     .argument("<data>", DATA)
-    .option("-o, --out <file>", "manifest to write (default: runs/<name of the data>/manifest.jsonl)")
+    .option("-o, --out <file>", "manifest to write (default: runs/<data>/manifest.jsonl)")
     .option("--workers <n>", "worker threads (default: one per core)", wholeNumber)
     .option("--json", "print the report as JSON")
     .action(async (data: string, options: DoctorCommandOptions) => {

@@ -1,126 +1,23 @@
 /** `fourtier encode <config>`: a network with given weights on given arrays; every output as `.npy`. */
 
-import { access, readdir, stat } from "node:fs/promises"
-import { basename, dirname, extname, join } from "node:path"
-import type { Reporter } from "@fourtier/core"
-import { terminalReporter } from "@fourtier/core/node"
-import { FourtierError } from "@fourtier/tensor"
-import { readJson, readNpy, requireFile, type StoredTensor, writeNpy } from "@fourtier/tensor/node"
 import { Command } from "commander"
-import { localCheckpoint } from "../encoders/checkpoint/hub.ts"
-import { type Dimensions, dimensionsSchema, inputNames } from "../encoders/families.ts"
-import { type EncodedArray, encodeArrays } from "../encoders/run.ts"
-import { CHECKPOINT, checkpointSource, type OpenSource, randomSeed, randomSource } from "../encoders/weights.ts"
-import { wholeNumber } from "./doctor.ts"
-
-interface EncodeCommandOptions {
-  checkpoint: string
-  input: string[]
-  out: string
-  intermediates?: boolean
-  threads?: number
-}
+import type { EncodeOptions } from "./actions/encode.ts"
+import { wholeNumber } from "./options.ts"
 
 export function encodeCommand(): Command {
   return new Command("encode")
-    .description("run a network with a checkpoint's weights on arrays, and write every output as .npy")
-    .argument("<config>", "JSON file of the network's sizes (docs/encoders.md), or the folder with config.json")
-    .requiredOption("-w, --checkpoint <file>", CHECKPOINT)
+    .description("run a network on given arrays and write every output as .npy")
+    .argument("<config>", "JSON file with the network's sizes (docs/encoders.md), or the folder with config.json")
+    .requiredOption("-w, --checkpoint <file>", "file of weights, hub id hf:owner/name, or random[:seed]")
     .requiredOption(
       "-i, --input <file...>",
-      "arrays <input name>.npy; a folder stands for all of the network's inputs in it; inputs beside a file are used too",
+      "arrays <input name>.npy; further inputs next to a given file are read too, and a folder stands for all inputs in it",
     )
     .requiredOption("-o, --out <folder>", "where to write <output name>.npy")
-    .option("--intermediates", "also write what the network computes on the way, in <folder>/intermediates")
-    .option("--threads <n>", "threads (default: one per core)", wholeNumber)
-    .action(async (config: string, options: EncodeCommandOptions) => {
-      await encode(config, options, terminalReporter())
+    .option("--intermediates", "also write intermediate results, to <folder>/intermediates")
+    .option("--threads <n>", "threads of ONNX Runtime (default: one per core)", wholeNumber)
+    .action(async (config: string, options: EncodeOptions) => {
+      const { encode } = await import("./actions/encode.ts")
+      await encode(config, options)
     })
-}
-
-/** Reads configuration, inputs and weights, runs the network, writes its outputs. */
-export async function encode(config: string, options: EncodeCommandOptions, reporter: Reporter): Promise<void> {
-  const dimensions = await readDimensions(config)
-  const inputs = await readInputs(inputNames(dimensions), options.input)
-  for (const [name, { shape }] of inputs) reporter.say(`input  ${name} [${shape.join(",")}]`)
-  const source = await openSource(options.checkpoint, dimensions)
-  try {
-    const runtime = options.threads === undefined ? {} : { threads: options.threads }
-    const { outputs, intermediates } = await encodeArrays({ dimensions, source, inputs, runtime })
-    await writeAll(options.out, outputs)
-    for (const [name, { shape }] of outputs) reporter.say(`output ${name} [${shape.join(",")}]`)
-    if (options.intermediates) await writeAll(join(options.out, "intermediates"), intermediates)
-  } finally {
-    await source.close()
-  }
-  reporter.say(`written to ${options.out}`)
-}
-
-/** Sizes of a network from a JSON file; throws FourtierError that names every wrong or missing key. */
-async function readDimensions(path: string): Promise<Dimensions> {
-  const file = (await isFolder(path)) ? join(path, "config.json") : path
-  const parsed = dimensionsSchema.safeParse(await readJson(file))
-  if (parsed.success) return parsed.data
-  const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "file"}: ${message}`)
-  throw new FourtierError({
-    where: file,
-    what: "not the sizes of a known network",
-    found: problems.join("\n            "),
-    fix: "docs/encoders.md lists the keys of every network",
-  })
-}
-
-async function openSource(checkpoint: string, dimensions: Dimensions): Promise<OpenSource> {
-  const seed = randomSeed(checkpoint)
-  if (seed !== null) return randomSource(seed)
-  const path = await requireFile(await localCheckpoint(checkpoint), `mend --checkpoint: ${CHECKPOINT}`)
-  return checkpointSource(path, dimensions)
-}
-
-/** Arrays by input name: those of the files named, then inputs that lie beside them. */
-async function readInputs(names: readonly string[], paths: readonly string[]): Promise<Map<string, StoredTensor>> {
-  const files = new Map<string, string>()
-  const folders: string[] = []
-  for (const path of paths) {
-    if (await isFolder(path)) {
-      folders.push(path)
-      continue
-    }
-    const name = names.length === 1 ? names[0] : basename(path, extname(path))
-    if (!names.includes(name)) {
-      throw new FourtierError({
-        where: path,
-        what: "the network has no input of this name",
-        expected: names.map((known) => `${known}.npy`).join(", "),
-      })
-    }
-    files.set(name, path)
-    folders.push(dirname(path))
-  }
-  for (const folder of folders) {
-    const there = new Set(await readdir(folder))
-    for (const name of names) {
-      if (!files.has(name) && there.has(`${name}.npy`)) files.set(name, join(folder, `${name}.npy`))
-    }
-  }
-  const arrays = new Map<string, StoredTensor>()
-  for (const name of names) {
-    const path = files.get(name)
-    if (path !== undefined) arrays.set(name, await readNpy(path))
-  }
-  if (arrays.size > 0) return arrays
-  throw new FourtierError({ where: paths.join(", "), what: "no inputs found", expected: `one of ${names.join(", ")}` })
-}
-
-async function writeAll(folder: string, arrays: ReadonlyMap<string, EncodedArray>): Promise<void> {
-  for (const [name, { shape, data }] of arrays) await writeNpy(join(folder, `${name}.npy`), "f32", shape, data)
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    await access(path)
-  } catch (error) {
-    throw new FourtierError({ where: path, what: "not there" }, { cause: error })
-  }
-  return (await stat(path)).isDirectory()
 }

@@ -1,6 +1,7 @@
 /** `fourtier info`: weights and multiply-adds of a configuration, part by part. */
 
 import { Command } from "commander"
+import type { InfoOptions } from "./actions/info.ts"
 import { configOptions, wholeNumber } from "./options.ts"
 
 export function infoCommand(): Command {
@@ -9,7 +10,7 @@ export function infoCommand(): Command {
       .description("count weights and multiply-adds of each part, for one view of one clip")
       .argument("[config]", "YAML or JSON file with settings, as for --config")
       .option("--classes <n>", "number of classes, 2 or more", wholeNumber, 10),
-  ).action(async (file: string | undefined, options: { config?: string; classes: number }) => {
+  ).action(async (file: string | undefined, options: InfoOptions) => {
     const { printInfo } = await import("./actions/info.ts")
     await printInfo({ ...options, config: file ?? options.config })
   })

@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 
-/** The command line. Each verb is a file; this one only puts them together and prints errors. */
+/**
+ * The command line. Each verb is declared in a file of its own, which loads what does its work (`actions/`) only when the
+ * verb is used. This file puts them together and prints errors.
+ */
 
-import { FourtierError } from "@fourtier/tensor"
 import { Command } from "commander"
 import pc from "picocolors"
 import { description, version } from "../util/version.ts"
@@ -13,11 +15,19 @@ import { doctorCommand } from "./doctor.ts"
 import { encodeCommand } from "./encode.ts"
 import { extractCommand } from "./extract.ts"
 import { infoCommand } from "./info.ts"
+import { dieBy } from "./interrupt.ts"
 import { predictCommand } from "./predict.ts"
 import { puppetsCommand } from "./puppets.ts"
 import { alignCommand, evaluateCommand, exportCommand, finetuneCommand, runCommand } from "./run.ts"
-import { dieBy } from "./shared.ts"
 import { stripsCommand } from "./strips.ts"
+
+/** The verbs under the headings of the help. */
+const VERBS: Readonly<Record<string, readonly (() => Command)[]>> = {
+  "Start here:": [demoCommand, runCommand, predictCommand],
+  "Prepare the data:": [doctorCommand, stripsCommand, describeCommand, extractCommand],
+  "Run the recipe up to one of its stages:": [alignCommand, finetuneCommand, evaluateCommand, exportCommand],
+  "Inspect and measure:": [infoCommand, benchCommand, encodeCommand, puppetsCommand],
+}
 
 const program = new Command("fourtier")
   .description(description)
@@ -25,24 +35,10 @@ const program = new Command("fourtier")
   .enablePositionalOptions()
   .showHelpAfterError("(--help shows all options)")
 
-const verbs = [
-  runCommand,
-  predictCommand,
-  demoCommand,
-  doctorCommand,
-  stripsCommand,
-  describeCommand,
-  extractCommand,
-  alignCommand,
-  finetuneCommand,
-  evaluateCommand,
-  exportCommand,
-  encodeCommand,
-  infoCommand,
-  benchCommand,
-  puppetsCommand,
-]
-for (const verb of verbs) program.addCommand(verb())
+for (const [heading, verbs] of Object.entries(VERBS)) {
+  program.commandsGroup(heading)
+  for (const verb of verbs) program.addCommand(verb())
+}
 
 // a reader that has seen enough, such as `head`, is no error
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -53,10 +49,11 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync()
 } catch (error) {
-  if (error instanceof Error && error.name === "AbortError") {
-    process.stderr.write("stopped; the same command goes on from here\n")
+  if (!(error instanceof Error)) throw error
+  if (error.name === "AbortError") {
+    process.stderr.write("stopped; run the same command again to resume\n")
     process.exitCode = 130
-  } else if (error instanceof FourtierError || isSystemError(error)) {
+  } else if (error.name === "FourtierError" || isSystemError(error)) {
     process.stderr.write(`${pc.red("error")} ${error.message}\n`)
     process.exitCode = 1
   } else {
@@ -65,6 +62,6 @@ try {
 }
 
 /** An error of the operating system: a full disk, a file without permission. */
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && "syscall" in error
+function isSystemError(error: Error): boolean {
+  return "syscall" in error
 }

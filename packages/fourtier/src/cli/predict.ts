@@ -11,7 +11,7 @@ export function predictCommand(): Command {
     .argument("<video>", "video file, or folder of videos")
     .option("-k, --top <n>", "number of guesses to show", wholeNumber, 3)
     .option("--json", "print one line of JSON per video")
-    .option("--provider <name>", "device, as in the setting runtime.provider", "auto")
+    .option("--provider <name>", "device: auto, cpu, cuda, webgpu, coreml, dml", "auto")
     .option("--threads <n>", "threads of ONNX Runtime (default: one per core)", wholeNumber)
     .action(async (bundle: string, video: string, options: PredictOptions) => {
       const { predict } = await import("./actions/predict.ts")

@@ -11,24 +11,28 @@ export const runCommand = () =>
   recipeCommand("run", "train, evaluate and export a recogniser: the whole recipe", "export")
 
 export const alignCommand = () =>
-  recipeCommand("align", "stage 1: align the processors with the text embeddings of the answers", "align")
+  stageCommand("align", "stage 1: align the processors with the text embeddings of the answers")
 
 export const finetuneCommand = () =>
-  recipeCommand("finetune", "stage 2: train integration and classifier on the labels; also trains the baselines", "finetune")
+  stageCommand("finetune", "stage 2: train integration and classifier on the labels; also trains the baselines")
 
-export const evaluateCommand = () =>
-  recipeCommand("evaluate", "test all methods on the same clips and write the report", "evaluate")
+export const evaluateCommand = () => stageCommand("evaluate", "test all methods on the same clips and write the report")
 
 export const exportCommand = () =>
-  recipeCommand("export", "write the bundle and check that it predicts what the trained model predicts", "export")
+  stageCommand("export", "write the bundle and check that it predicts what the trained model predicts")
+
+const EARLIER = "\nEarlier stages run first where their results are missing."
+
+function stageCommand(stage: Until, description: string): Command {
+  return recipeCommand(stage, description, stage).addHelpText("after", EARLIER)
+}
 
 function recipeCommand(name: string, description: string, until: Until): Command {
-  return configOptions(
-    new Command(name)
-      .description(description)
-      .argument("<data>", DATA)
-      .option("-o, --out <folder>", "folder of the run (default: runs/<name of the data>)"),
-  ).action(async (data: string, options: { out?: string }) => {
+  const command = new Command(name)
+    .description(description)
+    .argument("<data>", DATA)
+    .option("-o, --out <folder>", "folder of the run (default: runs/<data>)")
+  return configOptions(command).action(async (data: string, options: { out?: string }) => {
     const { runUntil } = await import("./actions/run.ts")
     await runUntil(until, data, options)
   })

@@ -10,9 +10,9 @@ export function stripsCommand(): Command {
     .argument("<data>", DATA)
     .option(
       "-o, --out <folder>",
-      "where to write <clip id>.jpg (default: runs/<name of the data>/strips-<frames>, plus -<height> if given)",
+      "where to write <clip id>.jpg (default: runs/<data>/strips-<frames>, plus -<height> if given)",
     )
-    .option("--manifest <file>", "manifest to use and update (default: runs/<name of the data>/manifest.jsonl)")
+    .option("--manifest <file>", "manifest to use and update (default: runs/<data>/manifest.jsonl)")
     .option("-k, --frames <n>", "key frames per strip", wholeNumber, 5)
     .option("--height <n>", "height in pixels (default: as in the video)", wholeNumber)
     .option("--quality <n>", "JPEG quality, 1 to 100", wholeNumber, 90)

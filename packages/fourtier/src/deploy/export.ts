@@ -87,10 +87,10 @@ async function compare(
         if (!(difference <= TOLERANCE)) {
           throw new FourtierError({
             where: outcome.clip.path,
-            what: "the bundle's answer is not the trainer's, so it was not written",
+            what: "the bundle does not match the trainer, so it was not written",
             expected: `probability ${theirs[c]} of ${recognizer.labels[c]}, within ${TOLERANCE}`,
             found: String(own[c]),
-            fix: "if the video was changed after its features were extracted, run again; else this is a bug worth reporting",
+            fix: "if the video changed after its features were extracted, run again; otherwise please report this as a bug",
           })
         }
       }

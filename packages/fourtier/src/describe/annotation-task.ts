@@ -1,11 +1,11 @@
 /**
- * A captioning task for people or for programs elsewhere: numbered strips and a table to fill in. Numbers are shuffled and
- * the table names no file, so that whoever answers sees no label; `clips.csv` keeps the way back.
+ * An annotation task, for people or for programs elsewhere: numbered strips and a table to fill in. The numbers are shuffled
+ * and the table names no file, so that nobody who answers sees a label; `clips.csv` tells which clip a strip shows.
  *
  *   <folder>/0001.jpg ...     the strips
- *   <folder>/tasks.csv        strip,A,B,C,D: one row a strip, to be filled in
+ *   <folder>/tasks.csv        strip,A,B,C,D: one row per strip, to be filled in
  *   <folder>/tasks.jsonl      the same for programs: {"strip", "system", "prompts": {...}, "answers": {}}
- *   <folder>/clips.csv        strip,clip: not for the one who answers
+ *   <folder>/clips.csv        strip,clip: not for those who answer
  *   <folder>/README.md        the questions
  */
 
@@ -18,10 +18,15 @@ import type { PromptSet } from "./prompts.ts"
 import type { DescribedClip } from "./provider.ts"
 import type { StripSource } from "./strip.ts"
 
-/** Which clip a task's strip shows. */
-export const CLIPS_FILE = "clips.csv"
+const CLIPS_FILE = "clips.csv"
 
-export async function exportTask(
+/**
+ * Writes an annotation task into a folder.
+ * @param seed of the order of the strips
+ * @example
+ * await exportAnnotationTask("task", clips, resolvePrompts("paper"), strips, reporter)
+ */
+export async function exportAnnotationTask(
   folder: string,
   clips: readonly DescribedClip[],
   prompts: PromptSet,
@@ -35,17 +40,17 @@ export async function exportTask(
   const questions = Object.fromEntries(prompts.prompts.map(({ id, text }) => [id, text]))
   let table = csvLine(["strip", ...ids])
   let lines = ""
-  let key = csvLine(["strip", "clip"])
+  let clipTable = csvLine(["strip", "clip"])
   const task = reporter.task("Writing strips", clips.length, "clips")
   for (const [i, clip] of order.entries()) {
     const strip = `${String(i + 1).padStart(digits, "0")}.jpg`
     await writeFileAtomic(join(folder, strip), await strips.encode(clip))
     table += csvLine([strip, ...ids.map(() => "")])
     lines += `${JSON.stringify({ strip, system: prompts.system, prompts: questions, answers: {} })}\n`
-    key += csvLine([strip, clip.id])
+    clipTable += csvLine([strip, clip.id])
     task.tick()
   }
-  await writeFileAtomic(join(folder, CLIPS_FILE), key)
+  await writeFileAtomic(join(folder, CLIPS_FILE), clipTable)
   await writeFileAtomic(join(folder, "tasks.jsonl"), lines)
   await writeFileAtomic(join(folder, "tasks.csv"), table)
   await writeFileAtomic(join(folder, "README.md"), readme(prompts))
@@ -54,18 +59,18 @@ export async function exportTask(
 
 function readme({ system, prompts }: PromptSet): string {
   const questions = prompts.map(({ id, text }) => `- **${id}**: ${text}`).join("\n")
-  return `# Captioning task
+  return `# Annotation task
 
 ${system ?? "Each JPEG shows frames of one video, in time order from left to right."}
 
-Answer these questions about each JPEG in \`tasks.csv\` (one column a question) or in \`tasks.jsonl\` (under \`answers\`).
-Leave a cell empty where you cannot tell. Answer from the image alone.
+Answer the questions below about each JPEG, either in \`tasks.csv\` (one column per question) or in
+\`tasks.jsonl\` (under \`answers\`). Answer from the image alone. If you cannot tell, leave the answer empty.
 
 ${questions}
 `
 }
 
-/** Where the clips of a filled-in task file are named, if the file lies in a task's folder. */
+/** The file that tells which clip each strip shows, when `file` lies in the folder of an annotation task. */
 export function clipsFileOf(file: string): string | null {
   const beside = join(dirname(file), CLIPS_FILE)
   return basename(file) !== CLIPS_FILE && existsSync(beside) ? beside : null

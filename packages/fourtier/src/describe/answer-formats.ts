@@ -1,4 +1,4 @@
-/** Descriptions in and out of files: JSONL and CSV, one line a clip or one line an answer. */
+/** Answers in files, read and written: JSONL and CSV, one line per clip or one line per answer. */
 
 import { createReadStream } from "node:fs"
 import { createInterface } from "node:readline"
@@ -9,32 +9,36 @@ import { z } from "zod"
 import { parseCsv } from "../util/csv.ts"
 import { clipsFileOf } from "./annotation-task.ts"
 
-/** One answer as a file tells it. */
+/** One answer in a file. */
 export interface AnswerRecord {
-  /** A clip's id, or its path below the data root (`@start-end` behind it for a window). */
+  /** A clip's id, or its path relative to the data folder (followed by `@start-end` for a window). */
   clip: string
+  /** Id of the prompt. */
   prompt: string
   answer: string
+  /** The model that gave it, where the file says so. */
   model: string | undefined
 }
 
-const where = {
+const place = {
   clip: z.string().optional(),
   path: z.string().optional(),
-  /** A strip of a captioning task. */
+  /** A strip of an annotation task. */
   strip: z.string().optional(),
   start: z.number().nullish(),
   end: z.number().nullish(),
   model: z.string().optional(),
 }
-const wideSchema = z.object({ ...where, answers: z.record(z.string(), z.string()) })
-const longSchema = z.object({ ...where, prompt: z.string(), answer: z.string(), ok: z.number().optional() })
+const wideSchema = z.object({ ...place, answers: z.record(z.string(), z.string()) })
+const longSchema = z.object({ ...place, prompt: z.string(), answer: z.string(), ok: z.number().optional() })
 const specSchema = z.object({ spec: z.string(), is: z.unknown() })
 const lineSchema = z.union([wideSchema, longSchema, specSchema])
 
 /**
- * Reads answers from `.jsonl` or `.csv`. Flagged answers of a `descriptions.jsonl` are left out.
+ * Reads the answers of a `.jsonl` or `.csv` file. Flagged answers of a `descriptions.jsonl` are left out.
  * @throws FourtierError that names the line
+ * @example
+ * for await (const { clip, prompt, answer } of readRecords("answers.jsonl")) console.log(clip, prompt, answer)
  */
 export async function* readRecords(file: string): AsyncGenerator<AnswerRecord> {
   const clipOf = await readStrips(file)
@@ -42,7 +46,7 @@ export async function* readRecords(file: string): AsyncGenerator<AnswerRecord> {
   else yield* readJsonl(file, clipOf)
 }
 
-/** Clip ids by strip name, for a filled-in captioning task. */
+/** Clip ids by strip name, for a filled-in annotation task. */
 async function readStrips(file: string): Promise<Map<string, string>> {
   const beside = clipsFileOf(file)
   if (beside === null) return new Map()
@@ -100,7 +104,7 @@ function clipName(
   if (line.clip !== undefined) return line.clip
   if (line.strip !== undefined) return stripClip(line.strip, clipOf, place)
   if (line.path === undefined) {
-    throw new FourtierError({ where: place, what: "names no clip", expected: 'a field "path" or "clip"' })
+    throw new FourtierError({ where: place, what: "no clip is named", expected: 'a field "path" or "clip"' })
   }
   const window = line.start == null && line.end == null ? "" : `@${line.start ?? ""}-${line.end ?? ""}`
   return `${cleanPath(line.path)}${window}`
@@ -111,12 +115,12 @@ function stripClip(strip: string, clipOf: Map<string, string>, place: string): s
   if (clip !== undefined) return clip
   throw new FourtierError({
     where: place,
-    what: `nothing says which clip ${strip} shows`,
-    fix: "keep the file in the folder of the task that it was made for, beside clips.csv",
+    what: `it is not known which clip ${strip} shows`,
+    fix: "put the file back into the folder of its annotation task, beside clips.csv",
   })
 }
 
-/** A relative path in one spelling: forward slashes, no leading "./", Unicode composed. */
+/** A relative path in its normal form: forward slashes, no leading "./", composed Unicode (NFC). */
 export function cleanPath(path: string): string {
   return path
     .replaceAll("\\", "/")
@@ -129,8 +133,8 @@ async function* readCsv(file: string, clipOf: Map<string, string>): AsyncGenerat
   const columns = header?.fields ?? []
   const at = ["clip", "path", "strip"].map((name) => columns.indexOf(name)).find((column) => column >= 0)
   if (at === undefined) {
-    const expected = "a header with clip, path or strip"
-    throw new FourtierError({ where: file, what: "no column says which clip", expected, found: columns.join(",") })
+    const expected = "a header with a column clip, path or strip"
+    throw new FourtierError({ where: file, what: "no column names the clip", expected, found: columns.join(",") })
   }
   const [prompt, answer, model] = ["prompt", "answer", "model"].map((name) => columns.indexOf(name))
   const known = new Set(["clip", "path", "strip", "prompt", "answer", "model", "label", "start", "end"])
@@ -148,7 +152,7 @@ async function* readCsv(file: string, clipOf: Map<string, string>): AsyncGenerat
   }
 }
 
-/** One clip's answers, to be written. */
+/** The answers about one clip, to be written. */
 export interface ClipAnswers {
   clip: string
   path: string
@@ -157,7 +161,12 @@ export interface ClipAnswers {
   answers: Record<string, string>
 }
 
-/** The text of a `.csv` (one column a prompt) or `.jsonl` file (one line a clip); `readRecords` takes both back. */
+/**
+ * The text of a `.csv` file (one column per prompt) or a `.jsonl` file (one line per clip). `readRecords` reads both.
+ * @param file its ending decides on the format
+ * @example
+ * await writeFile("answers.csv", formatAnswers("answers.csv", answersByClip(cache, labels)))
+ */
 export function formatAnswers(file: string, rows: readonly ClipAnswers[]): string {
   if (!/\.csv$/i.test(file)) return rows.map((row) => `${JSON.stringify(row)}\n`).join("")
   const prompts = [...new Set(rows.flatMap(({ answers }) => Object.keys(answers)))].sort()

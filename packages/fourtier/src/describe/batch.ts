@@ -1,36 +1,43 @@
 /**
- * Questions that are answered within hours, for half the price: upload many as one file, come back later.
+ * Questions that are answered within hours, for half the price: many are uploaded as one file and their answers fetched
+ * later.
  *
- *   questions ── file ── upload ── create ── poll ── results ──┬── answers: kept
+ *   questions ── file ── upload ── create ── poll ── results ──┬── answers: stored
  *      ▲                                                       └── failed or missing lines ──┐
  *      └─────────────────────────────────────────────────────────────────────────────────────┘
  *
- * Each batch under way has a small file beside the cache that says how far it has come, so a run that was stopped at any
- * point goes on from there: what was uploaded is not uploaded again, what was paid is fetched.
+ * A small file beside the cache records the progress of each batch. A run that was interrupted at any point resumes from
+ * it: what was uploaded is not uploaded again, and what was paid for is fetched.
  */
 
 import { randomUUID } from "node:crypto"
 import { mkdir, readdir, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { plural, type Reporter } from "@fourtier/core"
+import { messageOf } from "@fourtier/tensor"
 import { readJson, writeFileAtomic } from "@fourtier/tensor/node"
 import { z } from "zod"
+import { backOff, pause, retry } from "../util/back-off.ts"
+import { type AnswerSink, type Job, RUN_ENDED, rejectedAnswer } from "./answer-sink.ts"
+import type { Budget } from "./budget.ts"
 import { type Checks, checkAnswer } from "./check.ts"
-import { backoff, pauseFor } from "./concurrency-limiter.ts"
-import type { Purse } from "./cost.ts"
-import { type Desk, type Job, OVERTAKEN } from "./live.ts"
-import type { Prompt } from "./prompts.ts"
-import { type BatchLine, type BatchProvider, type BatchState, type DescribedClip, ProviderError } from "./provider.ts"
+import {
+  type BatchProgress,
+  type BatchProvider,
+  type BatchResult,
+  type DescribedClip,
+  ProviderError,
+} from "./provider.ts"
 
 export interface BatchOptions {
   provider: BatchProvider
   system: string | null
   strip: (clip: DescribedClip) => Promise<Uint8Array>
   checks: Checks
-  purse: Purse
-  /** Folder of the state files. */
+  budget: Budget
+  /** Where the progress of each batch is recorded. */
   folder: string
-  /** Stands for everything but the clip that decides a key: a batch is taken up again only by a run with the same. */
+  /** Identifies everything in a key but the clip: only a run with the same signature resumes a batch. */
   signature: string
   reporter: Reporter
   signal: AbortSignal
@@ -55,7 +62,7 @@ const itemSchema = z.object({
   id: z.string(),
   clip: clipSchema,
   prompt: z.object({ id: z.string(), text: z.string() }),
-  /** Times asked before. */
+  /** Attempts so far. */
   tries: z.number(),
 })
 
@@ -70,80 +77,84 @@ const stateSchema = z.object({
 type Item = z.infer<typeof itemSchema>
 type State = z.infer<typeof stateSchema>
 
-/** A line that failed this often is given up. */
-const MOST_TRIES = 3
+/** A question that has failed this often is given up. */
+const MAX_TRIES = 3
 
-/** Tags of the batches under way beside a cache, whatever run they belong to. */
+/** Retries of a call to the server. */
+const MAX_RETRIES = 8
+
+/** Tags of the batches in progress beside a cache, whatever run they belong to. */
 export async function openBatches(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => [])
   return names.filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -".json".length))
 }
 
-/** @throws ProviderError when going on is pointless; the signal's reason when aborted. Batches under way stay so. */
-export async function runBatch(jobs: Iterable<Job>, options: BatchOptions, desk: Desk): Promise<void> {
+/** @throws ProviderError `stop` when no batch can succeed; the signal's reason when aborted. A later run resumes them. */
+export async function runBatch(jobs: Iterable<Job>, options: BatchOptions, sink: AnswerSink): Promise<void> {
   await mkdir(options.folder, { recursive: true })
-  await new BatchRun(options, desk).all(jobs)
+  await new BatchRun(options, sink).run(jobs)
 }
 
 class BatchRun {
   readonly #options: BatchOptions
-  readonly #desk: Desk
+  readonly #sink: AnswerSink
   readonly #open: State[] = []
-  readonly #again: Item[] = []
-  #mostOpen: number
-  readonly #told = new Map<string, string>()
+  readonly #retries: Item[] = []
+  /** What the budget has reserved, by item. */
+  readonly #reserved = new Map<string, number>()
+  #maxOpen: number
+  readonly #reported = new Map<string, string>()
 
-  constructor(options: BatchOptions, desk: Desk) {
+  constructor(options: BatchOptions, sink: AnswerSink) {
     this.#options = options
-    this.#desk = desk
-    this.#mostOpen = options.provider.limits.open
+    this.#sink = sink
+    this.#maxOpen = options.provider.limits.open
   }
 
-  async all(jobs: Iterable<Job>): Promise<void> {
+  async run(jobs: Iterable<Job>): Promise<void> {
     const { provider, signal } = this.#options
     await this.#resume()
     const fresh = this.#fresh(jobs)
     let more = true
     for (;;) {
-      while (this.#open.length < this.#mostOpen && (more || this.#again.length > 0)) {
-        const chunk = await this.#chunk(fresh)
-        if (chunk.items.length === 0) {
+      while (this.#open.length < this.#maxOpen && (more || this.#retries.length > 0)) {
+        const { items, lines } = await this.#nextUpload(fresh)
+        if (items.length === 0) {
           more = false
           break
         }
-        await this.#submit(chunk.items, chunk.lines)
+        await this.#submit(items, lines)
       }
       if (this.#open.length === 0) return
-      if (!(await this.#pollAll())) await pauseFor(provider.limits.pollSeconds * 1000, signal)
+      if (!(await this.#pollAll())) await pause(provider.limits.pollSeconds * 1000, signal)
     }
   }
 
-  /** Takes up the batches that an earlier run left. */
+  /** Continues the batches of an earlier run. */
   async #resume(): Promise<void> {
-    const { provider, signature, reporter } = this.#options
+    const { provider, signature, reporter, signal } = this.#options
     for (const tag of await openBatches(this.#options.folder)) {
       const state = stateSchema.parse(await readJson(this.#file(tag)))
       if (state.signature !== signature) {
-        reporter.warn(
-          `batch ${state.batchId ?? tag} belongs to other prompts, model or settings; run with those to fetch its answers`,
-        )
+        const name = state.batchId ?? tag
+        reporter.warn(`batch ${name} is for other prompts, model or settings; run with those to fetch its answers`)
         continue
       }
-      state.items = state.items.filter(({ clip, prompt }) => this.#desk.take(clip, prompt))
+      state.items = state.items.filter(({ clip, prompt }) => this.#sink.acquire(clip, prompt))
       if (state.items.length === 0) continue
-      if (state.fileId === null) {
-        this.#again.push(...state.items)
+      const { fileId } = state
+      if (fileId === null) {
+        this.#retries.push(...state.items)
         await this.#forget(state)
         continue
       }
       if (state.batchId === null) {
-        const { fileId } = state
         state.batchId =
-          (await this.#patiently(() => provider.find(state.tag, this.#options.signal))) ??
-          (await this.#patiently(() => provider.create(fileId, state.tag, this.#options.signal)))
+          (await this.#retrying(() => provider.find(state.tag, signal))) ??
+          (await this.#retrying(() => provider.create(fileId, state.tag, signal)))
         await this.#save(state)
       }
-      reporter.say(`  batch ${state.batchId} taken up again: ${plural(state.items.length, "question")}`)
+      reporter.say(`  batch ${state.batchId} resumed: ${plural(state.items.length, "question")}`)
       this.#open.push(state)
     }
   }
@@ -151,40 +162,43 @@ class BatchRun {
   *#fresh(jobs: Iterable<Job>): Generator<Item> {
     for (const { clip, prompts } of jobs) {
       for (const prompt of prompts) {
-        if (this.#options.purse.empty) return
-        if (this.#desk.take(clip, prompt)) yield { id: randomUUID(), clip: clipSchema.parse(clip), prompt, tries: 0 }
+        if (this.#options.budget.exhausted) return
+        if (this.#sink.acquire(clip, prompt)) yield { id: randomUUID(), clip: clipSchema.parse(clip), prompt, tries: 0 }
       }
     }
   }
 
-  /** The next file's questions, within the provider's limits on a file. */
-  async #chunk(fresh: Generator<Item>): Promise<{ items: Item[]; lines: string[] }> {
-    const { provider, purse, system, strip } = this.#options
+  /** The questions of the next upload, within the provider's limits. */
+  async #nextUpload(fresh: Generator<Item>): Promise<{ items: Item[]; lines: string[] }> {
+    const { provider, budget, system, strip } = this.#options
     const items: Item[] = []
     const lines: string[] = []
     let bytes = 0
-    let held = ""
+    let stripOf = ""
     let image: Promise<Uint8Array> = Promise.resolve(new Uint8Array())
     while (items.length < provider.limits.requests && bytes < provider.limits.bytes) {
-      const item = this.#again.shift() ?? fresh.next().value
+      const item = this.#retries.shift() ?? fresh.next().value
       if (item === undefined) break
       const { clip, prompt } = item
-      if (purse.reserve() === null) {
-        this.#desk.end(clip, prompt, OVERTAKEN)
+      const reserved = budget.reserve()
+      if (reserved === null) {
+        this.#sink.release(clip, prompt, RUN_ENDED)
         break
       }
       try {
-        if (held !== clip.id) image = strip(clip)
-        held = clip.id
-        const mine = image
-        const question = { clip, prompts: [prompt], system, strip: () => mine, text: prompt.text, schema: null }
+        if (stripOf !== clip.id) image = strip(clip)
+        stripOf = clip.id
+        const own = image
+        const question = { clip, prompts: [prompt], system, strip: () => own, text: prompt.text, schema: null }
         const line = await provider.line(item.id, question)
+        this.#reserved.set(item.id, reserved)
         items.push(item)
         lines.push(line)
         bytes += line.length + 1
       } catch (error) {
-        held = ""
-        this.#desk.end(clip, prompt, `no strip: ${error instanceof Error ? error.message : String(error)}`)
+        stripOf = ""
+        budget.refund(reserved)
+        this.#sink.release(clip, prompt, `no strip: ${messageOf(error)}`)
       }
     }
     return { items, lines }
@@ -195,10 +209,10 @@ class BatchRun {
     const state: State = { tag: randomUUID(), signature, fileId: null, batchId: null, items }
     await this.#save(state)
     const text = `${lines.join("\n")}\n`
-    const fileId = await this.#patiently(() => provider.upload(text, `${state.tag}.jsonl`, signal))
+    const fileId = await this.#retrying(() => provider.upload(text, `${state.tag}.jsonl`, signal))
     state.fileId = fileId
     await this.#save(state)
-    state.batchId = await this.#patiently(() => provider.create(fileId, state.tag, signal))
+    state.batchId = await this.#retrying(() => provider.create(fileId, state.tag, signal))
     await this.#save(state)
     reporter.say(`  batch ${state.batchId} submitted: ${plural(items.length, "question")}`)
     this.#open.push(state)
@@ -211,15 +225,15 @@ class BatchRun {
     for (const state of [...this.#open]) {
       const { batchId } = state
       if (batchId === null) continue
-      const now = await this.#patiently(() => provider.poll(batchId, signal))
-      this.#tell(batchId, now)
-      if (now.state === "running") continue
+      const progress = await this.#retrying(() => provider.poll(batchId, signal))
+      this.#report(batchId, progress)
+      if (progress.state === "running") continue
       ended = true
-      if (now.state === "failed") await this.#failed(state, now.detail)
+      if (progress.state === "failed") await this.#refused(state, progress.detail)
       else {
-        const lines: BatchLine[] = []
-        for (const file of now.files) lines.push(...(await this.#patiently(() => provider.results(file, signal))))
-        this.#settle(state, lines)
+        const results: BatchResult[] = []
+        for (const file of progress.files) results.push(...(await this.#retrying(() => provider.results(file, signal))))
+        this.#settle(state, results)
         await this.#forget(state)
       }
       this.#open.splice(this.#open.indexOf(state), 1)
@@ -227,64 +241,68 @@ class BatchRun {
     return ended
   }
 
-  /** Says how far a batch has come, when that has changed. */
-  #tell(batchId: string, { done, total, detail }: BatchState): void {
-    const news = `${batchId}: ${detail}, ${done} of ${total}`
-    if (this.#told.get(batchId) === news) return
-    this.#told.set(batchId, news)
-    this.#options.reporter.say(`  batch ${news}`)
+  /** Reports a batch's progress when it has changed. */
+  #report(batchId: string, { done, total, detail }: BatchProgress): void {
+    const line = `${batchId}: ${detail}, ${done} of ${total}`
+    if (this.#reported.get(batchId) === line) return
+    this.#reported.set(batchId, line)
+    this.#options.reporter.say(`  batch ${line}`)
   }
 
-  /** The server refused a whole batch. Too much at once heals by waiting; anything else does not. */
-  async #failed(state: State, detail: string): Promise<void> {
+  /** The server has refused a whole batch. If too much was submitted at once, waiting helps; otherwise nothing does. */
+  async #refused(state: State, detail: string): Promise<void> {
     await this.#forget(state)
     if (!/token_limit_exceeded|enqueued/i.test(detail) || this.#open.length === 1) {
-      throw new ProviderError("stop", `the batch was refused: ${detail}`, {
-        fix: "see the provider's page on batch limits",
-      })
+      const fix = "see the provider's documentation on the limits of batches"
+      throw new ProviderError("stop", `the batch was refused: ${detail}`, { fix })
     }
-    this.#mostOpen = Math.max(1, this.#open.length - 1)
-    this.#again.push(...state.items)
+    this.#maxOpen = Math.max(1, this.#open.length - 1)
+    for (const item of state.items) this.#refund(item)
+    this.#retries.push(...state.items)
   }
 
-  /** Keeps the answers of a batch and queues what has none. */
-  #settle(state: State, lines: BatchLine[]): void {
-    const outcomes = new Map(lines.map(({ id, outcome }) => [id, outcome]))
+  /** Stores the answers of a batch, and puts questions without one into a further batch. */
+  #settle(state: State, results: BatchResult[]): void {
+    const { budget, checks } = this.#options
+    const outcomes = new Map(results.map(({ id, outcome }) => [id, outcome]))
     for (const item of state.items) {
       const { clip, prompt } = item
       const outcome = outcomes.get(item.id)
       if (outcome && !(outcome instanceof ProviderError)) {
-        const flags: string[] = checkAnswer(outcome.text, outcome.finish, prompt, this.#options.checks)
         const { text, inputTokens, outputTokens } = outcome
-        const cost = this.#options.purse.pay(0, inputTokens, outputTokens)
-        this.#desk.keep(clip, prompt, { text, flags, inputTokens, outputTokens, cost, together: false })
-        if (flags.length > 0 && item.tries === 0) this.#again.push({ ...item, id: randomUUID(), tries: 1 })
-        else this.#desk.end(clip, prompt, null)
-      } else if (outcome?.verdict === "rejected") {
-        this.#reject(clip, prompt, outcome.message)
-      } else if (item.tries + 1 < MOST_TRIES) {
-        this.#again.push({ ...item, id: randomUUID(), tries: item.tries + 1 })
-      } else this.#desk.end(clip, prompt, outcome?.message ?? "no answer in any of three batches")
-    }
-  }
-
-  #reject(clip: DescribedClip, prompt: Prompt, reason: string): void {
-    const nothing = { text: "", inputTokens: null, outputTokens: null, cost: undefined, together: false }
-    this.#desk.keep(clip, prompt, { ...nothing, flags: [`rejected: ${reason}`] })
-    this.#desk.end(clip, prompt, null)
-  }
-
-  /** Calls the server again while its failures may heal. */
-  async #patiently<T>(call: () => Promise<T>): Promise<T> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await call()
-      } catch (error) {
-        const heals = error instanceof ProviderError && (error.verdict === "retry" || error.verdict === "throttled")
-        if (!heals || attempt >= 8) throw error
-        await pauseFor(error.retryAfter ?? backoff(attempt, Math.random), this.#options.signal)
+        const flags = checkAnswer(text, outcome.finish, prompt, checks)
+        const cost = budget.pay(this.#reserved.get(item.id) ?? 0, inputTokens, outputTokens)
+        this.#reserved.delete(item.id)
+        this.#sink.store(clip, prompt, { text, flags, inputTokens, outputTokens, cost, together: false })
+        if (flags.length > 0 && item.tries === 0) this.#retries.push({ ...item, id: randomUUID(), tries: 1 })
+        else this.#sink.release(clip, prompt, null)
+        continue
+      }
+      this.#refund(item)
+      if (outcome?.verdict === "rejected") {
+        this.#sink.store(clip, prompt, rejectedAnswer(outcome.message))
+        this.#sink.release(clip, prompt, null)
+      } else if (item.tries + 1 < MAX_TRIES) {
+        this.#retries.push({ ...item, id: randomUUID(), tries: item.tries + 1 })
+      } else {
+        this.#sink.release(clip, prompt, outcome?.message ?? `no answer in any of ${MAX_TRIES} batches`)
       }
     }
+  }
+
+  #refund({ id }: Item): void {
+    const reserved = this.#reserved.get(id)
+    if (reserved !== undefined) this.#options.budget.refund(reserved)
+    this.#reserved.delete(id)
+  }
+
+  /** Calls the server, again while its failures may be temporary. */
+  #retrying<T>(call: () => Promise<T>): Promise<T> {
+    const wait = (error: unknown, attempt: number) => {
+      const temporary = error instanceof ProviderError && (error.verdict === "retry" || error.verdict === "throttled")
+      return temporary ? (error.retryAfter ?? backOff(attempt)) : null
+    }
+    return retry(call, { retries: MAX_RETRIES, wait, signal: this.#options.signal })
   }
 
   #file(tag: string): string {

@@ -1,12 +1,12 @@
 /**
- * `descriptions.jsonl`: every answer ever received, one line each, only ever appended to.
+ * `descriptions.jsonl`: every answer ever received, one line each. The file is only appended to.
  *
- * A line is written by one `write` call on a file opened for appending, so lines of several processes do not mix and a
- * killed process loses at most the line that it had not written. The last line of a key holds. In memory there is only an
- * index from key to file position; texts are read when asked for.
+ * A line is written by a single `write` call on a file opened for appending, so the lines of several processes do not mix,
+ * and a killed process loses at most the line that it had not written. The last line with a key is valid. Memory holds only
+ * an index from keys to file positions; texts are read on demand.
  *
- * Two kinds of line: `{"key": ..., "ok": ...}` is an answer; `{"spec": ..., "is": {...}}` says once what the answers that
- * name this spec have in common (prompt, system text, model, settings, strip).
+ * There are two kinds of line. `{"key": ..., "ok": ...}` is an answer. `{"spec": ..., "is": {...}}` says once what all
+ * answers with this spec have in common: prompt, system text, model, settings, strip.
  */
 
 import { createHash } from "node:crypto"
@@ -22,14 +22,14 @@ import type { Setting } from "./provider.ts"
 const answerSchema = z.object({
   /** See `answerKey`. */
   key: z.string(),
-  /** 0: flagged, kept apart. */
+  /** 0: flagged, not used. */
   ok: z.union([z.literal(0), z.literal(1)]),
   clip: z.string(),
-  /** The clip's file below the data root. */
+  /** The clip's file, relative to the data folder. */
   path: z.string(),
   prompt: z.string(),
   answer: z.string(),
-  /** Why it is kept apart. */
+  /** Why it is not used. */
   flags: z.array(z.string()).optional(),
   model: z.string(),
   spec: z.string(),
@@ -41,7 +41,7 @@ const answerSchema = z.object({
   outputTokens: z.number().optional(),
   /** US dollars. */
   cost: z.number().optional(),
-  /** Set when it came with the other prompts' answers in one reply. */
+  /** Set when it came in one reply with the answers to other prompts. */
   together: z.literal(true).optional(),
 })
 
@@ -58,17 +58,29 @@ export interface Spec {
 
 const specLineSchema = z.object({ spec: z.string(), is: z.record(z.string(), z.unknown()) })
 
-/** 16 hexadecimal digits that stand for a spec. */
+/**
+ * A hash of a spec, 16 hexadecimal digits.
+ * @example
+ * specId(promptSpec(prompt, { system: null, model: "gpt-4o", settings, strip })) // "9e0b..."
+ */
 export function specId(spec: Spec): string {
   return hashJson(spec).slice(0, 16)
 }
 
-/** The spec of one prompt's answers. A prompt's id is no part of it: renaming a column asks nothing anew. */
+/**
+ * The spec of the answers to a prompt. The prompt's id is not part of it: after renaming a column, nothing is asked again.
+ * @example
+ * promptSpec({ id: "A", text: "What is the action category?" }, { system: null, model: "gpt-4o", settings, strip })
+ */
 export function promptSpec(prompt: Prompt, common: Omit<Spec, "prompt">): Spec {
   return { ...common, prompt: prompt.text }
 }
 
-/** An answer's identity: the clip's content (with its time window) and its spec. 32 hexadecimal digits. */
+/**
+ * The key of an answer: a hash of the clip's content (with its time window) and the spec, 32 hexadecimal digits.
+ * @example
+ * answerKey(clip.hash, specId(spec))
+ */
 export function answerKey(clipHash: string, spec: string): string {
   return createHash("sha256").update(`${clipHash}\u0000${spec}`).digest("hex").slice(0, 32)
 }
@@ -82,16 +94,23 @@ const RECENT = 2048
 const GOOD = 1
 const FLAGGED = 2
 
+/**
+ * The answers in a file.
+ * @example
+ * const cache = new DescriptionCache(".fourtier/descriptions.jsonl")
+ * for (const { clip, prompt, answer } of cache.answers()) console.log(clip, prompt, answer)
+ * cache.close()
+ */
 export class DescriptionCache {
   readonly path: string
-  /** Lines that were neither an answer nor a spec: cut off by a crash or damaged. They are skipped. */
+  /** Number of lines that are neither answer nor spec: cut off by a crash, or damaged. They are skipped. */
   damaged = 0
   #file: number
   #scanned = 0
   readonly #index = new KeyIndex()
   readonly #specs = new Map<string, Record<string, unknown>>()
   #flagged = 0
-  /** Offset and length of the last answers, a ring. */
+  /** Offset and length of the last answers, in a ring buffer. */
   readonly #recent = new Float64Array(2 * RECENT)
   #recentCount = 0
   #dirty = false
@@ -113,16 +132,17 @@ export class DescriptionCache {
     }
   }
 
-  /** Distinct keys with an answer, good or flagged. */
+  /** Number of keys with an answer, sound or flagged. */
   get size(): number {
     return this.#index.size
   }
 
+  /** Number of keys whose answer is flagged. */
   get flagged(): number {
     return this.#flagged
   }
 
-  /** Takes in what was appended since the last look, by this process or another. */
+  /** Reads what this process and others have appended since the last call. */
   refresh(): void {
     const { size } = fstatSync(this.#file)
     if (size <= this.#scanned) return
@@ -172,13 +192,13 @@ export class DescriptionCache {
     this.damaged++
   }
 
-  /** Whether the key has an answer: `undefined` when not. Reads nothing. */
+  /** Whether the key has an answer; `undefined` when not. Does not read the file. */
   state(key: string): "good" | "flagged" | undefined {
     const mark = this.#index.get(key)?.mark
     return mark === GOOD ? "good" : mark === FLAGGED ? "flagged" : undefined
   }
 
-  /** The last answer of a key. */
+  /** The valid answer of a key: the last one. */
   read(key: string): Answer | undefined {
     const place = this.#index.get(key)
     return place && this.#readAt(place.offset, place.length)
@@ -196,20 +216,20 @@ export class DescriptionCache {
           where: `${this.path}, byte ${offset}`,
           what: "not a valid answer",
           found: text.slice(0, 200),
-          fix: "remove the line",
+          fix: "delete the line",
         },
         { cause: error },
       )
     }
   }
 
-  /** The answers that hold, in the order of the file. */
+  /** The valid answers, in the order of the file. */
   *answers(): Generator<Answer> {
     const places = [...this.#index.places()].sort((a, b) => a.offset - b.offset)
     for (const { offset, length } of places) yield this.#readAt(offset, length)
   }
 
-  /** Up to `count` (2,048 at most) of the last answers written, oldest first. */
+  /** The last `count` answers written (2,048 at most), oldest first. */
   *latest(count: number): Generator<Answer> {
     const total = this.#recentCount
     for (let i = Math.max(0, total - Math.min(count, RECENT)); i < total; i++) {
@@ -218,7 +238,7 @@ export class DescriptionCache {
     }
   }
 
-  /** Every answer that a key ever had, replaced ones too, in order. */
+  /** All answers that a key has had, in order, including those that were replaced. */
   *history(key: string): Generator<Answer> {
     const wanted = Buffer.from(`{"key":"${key}"`)
     let size = CHUNK
@@ -239,17 +259,19 @@ export class DescriptionCache {
     }
   }
 
+  /** What the answers with this spec id have in common. */
   spec(id: string): Record<string, unknown> | undefined {
     return this.#specs.get(id)
   }
 
-  /** Writes a spec down once. @returns its id */
+  /** Writes a spec unless the file has it. @returns its id */
   register(spec: Spec): string {
     const id = specId(spec)
     if (!this.#specs.has(id)) this.#write(`{"spec":${JSON.stringify(id)},"is":${canonicalJson(spec)}}`)
     return id
   }
 
+  /** Writes an answer; it replaces earlier ones with its key. @throws FourtierError when the disk is full */
   append(answer: Answer): void {
     const { key, ok, ...rest } = answer
     this.#write(JSON.stringify({ key, ok, ...rest }))
@@ -262,7 +284,7 @@ export class DescriptionCache {
       writeSync(this.#file, "\n")
       throw new FourtierError({
         where: this.path,
-        what: "the disk took only part of an answer",
+        what: "an answer could be written in part only",
         expected: `${bytes.length} bytes`,
         found: `${written} bytes`,
         fix: "free disk space and run again",
@@ -273,7 +295,7 @@ export class DescriptionCache {
     this.#flush ??= setTimeout(() => this.sync(), 1000).unref()
   }
 
-  /** Puts appended answers on the disk, so that they outlive a power cut. Happens by itself every second. */
+  /** Flushes appended answers to the disk, so that they survive a power cut. Done every second in any case. */
   sync(): void {
     clearTimeout(this.#flush)
     this.#flush = undefined

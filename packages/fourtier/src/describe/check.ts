@@ -1,6 +1,6 @@
 /**
- * Whether an answer can be believed. A flagged answer is kept, with its reasons, but no later stage sees it.
- * The refusal patterns and stop words are data below; everything is a pure function of the text.
+ * Whether an answer can be trusted. A flagged answer is kept, with the reasons, but no later stage sees it. Refusal patterns
+ * and stop words are data; the checks are pure functions of the text.
  */
 
 import { z } from "zod"
@@ -10,7 +10,7 @@ import type { Reply } from "./provider.ts"
 export const checksSchema = z.strictObject({
   /** Longer answers (in characters) are flagged. */
   longest: z.int().positive().default(2000),
-  /** `en`: answers must be English as far as can be told; `any`: not checked. */
+  /** `en`: answers must look like English; `any`: not checked. */
   language: z.enum(["en", "any"]).default("en"),
 })
 
@@ -47,7 +47,13 @@ const STOP_WORDS: Record<string, string[]> = {
   nl: "de het een en is van in op met te zijn dat die aan bij voor naar er".split(" "),
 }
 
-/** @returns the reasons to distrust the reply's answer to `prompt`; none when it looks sound */
+/**
+ * Checks an answer to `prompt`.
+ * @param finish how the reply ended, as the provider reports it
+ * @returns the reasons not to trust the answer; empty when it looks sound
+ * @example
+ * checkAnswer("I'm sorry, I can't help with that.", "stop", prompt, checksSchema.parse({})) // ["refusal"]
+ */
 export function checkAnswer(text: string, finish: Reply["finish"], prompt: Prompt, checks: Checks): Flag[] {
   const flags: Flag[] = []
   const plain = text.normalize("NFKC").replaceAll("’", "'").trim()
@@ -62,7 +68,7 @@ export function checkAnswer(text: string, finish: Reply["finish"], prompt: Promp
   return flags
 }
 
-/** Mostly Latin letters; and, from eight words on, no other language's stop words outnumber the English ones. */
+/** Mostly Latin letters, and, from eight words on, at least as many stop words of English as of any other language. */
 export function looksEnglish(text: string): boolean {
   const letters = text.match(/\p{L}/gu) ?? []
   const latin = letters.filter((letter) => /\p{Script=Latin}/u.test(letter)).length
@@ -77,14 +83,14 @@ export function looksEnglish(text: string): boolean {
   return Object.keys(STOP_WORDS).every((language) => language === "en" || score(language) <= Math.max(english, 1))
 }
 
-/** The prompt and little else. */
+/** Whether the answer is the prompt and little else. */
 function copies(answer: string, prompt: string): boolean {
-  const said = wordsOf(answer).join(" ")
+  const answered = wordsOf(answer).join(" ")
   const asked = wordsOf(prompt).join(" ")
-  return asked !== "" && said.includes(asked) && said.length < asked.length + 12
+  return asked !== "" && answered.includes(asked) && answered.length < asked.length + 12
 }
 
-/** A run of words that comes again at once three times or more and fills over half of the answer. */
+/** Whether the same words follow each other four times or more, and make up over half of the answer. */
 function repeats(text: string): boolean {
   const words = wordsOf(text)
   for (let size = 1; size <= Math.min(12, words.length / 4); size++) {

@@ -1,23 +1,21 @@
 /**
- * How many requests may be under way: adapts to what the server bears.
+ * Limits how many requests are in progress at once, and adapts the limit to what the server accepts.
  *
- * A refusal for speed (429) halves the number, once per round trip. It recovers by one a reply up to just below the number
- * at which the refusal came, and stays there; the longer no refusal follows, the sooner it tries for more, by one a round
- * of replies at most (the shape of CUBIC, Ha, Rhee & Xu 2008). So it spends its time just under the server's limit. A
- * `Retry-After` or an empty quota stops all new requests until then.
+ * A 429 halves the limit, at most once per round trip. The limit then grows by one with each reply, up to just below the
+ * number at which the 429 came, and stays there. The longer no further 429 follows, the more eagerly it probes for more, by
+ * at most one per round of replies (the shape of CUBIC, Ha, Rhee & Xu 2008). So most of the time is spent just under the
+ * server's limit. After a `Retry-After` or an exhausted quota, no new request starts until the time is over.
  */
 
-import { setTimeout as sleep } from "node:timers/promises"
-
-/** Rounds of replies without a refusal until it dares one more a round. */
+/** Rounds of replies without a 429 after which the limit grows by one per round. */
 const PATIENCE = 20
 
-export class Gate {
-  readonly most: number
+export class ConcurrencyLimiter {
+  readonly max: number
   #limit: number
-  /** Where quick recovery ends. */
+  /** Up to here the limit grows by one with each reply. */
   #plateau: number
-  /** Since the last refusal. */
+  /** Since the last 429. */
   #replies = 0
   #active = 0
   #pausedUntil = 0
@@ -25,10 +23,10 @@ export class Gate {
   readonly #waiting: (() => void)[] = []
   #timer: NodeJS.Timeout | undefined
 
-  constructor(concurrency: { start: number; most: number }) {
-    this.most = concurrency.most
-    this.#limit = Math.min(concurrency.start, concurrency.most)
-    this.#plateau = concurrency.most
+  constructor(concurrency: { initial: number; max: number }) {
+    this.max = concurrency.max
+    this.#limit = Math.min(concurrency.initial, concurrency.max)
+    this.#plateau = concurrency.max
   }
 
   get limit(): number {
@@ -39,49 +37,50 @@ export class Gate {
     return this.#active
   }
 
-  /** Waits for a place. @throws the signal's reason */
-  async enter(signal: AbortSignal): Promise<void> {
+  /** Waits until a request may start. @throws the signal's reason when aborted */
+  async acquire(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    if (this.#waiting.length === 0 && this.#open()) {
+    if (this.#waiting.length === 0 && this.#isOpen()) {
       this.#active++
       return
     }
     await new Promise<void>((resolve, reject) => {
-      const go = () => {
+      const start = () => {
         signal.removeEventListener("abort", stop)
         resolve()
       }
       const stop = () => {
-        const at = this.#waiting.indexOf(go)
+        const at = this.#waiting.indexOf(start)
         if (at >= 0) this.#waiting.splice(at, 1)
         reject(signal.reason)
       }
       signal.addEventListener("abort", stop, { once: true })
-      this.#waiting.push(go)
+      this.#waiting.push(start)
       this.#wake()
     })
   }
 
-  leave(): void {
+  /** The request has ended. */
+  release(): void {
     this.#active--
     this.#wake()
   }
 
-  /** A reply came. */
+  /** A reply has come. */
   succeeded(): void {
     this.#replies++
     if (this.#limit < this.#plateau) this.#limit = Math.min(this.#limit + 1, this.#plateau)
     else {
-      const boldness = Math.min(1, this.#replies / (PATIENCE * this.#limit))
-      this.#limit = Math.min(this.most, this.#limit + boldness / this.#limit)
+      const eagerness = Math.min(1, this.#replies / (PATIENCE * this.#limit))
+      this.#limit = Math.min(this.max, this.#limit + eagerness / this.#limit)
     }
     this.#wake()
   }
 
   /**
-   * The server said: too fast. To be told before `leave`, so that the place is not given away at the old number.
-   * @param wait milliseconds until it wants to hear again; null when it did not say
-   * @param sentAt when the refused request was sent, `performance.now()`
+   * The server has answered 429. To be called before `release`, so that no request starts under the old limit.
+   * @param wait milliseconds after which the server wants to be asked again; null when it did not say
+   * @param sentAt when the request was sent, `performance.now()`
    */
   throttled(wait: number | null, sentAt: number): void {
     if (sentAt > this.#lastCut) {
@@ -93,17 +92,17 @@ export class Gate {
     if (wait !== null) this.pause(wait)
   }
 
-  /** No new request for `wait` milliseconds. */
+  /** Starts no new request for `wait` milliseconds. */
   pause(wait: number): void {
     this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + wait)
   }
 
-  #open(): boolean {
+  #isOpen(): boolean {
     return this.#active < this.limit && performance.now() >= this.#pausedUntil
   }
 
   #wake(): void {
-    while (this.#waiting.length > 0 && this.#open()) {
+    while (this.#waiting.length > 0 && this.#isOpen()) {
       this.#active++
       this.#waiting.shift()?.()
     }
@@ -116,13 +115,4 @@ export class Gate {
       Math.max(1, this.#pausedUntil - performance.now()),
     )
   }
-}
-
-/** Exponential, with full jitter (Brooker 2015): uniform between 0 and `base · 2^attempt`, `most` at most. Milliseconds. */
-export function backoff(attempt: number, random: () => number, base = 500, most = 30_000): number {
-  return random() * Math.min(most, base * 2 ** attempt)
-}
-
-export async function pauseFor(milliseconds: number, signal: AbortSignal): Promise<void> {
-  await sleep(milliseconds, undefined, { signal })
 }

@@ -1,33 +1,34 @@
-/** What a run would cost, worked out before anything is sent. */
+/** What a run would cost, estimated before anything is sent. */
 
+import type { Job } from "./answer-sink.ts"
 import type { DescriptionCache } from "./cache.ts"
 import { costOf, imageTokens, type Price, textTokens } from "./cost.ts"
-import type { Job } from "./live.ts"
 import { type PromptSet, togetherQuestion } from "./prompts.ts"
-import type { Provider } from "./provider.ts"
+import { type Provider, usesStrip } from "./provider.ts"
 import { jpegSize, type StripSource } from "./strip.ts"
 
 export interface Estimate {
   clips: number
-  /** Answers that are not in the cache yet. */
+  /** Answers that the cache lacks. */
   answers: number
   requests: number
-  /** Tokens; null where the model's way of counting images is not known. */
+  /** Null where it is not known how the model counts images. */
   imageTokens: number | null
   textTokens: number
   outputTokens: number
   /** US dollars; null where no price is known. */
   cost: number | null
   costPerRequest: number | null
-  /** Seconds at the rate of the answers already in the cache; null without any. */
+  /** Seconds, at the rate of the answers in the cache; null without any. */
   seconds: number | null
-  /** How many answers the guesses of answer length and rate rest on. */
+  /** Number of answers from which length and rate of further ones are estimated. */
   basedOn: number
 }
 
-/** Tokens of an answer, until the cache tells. */
+/** Tokens of an answer, while the cache has none. */
 const TYPICAL_ANSWER = 80
 
+/** Estimates from the questions, a few strips, and the answers that the model has given so far. */
 export async function estimate(
   jobs: readonly Job[],
   options: {
@@ -55,8 +56,7 @@ export async function estimate(
     }
   }
   const past = recent(options.cache, provider.model)
-  const looks = provider.mode === "batch" || provider.looks
-  const images = looks ? await tokensPerImage(jobs, strips, price, provider) : 0
+  const images = usesStrip(provider) ? await tokensPerImage(jobs, strips, price, provider) : 0
   const output = answers * (past.outputTokens ?? TYPICAL_ANSWER)
   const cost = price && images !== null ? costOf(price, images * requests + text, output) : null
   return {
@@ -73,7 +73,7 @@ export async function estimate(
   }
 }
 
-/** Mean over the strips of up to three clips. */
+/** Mean over the strips of up to three clips; null without a price, which says how images are counted. */
 async function tokensPerImage(
   jobs: readonly Job[],
   strips: StripSource,
@@ -92,7 +92,7 @@ async function tokensPerImage(
   return sum / chosen.length
 }
 
-/** Answer length and rate of the last answers of a model. A gap of more than two minutes is a pause, not slowness. */
+/** Mean length and rate of a model's last answers. A gap of more than two minutes counts as a pause of the run. */
 function recent(
   cache: DescriptionCache,
   model: string,

@@ -1,38 +1,51 @@
-/** Strips kept in a folder: made once, there to be looked at. */
+/** Strips kept in a folder: made once, and there to be looked at. */
 
 import { readFile, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
-import { writeStrip } from "../video/keyframes.ts"
 import type { DescribedClip } from "./provider.ts"
 import type { StripSource } from "./strip.ts"
 
 /** How the strips that a model sees are made. Part of every key. */
 export interface StripConfig {
-  /** K. */
+  /** Key frames per strip, K. */
   frames: number
-  /** Pixels; null: as in the video. Most servers bill by image size. */
+  /** Pixels; null for the video's own height. Most servers bill by image size. */
   height: number | null
 }
 
-/** Strips lie beside the cache of answers. */
+/**
+ * Where strips are kept: beside the cache of answers.
+ * @example
+ * stripFolder(".fourtier/descriptions.jsonl") // ".fourtier/strips"
+ */
 export function stripFolder(cachePath: string): string {
   return join(dirname(cachePath), "strips")
 }
 
-/** The strip's file: a changed video or other settings have another name. */
+/**
+ * Path of a clip's strip. When the video or the settings change, so does the name.
+ * @example
+ * stripFile(".fourtier/strips", clip, { frames: 5, height: 256 }) // ".fourtier/strips/hug/clip-01.5feceb66-k5-h256.jpg"
+ */
 export function stripFile(folder: string, clip: Pick<DescribedClip, "id" | "hash">, config: StripConfig): string {
   const size = config.height === null ? "" : `-h${config.height}`
   return join(folder, `${clip.id}.${clip.hash.slice(0, 8)}-k${config.frames}${size}.jpg`)
 }
 
+/**
+ * Strips from a folder; missing ones are made and kept there. The video decoder is loaded when the first has to be made.
+ * @example
+ * const strips = folderStrips(stripFolder(cachePath), { frames: 5, height: 256 })
+ */
 export function folderStrips(folder: string, config: StripConfig): StripSource {
   const { frames, height } = config
   return {
     settings: { frames, height },
     async encode(clip) {
       const file = stripFile(folder, clip, config)
-      const there = await stat(file).catch(() => null)
-      if (there?.isFile()) return readFile(file)
+      const found = await stat(file).catch(() => null)
+      if (found?.isFile()) return readFile(file)
+      const { writeStrip } = await import("../video/keyframes.ts")
       return (await writeStrip(clip, file, { frames, height: height ?? undefined })).jpeg
     },
   }

@@ -1,37 +1,43 @@
 /**
- * Descriptions of clips by a vision-language model (Lu et al., Section 3.2).
+ * `fourtier/describe`: descriptions of clips by a vision-language model (Lu et al., Section 3.2).
  *
- *  1. prompts.ts    what is asked: presets, one's own, one request for all
- *  2. strip.ts      where the key-frame strips come from
- *  3. provider.ts   what answers: providers.ts lists the kinds, each has a file
- *  4. cache.ts      descriptions.jsonl; claims.ts keeps two processes from paying twice
- *  5. check.ts      which answers to distrust
- *  6. cost.ts       prices, budgets; estimate.ts tells before
- *  7. describe.ts   the run: live.ts and batch.ts ask, gate.ts sets the pace
- *  8. exchange.ts   answers in and out of files; task.ts a captioning task for people
- *  9. manage.ts     show, edit, import; stats.ts what the answers look like as a whole
+ *  1. prompts.ts         what is asked: presets, prompts of one's own, all in one request; settings.ts has the schema
+ *  2. strip.ts           where strips of key frames come from; folder-strips.ts makes and keeps them
+ *  3. provider.ts        what answers; providers.ts lists the kinds, and opens one
+ *  4. cache.ts           descriptions.jsonl; leases.ts keeps two processes from paying twice
+ *  5. check.ts           which answers not to trust
+ *  6. cost.ts            prices; budget.ts limits the cost, estimate.ts tells it beforehand
+ *  7. describe.ts        a run: plan.ts says what to ask, live.ts and batch.ts ask, cache-sink.ts keeps the answers
+ *  8. answer-formats.ts  answers in files; annotation-task.ts exports questions for people
+ *  9. manage.ts          show, edit, import; stats.ts the answers as a whole
  */
 
-export { exportTask } from "./annotation-task.ts"
+export { exportAnnotationTask } from "./annotation-task.ts"
 export { type AnswerRecord, type ClipAnswers, formatAnswers, readRecords } from "./answer-formats.ts"
+export { parseBudget } from "./budget.ts"
 export { type Answer, answerKey, DescriptionCache, promptSpec, type Spec, specId } from "./cache.ts"
 export { type Checks, checkAnswer, checksSchema, type Flag } from "./check.ts"
-export { listPrices, type Price, parseBudget, readPrices } from "./cost.ts"
-export { type DescribeOptions, describe, describeClips, estimateDescriptions } from "./describe.ts"
+export { listPrices, type Price, readPrices } from "./cost.ts"
+export { describe, describeClips, estimateDescriptions } from "./describe.ts"
 export type { Estimate } from "./estimate.ts"
 export { folderStrips, type StripConfig, stripFile, stripFolder } from "./folder-strips.ts"
 export { answersByClip, answersOf, editAnswer, importAnswers, withCache } from "./manage.ts"
-export { type Prompt, type PromptSet, type PromptsConfig, presets, promptsSchema, resolvePrompts } from "./prompts.ts"
+export type { DescribeOptions } from "./options.ts"
+export { type Prompt, type PromptSet, presets, resolvePrompts } from "./prompts.ts"
 export {
+  type BatchProgress,
   type BatchProvider,
+  type BatchResult,
   type DescribedClip,
   type LiveProvider,
   type Provider,
   ProviderError,
   type Question,
   type Reply,
+  type Setting,
 } from "./provider.ts"
-export { openProvider, type ProviderConfig, providerSchema } from "./providers.ts"
-export type { DescribeReport, FlaggedAnswer } from "./report.ts"
+export { openProvider } from "./providers.ts"
+export type { DescribeReport, FailedQuestion, FlaggedAnswer } from "./report.ts"
+export { type PromptsConfig, type ProviderConfig, promptsSchema, providerSchema } from "./settings.ts"
 export { describeStats, type PromptStats } from "./stats.ts"
 export type { StripSource } from "./strip.ts"

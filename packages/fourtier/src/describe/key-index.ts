@@ -1,6 +1,6 @@
 /**
- * A hash table from 128-bit keys to places in a file, in typed arrays: a million entries take 60 MB and no garbage.
- * Open addressing with linear probing; keys are already uniform (they are SHA-256 prefixes).
+ * A hash table from 128-bit keys to places in a file, held in typed arrays: a million entries take 60 MB and leave nothing
+ * to the garbage collector. Open addressing with linear probing; the keys are uniform already (prefixes of SHA-256).
  */
 
 const EMPTY = 0
@@ -8,7 +8,7 @@ const EMPTY = 0
 export interface Place {
   offset: number
   length: number
-  /** Caller's mark, 1 to 255. */
+  /** Whatever the caller wants to remember, 1 to 255. */
   mark: number
 }
 
@@ -33,7 +33,7 @@ export class KeyIndex {
     return this.#size
   }
 
-  /** Reads 32 hexadecimal digits at `at`; false when they are not. */
+  /** Reads the 32 hexadecimal digits at `at`. @returns false when there are none */
   #parse(bytes: Uint8Array, at: number): boolean {
     for (let word = 0; word < 4; word++) {
       let value = 0
@@ -62,8 +62,8 @@ export class KeyIndex {
   }
 
   /**
-   * Sets the entry of the key whose 32 hexadecimal digits stand at `at`.
-   * @returns the mark it had before, 0 when it is new, -1 when the digits are no key
+   * Sets the entry of the key whose 32 hexadecimal digits are at `at`.
+   * @returns the mark it had before; 0 when the key is new, -1 when the digits are not a key
    */
   set(bytes: Uint8Array, at: number, offset: number, length: number, mark: number): number {
     if (!this.#parse(bytes, at)) return -1

@@ -1,14 +1,13 @@
 /**
- * Who is asking what right now, so that two processes on one cache never pay for the same answer.
+ * Leases on questions, so that two processes with one cache never pay for the same answer.
  *
  * Beside the cache lies a folder `<cache>.lock`:
- *   owner-<uuid>   one file a living process; its modification time is renewed while the process lives
- *   claims         append-only: "<key> + <uuid>" (about to ask), "<key> - <uuid>" (gave up)
- * Appends are ordered by the file system, so all readers agree which living owner claimed a key first. A claim ends when the
- * answer is in the cache, when it is given up, or when its owner is dead.
+ *   owner-<uuid>   one file per process (see util/owner.ts)
+ *   leases         append-only: "<key> + <uuid>" (about to ask), "<key> - <uuid>" (given back)
+ * The file system orders appends, so all readers agree which living owner was the first to take a key. A lease ends when it
+ * is given back (its answer then is in the cache, or there is none), or when its owner dies.
  */
 
-import { randomUUID } from "node:crypto"
 import {
   closeSync,
   fstatSync,
@@ -16,99 +15,85 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
-  readlinkSync,
   readSync,
   rmSync,
   statSync,
   unlinkSync,
-  utimesSync,
   writeFileSync,
   writeSync,
 } from "node:fs"
-import { hostname } from "node:os"
 import { join } from "node:path"
-import { setTimeout as sleep } from "node:timers/promises"
-import { beginningOf, isRunning } from "@fourtier/core/node"
 import { FourtierError } from "@fourtier/tensor"
-import { z } from "zod"
+import { pause } from "../util/back-off.ts"
+import { isAlive, keepAlive, newOwner, readOwner } from "../util/owner.ts"
 
-const HEARTBEAT_MS = 5_000
-/** An owner elsewhere that was silent this long is dead. Here the process table is asked. */
-const DEAD_MS = 60_000
+/** Bytes of a line in `leases`: key, sign, owner. */
 const RECORD = 32 + 3 + 36 + 1
 
-const ownerSchema = z.object({
-  /** The machine, and the container on it: where `pid` means something. */
-  host: z.string(),
-  pid: z.number(),
-  /** When that process began; null where the system does not tell. Numbers of processes are used again. */
-  started: z.string().nullable(),
-})
+/** A mutex older than this was left behind by a dead process; it is held for milliseconds. */
+const STALE_MUTEX_MS = 10_000
 
-export class Claims {
+export class Leases {
   readonly #folder: string
-  readonly #me = randomUUID()
+  readonly #owner = newOwner()
   readonly #file: number
-  readonly #heartbeat: NodeJS.Timeout
-  /** Living claims in the order of the file: the first owner of a key holds it. */
+  #stopHeartbeat: () => void = () => {}
+  /** Owners by key, in the order of the file: the first that lives holds the lease. */
   readonly #queue = new Map<string, string[]>()
   #scanned = 0
 
   private constructor(folder: string, file: number) {
     this.#folder = folder
     this.#file = file
-    this.#heartbeat = setInterval(() => {
-      const now = new Date()
-      utimesSync(this.#ownerFile(this.#me), now, now)
-    }, HEARTBEAT_MS).unref()
   }
 
-  /** Joins the processes that work on the cache at `path`. */
-  static async open(path: string): Promise<Claims> {
+  /** Joins the processes that work with the cache at `path`. */
+  static async open(path: string): Promise<Leases> {
     const folder = `${path}.lock`
     mkdirSync(folder, { recursive: true })
     const release = await mutex(join(folder, "mutex"))
     try {
-      const file = openSync(join(folder, "claims"), "a+")
-      const claims = new Claims(folder, file)
-      let company = false
-      for (const name of readdirSync(folder)) {
-        if (!name.startsWith("owner-")) continue
-        if (claims.#alive(name.slice("owner-".length))) company = true
-        else rmSync(join(folder, name), { force: true })
-      }
-      if (!company) ftruncateSync(file, 0)
-      writeFileSync(
-        claims.#ownerFile(claims.#me),
-        JSON.stringify({ host: here(), pid: process.pid, started: beginningOf(process.pid) }),
-      )
-      return claims
+      const leases = new Leases(folder, openSync(join(folder, "leases"), "a+"))
+      leases.#join()
+      return leases
     } finally {
       release()
     }
   }
 
-  /** Claims a key. @returns false while another living process holds it */
-  take(key: string): boolean {
-    writeSync(this.#file, `${key} + ${this.#me}\n`)
+  /** Removes dead owners, and old leases when no owner is left; then writes this process's owner file. */
+  #join(): void {
+    let alone = true
+    for (const name of readdirSync(this.#folder)) {
+      if (!name.startsWith("owner-")) continue
+      if (this.#lives(name.slice("owner-".length))) alone = false
+      else rmSync(join(this.#folder, name), { force: true })
+    }
+    if (alone) ftruncateSync(this.#file, 0)
+    const own = this.#ownerFile(this.#owner.id)
+    writeFileSync(own, JSON.stringify(this.#owner))
+    this.#stopHeartbeat = keepAlive(own)
+  }
+
+  /** Takes the lease on a key. @returns false while another living process holds it */
+  acquire(key: string): boolean {
+    writeSync(this.#file, `${key} + ${this.#owner.id}\n`)
     this.#read()
-    if (this.holder(key) === this.#me) return true
+    if (this.holder(key) === this.#owner.id) return true
     this.release(key)
     return false
   }
 
-  /** Gives a claim up, after its answer was written or when there will be none. */
+  /** Gives a lease back, after its answer was written or when there will be none. */
   release(key: string): void {
-    writeSync(this.#file, `${key} - ${this.#me}\n`)
+    writeSync(this.#file, `${key} - ${this.#owner.id}\n`)
     this.#read()
   }
 
-  /** The living owner of a key. */
+  /** Id of the living owner that holds the lease on a key. */
   holder(key: string): string | undefined {
     this.#read()
-    const owners = this.#queue.get(key)
-    return owners?.find((owner) => owner === this.#me || this.#alive(owner))
+    return this.#queue.get(key)?.find((owner) => owner === this.#owner.id || this.#lives(owner))
   }
 
   #read(): void {
@@ -121,63 +106,55 @@ export class Claims {
     for (let at = 0; at < buffer.length; at += RECORD) {
       const key = buffer.toString("latin1", at, at + 32)
       const owner = buffer.toString("latin1", at + 35, at + 71)
-      const owners = this.#queue.get(key) ?? []
-      if (buffer[at + 33] === 43) this.#queue.set(key, [...owners, owner])
-      else {
-        const at = owners.indexOf(owner)
-        const left = owners.filter((_, i) => i !== at)
-        if (left.length > 0) this.#queue.set(key, left)
-        else this.#queue.delete(key)
-      }
+      if (buffer.toString("latin1", at + 33, at + 34) === "+") this.#enqueue(key, owner)
+      else this.#dequeue(key, owner)
     }
   }
 
-  #ownerFile(owner: string): string {
-    return join(this.#folder, `owner-${owner}`)
+  #enqueue(key: string, owner: string): void {
+    this.#queue.set(key, [...(this.#queue.get(key) ?? []), owner])
   }
 
-  #alive(owner: string): boolean {
-    try {
-      const file = this.#ownerFile(owner)
-      const { host, pid, started } = ownerSchema.parse(JSON.parse(readFileSync(file, "utf8")))
-      const fresh = () => Date.now() - statSync(file).mtimeMs < DEAD_MS
-      if (host !== here()) return fresh()
-      return started === null ? isRunning(pid) && fresh() : beginningOf(pid) === started
-    } catch {
-      return false
-    }
+  #dequeue(key: string, owner: string): void {
+    const owners = this.#queue.get(key) ?? []
+    const at = owners.indexOf(owner)
+    const left = owners.filter((_, i) => i !== at)
+    if (left.length > 0) this.#queue.set(key, left)
+    else this.#queue.delete(key)
   }
 
+  #ownerFile(id: string): string {
+    return join(this.#folder, `owner-${id}`)
+  }
+
+  #lives(id: string): boolean {
+    const file = this.#ownerFile(id)
+    const owner = readOwner(file)
+    return owner !== null && isAlive(owner, file)
+  }
+
+  /** Leaves; all leases of this process end. */
   close(): void {
-    clearInterval(this.#heartbeat)
+    this.#stopHeartbeat()
     closeSync(this.#file)
-    rmSync(this.#ownerFile(this.#me), { force: true })
+    rmSync(this.#ownerFile(this.#owner.id), { force: true })
   }
 }
 
-/** This machine; inside a container, this container. */
-function here(): string {
-  try {
-    return `${hostname()} ${readlinkSync("/proc/self/ns/pid")}`
-  } catch {
-    return hostname()
-  }
-}
-
-/** A lock held for milliseconds; one older than ten seconds was left by a dead process. */
+/** A lock held for milliseconds. @returns a function that releases it */
 async function mutex(path: string): Promise<() => void> {
-  for (let i = 0; i < 1000; i++) {
+  for (let attempt = 0; attempt < 1000; attempt++) {
     try {
       closeSync(openSync(path, "wx"))
       return () => unlinkSync(path)
     } catch {
       try {
-        if (Date.now() - statSync(path).mtimeMs > 10_000) rmSync(path, { force: true })
+        if (Date.now() - statSync(path).mtimeMs > STALE_MUTEX_MS) rmSync(path, { force: true })
       } catch {
         continue
       }
-      await sleep(20)
+      await pause(20)
     }
   }
-  throw new FourtierError({ where: path, what: "another process does not let go of this lock", fix: "delete the file" })
+  throw new FourtierError({ where: path, what: "another process does not release this lock", fix: "delete the file" })
 }

@@ -1,4 +1,4 @@
-/** Looking at answers that are in the cache, and mending them. The cache only grows: what is replaced stays in the file. */
+/** Shows, edits and imports answers of the cache. The file only grows: an answer that is replaced stays in it. */
 
 import { FourtierError, nearest } from "@fourtier/tensor"
 import { type ClipAnswers, cleanPath, readRecords } from "./answer-formats.ts"
@@ -6,7 +6,11 @@ import { type Answer, answerKey, DescriptionCache, promptSpec, type Spec } from 
 import type { PromptSet } from "./prompts.ts"
 import type { DescribedClip } from "./provider.ts"
 
-/** Opens the cache for the time of `work`. */
+/**
+ * Opens the cache, and closes it after `work`.
+ * @example
+ * const stats = await withCache(".fourtier/descriptions.jsonl", (cache) => describeStats(cache, labels))
+ */
 export async function withCache<T>(path: string, work: (cache: DescriptionCache) => T | Promise<T>): Promise<T> {
   const cache = new DescriptionCache(path)
   try {
@@ -16,7 +20,13 @@ export async function withCache<T>(path: string, work: (cache: DescriptionCache)
   }
 }
 
-/** The answers that hold for a clip, named by its id or its path, flagged ones too. @throws FourtierError when none do */
+/**
+ * The valid answers about a clip, flagged ones included.
+ * @param name the clip's id or its path relative to the data folder
+ * @throws FourtierError when there are none
+ * @example
+ * answersOf(cache, "hug/clip-01").map(({ prompt, answer }) => `${prompt}: ${answer}`)
+ */
 export function answersOf(cache: DescriptionCache, name: string): Answer[] {
   const path = cleanPath(name)
   const found: Answer[] = []
@@ -35,9 +45,12 @@ export function answersOf(cache: DescriptionCache, name: string): Answer[] {
 }
 
 /**
- * Replaces the answer to one prompt; later runs take it as the model's.
- * @param model needed where several models have answered
- * @returns the replaced answer
+ * Replaces the answer to a prompt; later runs use it as if the model had given it.
+ * @param model needed when several models have answered
+ * @returns the answer that was replaced
+ * @throws FourtierError when it is not clear which answer is meant
+ * @example
+ * editAnswer(cache, "hug/clip-01", "A", "hugging")
  */
 export function editAnswer(
   cache: DescriptionCache,
@@ -52,9 +65,9 @@ export function editAnswer(
   if (models.length !== 1) {
     throw new FourtierError({
       where: clip,
-      what: models.length === 0 ? `no answer to prompt ${prompt}` : "several models have answered",
+      what: models.length === 0 ? `no answer to prompt ${prompt}` : "several models have answered this prompt",
       found: all.map((answer) => `${answer.prompt} by ${answer.model}`).join(", "),
-      ...(models.length > 1 ? { fix: "say which with --model" } : {}),
+      ...(models.length > 1 ? { fix: "name one with --model" } : {}),
     })
   }
   const old = fits[fits.length - 1]
@@ -64,9 +77,12 @@ export function editAnswer(
 }
 
 /**
- * Takes answers from a JSONL or CSV file, as if the model of `common` had given them: a later run with the same prompts,
+ * Imports answers from a JSONL or CSV file as if the model of `common` had given them: a later run with the same prompts,
  * model, settings and strips does not ask for them.
- * @returns how many were taken, and records whose clip or prompt is not known
+ * @returns how many were imported, and the records whose clip or prompt is unknown
+ * @example
+ * const { model, settings } = provider
+ * await importAnswers(cache, "task/tasks.csv", clips, prompts, { model, settings, strip: strips.settings })
  */
 export async function importAnswers(
   cache: DescriptionCache,
@@ -74,11 +90,11 @@ export async function importAnswers(
   clips: readonly DescribedClip[],
   prompts: PromptSet,
   common: Omit<Spec, "prompt" | "system">,
-): Promise<{ taken: number; unknown: string[] }> {
+): Promise<{ imported: number; unknown: string[] }> {
   const byName = new Map(clips.flatMap((clip) => [[clip.id, clip] as const, [cleanPath(clip.relative), clip] as const]))
   const byId = new Map(prompts.prompts.map((prompt) => [prompt.id, prompt]))
   const unknown: string[] = []
-  let taken = 0
+  let imported = 0
   for await (const record of readRecords(file)) {
     const clip = byName.get(record.clip)
     const prompt = byId.get(record.prompt)
@@ -105,14 +121,16 @@ export async function importAnswers(
         time,
       })
     }
-    taken++
+    imported++
   }
-  return { taken, unknown }
+  return { imported, unknown }
 }
 
 /**
- * Sound answers by clip and model, in the order of the file; the last one of a prompt holds.
- * @param labels class by clip id; answers about other clips are left out
+ * The sound answers by clip and model, in the order of the file.
+ * @param labels classes by clip id; answers about other clips are left out
+ * @example
+ * answersByClip(cache, new Map([["hug/clip-01", "hug"]]))[0].answers // { A: "...", B: "...", C: "...", D: "..." }
  */
 export function answersByClip(cache: DescriptionCache, labels: ReadonlyMap<string, string | null>): ClipAnswers[] {
   const rows = new Map<string, ClipAnswers>()

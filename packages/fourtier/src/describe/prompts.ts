@@ -7,8 +7,6 @@ import { FourtierError, nearest } from "@fourtier/tensor"
 import { z } from "zod"
 import { type PresetName, type PromptsConfig, promptsSchema } from "./settings.ts"
 
-export { promptsSchema }
-
 export interface Prompt {
   /** Short and stable: the column name of the answers ("A", "B", ...). */
   readonly id: string

@@ -1,17 +1,12 @@
 /**
- * What every source of descriptions is to the rest of this folder. A provider turns one key-frame strip and one question
- * into a text; scheduling, retries, checks, cost and the cache are not its business.
+ * What the rest of this folder knows of a source of descriptions. A provider turns one strip of key frames and one
+ * question into a text. Scheduling, retries, checks, cost and the cache are not its concern.
  */
 
 import type { Clip } from "../video/manifest.ts"
 import type { Prompt } from "./prompts.ts"
 
-/** For a setting that must be given: the complaint where it is missing says how to give it. */
-export function needed(fix: string) {
-  return { error: ({ input }: { input?: unknown }) => (input === undefined ? `missing: give ${fix}` : undefined) }
-}
-
-/** What is needed to know a clip again and to make its strip. */
+/** What it takes to recognise a clip again and to make its strip. */
 export type DescribedClip = Pick<
   Clip,
   "id" | "path" | "relative" | "hash" | "label" | "split" | "start" | "end" | "frames" | "fps" | "width" | "height"
@@ -20,24 +15,24 @@ export type DescribedClip = Pick<
 export interface Question {
   readonly clip: DescribedClip
   readonly system: string | null
-  /** One prompt; or several, when they are asked in one request. */
+  /** One prompt; several when they are put in one request. */
   readonly prompts: readonly Prompt[]
-  /** What the model is asked, in words. */
+  /** The words that the model reads. */
   readonly text: string
-  /** The JSON schema that the answer should follow, when several prompts are asked at once. */
+  /** The JSON schema of the answer when several prompts are put at once. */
   readonly schema: Record<string, unknown> | null
-  /** The key-frame strip as JPEG; made on the first call, the same for all prompts of a clip. */
+  /** The clip's strip of key frames as JPEG. Made on the first call, and shared by all prompts of the clip. */
   strip(): Promise<Uint8Array>
 }
 
 export interface Reply {
   readonly text: string
-  /** Tokens billed, as the server counts them; null when it does not say. */
+  /** Tokens billed, as counted by the server; null when it does not say. */
   readonly inputTokens: number | null
   readonly outputTokens: number | null
-  /** `length`: cut off at the token limit. `refused`: a content filter or the model said no. */
+  /** `length`: cut off at the token limit. `refused`: by a content filter or by the model. */
   readonly finish: "stop" | "length" | "refused"
-  /** Set when the server's headers say that nothing is left until then (milliseconds from now). */
+  /** Milliseconds until the quota is full again, when the server's headers say that it is used up. */
   readonly pause?: number
 }
 
@@ -46,55 +41,62 @@ export type Setting = string | number | boolean | null | readonly Setting[] | { 
 
 interface ProviderBase {
   readonly kind: string
-  /** Part of every key. */
+  /** Part of every answer's key. */
   readonly model: string
   /** Sampling settings and whatever else changes the answers; part of every key. No addresses, no secrets. */
   readonly settings: { readonly [key: string]: Setting }
-  /** Where images go, for people to read; null when nothing leaves this process. */
+  /** Where images are sent, for people to read; null when nothing leaves this process. */
   readonly destination: string | null
   close?(): Promise<void>
 }
 
-/** Answers while one waits. */
+/** Answers each question while the caller waits. */
 export interface LiveProvider extends ProviderBase {
   readonly mode: "live"
-  /** Whether it looks at the strip at all (a replay does not). */
-  readonly looks: boolean
-  /** The most requests that it may be handed at once, and how many to begin with. */
-  readonly concurrency: { readonly start: number; readonly most: number }
+  /** Whether answers depend on the strip (recorded answers do not). */
+  readonly usesStrip: boolean
+  /** How many requests may be in progress at first, and at most. */
+  readonly concurrency: { readonly initial: number; readonly max: number }
   /** @throws ProviderError */
   ask(question: Question, signal: AbortSignal): Promise<Reply>
 }
 
-/** Takes many questions at once and answers hours later. */
+/** Takes many questions at once and answers them hours later. */
 export interface BatchProvider extends ProviderBase {
   readonly mode: "batch"
   readonly limits: {
+    /** Questions in one batch. */
     readonly requests: number
+    /** Bytes of one upload. */
     readonly bytes: number
+    /** Batches in progress at once. */
     readonly open: number
     readonly pollSeconds: number
   }
-  /** One line of the upload. */
+  /** A question as one line of the upload. */
   line(id: string, question: Question): Promise<string>
+  /** @returns the file's id */
   upload(lines: string, name: string, signal: AbortSignal): Promise<string>
+  /** Starts a batch. @returns its id */
   create(fileId: string, tag: string, signal: AbortSignal): Promise<string>
-  /** The batch that carries this tag, if the server knows one: found again after a crash between request and reply. */
+  /** The id of the batch with this tag, if the server has one: for a crash between request and reply. */
   find(tag: string, signal: AbortSignal): Promise<string | null>
-  poll(batchId: string, signal: AbortSignal): Promise<BatchState>
-  results(fileId: string, signal: AbortSignal): Promise<BatchLine[]>
+  poll(batchId: string, signal: AbortSignal): Promise<BatchProgress>
+  results(fileId: string, signal: AbortSignal): Promise<BatchResult[]>
 }
 
-export interface BatchState {
+export interface BatchProgress {
   readonly state: "running" | "ended" | "failed"
+  /** The server's own words. */
   readonly detail: string
   readonly done: number
   readonly total: number
-  /** Files with the answers and with the failed lines. */
+  /** Ids of the files with the answers and the failed lines. */
   readonly files: readonly string[]
 }
 
-export interface BatchLine {
+export interface BatchResult {
+  /** Of the line that was uploaded. */
   readonly id: string
   /** The answer, or why there is none. */
   readonly outcome: Reply | ProviderError
@@ -102,19 +104,25 @@ export interface BatchLine {
 
 export type Provider = LiveProvider | BatchProvider
 
+/** Whether a provider's answers depend on the strip. */
+export function usesStrip(provider: Provider): boolean {
+  return provider.mode === "batch" || provider.usesStrip
+}
+
 /**
  * Why there is no answer, in the terms that decide what happens next.
- * - `stop`: no request of this run can succeed (bad key, no such model, no money): end at once.
- * - `throttled`: too fast; ask again later and slow down.
- * - `retry`: may heal by itself (5xx, network, timeout, garbled reply).
+ * - `stop`: no request of this run can succeed (wrong key, unknown model, no credit); the run ends at once.
+ * - `throttled`: too many requests; asked again later, and more slowly.
+ * - `retry`: may succeed another time (5xx, network, timeout, garbled reply).
  * - `rejected`: this one request cannot succeed (image refused, too large).
- * - `absent`: the source has no answer for this clip (replay).
+ * - `absent`: the source has no answer about this clip (recorded answers).
  */
 export class ProviderError extends Error {
   override readonly name = "ProviderError"
   readonly verdict: "stop" | "throttled" | "retry" | "rejected" | "absent"
-  /** Milliseconds to wait, when the server said so. */
+  /** Milliseconds to wait, when the server gave a time. */
   readonly retryAfter: number | null
+  /** What the user can do about it. */
   readonly fix: string | undefined
 
   constructor(

@@ -1,4 +1,4 @@
-/** What a describing run came to. */
+/** What a run of `describe` has achieved. */
 
 import { plural, type Reporter } from "@fourtier/core"
 
@@ -6,54 +6,63 @@ export interface FlaggedAnswer {
   clip: string
   prompt: string
   answer: string
+  /** Why it is not to be trusted. */
   flags: string[]
+}
+
+export interface FailedQuestion {
+  clip: string
+  prompt: string
+  /** Why there is no answer. */
+  reason: string
 }
 
 export interface DescribeReport {
   /** Sound answers: clip id → prompt id → text. */
   answers: Map<string, Record<string, string>>
-  /** Kept apart: not in `answers`. */
+  /** Answers that failed a check. They are not among `answers`. */
   flagged: FlaggedAnswer[]
-  /** Without an answer, and why. A later run asks again. */
-  failed: { clip: string; prompt: string; reason: string }[]
-  /** Clips that the guard held back. */
+  /** Questions without an answer. A later run asks them again. */
+  failed: FailedQuestion[]
+  /** Number of clips that may not be described. */
   withheld: number
-  /** Sound answers there are now, this run's and the cache's. */
+  /** Number of sound answers in all, from this run and from the cache. */
   good: number
-  /** Answers taken from the cache. */
+  /** Number of answers that the cache had already, flagged ones included. */
   cached: number
-  /** Requests answered in this run. */
+  /** Number of requests that were answered in this run. */
   requests: number
-  /** US dollars of this run; null where no price is known. */
+  /** US dollars spent in this run; null where no price is known. */
   spent: number | null
-  /** Why the run ended early, if it did. */
+  /** The limit at which the run ended early, if it did. */
   ended: "budget" | "limit" | null
 }
 
-/** Says it in a few lines. @param wanted answers that the run should have */
+/** Reports it in a few lines. @param wanted number of answers that a complete run has */
 export function summarise(report: DescribeReport, wanted: number, model: string, reporter: Reporter): void {
-  const { flagged, failed, good, cached, requests, spent } = report
+  const { flagged, failed, good, cached, requests, spent, ended } = report
   const cost = spent === null ? "" : `, ${spent.toFixed(4)} USD`
   reporter.say(
     `  descriptions: ${good} of ${wanted} answers, ${cached} from the cache, ${plural(requests, "request")} to ${model}${cost}`,
   )
-  if (report.ended) reporter.warn(`the ${report.ended} was reached; run again to go on`)
+  if (ended)
+    reporter.warn(`the ${ended === "limit" ? "limit on requests" : "budget"} is used up; run again to continue`)
   list(
     reporter,
     flagged.map(({ clip, prompt, flags }) => `${clip} ${prompt}: ${flags.join(", ")}`),
-    "flagged answers are kept apart",
+    plural(flagged.length, "answer is flagged and will not be used", "answers are flagged and will not be used"),
   )
   list(
     reporter,
     failed.map(({ clip, prompt, reason }) => `${clip} ${prompt}: ${reason}`),
-    "prompts have no answer",
+    plural(failed.length, "question has no answer", "questions have no answer"),
   )
 }
 
-/** The first few lines of a list, under a headline with its length. */
+/** The first few lines of a list under a headline. */
 function list(reporter: Reporter, lines: string[], headline: string): void {
   if (lines.length === 0) return
-  reporter.warn(`${lines.length} ${headline}:`)
+  reporter.warn(`${headline}:`)
   for (const line of lines.slice(0, 10)) reporter.say(`    ${line}`)
   if (lines.length > 10) reporter.say(`    and ${lines.length - 10} more`)
 }

@@ -1,4 +1,4 @@
-/** What the answers look like as a whole: to spot a model that cannot see, repeats itself or talks too much. */
+/** The answers as a whole: shows a model that cannot see, repeats itself or writes too much. */
 
 import type { DescriptionCache } from "./cache.ts"
 import { wordsOf } from "./check.ts"
@@ -6,22 +6,23 @@ import { wordsOf } from "./check.ts"
 export interface PromptStats {
   prompt: string
   model: string
-  /** The prompt's words, if the cache knows them. */
+  /** The question, where the cache has it. */
   text: string | null
   answers: number
   flagged: number
-  /** Flags and how often each was raised. */
+  /** How often each flag was raised. */
   flags: Record<string, number>
-  /** Words of a sound answer. */
+  /** Mean number of words of a sound answer. */
   meanWords: number
+  /** Number of words of the longest one. */
   mostWords: number
-  /** Different answers as a share of all. */
+  /** Number of different answers as a share of all. */
   distinct: number
   /** Share of answers that name their clip's class; null without labels. */
   agreement: number | null
-  /** Per class, only where labels are known. */
+  /** The same by class, where labels are known. */
   classes: { label: string; answers: number; agreement: number }[]
-  /** Runs of three words that most answers share, with the share. */
+  /** The most frequent runs of three words, with the share of answers that contain them. */
   phrases: { text: string; share: number }[]
 }
 
@@ -39,10 +40,15 @@ interface Tally {
   phrases: Map<string, number>
 }
 
-/** Phrases are counted over this many answers of a prompt; more would not change the picture. */
+/** Phrases are counted in this many answers to a prompt; more would hardly change their shares. */
 const PHRASES_FROM = 5000
 
-/** @param labels class by clip id; answers about other clips are left out */
+/**
+ * Statistics of the answers to each prompt, by model.
+ * @param labels classes by clip id; answers about other clips are left out
+ * @example
+ * const [{ prompt, distinct, agreement }] = describeStats(cache, new Map([["hug/clip-01", "hug"]]))
+ */
 export function describeStats(cache: DescriptionCache, labels: ReadonlyMap<string, string | null>): PromptStats[] {
   const tallies = new Map<string, Tally>()
   for (const { prompt, model, spec, ok, flags = [], answer, clip } of cache.answers()) {
@@ -117,7 +123,7 @@ function finish(tally: Tally): PromptStats {
   }
 }
 
-/** Whether an answer has every word of a label, endings aside: "shaking hands" and "handshake" name hand_shake. */
+/** Whether an answer contains every word of a label, apart from endings: "shaking hands" and "handshake" name hand_shake. */
 export function names(answer: string, label: string): boolean {
   const squeezed = wordsOf(answer).join("")
   const words = wordsOf(label.replaceAll("_", " ").replace(/(\p{Ll})(\p{Lu})/gu, "$1 $2"))

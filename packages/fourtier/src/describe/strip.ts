@@ -1,20 +1,20 @@
-/** Where key-frame strips come from: the seam between descriptions and video. */
+/** Where strips of key frames come from: what descriptions know of video. */
 
 import type { DescribedClip, Setting } from "./provider.ts"
 
 export interface StripSource {
-  /** K, height, quality and whatever else decides the strip's pixels: part of every key. */
+  /** K, height and whatever else decides the strip's pixels: part of every key. */
   readonly settings: { readonly [key: string]: Setting }
   /** The clip's strip as JPEG. */
   encode(clip: DescribedClip): Promise<Uint8Array>
 }
 
-/** Lets `most` calls run at a time; decoding is work for the processor. */
-export function throttle<T, R>(most: number, work: (item: T) => Promise<R>): (item: T) => Promise<R> {
+/** Lets at most `max` calls run at once: decoding keeps the processor busy. */
+export function throttle<T, R>(max: number, work: (item: T) => Promise<R>): (item: T) => Promise<R> {
   let running = 0
   const waiting: (() => void)[] = []
   return async (item) => {
-    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve))
+    if (running >= max) await new Promise<void>((resolve) => waiting.push(resolve))
     else running++
     try {
       return await work(item)
@@ -26,7 +26,7 @@ export function throttle<T, R>(most: number, work: (item: T) => Promise<R>): (it
   }
 }
 
-/** Width and height from a JPEG's frame header; null when it has none. */
+/** Width and height in pixels, from the frame header of a JPEG; null when it has none. */
 export function jpegSize(jpeg: Uint8Array): { width: number; height: number } | null {
   for (let at = 2; at + 9 < jpeg.length && jpeg[at] === 0xff; ) {
     const marker = jpeg[at + 1]

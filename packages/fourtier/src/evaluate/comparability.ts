@@ -51,15 +51,15 @@ function checkRun({ split, method, predictions }: MethodPredictions, classes: re
     if (seeds.length !== runs.length) {
       throw new FourtierError({
         where,
-        what: `clip ${clipId} is there twice`,
+        what: `clip ${clipId} appears twice`,
         expected: "one prediction per fold and seed",
       })
     }
     if (seeds.length !== complete) {
       throw new FourtierError({
         where,
-        what: `clip ${clipId} lacks some seeds`,
-        expected: `${complete} seeds, as other clips`,
+        what: `clip ${clipId} was not tested with every seed`,
+        expected: `${complete} seeds, as for the other clips`,
         found: seeds.join(", "),
       })
     }
@@ -74,7 +74,7 @@ function checkSplit(runs: readonly MethodPredictions[], reference: string): void
   const { split } = runs[0]
   const names = runs.map(({ method }) => method)
   const twice = names.find((name, i) => names.indexOf(name) !== i)
-  if (twice !== undefined) throw new FourtierError({ where: split, what: `method ${twice} is there twice` })
+  if (twice !== undefined) throw new FourtierError({ where: split, what: `method ${twice} appears twice` })
   const base = runs.find(({ method }) => method === reference)
   if (base === undefined) {
     throw new FourtierError({

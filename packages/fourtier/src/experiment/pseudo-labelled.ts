@@ -47,8 +47,8 @@ export async function addPseudoLabels(trial: Trial): Promise<FeatureSet<Taught> 
   if (!found.figures.used) {
     reporter.warn(
       found.figures.check.clips === 0
-        ? "no labelled clip has answers to check the others by: clips without a label are left out of stage 2; have some labelled clips described"
-        : "the answers do not tell the classes: clips without a label are left out of stage 2 (pseudoLabels.minAccuracy)",
+        ? "pseudo-labels cannot be checked, since no labelled clip has answers: clips without a label are left out of stage 2; describe some labelled clips"
+        : "the answers do not identify the classes: clips without a label are left out of stage 2 (pseudoLabels.minAccuracy)",
     )
     return null
   }

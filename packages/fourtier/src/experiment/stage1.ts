@@ -37,7 +37,7 @@ export async function alignProcessors(trial: Trial, standardize: Weights): Promi
   const describedLabelled = labelled.examples.filter(({ id }) => isDescribed(id, prompts, text.table))
   const prototypes = prototypesOf(targets, describedLabelled, classes.length)
   if (!prototypes && model.prototypeWeight > 0) throw noPrototypes()
-  if (!prototypes) reporter.warn("stage 1 is not scored by itself: some class has no labelled clip with answers")
+  if (!prototypes) reporter.warn("stage 1 alone is not evaluated: some class has no labelled clip with answers")
 
   const score = async (weights: Weights) => {
     if (val.examples.length === 0 || !prototypes) return null
@@ -60,7 +60,7 @@ function noPrototypes(): FourtierError {
   return new FourtierError({
     where: "model.prototypeWeight",
     what: "no class prototypes: some class has no labelled training clip with answers",
-    fix: "have a labelled clip of each class described, or set model.prototypeWeight=0",
+    fix: "describe a labelled clip of each class, or set model.prototypeWeight=0",
   })
 }
 

@@ -68,7 +68,7 @@ export async function extractFeatures(clips: readonly Clip[], options: ExtractOp
   const perJob = views / (recipe.draws?.count ?? 1)
   const failed: Extraction["failed"] = []
   if (jobs.length === 0) {
-    reporter.say(`features of ${clips.length} clips × ${views} views are in the store already, nothing to compute`)
+    reporter.say(`features: ${clips.length} clips × ${views} views are already in the store`)
     return { store, views, failed }
   }
   const total = jobs.length * perJob
@@ -169,10 +169,10 @@ export function checkFrames(
   if (String(shape) === String([frames, H, W, 3])) return
   throw new FourtierError({
     where: path,
-    what: `the steps do not bring this clip to the frame size of the encoder ${name}`,
+    what: `the steps do not give the frame size of the encoder ${name}`,
     expected: `${H}×${W}`,
     found: `${shape[1]}×${shape[2]}`,
-    fix: "end the steps with letterbox, stretch, crop or multiScaleCrop of that size",
+    fix: "end the steps with a letterbox, stretch, crop or multiScaleCrop of that size",
   })
 }
 
@@ -180,7 +180,7 @@ function checkRecipe({ name, frames, resolution }: VisualEncoder, { sampling, st
   if (sampling.frames !== frames) {
     throw new FourtierError({
       where: "sampling.frames",
-      what: `the encoder ${name} takes another number of frames`,
+      what: `not the number of frames that the encoder ${name} takes`,
       expected: String(frames),
       found: String(sampling.frames),
     })
@@ -188,7 +188,7 @@ function checkRecipe({ name, frames, resolution }: VisualEncoder, { sampling, st
   if (draws === null && isRandom(transformOf(steps))) {
     throw new FourtierError({
       where: "evaluation steps",
-      what: "random steps cannot be part of evaluation",
+      what: "evaluation must not have random steps",
       found: steps.map(({ step }) => step).join(", "),
       fix: "move multiScaleCrop, flip and colorJitter to the training steps",
     })
@@ -200,7 +200,7 @@ function checkRecipe({ name, frames, resolution }: VisualEncoder, { sampling, st
   if (height !== resolution[0] || width !== resolution[1]) {
     throw new FourtierError({
       where: `step ${last.step}`,
-      what: `the encoder ${name} takes frames of another size`,
+      what: `not the frame size that the encoder ${name} takes`,
       expected: `${resolution[0]}×${resolution[1]}`,
       found: `${height}×${width}`,
     })

@@ -156,9 +156,9 @@ function parseLine(line: string, where: string): z.infer<typeof lineSchema> {
     throw new FourtierError(
       {
         where,
-        what: "not a line of an index",
+        what: "not a valid line of the index",
         found: JSON.stringify(line.slice(0, 100)),
-        fix: `delete the folder ${dirname(where)}: its features are computed again`,
+        fix: `delete the folder ${dirname(where)}: its features will be computed again`,
       },
       { cause: error },
     )

@@ -75,13 +75,14 @@ export interface Journal {
 
 interface Point {
   panel: string
-  split: string
+  series: string
   step: number
   value: number
 }
 
 /**
- * Curves of every figure in the journals: a panel per stage and figure, a line per split.
+ * Curves of the losses and scores in the journals: a panel per stage and figure, a line per part (train, val); the losses of single
+ * prompts share a panel. Learning rates follow from the settings and are left out.
  * @returns null where the journals hold nothing
  * @throws FourtierError for a line that is no record; a torn last line is left out
  */
@@ -91,7 +92,7 @@ export function trainingChart(journals: readonly Journal[]): string | null {
     ([title, ofPanel]): LinePanel => ({
       title,
       xTitle: "update",
-      series: [...groupBy(ofPanel, ({ split }) => split)].map(([name, ofSplit]) => ({ name, points: curve(ofSplit) })),
+      series: [...groupBy(ofPanel, ({ series }) => series)].map(([name, same]) => ({ name, points: curve(same) })),
     }),
   )
   return panels.length === 0 ? null : lineChart({ title: "Training", panels })
@@ -106,11 +107,18 @@ function readJournal({ title, path, text }: Journal): Point[] {
       if (i === lines.length - 1) return []
       throw new FourtierError({ where: `${path}:${i + 1}`, what: "not a journal line", found: record.message })
     }
-    const { step, epoch: _, split, ...figures } = record
+    const { step, epoch: _, split, learningRate: __, ...figures } = record
     return Object.entries(figures).flatMap(([name, value]) =>
-      typeof value === "number" ? [{ panel: `${title}: ${name}`, split, step, value }] : [],
+      typeof value === "number" ? [{ ...placeOf(title, name, split), step, value }] : [],
     )
   })
+}
+
+/** Panel and line of a figure: "loss.A" of stage 1 in training is line "A" of "stage 1: loss by prompt". */
+function placeOf(title: string, figure: string, part: string): Pick<Point, "panel" | "series"> {
+  const prompt = /^loss\.(.+)$/.exec(figure)?.[1]
+  if (prompt === undefined) return { panel: `${title}: ${figure}`, series: part }
+  return { panel: `${title}: loss by prompt`, series: part === "train" ? prompt : `${prompt}, ${part}` }
 }
 
 function parseLine(line: string): z.infer<typeof journalLine> | Error {

@@ -181,7 +181,7 @@ function markdownReport(input: ReportInput, results: EvaluationResults, pictures
 
 function pseudoLabelNotes({ pseudoLabels }: EvaluationResults): string[] {
   if (pseudoLabels.length === 0) return []
-  const intro = "Training clips without a usable label got the classes that the answers about them suggest:"
+  const intro = "Training clips without a label were pseudo-labelled from the VLM's answers about them:"
   return [[intro, ...pseudoLabels.map((own) => `- ${own.split}, seed ${own.seed}: ${formatFigures(own)}`)].join("\n")]
 }
 

@@ -66,8 +66,8 @@ export class BpeTokenizer {
     if (merges.length === 0 || wrong !== undefined) {
       throw new FourtierError({
         where: path,
-        what: "no list of merges",
-        expected: "a line of comment, then two pieces a line",
+        what: "not a list of merges",
+        expected: "a comment line, then two pieces per line",
         found: wrong?.slice(0, 60) ?? "nothing",
       })
     }

@@ -64,7 +64,7 @@ export async function openTextNetwork(
   config: TextNetworkConfig,
   options: SessionOptions = {},
 ): Promise<TextEncoder> {
-  await requireFile(config.vocabulary, "mend text.network.vocabulary")
+  await requireFile(config.vocabulary, "correct text.network.vocabulary")
   const network = kind === "clip" ? await clipNetwork(config) : await bertNetwork(config)
   const seed = randomSeed(config.checkpoint)
   const path =
@@ -135,7 +135,7 @@ function parseSizes<T>(schema: z.ZodType<T>, sizes: unknown): T {
   if (parsed.success) return parsed.data
   throw new FourtierError({
     where: "text encoder, sizes",
-    what: "do not fit the network",
+    what: "they do not fit the network",
     found: parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "),
   })
 }
@@ -144,7 +144,7 @@ function checkVocabulary(path: string, found: number, expected: number): void {
   if (found === expected) return
   throw new FourtierError({
     where: path,
-    what: "another vocabulary than the network's",
+    what: "the vocabulary does not belong to the network",
     expected: `${expected} pieces`,
     found: `${found}`,
     fix: "use the vocabulary that comes with the weights, or set sizes.vocab_size",

@@ -15,8 +15,8 @@ export async function openTextEncoder(config: TextConfig): Promise<TextEncoder> 
       if (config.network) return openTextNetwork(config.encoder, config.network)
       throw new FourtierError({
         where: "text.network",
-        what: `not set, and ${config.encoder} needs its files`,
-        expected: "checkpoint and vocabulary",
+        what: `missing: the text encoder ${config.encoder} needs its files`,
+        expected: "a checkpoint and a vocabulary",
       })
   }
 }

@@ -52,9 +52,11 @@ export async function retry<T>(work: () => Promise<T>, { retries, wait, signal }
   }
 }
 
-/** @throws AbortError when aborted */
+/** Waits. @throws the signal's reason when aborted */
 export async function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  await sleep(milliseconds, undefined, { signal })
+  await sleep(milliseconds, undefined, { signal }).catch((error: unknown) => {
+    throw signal?.aborted ? signal.reason : error
+  })
 }
 
 /** A server that asks for more is asked again after ten minutes all the same. */

@@ -130,10 +130,10 @@ export class VideoFile {
       const index = format.findBestStream(AVMEDIA_TYPE_VIDEO)
       const stream = index < 0 ? undefined : format.streams[index]
       if (stream === undefined || (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) !== 0) {
-        throw new FourtierError({ where: absolute, what: "no video stream", found: "sound or other data only" })
+        throw new FourtierError({ where: absolute, what: "no video stream", found: "only audio or other data" })
       }
       if (!(stream.codecpar.width > 0 && stream.codecpar.height > 0)) {
-        throw new FourtierError({ where: absolute, what: "the video stream has no picture size" })
+        throw new FourtierError({ where: absolute, what: "the video stream has no frame size" })
       }
       return new VideoFile(absolute, format, stream, keepBytes)
     } catch (error) {
@@ -322,10 +322,10 @@ export class VideoFile {
     const decoder = new CodecContext()
     decoder.allocContext3(codec)
     this.#decoder = decoder
-    checkCode(this.path, "the decoder does not take the stream's parameters", decoder.parametersToContext(parameters))
+    checkCode(this.path, "the decoder rejects the stream's parameters", decoder.parametersToContext(parameters))
     decoder.threadCount = 1
     decoder.pktTimebase = this.#stream.timeBase
-    checkCode(this.path, `the ${this.info.codec} decoder does not open`, decoder.open2Sync(codec, null))
+    checkCode(this.path, `the ${this.info.codec} decoder cannot be opened`, decoder.open2Sync(codec, null))
     return decoder
   }
 
@@ -346,7 +346,7 @@ function openContainer(path: string): FormatContext {
   const found = format.findStreamInfoSync(null)
   if (found < 0) {
     format.closeInputSync()
-    throw new FourtierError({ where: path, what: "its streams cannot be read", found: codeText(found) })
+    throw new FourtierError({ where: path, what: "the streams cannot be read", found: codeText(found) })
   }
   return format
 }

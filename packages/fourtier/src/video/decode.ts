@@ -99,7 +99,7 @@ function decodeChosen(
   if (area * Math.max(asked.length, wanted.length) > MAX_BYTES) {
     throw new FourtierError({
       where: clip.path,
-      what: "the frames do not fit in memory",
+      what: "too many frames to hold in memory",
       expected: `${MAX_BYTES / 2 ** 30} GiB at most`,
       found: `${asked.length} frames of ${width}×${height}`,
       fix: "decode fewer frames, or scale while decoding",
@@ -240,7 +240,7 @@ function nothingDecodes(clip: DecodableClip): FourtierError {
       : ` between ${clip.start ?? 0} s and ${clip.end === null ? "its end" : `${clip.end} s`}`
   return new FourtierError({
     where: clip.path,
-    what: `no frame decodes${window}`,
+    what: `no frame can be decoded${window}`,
     fix: "run `fourtier doctor` on the data",
   })
 }

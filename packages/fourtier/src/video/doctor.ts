@@ -92,7 +92,7 @@ async function measureAll(
   { signal, ...options }: DoctorOptions,
 ): Promise<void> {
   if (jobs.length === 0) return
-  const task = reporter.task("Measuring videos", jobs.length, "files")
+  const task = reporter.task("measure videos", jobs.length, "files")
   const entry = workerUrl(import.meta.url, "./probe.worker.ts")
   for await (const outcome of runJobs(entry, jobs, probeSchema, { ...options, ordered: false })) {
     const { path, windows } = outcome.job

@@ -54,7 +54,7 @@ export async function makeStrip(clip: StripClip, options: StripOptions = {}): Pr
       what: "the strip is too wide for a JPEG",
       expected: `${MAX_JPEG_SIDE} pixels at most`,
       found: `${count} frames of ${width} pixels`,
-      fix: "give a smaller height or fewer frames",
+      fix: "set a smaller height or fewer frames",
     })
   }
   const joined = new Uint8Array(whole * height * 3)

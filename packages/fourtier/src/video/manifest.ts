@@ -183,7 +183,7 @@ export async function readManifest(path: string): Promise<StampedManifest> {
     if (!parsed.success) {
       throw new FourtierError({
         where: `${path}:${index + 2}`,
-        what: "not a line of a manifest",
+        what: "not a valid line of a manifest",
         found: z.prettifyError(parsed.error),
         fix: "delete the file and run `fourtier doctor` again",
       })

@@ -36,7 +36,7 @@ export class ProbeMemory {
       try {
         memory.#addManifest(await readManifest(out))
       } catch (error) {
-        reporter.warn(`the manifest is measured afresh. ${messageOf(error)}`)
+        reporter.warn(`all files are measured again: ${messageOf(error)}`)
       }
     }
     const journal = await readFile(memory.#path, "utf8").catch(() => "")

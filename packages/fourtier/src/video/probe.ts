@@ -57,7 +57,7 @@ export function probeFile(path: string, windows: readonly Window[]): FileProbe {
     const missing = error instanceof Error && "code" in error && error.code === "ENOENT"
     return { size, mtime, fileHash, measures: same(missing ? "the file is missing" : messageOf(error)) }
   }
-  if (size === 0) return { size, mtime, fileHash, measures: same("an empty file, 0 bytes") }
+  if (size === 0) return { size, mtime, fileHash, measures: same("the file is empty") }
   return { size, mtime, fileHash, measures: windows.map((window) => measure(path, window)) }
 }
 
@@ -124,19 +124,19 @@ function measure(path: string, window: Window): Measure {
 /** Says so when the file ends before its video does. */
 function shortage(file: VideoFile, table: FrameTable, window: Window): string | null {
   if (table.times.length === 0) {
-    return window.start === null && window.end === null ? "no frame decodes" : "no frames in its time window"
+    return window.start === null && window.end === null ? "no frame can be decoded" : "no frames in the time window"
   }
   if (window.start !== null || window.end !== null) return null
   const { declaredFrames, declaredSeconds, container } = file.info
   const packets = file.packets.length
-  if (file.packets.at(-1)?.corrupt === true) return `truncated: the last of ${packets} packets is cut`
+  if (file.packets.at(-1)?.corrupt === true) return `truncated: the last of ${packets} packets is incomplete`
   const missing = missingBytes(file.path)
   const exact = container.startsWith("mov,")
   if (declaredFrames > packets && (exact || missing > 0))
-    return `truncated: ${packets} of ${declaredFrames} frames are there`
+    return `truncated: ${packets} of ${declaredFrames} frames present`
   const step = table.duration / table.times.length
   if (missing > 0 && declaredSeconds - table.duration > 1.5 * step) {
-    return `truncated: ${table.duration.toFixed(2)} s of ${declaredSeconds.toFixed(2)} s are there`
+    return `truncated: ${table.duration.toFixed(2)} s of ${declaredSeconds.toFixed(2)} s present`
   }
   return null
 }
@@ -157,7 +157,7 @@ function undecodable(file: VideoFile, table: FrameTable): string | null {
       seen ||= frame.pts === pts
       return !seen
     })
-    if (!seen) return `the ${name} frame does not decode`
+    if (!seen) return `the ${name} frame cannot be decoded`
   }
   return null
 }

@@ -8,6 +8,7 @@
 import type { Dirent } from "node:fs"
 import { readdir, realpath, stat } from "node:fs/promises"
 import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from "node:path"
+import { plural } from "@fourtier/core"
 import { FourtierError, messageOf, nearest } from "@fourtier/tensor"
 import { readText } from "@fourtier/tensor/node"
 import { isManifest } from "./manifest.ts"
@@ -82,7 +83,7 @@ export async function scanSource(path: string): Promise<Source> {
     where: source,
     what: "no video found",
     expected: "class folders with video files, or a table with a column `path`",
-    fix: `known endings: ${[...VIDEO_ENDINGS].join(" ")}`,
+    fix: `known file extensions: ${[...VIDEO_ENDINGS].join(" ")}`,
   })
 }
 
@@ -170,7 +171,7 @@ async function scanTables(root: string, tables: Table[], videos: readonly string
       where: table.path,
       what: "no column `path`",
       found: `columns ${table.columns.join(", ") || "none"}`,
-      fix: close === undefined ? "add the header line with a column `path`" : `rename the column "${close}"`,
+      fix: close === undefined ? "add a header line with a column `path`" : `rename the column "${close}"`,
     })
   }
   const repeats = (table: Table) => new Set(table.rows.map(({ values }) => values.path)).size < table.rows.length
@@ -182,9 +183,9 @@ async function scanTables(root: string, tables: Table[], videos: readonly string
     if (repeats(table)) {
       throw new FourtierError({
         where: table.path,
-        what: `two tables name a path more than once, so they cannot be joined by path`,
+        what: "cannot be joined by path: this table and another both list a path more than once",
         found: main.path,
-        fix: "give the path of the one table that should be used",
+        fix: "pass the path of the one table to use",
       })
     }
     for (const { line, values } of table.rows) {
@@ -219,11 +220,11 @@ async function scanTables(root: string, tables: Table[], videos: readonly string
   const missing = new Set(added.keys())
   for (const { columns } of clips) missing.delete(columns.path)
   const notes: string[] = []
-  if (missing.size > 0) notes.push(`${missing.size} paths are in another table but not in ${basename(main.path)}`)
+  if (missing.size > 0) notes.push(`${plural(missing.size, "path")} of other tables not in ${basename(main.path)}`)
   const matched = matchSpelling(root, clips, videos)
   const named = new Set(matched.map(({ relative }) => relative))
   const unnamed = videos.filter((file) => !named.has(file))
-  if (unnamed.length > 0) notes.push(`${unnamed.length} video files are in no table and not used (${unnamed[0]}, ...)`)
+  if (unnamed.length > 0) notes.push(`${plural(unnamed.length, "video file")} not used: in no table (${unnamed[0]}, …)`)
   return { root, clips: matched, notes }
 }
 
@@ -271,7 +272,7 @@ function secondsOf(where: string, name: string, value: string | undefined): numb
   if (text === null) return null
   const seconds = Number(text)
   if (Number.isFinite(seconds) && seconds >= 0) return seconds
-  throw new FourtierError({ where, what: `column ${name} is not a time`, expected: "seconds, 0 or more", found: text })
+  throw new FourtierError({ where, what: `column ${name} is not a time`, expected: "seconds, at least 0", found: text })
 }
 
 function wholeOf(where: string, value: string | undefined): number | null {

@@ -33,7 +33,11 @@ export function resolveSplits(manifest: Manifest, given: z.input<typeof splitSch
   const options = splitSchema.parse(given)
   const chosen = [options.column, options.folds, options.drawFolds].filter((option) => option !== undefined)
   if (chosen.length > 1) {
-    throw new FourtierError({ where: "split", what: "more than one of column, folds and drawFolds", fix: "keep one" })
+    throw new FourtierError({
+      where: "split",
+      what: "column, folds and drawFolds exclude each other",
+      fix: "set only one of them",
+    })
   }
   if (options.column !== undefined) return splitByColumn(manifest, options.column, options)
   if (options.folds !== undefined) return splitByFolds(manifest, options.folds, options)
@@ -61,10 +65,10 @@ function splitByColumn(manifest: Manifest, column: string, options: SplitOptions
     if (["train", "val", ""].includes(side) || isTestPart(side)) continue
     throw new FourtierError({
       where: clip.relative,
-      what: `column ${column} names no part of a split`,
-      expected: 'train, val, test, or a further test part named "test-…"',
+      what: `column ${column} holds an unknown part of a split`,
+      expected: 'train, val, test, or an additional test part "test-…"',
       found: side,
-      fix: "for numbered folds, name the column as `folds`",
+      fix: "if the column numbers folds, set split.folds instead of split.column",
     })
   }
   refuseQuarantined(manifest, options, (entry) => {
@@ -75,9 +79,9 @@ function splitByColumn(manifest: Manifest, column: string, options: SplitOptions
   if (unlabelled) {
     throw new FourtierError({
       where: unlabelled.relative,
-      what: "a clip to validate or test with has no label",
+      what: "a validation or test clip has no label",
       found: `${column} = ${sideOf(unlabelled)}`,
-      fix: "label it, or make it a training clip",
+      fix: "label the clip, or move it to the training part",
     })
   }
   const part = (name: string) =>
@@ -167,7 +171,7 @@ function finish(name: string, train: Clip[], val: Clip[] | null, held: Clip[], o
     throw new FourtierError({
       where: `split ${name}`,
       what: "no clips to train on",
-      found: `${test.length} for test, ${drawn.size} for val`,
+      found: `${test.length} in test, ${drawn.size} in val`,
       fix: "add clips, or choose another split",
     })
   }
@@ -282,8 +286,8 @@ function refuseQuarantined(manifest: Manifest, options: SplitOptions, use: (entr
   if (bad.length === 0) return
   throw new FourtierError({
     where: bad[0].relative,
-    what: `a file that cannot be used belongs to a part that is measured${bad.length > 1 ? `, and ${bad.length - 1} more` : ""}`,
+    what: `a validation or test file cannot be used${bad.length > 1 ? `, and ${bad.length - 1} more` : ""}`,
     found: `${use(bad[0])}; ${bad[0].reason}`,
-    fix: "replace the file, take its row out of the table, or list its path in `allowQuarantined`",
+    fix: "replace the file, remove its row, or list its path in split.allowQuarantined",
   })
 }

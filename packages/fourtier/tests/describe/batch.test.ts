@@ -1,11 +1,12 @@
-/** OpenAI's Batch API against our server, with restarts at every point and failing lines. */
+/** Batches lose and pay nothing twice when a run is interrupted at any point, or when some of their lines fail. */
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterEach, expect, it, describe as suite } from "vitest"
 import { z } from "zod"
-import { type DescribeOptions, describe } from "../../src/describe/describe.ts"
+import { describe } from "../../src/describe/describe.ts"
+import type { DescribeOptions } from "../../src/describe/options.ts"
 import { resolvePrompts } from "../../src/describe/prompts.ts"
 import { openProvider } from "../../src/describe/providers.ts"
 import { clips, scratch, strips } from "./fixtures.ts"
@@ -55,6 +56,15 @@ suite("batches", () => {
     expect([...report.answers.values()].every((texts) => Object.keys(texts).length === 4)).toBe(true)
     paidOnce(400)
     expect(readdirSync(`${run.cachePath}.batches`)).toEqual([])
+  })
+
+  it("spends a budget on answers alone: neither what was estimated nor a failed line counts", async () => {
+    server = await startServer({ batchFaults: 0.1 })
+    const cost = (20 * (1000 * 2.5 + 50 * 10)) / 1e6 / 2
+    const run = await options(5, { budget: cost * 1.02 }, { requests: 5, open: 1 })
+    const report = await describe(run)
+    expect([report.ended, report.failed, report.requests]).toEqual([null, [], 20])
+    expect(report.spent).toBeCloseTo(cost, 9)
   })
 
   it("costs half", async () => {

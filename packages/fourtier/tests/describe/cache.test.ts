@@ -1,4 +1,7 @@
-/** The cache file: torn and foreign lines, size, start-up. FOURTIER_LONG=1 runs the full sizes. */
+/**
+ * The cache file survives torn and foreign lines and other writers, and stays fast and small in memory when it is large.
+ * FOURTIER_LONG=1 runs the full sizes.
+ */
 
 import { appendFileSync, closeSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
@@ -105,9 +108,9 @@ suite("the cache", () => {
     }
     closeSync(file)
     const before = process.memoryUsage().rss
-    const begun = performance.now()
+    const begin = performance.now()
     const cache = new DescriptionCache(path)
-    const seconds = (performance.now() - begun) / 1000
+    const seconds = (performance.now() - begin) / 1000
     const megabytes = (process.memoryUsage().rss - before) / 1e6
     console.log(
       `${count} answers, ${(readFileSync(path).length / 1e6).toFixed(0)} MB: opened in ${seconds.toFixed(2)} s, ${megabytes.toFixed(0)} MB more memory`,
@@ -126,8 +129,8 @@ suite("the cache", () => {
       model: "test",
       settings: {},
       destination: null,
-      looks: true,
-      concurrency: { start: 8, most: 8 },
+      usesStrip: true,
+      concurrency: { initial: 8, max: 8 },
       async ask({ strip, prompts }) {
         await strip()
         return {
@@ -149,9 +152,9 @@ suite("the cache", () => {
       },
     }
     const cachePath = join(folder, "many.jsonl")
-    const begun = performance.now()
+    const begin = performance.now()
     await describe({ clips, prompts: resolvePrompts("paper"), strips: large, provider, cachePath, collect: false })
-    const seconds = (performance.now() - begun) / 1000
+    const seconds = (performance.now() - begin) / 1000
     console.log(
       `${count} clips × 4 in ${seconds.toFixed(1)} s; MB in use at each eighth: ${heap.map((bytes) => (bytes / 1e6).toFixed(0)).join(" ")}`,
     )

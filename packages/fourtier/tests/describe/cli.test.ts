@@ -9,7 +9,7 @@ import { makeClip } from "../video/fixtures.ts"
 import { scratch } from "./fixtures.ts"
 
 const folder = scratch()
-const source = join(import.meta.dirname, "../../../shared/data/ut_interaction")
+const source = join(import.meta.dirname, "../../../../../shared/data/ut_interaction")
 const clips = ["hug/set1_10_2_1.avi", "kick/set1_13_3_2.avi", "hug/set1_14_3_1.avi"]
 const ready = existsSync(source) && spawnSync("python3", ["--version"]).status === 0
 const data = join(folder, "clips")
@@ -28,7 +28,7 @@ beforeAll(async () => {
   }
   const rows = clips.map((clip, i) => `${clip},${dirname(clip)},${i === 1 ? "test" : "train"}\n`)
   writeFileSync(join(data, "clips.csv"), `path,label,split\n${rows.join("")}`)
-  const server = spawn("python3", [join(import.meta.dirname, "../../examples/vlm-server/server.py"), "0"])
+  const server = spawn("python3", [join(import.meta.dirname, "../../../../examples/vlm-server/server.py"), "0"])
   child = server
   url = await new Promise<string>((resolve) =>
     server.stdout.once("data", (chunk) => resolve(String(chunk).match(/http:\S+/)?.[0] ?? "")),
@@ -71,22 +71,22 @@ suite.skipIf(!ready)("fourtier describe", () => {
 
   it("describes all clips but the test clips, with strips beside the answers, and then has nothing to do", async () => {
     await fourtier(data, ...server(), ...kept)
-    expect(errors).toMatch(/1 clip may not be described .* is left out/)
+    expect(errors).toMatch(/1 clip is not described: held out for/)
     expect(errors).toMatch(
-      /images of 2 clips will be sent to http:\/\/127\.0\.0\.1:\d+\/describe \(this machine\), model echo/,
+      /sending key frames of 2 clips to http:\/\/127\.0\.0\.1:\d+\/describe \(this machine\), model echo/,
     )
     expect(errors).toMatch(/8 of 8 answers, 0 from the cache, 8 requests/)
     expect(readdirSync(join(folder, "strips/hug"))).toHaveLength(2)
     await fourtier("run", data, ...server(), ...kept)
     expect(errors).toMatch(/8 of 8 answers, 8 from the cache, 0 requests/)
-    expect(errors).not.toMatch(/will be sent/)
+    expect(errors).not.toMatch(/sending/)
   })
 
   it("describes a test clip only when it is asked for by name", async () => {
     await fourtier(data, ...server(), ...kept, "--splits", "train", "--estimate")
     expect(out).toMatch(/answers wanted\s+0\n/)
     await fourtier(data, ...server(), ...kept, "--clips", "kick/set1_13_3_2", "--estimate")
-    expect(out).toMatch(/answers wanted\s+4\n[\s\S]*cost\s+not known/)
+    expect(out).toMatch(/answers wanted\s+4\n[\s\S]*cost\s+unknown/)
     await expect(fourtier(data, ...server(), ...kept, "--clips", "kick/set1_13_3")).rejects.toThrow(
       /did you mean "kick\/set1_13_3_2"/,
     )
@@ -138,7 +138,7 @@ suite.skipIf(!ready)("fourtier describe", () => {
     }
   })
 
-  it("makes a captioning task without labels, and takes it back filled in", async () => {
+  it("makes an annotation task without labels, and takes it back filled in", async () => {
     const task = join(folder, "task")
     await fourtier("export", data, "--task", task, ...kept, "--prompts", "[A, B]")
     expect(readdirSync(task).sort()).toEqual([
@@ -155,7 +155,7 @@ suite.skipIf(!ready)("fourtier describe", () => {
     writeFileSync(table, 'strip,A,B\n0001.jpg,"hug, warm",arms close\n0002.jpg,embrace,\n')
     const own = ["--cache", join(folder, "human.jsonl"), "--manifest", join(folder, "manifest.jsonl")]
     await fourtier("import", data, table, ...own, ...server(), "--prompts", "[A, B]")
-    expect(errors).toMatch(/3 answers taken as echo's/)
+    expect(errors).toMatch(/3 answers imported as if given by echo/)
     await fourtier(data, ...server(), ...own, "--prompts", "[A, B]")
     expect(errors).toMatch(/4 of 4 answers, 3 from the cache, 1 request to/)
     const [name] = readFileSync(join(task, "clips.csv"), "utf8").split("\n")[1].split(",").slice(1)
@@ -170,13 +170,13 @@ suite.skipIf(!ready)("fourtier describe", () => {
     )
     appendFileSync(cache, `${JSON.stringify({ ...line, ok: 0, flags: ["refusal"], answer: "I'm sorry" })}\n`)
     await fourtier(data, ...server(), ...kept)
-    expect(errors).toMatch(/7 of 8 answers[\s\S]*1 flagged answers are kept apart[\s\S]*D: refusal/)
+    expect(errors).toMatch(/7 of 8 answers[\s\S]*1 answer is flagged and will not be used[\s\S]*D: refusal/)
     await fourtier("retry", data, "--flagged", ...server(), ...kept)
     expect(errors).toMatch(/8 of 8 answers, 7 from the cache, 1 request to/)
   })
 
   it("says what to do when nothing is said, or said wrongly", async () => {
-    await expect(fourtier(data, ...kept)).rejects.toThrow(/nothing says which model to ask/)
+    await expect(fourtier(data, ...kept)).rejects.toThrow(/no model is named/)
     await expect(fourtier(data, ...kept, "--provider", "{kind: openai, model: x, apiKey: sk-1}")).rejects.toThrow(
       /keyEnv/,
     )

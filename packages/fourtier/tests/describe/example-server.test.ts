@@ -21,7 +21,7 @@ beforeAll(async () => {
     .jpeg()
     .toBuffer()
   if (!python) return
-  const server = spawn("python3", [join(import.meta.dirname, "../../examples/vlm-server/server.py"), "0"])
+  const server = spawn("python3", [join(import.meta.dirname, "../../../../examples/vlm-server/server.py"), "0"])
   child = server
   base = await new Promise<string>((resolve, reject) => {
     server.stdout.on("data", (chunk) => resolve(String(chunk).match(/http:\S+(?=\/describe)/)?.[0] ?? ""))

@@ -7,9 +7,11 @@ import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { silent } from "@fourtier/core"
 import { afterEach, expect, it, describe as suite } from "vitest"
-import { type DescribeOptions, describe } from "../../src/describe/describe.ts"
-import { openaiSchema, openOpenai } from "../../src/describe/openai.ts"
+import { describe } from "../../src/describe/describe.ts"
+import type { DescribeOptions } from "../../src/describe/options.ts"
 import { resolvePrompts } from "../../src/describe/prompts.ts"
+import { openOpenai } from "../../src/describe/providers/openai.ts"
+import { openaiSchema } from "../../src/describe/providers/openai-settings.ts"
 import { clips, scratch, strips } from "./fixtures.ts"
 import { type Fault, type ServerOptions, startServer, type TestServer } from "./server.ts"
 
@@ -133,13 +135,13 @@ suite("a server that misbehaves", () => {
     process.env.TEST_DESCRIBE_KEY = "sk-very-secret-value"
     const server = await serve({ key: "right" })
     const failure = describe(options(server, 500, {}, { keyEnv: "TEST_DESCRIBE_KEY" }))
-    await expect(failure).rejects.toThrow(/answered 401[\s\S]*check the key/)
+    await expect(failure).rejects.toThrow(/answered 401[\s\S]*check the API key/)
     await expect(failure).rejects.not.toThrow(/very-secret/)
     expect(server.requests).toBeLessThanOrEqual(8)
   })
 
   it.each([
-    ["no such model", { models: ["other"] }, /does not exist[\s\S]*model's name/],
+    ["no such model", { models: ["other"] }, /does not exist[\s\S]*name of the model/],
     [
       "no credit",
       {

@@ -19,7 +19,19 @@ const folder = scratch()
 suite("an answer's identity stays what it was", () => {
   it.each<[string, ProviderConfig, string]>([
     ["openai", { kind: "openai", model: "gpt-4o" }, ""],
-    ["openai with settings", { kind: "openai", model: "llava", baseUrl: "http://127.0.0.1:1/v1", temperature: null, seed: 3, detail: "low", extra: { top_p: 0.5 } }, ""],
+    [
+      "openai with settings",
+      {
+        kind: "openai",
+        model: "llava",
+        baseUrl: "http://127.0.0.1:1/v1",
+        temperature: null,
+        seed: 3,
+        detail: "low",
+        extra: { top_p: 0.5 },
+      },
+      "",
+    ],
     ["openai-batch", { kind: "openai-batch", model: "gpt-4o" }, ""],
     ["http", { kind: "http", url: "http://127.0.0.1:8008/describe", model: "blip2" }, ""],
   ])("%s", async (_, config, key) => {
@@ -32,7 +44,13 @@ suite("an answer's identity stays what it was", () => {
     const file = join(folder, "recorded.jsonl")
     writeFileSync(file, `${JSON.stringify({ path: "hug/clip 0.mp4", model: "m", answers: { A: "hugging" } })}\n`)
     const cachePath = join(folder, "cache.jsonl")
-    await describe({ clips: [clip(0)], prompts: { system: null, prompts: [{ id: "A", text: "What?" }] }, strips, provider: await openProvider({ kind: "replay", file }), cachePath })
+    await describe({
+      clips: [clip(0)],
+      prompts: { system: null, prompts: [{ id: "A", text: "What?" }] },
+      strips,
+      provider: await openProvider({ kind: "replay", file }),
+      cachePath,
+    })
     const lines = readFileSync(cachePath, "utf8").replace(/"time":"[^"]+"/, '"time":"T"')
     expect(lines.split("\n")).toEqual([])
   })

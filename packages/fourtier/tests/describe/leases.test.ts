@@ -1,83 +1,78 @@
-/** Who may ask: claims among processes, and claims of the dead. */
+/** Leases keep two processes from paying for one answer, and those of dead processes do not block anybody. */
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it, describe as suite } from "vitest"
-import { z } from "zod"
-import { Claims } from "../../src/describe/leases.ts"
+import { Leases } from "../../src/describe/leases.ts"
+import { type Owner, readOwner } from "../../src/util/owner.ts"
 import { scratch } from "./fixtures.ts"
 
 const folder = scratch()
 const key = "0123456789abcdef0123456789abcdef"
-const ownerSchema = z.object({ host: z.string(), pid: z.number(), started: z.string().nullable() })
 
-/** Leaves the claim of an owner that is changed from a real one by `change`. */
-async function leave(
-  path: string,
-  change: (owner: z.infer<typeof ownerSchema>) => object,
-  ageSeconds = 0,
-): Promise<void> {
-  const other = await Claims.open(path)
+/** Leaves the lease of an owner that differs from a real one, and was last heard of some time ago. */
+async function leave(path: string, change: Partial<Owner>, ageSeconds = 0): Promise<void> {
+  const other = await Leases.open(path)
   const lock = `${path}.lock`
   const [name] = readdirSync(lock).filter((file) => file.startsWith("owner-"))
-  other.take(key)
-  const owner = ownerSchema.parse(JSON.parse(readFileSync(join(lock, name), "utf8")))
+  other.acquire(key)
+  const owner = readOwner(join(lock, name))
   other.close()
-  writeFileSync(join(lock, name), JSON.stringify(change(owner)))
+  writeFileSync(join(lock, name), JSON.stringify({ ...owner, ...change }))
   const then = new Date(Date.now() - ageSeconds * 1000)
   utimesSync(join(lock, name), then, then)
 }
 
-suite("claims", () => {
+suite("leases", () => {
   it("gives a key to the first, and to the next when it is let go", async () => {
     const path = join(folder, "order")
-    const [one, two] = [await Claims.open(path), await Claims.open(path)]
-    expect([one.take(key), two.take(key), one.take(key)]).toEqual([true, false, true])
+    const [one, two] = [await Leases.open(path), await Leases.open(path)]
+    expect([one.acquire(key), two.acquire(key), one.acquire(key)]).toEqual([true, false, true])
     expect(two.holder(key)).toBe(one.holder(key))
     one.release(key)
     one.release(key)
-    expect([two.holder(key), two.take(key)]).toEqual([undefined, true])
+    expect([two.holder(key), two.acquire(key)]).toEqual([undefined, true])
     one.close()
     two.close()
   })
 
   it("frees the keys of one that left", async () => {
     const path = join(folder, "left")
-    const [one, two] = [await Claims.open(path), await Claims.open(path)]
-    one.take(key)
+    const [one, two] = [await Leases.open(path), await Leases.open(path)]
+    one.acquire(key)
     one.close()
-    expect(two.take(key)).toBe(true)
+    expect(two.acquire(key)).toBe(true)
     two.close()
   })
 
   it("starts afresh when it is alone", async () => {
     const path = join(folder, "fresh")
-    const one = await Claims.open(path)
-    one.take(key)
+    const one = await Leases.open(path)
+    one.acquire(key)
     one.close()
-    const two = await Claims.open(path)
-    expect(readFileSync(join(`${path}.lock`, "claims"), "utf8")).toBe("")
+    const two = await Leases.open(path)
+    expect(readFileSync(join(`${path}.lock`, "leases"), "utf8")).toBe("")
     two.close()
   })
 
   it.skipIf(!existsSync("/proc/self/stat"))("is not fooled by a process number that was used again", async () => {
     const path = join(folder, "reused")
-    await leave(path, (owner) => ({ ...owner, started: "1" }))
-    const heir = await Claims.open(path)
-    expect(heir.take(key)).toBe(true)
+    await leave(path, { started: "1" })
+    const heir = await Leases.open(path)
+    expect(heir.acquire(key)).toBe(true)
     heir.close()
   })
 
   it("trusts an owner on another machine for a minute after its last sign of life", async () => {
     const recent = join(folder, "recent")
-    await leave(recent, (owner) => ({ ...owner, host: "elsewhere" }), 30)
-    const patient = await Claims.open(recent)
-    expect(patient.take(key)).toBe(false)
+    await leave(recent, { host: "elsewhere" }, 30)
+    const patient = await Leases.open(recent)
+    expect(patient.acquire(key)).toBe(false)
     patient.close()
     const silent = join(folder, "silent")
-    await leave(silent, (owner) => ({ ...owner, host: "elsewhere" }), 90)
-    const heir = await Claims.open(silent)
-    expect(heir.take(key)).toBe(true)
+    await leave(silent, { host: "elsewhere" }, 90)
+    const heir = await Leases.open(silent)
+    expect(heir.acquire(key)).toBe(true)
     heir.close()
   })
 
@@ -88,8 +83,8 @@ suite("claims", () => {
     writeFileSync(mutex, "")
     const then = new Date(Date.now() - 11_000)
     utimesSync(mutex, then, then)
-    const claims = await Claims.open(path)
+    const leases = await Leases.open(path)
     expect(existsSync(mutex)).toBe(false)
-    claims.close()
+    leases.close()
   })
 })

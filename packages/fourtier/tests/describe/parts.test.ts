@@ -1,24 +1,18 @@
-/** The pure parts: prompts, checks, prices, keys, reading of HTTP replies, pace. */
+/** The pure parts: prompts, checks, prices, API keys, HTTP errors, the limit on concurrent requests. */
 
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it, describe as suite } from "vitest"
+import { parseBudget } from "../../src/describe/budget.ts"
 import { DescriptionCache } from "../../src/describe/cache.ts"
 import { checkAnswer, checksSchema } from "../../src/describe/check.ts"
-import { backoff, Gate } from "../../src/describe/concurrency-limiter.ts"
-import { imageTokens, listPrices, parseBudget, priceOf, readPrices } from "../../src/describe/cost.ts"
+import { ConcurrencyLimiter } from "../../src/describe/concurrency-limiter.ts"
+import { imageTokens, listPrices, priceOf, readPrices } from "../../src/describe/cost.ts"
 import { estimateDescriptions } from "../../src/describe/describe.ts"
-import {
-  duration,
-  networkVerdict,
-  plainAddress,
-  quotaPause,
-  retryAfter,
-  statusVerdict,
-} from "../../src/describe/http-verdict.ts"
 import { parseTogether, presets, resolvePrompts, togetherQuestion } from "../../src/describe/prompts.ts"
+import { networkError, plainAddress, statusError } from "../../src/describe/providers/http-errors.ts"
+import { readKey, redact } from "../../src/describe/providers/secret.ts"
 import { openProvider, providerSchema } from "../../src/describe/providers.ts"
-import { blot, readKey } from "../../src/describe/secret.ts"
 import { names } from "../../src/describe/stats.ts"
 import { jpegSize } from "../../src/describe/strip.ts"
 import { clips, scratch, strips } from "./fixtures.ts"
@@ -170,23 +164,22 @@ suite("cost", () => {
 })
 
 suite("keys", () => {
-  it("reads keys from variable or file, and blots them out", () => {
+  it("reads keys from a variable or a file, and removes them from messages", () => {
     const keyFile = join(folder, "key")
     writeFileSync(keyFile, "sk-in-file\n")
     expect(readKey({ keyEnv: "K", keyFile }, { K: "sk-env" })).toBe("sk-in-file")
     expect(readKey({ keyEnv: "K" }, { K: " sk-env " })).toBe("sk-env")
     expect(readKey({ keyEnv: "K" }, {})).toBeNull()
-    expect(() => readKey({ keyFile: join(folder, "none") })).toThrow(/key cannot be read/)
-    expect(blot("wrong key sk-env!", "sk-env")).toBe("wrong key [key]!")
+    expect(() => readKey({ keyFile: join(folder, "none") })).toThrow(/API key cannot be read/)
+    expect(redact("wrong key sk-env!", "sk-env")).toBe("wrong key [key]!")
   })
 })
 
-suite("HTTP replies", () => {
+suite("HTTP errors", () => {
   const none = new Headers()
-  const verdict = (status: number, body = "", headers = none) =>
-    statusVerdict(status, headers, body, "http://x").verdict
+  const verdict = (status: number, body = "", headers = none) => statusError(status, headers, body, "http://x").verdict
 
-  it("tells what heals from what does not", () => {
+  it("tells failures that may pass from those that will not", () => {
     expect([401, 402, 403, 404].map((status) => verdict(status))).toEqual(["stop", "stop", "stop", "stop"])
     expect([400, 413, 422].map((status) => verdict(status))).toEqual(["rejected", "rejected", "rejected"])
     expect([408, 409, 500, 502, 503, 504].map((status) => verdict(status))).toEqual(Array(6).fill("retry"))
@@ -196,28 +189,7 @@ suite("HTTP replies", () => {
     )
     expect(verdict(403, '{"error":{"message":"blocked","code":"content_policy_violation"}}')).toBe("rejected")
     expect(verdict(503, "", new Headers({ "retry-after": "3" }))).toBe("throttled")
-    expect(networkVerdict(new TypeError("fetch failed"), "x", 1).verdict).toBe("retry")
-  })
-
-  it("reads waiting times in every usual form", () => {
-    expect(retryAfter(new Headers({ "retry-after": "2.5" }))).toBe(2500)
-    expect(retryAfter(new Headers({ "retry-after-ms": "40", "retry-after": "1" }))).toBe(40)
-    expect(retryAfter(new Headers({ "retry-after": new Date(Date.now() + 5000).toUTCString() }))).toBeGreaterThan(3000)
-    expect([retryAfter(none), retryAfter(new Headers({ "retry-after": "soon" }))]).toEqual([null, null])
-    expect(["1s", "6m0s", "120ms", "1.5", "1h2m", "x"].map(duration)).toEqual([
-      1000,
-      360_000,
-      120,
-      1500,
-      3_720_000,
-      null,
-    ])
-    expect(quotaPause(new Headers({ "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "2s" }))).toBe(
-      2000,
-    )
-    expect(
-      quotaPause(new Headers({ "x-ratelimit-remaining-requests": "4", "x-ratelimit-reset-requests": "2s" })),
-    ).toBeUndefined()
+    expect(networkError(new TypeError("fetch failed"), "x", 1).verdict).toBe("retry")
   })
 
   it("shows no secrets of an address", () => {
@@ -225,35 +197,31 @@ suite("HTTP replies", () => {
   })
 })
 
-suite("pace", () => {
+suite("the limit on concurrent requests", () => {
   it("halves once a round trip, recovers to just below, and never drops under one", () => {
-    const gate = new Gate({ start: 16, most: 64 })
+    const limiter = new ConcurrencyLimiter({ initial: 16, max: 64 })
     const sent = performance.now()
-    gate.throttled(null, sent)
-    gate.throttled(null, sent)
-    expect(gate.limit).toBe(8)
-    for (let i = 0; i < 20; i++) gate.succeeded()
-    expect(gate.limit).toBe(15)
-    for (let i = 0; i < 20; i++) gate.throttled(null, performance.now() + i)
-    expect(gate.limit).toBe(1)
+    limiter.throttled(null, sent)
+    limiter.throttled(null, sent)
+    expect(limiter.limit).toBe(8)
+    for (let i = 0; i < 20; i++) limiter.succeeded()
+    expect(limiter.limit).toBe(15)
+    for (let i = 0; i < 20; i++) limiter.throttled(null, performance.now() + i)
+    expect(limiter.limit).toBe(1)
   })
 
   it("holds new requests for as long as it is told", async () => {
-    const gate = new Gate({ start: 4, most: 4 })
+    const limiter = new ConcurrencyLimiter({ initial: 4, max: 4 })
     const { signal } = new AbortController()
-    gate.pause(60)
-    const begun = performance.now()
-    await gate.enter(signal)
-    expect(performance.now() - begun).toBeGreaterThan(50)
+    limiter.pause(60)
+    const begin = performance.now()
+    await limiter.acquire(signal)
+    expect(performance.now() - begin).toBeGreaterThan(50)
     const abort = new AbortController()
-    gate.pause(10_000)
-    const waiting = gate.enter(abort.signal)
+    limiter.pause(10_000)
+    const waiting = limiter.acquire(abort.signal)
     abort.abort(new Error("enough"))
     await expect(waiting).rejects.toThrow("enough")
-  })
-
-  it("waits longer with each attempt, up to a limit", () => {
-    expect([0, 1, 2, 20].map((attempt) => backoff(attempt, () => 1))).toEqual([500, 1000, 2000, 30_000])
   })
 })
 

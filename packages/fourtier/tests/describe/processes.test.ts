@@ -1,4 +1,7 @@
-/** Several describing processes on one cache, and processes that are killed. They run the compiled code. */
+/**
+ * Several processes on one cache, some of them killed: no answer is lost, and none is paid for twice but those in progress.
+ * The processes run the compiled code (`npm run build`).
+ */
 
 import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
@@ -11,7 +14,7 @@ import { scratch } from "./fixtures.ts"
 import { startServer, type TestServer } from "./server.ts"
 
 const folder = scratch()
-const built = existsSync(join(import.meta.dirname, "../../dist/describe/openai.js"))
+const built = existsSync(join(import.meta.dirname, "../../dist/describe/providers/openai.js"))
 const resultSchema = z.object({ answers: z.number(), requests: z.number(), cached: z.number() })
 const children: ChildProcess[] = []
 let server: TestServer

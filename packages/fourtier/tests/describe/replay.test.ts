@@ -1,3 +1,5 @@
+/** Recorded answers are found by clip in every format, corrections take effect, and test clips stay out. */
+
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it, describe as suite } from "vitest"
@@ -7,7 +9,7 @@ import { openProvider } from "../../src/describe/providers.ts"
 import { clip, clips, scratch, strips } from "./fixtures.ts"
 
 const folder = scratch()
-const shared = join(import.meta.dirname, "../../../shared/data/ut_interaction/descriptions.jsonl")
+const shared = join(import.meta.dirname, "../../../../../shared/data/ut_interaction/descriptions.jsonl")
 const common = { prompts: resolvePrompts("paper"), strips }
 
 function recorded(name: string, lines: unknown[]): string {

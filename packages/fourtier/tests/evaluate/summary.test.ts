@@ -208,10 +208,14 @@ describe("input that cannot be compared", () => {
 
   it.each<[string, MethodPredictions[], RegExp]>([
     ["no reference", [method("probe", 0.5, [1])], /reference method is missing[\s\S]*full[\s\S]*probe/],
-    ["a method twice", [full, full], /method full is there twice/],
+    ["a method twice", [full, full], /method full appears twice/],
     ["a clip missing in both seeds", [full, change((p) => p.filter((one) => one.clipId !== "clip 7"))], /clip clip 7/],
-    ["a seed missing for one clip", [full, change((p) => p.slice(1))], /probe on main: clip clip 0 lacks some seeds/],
-    ["a clip twice", [full, change((p) => [...p, p[0]])], /clip clip 0 is there twice/],
+    [
+      "a seed missing for one clip",
+      [full, change((p) => p.slice(1))],
+      /probe on main: clip clip 0 was not tested with/,
+    ],
+    ["a clip twice", [full, change((p) => [...p, p[0]])], /clip clip 0 appears twice/],
     ["another label", [full, change((p) => p.map((one) => ({ ...one, label: 0 })))], /label differs from that of full/],
     [
       "another group",

@@ -86,7 +86,7 @@ describe("extraction", () => {
     const encoder = meanColors()
     const second = await extract({ root, encoder })
     expect(encoder.built).toBe(0)
-    expect(second.said).toEqual(["features of 3 clips × 1 views are in the store already, nothing to compute"])
+    expect(second.said).toEqual(["features: 3 clips × 1 views are already in the store"])
     expect(second.store.path).toBe(first.store.path)
     expect(await second.read(clips[1])).toEqual(await first.read(clips[1]))
     for (const { store } of [first, second]) await store.close()
@@ -207,15 +207,15 @@ describe("extraction", () => {
   it("refuses frames, sizes and random steps that do not fit", async () => {
     const other = samplingSchema.parse({ kind: "segments", frames: T + 1 })
     await expect(extract({ recipe: { sampling: other, steps, draws: null } })).rejects.toThrow(
-      /another number of frames/,
+      /not the number of frames/,
     )
     await expect(extract({ recipe: { sampling, steps: flips, draws: null } })).rejects.toThrow(/random steps/)
     const small: Step[] = [{ step: "letterbox", size: 16, fill: [0, 0, 0] }]
-    await expect(extract({ recipe: { sampling, steps: small, draws: null } })).rejects.toThrow(/another size/)
+    await expect(extract({ recipe: { sampling, steps: small, draws: null } })).rejects.toThrow(/not the frame size/)
     const wrong: Step[] = [{ step: "stretch", width: 16, height: S }]
-    await expect(extract({ recipe: { sampling, steps: wrong, draws: null } })).rejects.toThrow(/another size/)
+    await expect(extract({ recipe: { sampling, steps: wrong, draws: null } })).rejects.toThrow(/not the frame size/)
     await expect(extract({ recipe: { sampling, steps: [], draws: null } })).rejects.toThrow(
-      /do not bring this clip to the frame size/,
+      /do not give the frame size/,
     )
   })
 })

@@ -121,6 +121,12 @@ describe("report", () => {
 describe("training curves", () => {
   const journal = (text: string) => ({ title: "stage 2", path: "metrics.jsonl", text })
 
+  it("draw the losses of all prompts in one panel", () => {
+    const svg = trainingChart([journal('{"step":1,"split":"train","loss":2,"loss.A":1,"loss.B":1}')]) ?? ""
+    expect(svg.match(/stage 2: loss by prompt/g)).toHaveLength(1)
+    for (const prompt of ["A", "B"]) expect(svg).toContain(`>${prompt}<`)
+  })
+
   it("draw a panel per figure and a line per split, averaged over journals of one stage", () => {
     const first =
       '{"step":1,"epoch":1,"split":"train","loss":2,"lr":0.1}\n{"step":2,"epoch":1,"split":"val","loss":3}\n'
@@ -136,6 +142,7 @@ describe("training curves", () => {
     expect(() => trainingChart([journal(`${line}\n{"step":2,"sp\n${line}\n`)])).toThrow(/metrics\.jsonl:2/)
     expect(() => trainingChart([journal(`{"step":"x","split":"train"}\n${line}\n`)])).toThrow(/metrics\.jsonl:1/)
     expect(trainingChart([journal("")])).toBeNull()
+    expect(trainingChart([journal('{"step":1,"split":"train","learningRate":0.1}')])).toBeNull()
     expect(trainingChart([])).toBeNull()
   })
 })

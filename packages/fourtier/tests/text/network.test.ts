@@ -40,7 +40,9 @@ describe("byte pair encoding", () => {
 
   it("refuses a file of another kind", async () => {
     await writeFile(join(folder, "other.txt"), "one\ntwo three four\n")
-    await expect(BpeTokenizer.load(join(folder, "other.txt"))).rejects.toThrow(/no list of merges[\s\S]*two three four/)
+    await expect(BpeTokenizer.load(join(folder, "other.txt"))).rejects.toThrow(
+      /not a list of merges[\s\S]*two three four/,
+    )
     await expect(BpeTokenizer.load(join(folder, "none.txt"))).rejects.toThrow(/cannot be read/)
   })
 })

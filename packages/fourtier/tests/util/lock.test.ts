@@ -1,11 +1,12 @@
-/** The folder lock: one at a time, and no dead process holds it. */
+/** The folder lock lets in one process at a time, and no dead process keeps others out. */
 
 import { spawn } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs"
-import { hostname, tmpdir } from "node:os"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, expect, it } from "vitest"
 import { withFolderLock } from "../../src/util/lock.ts"
+import { newOwner } from "../../src/util/owner.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "fourtier-lock-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -24,7 +25,7 @@ const leave = (name: string, owner: unknown, age = 0) => {
 it("lets one in at a time, and the next one when it is done or has failed", async () => {
   const at = join(folder, "one")
   await withFolderLock(at, async () => {
-    await expect(withFolderLock(at, async () => 1)).rejects.toThrow(/another run is at work in this folder/)
+    await expect(withFolderLock(at, async () => 1)).rejects.toThrow(/another run is using this folder/)
   })
   await expect(withFolderLock(at, () => Promise.reject(new Error("failed")))).rejects.toThrow("failed")
   expect(await withFolderLock(at, async () => 2)).toBe(2)
@@ -58,7 +59,7 @@ it("only one of many gets in", async () => {
 
 it("a killed process does not hold it", async () => {
   const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"])
-  const owner = { id: "x", host: hostname(), pid: child.pid, begun: null }
+  const owner = { ...newOwner(), pid: child.pid, started: null }
   const ended = new Promise((resolve) => child.on("close", resolve))
   child.kill("SIGKILL")
   await ended
@@ -67,13 +68,12 @@ it("a killed process does not hold it", async () => {
 })
 
 it("nor does another process that got its number, a torn lock, or a silent machine", async () => {
-  const begun = existsSync("/proc/self/stat") ? "1" : null
-  if (begun) {
-    const reused = await leave("reused", { id: "x", host: hostname(), pid: process.ppid, begun })
+  if (existsSync("/proc/self/stat")) {
+    const reused = await leave("reused", { ...newOwner(), pid: process.ppid, started: "1" })
     expect(await withFolderLock(reused, async () => "in")).toBe("in")
   }
   expect(await withFolderLock(await leave("torn", '{"id":'), async () => "in")).toBe("in")
-  const elsewhere = { id: "x", host: "elsewhere", pid: 1, begun: null }
+  const elsewhere = { ...newOwner(), host: "elsewhere", pid: 1 }
   expect(await withFolderLock(await leave("silent", elsewhere, 120_000), async () => "in")).toBe("in")
   await expect(withFolderLock(await leave("lively", elsewhere), async () => "in")).rejects.toThrow(/elsewhere/)
 })

@@ -166,13 +166,13 @@ describe("errors", () => {
     const message = await failure({ set: ["stages.align.lr=fast"] })
     expect(message).toMatch(/stages\.align\.lr \(--set\): wrong type/)
     expect(message).toMatch(/expected: a number, above 0/)
-    expect(message).toMatch(/found: {4}"fast" \(text\)/)
+    expect(message).toMatch(/found: {4}"fast" \(a string\)/)
   })
 
   it("names bounds, choices and list elements", async () => {
     expect(await failure({ set: ["seed=-1"] })).toMatch(/too small[\s\S]*at least 0[\s\S]*-1/)
     expect(await failure({ set: ["pool=median"] })).toMatch(/expected: one of "mean", "max"[\s\S]*"median"/)
-    expect(await failure({ set: ["prompts=[A, 3]"] })).toMatch(/prompts\[1\][\s\S]*a text[\s\S]*3/)
+    expect(await failure({ set: ["prompts=[A, 3]"] })).toMatch(/prompts\[1\][\s\S]*a string[\s\S]*3/)
     expect(await failure({ set: ["steps=never"] })).toMatch(/a whole number or "auto"[\s\S]*"never"/)
     expect(await failure({ set: ["seed=1.5"] })).toMatch(/a whole number[\s\S]*1\.5/)
   })
@@ -201,9 +201,24 @@ describe("errors", () => {
     expect(await failure({ file: await write("dup.yaml", "seed: 1\nseed: 2\n") })).toMatch(
       /dup\.yaml:2:1.*not valid YAML/,
     )
-    expect(await failure({ file: await write("list.yaml", "- 1\n") })).toMatch(/wrong top level/)
+    expect(await failure({ file: await write("list.yaml", "- 1\n") })).toMatch(/not a group of settings/)
     expect(await failure({ file: await write("x.toml", "") })).toMatch(/not a settings file/)
     expect(await failure({ file: join(folder, "absent.yaml") })).toMatch(/cannot be read/)
+  })
+
+  it("names the new name of a renamed setting, from a file or --set, and only at its old place", async () => {
+    const renamed = { "stages.align.rate": "stages.align.lr", draws: "views" }
+    const failing = async (more: Parameters<typeof load>[0]) =>
+      expect(loadSettings({ schema, presets, renamed, ...more })).rejects
+    const file = await write("old.yaml", "stages: {align: {rate: 0.1}}\n")
+    await (await failing({ file })).toThrow(
+      `stages.align.rate (${file}): this setting has a new name\n  fix:      write stages.align.lr instead`,
+    )
+    await (await failing({ set: ["draws=3"] })).toThrow(
+      "draws (--set): this setting has a new name\n  fix:      write views instead",
+    )
+    await (await failing({ set: ["stages.finetune.rate=3"] })).toThrow(/unknown setting/)
+    await (await failing({ set: ["toString=3"] })).toThrow(/unknown setting/)
   })
 
   it("does not let __proto__ through", async () => {

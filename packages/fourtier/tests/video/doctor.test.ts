@@ -73,7 +73,7 @@ describe("measures", () => {
 test("bad files are in quarantine with the reason", () => {
   const reasons = Object.fromEntries(report.manifest.quarantine.map(({ relative, reason }) => [relative, reason]))
   expect(reasons).toEqual({
-    "bad/zero.mp4": "an empty file, 0 bytes",
+    "bad/zero.mp4": "the file is empty",
     "bad/text.mp4": expect.stringContaining("cannot be opened as video"),
     "bad/playlist.mp4": expect.stringContaining("cannot be opened as video"),
     "bad/sound.mp4": expect.stringContaining("no video stream"),
@@ -106,13 +106,13 @@ test("a second run measures only what changed", async () => {
   )
 })
 
-test("a damaged manifest is measured afresh, and says so", async () => {
+test("with a damaged manifest all files are measured again, and it says so", async () => {
   const text = readFileSync(out, "utf8")
   writeFileSync(out, text.slice(0, text.length / 2))
   const warnings: string[] = []
   const again = await doctor(data, out, { ...silent, warn: (line) => void warnings.push(line) })
   expect(again.reused).toBe(0)
-  expect(warnings.join()).toContain("measured afresh")
+  expect(warnings.join()).toContain("all files are measured again")
   expect((await readManifest(out)).manifest).toEqual(again.manifest)
 })
 

@@ -79,7 +79,7 @@ describe("tables", () => {
       columns: { fold10: "3", split_seq: "train" },
     })
     expect(clips).toHaveLength(2)
-    expect(notes.join()).toContain("1 video files are in no table")
+    expect(notes.join()).toContain("1 video file not used: in no table")
   })
 
   test("CSV with quotes, commas, line breaks, CRLF, a byte order mark and odd capitals", async () => {

@@ -153,7 +153,7 @@ describe("errors", () => {
     expect(() => resolveSplits(folded, { folds: "fold1" })).toThrow(/did you mean "fold10"/)
   })
   test("folds named as a split column", () => {
-    expect(() => resolveSplits(folded, { column: "fold10" })).toThrow(/names no part of a split[\s\S]*folds/)
+    expect(() => resolveSplits(folded, { column: "fold10" })).toThrow(/unknown part of a split[\s\S]*folds/)
   })
   test("a test clip without a label", () => {
     const clips = folded.clips.map((one, i) => (i === 99 ? { ...one, label: null, labels: [] } : one))
@@ -167,7 +167,7 @@ describe("errors", () => {
     const bad = {
       path: "/data/x.mp4",
       relative: "x.mp4",
-      reason: "an empty file, 0 bytes",
+      reason: "the file is empty",
       label: "class0",
       split: null,
       fold: null,
@@ -175,7 +175,7 @@ describe("errors", () => {
       end: null,
     }
     const broken = { ...folded, quarantine: [{ ...bad, columns: { part: "test" } }] }
-    expect(() => resolveSplits(broken, { column: "part" })).toThrow(/x\.mp4[\s\S]*an empty file/)
+    expect(() => resolveSplits(broken, { column: "part" })).toThrow(/x\.mp4[\s\S]*the file is empty/)
     expect(resolveSplits(broken, { column: "part", allowQuarantined: ["x.mp4"] })).toHaveLength(1)
     const harmless = { ...folded, quarantine: [{ ...bad, columns: { part: "train" } }] }
     expect(resolveSplits(harmless, { column: "part" })).toHaveLength(1)

@@ -8,8 +8,13 @@ import { openVisualEncoder } from "../../encoders/catalog.ts"
 import { terminalTable } from "../../util/table.ts"
 import { readConfig } from "./read-config.ts"
 
+export interface InfoOptions {
+  config?: string
+  classes: number
+}
+
 /** Prints a table of parts. `options` are those of `configOptions`, and the number of classes. */
-export async function printInfo(options: { classes: number }): Promise<void> {
+export async function printInfo(options: InfoOptions): Promise<void> {
   const { classes } = options
   if (classes < 2) throw new FourtierError({ where: "--classes", what: "too few", expected: "at least 2" })
   const { value: config } = await readConfig(options)

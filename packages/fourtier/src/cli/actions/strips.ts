@@ -4,7 +4,8 @@ import { join } from "node:path"
 import { plural } from "@fourtier/core"
 import { terminalReporter } from "@fourtier/core/node"
 import { FourtierError } from "@fourtier/tensor"
-import { doctor, hasStrip, writeStrips } from "../../video/index.ts"
+import { doctor } from "../../video/doctor.ts"
+import { hasStrip, writeStrips } from "../../video/strips.ts"
 import { defaultManifest, runFolder } from "./folders.ts"
 
 export interface StripsOptions {

@@ -1,8 +1,8 @@
 /**
  * A GGUF model with its multimodal projector, in this process, through `@fugood/llama.node` (bindings of llama.cpp):
- * LLaVA 1.5 and 1.6, MiniCPM-V, Qwen2-VL, SmolVLM, Moondream and whatever else llama.cpp can see with.
- * The package is optional and loaded on first use. It logs to standard error; its switch for that keeps the process from
- * ending, so it is left alone.
+ * LLaVA 1.5 and 1.6, MiniCPM-V, Qwen2-VL, SmolVLM, Moondream, and every other multimodal model of llama.cpp. The package
+ * is optional. It logs to standard error; its option to turn this off would keep the process from exiting, so it is not
+ * used.
  */
 
 import { createHash } from "node:crypto"
@@ -10,30 +10,9 @@ import { open } from "node:fs/promises"
 import { basename } from "node:path"
 import { FourtierError, messageOf } from "@fourtier/tensor"
 import { z } from "zod"
+import { type LiveProvider, ProviderError } from "../provider.ts"
+import type { LlamaSettings } from "./llama-settings.ts"
 import { importOptional } from "./optional.ts"
-import { type LiveProvider, needed, ProviderError } from "./provider.ts"
-
-export const llamaSchema = z.strictObject({
-  kind: z.literal("llama"),
-  model: z
-    .string(needed("--model FILE.gguf, or describe.model in the settings"))
-    .min(1)
-    .describe("the language model, `.gguf`"),
-  projector: z
-    .string(needed("describe.projector in the settings, see docs/describe.md"))
-    .min(1)
-    .describe("the projector that came with it, `mmproj-*.gguf`"),
-  context: z.int().positive().default(4096).describe("tokens of context: an image takes some hundred to some thousand"),
-  gpuLayers: z.int().nonnegative().default(0).describe("layers on the GPU: 0 for none, 99 for all"),
-  variant: z
-    .enum(["default", "vulkan", "cuda"])
-    .default("default")
-    .describe("build to use: `default` (CPU, Metal), `vulkan`, `cuda`"),
-  threads: z.int().positive().optional().describe("of the processor"),
-  maxTokens: z.int().positive().default(300),
-  temperature: z.number().min(0).max(2).default(0),
-  seed: z.int().default(0).describe("of sampling"),
-})
 
 interface Completion {
   text: string
@@ -64,11 +43,15 @@ const moduleSchema = z.object({
   loadModel: z.custom<(options: object) => Promise<Context>>((value) => typeof value === "function"),
 })
 
-/** @param load replaces the package */
+/**
+ * Opens provider `llama`.
+ * @param load a replacement for the package
+ * @throws FourtierError when the package is not installed or a model file cannot be loaded
+ */
 export async function openLlama(
-  config: z.infer<typeof llamaSchema>,
+  config: LlamaSettings,
   load: () => Promise<z.infer<typeof moduleSchema>> = () =>
-    importOptional("@fugood/llama.node", moduleSchema, "provider llama"),
+    importOptional({ name: "@fugood/llama.node", version: "1.7.15" }, moduleSchema, "provider llama"),
 ): Promise<LiveProvider> {
   const files = await Promise.all([config.model, config.projector].map(fingerprint))
   const { loadModel } = await load()
@@ -92,7 +75,7 @@ export async function openLlama(
         where: "provider llama",
         what: "the model cannot be loaded",
         found: messageOf(error),
-        fix: "use a GGUF language model and the mmproj GGUF that was published with it",
+        fix: "use a GGUF language model and the mmproj GGUF published with it",
       },
       { cause: error },
     )
@@ -103,8 +86,8 @@ export async function openLlama(
     model: basename(config.model),
     settings: { files, maxTokens, temperature, seed },
     destination: null,
-    looks: true,
-    concurrency: { start: 1, most: 1 },
+    usesStrip: true,
+    concurrency: { initial: 1, max: 1 },
     async ask(question, signal) {
       const image = Buffer.from(await question.strip()).toString("base64")
       const content = [
@@ -144,7 +127,7 @@ export async function openLlama(
   }
 }
 
-/** Stands for a model file of many gigabytes: its size and the hash of its first megabyte, which holds the metadata. */
+/** Identifies a model file of many gigabytes: its size, and a hash of its first megabyte, which holds the metadata. */
 async function fingerprint(path: string): Promise<string> {
   try {
     const file = await open(path)

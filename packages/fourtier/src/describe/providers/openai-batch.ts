@@ -2,18 +2,10 @@
 
 import { toFile } from "openai"
 import { z } from "zod"
-import { isLocal, statusVerdict } from "./http-verdict.ts"
-import { callChat, chatBody, chatFields, chatSettings, openChat, readCompletion } from "./openai.ts"
-import { type BatchLine, type BatchProvider, ProviderError } from "./provider.ts"
-
-export const openaiBatchSchema = z.strictObject({
-  kind: z.literal("openai-batch"),
-  ...chatFields,
-  requests: z.int().positive().max(50_000).default(20_000).describe("questions in one batch at most"),
-  megabytes: z.number().positive().max(190).default(90).describe("megabytes in one batch at most"),
-  open: z.int().positive().default(4).describe("batches under way at most"),
-  pollSeconds: z.number().positive().default(30).describe("seconds between looks"),
-})
+import { type BatchProvider, type BatchResult, ProviderError } from "../provider.ts"
+import { isLocal, statusError } from "./http-errors.ts"
+import type { OpenaiBatchSettings } from "./openai-batch-settings.ts"
+import { callChat, chatBody, identityOf, openChat, readCompletion } from "./openai-chat.ts"
 
 const idSchema = z.object({ id: z.string() })
 
@@ -35,10 +27,11 @@ const lineSchema = z.object({
   error: z.object({ code: z.string().nullish(), message: z.string().nullish() }).nullish(),
 })
 
-/** Seconds for one call; an upload of many megabytes is one. */
+/** Seconds for one call, be it an upload of many megabytes. */
 const CALL_TIMEOUT = 600
 
-export function openOpenaiBatch(config: z.infer<typeof openaiBatchSchema>): BatchProvider {
+/** Opens provider `openai-batch`. */
+export function openOpenaiBatch(config: OpenaiBatchSettings): BatchProvider {
   const chat = openChat(config)
   const { client, address } = chat
   const call = <T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>) =>
@@ -47,7 +40,7 @@ export function openOpenaiBatch(config: z.infer<typeof openaiBatchSchema>): Batc
     mode: "batch",
     kind: "openai-batch",
     model: config.model,
-    settings: chatSettings(config),
+    settings: identityOf(config),
     destination: isLocal(config.baseUrl) ? `${address} (this machine)` : address,
     limits: {
       requests: config.requests,
@@ -111,7 +104,7 @@ export function openOpenaiBatch(config: z.infer<typeof openaiBatchSchema>): Batc
   }
 }
 
-function readLine(text: string, address: string): BatchLine {
+function readLine(text: string, address: string): BatchResult {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -122,7 +115,7 @@ function readLine(text: string, address: string): BatchLine {
   if (!response) return { id, outcome: new ProviderError("retry", error?.message ?? error?.code ?? "no answer") }
   const body = JSON.stringify(response.body)
   if (response.status_code < 200 || response.status_code > 299) {
-    return { id, outcome: statusVerdict(response.status_code, new Headers(), body, address) }
+    return { id, outcome: statusError(response.status_code, new Headers(), body, address) }
   }
   try {
     return { id, outcome: readCompletion(body, address) }
@@ -135,5 +128,5 @@ function readLine(text: string, address: string): BatchLine {
 function checked<T>(schema: z.ZodType<T>, value: unknown, address: string): T {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  throw new ProviderError("retry", `${address} sent something unexpected: ${JSON.stringify(value)?.slice(0, 200)}`)
+  throw new ProviderError("retry", `${address} sent an unexpected reply: ${JSON.stringify(value)?.slice(0, 200)}`)
 }

@@ -1,29 +1,33 @@
-/** Packages that are loaded only where they are used, and may be missing. */
+/** Packages that bring a model into this process. They are installed by those who use them, and loaded on first use. */
 
 import { FourtierError, messageOf } from "@fourtier/tensor"
 import type { z } from "zod"
+import { loadPackage, type OptionalPackage } from "../../util/optional.ts"
 
 /**
- * @param name the package
+ * Loads a package whose types are not known here.
+ * @param wanted the package, and the version that is known to work
  * @param schema what it must export
- * @throws FourtierError that says how to install it, or that its exports are not the expected ones
+ * @param where what needs it, for the error
+ * @throws FourtierError when it is not installed, cannot be loaded, or does not export what is expected
  */
-export async function importOptional<T>(name: string, schema: z.ZodType<T>, use: string): Promise<T> {
+export async function importOptional<T>(wanted: OptionalPackage, schema: z.ZodType<T>, where: string): Promise<T> {
+  const { name, version } = wanted
+  const fix = `npm install ${name}@${version}`
   let loaded: unknown
   try {
-    loaded = await import(name)
+    loaded = await loadPackage(wanted, () => import(name), where)
   } catch (error) {
-    throw new FourtierError(
-      { where: use, what: `package ${name} cannot be loaded`, found: messageOf(error), fix: `npm install ${name}` },
-      { cause: error },
-    )
+    if (error instanceof FourtierError) throw error
+    const what = `the package ${name} cannot be loaded`
+    throw new FourtierError({ where, what, found: messageOf(error), fix }, { cause: error })
   }
   const parsed = schema.safeParse(loaded)
   if (parsed.success) return parsed.data
   throw new FourtierError({
-    where: use,
-    what: `package ${name} is of a version that is not known here`,
+    where,
+    what: `this version of the package ${name} is not supported`,
     found: parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "),
-    fix: `npm install ${name}@latest`,
+    fix,
   })
 }

@@ -1,23 +1,22 @@
 /**
- * Answers recorded before, from a file: nothing is sent anywhere. Three forms of JSONL line are read, and CSV:
- *   {"path": "hug/a.avi", "answers": {"A": "...", "B": "..."}}        one line a clip
- *   {"path": "hug/a.avi", "prompt": "A", "answer": "..."}             one line an answer (also `descriptions.jsonl` itself)
- *   path,A,B,C,D  or  path,prompt,answer                              CSV with a header line
- * A clip is found by `clip` (its id) or by `path` below the data root, and by `start`/`end` where it is a window of a file.
+ * Recorded answers from a file; nothing is sent anywhere. Two forms of JSONL line are read, and CSV:
+ *
+ *   {"path": "hug/a.avi", "answers": {"A": "...", "B": "..."}}     one line per clip
+ *   {"path": "hug/a.avi", "prompt": "A", "answer": "..."}          one line per answer, as in `descriptions.jsonl` itself
+ *   path,A,B,C,D  or  path,prompt,answer                           CSV with a header line
+ *
+ * A clip is found by `clip` (its id), or by `path` relative to the data folder, with `start` and `end` where it is a window
+ * of a file.
  */
 
 import { FourtierError } from "@fourtier/tensor"
 import { hashFile } from "@fourtier/tensor/node"
-import { z } from "zod"
-import { cleanPath, readRecords } from "./answer-formats.ts"
-import { type LiveProvider, needed, ProviderError, type Question } from "./provider.ts"
+import { cleanPath, readRecords } from "../answer-formats.ts"
+import { type LiveProvider, ProviderError, type Question } from "../provider.ts"
+import type { ReplaySettings } from "./replay-settings.ts"
 
-export const replaySchema = z.strictObject({
-  kind: z.literal("replay"),
-  file: z.string(needed("--answers FILE, or describe.file in the settings")).min(1).describe("JSONL or CSV file"),
-})
-
-export async function openReplay(config: z.infer<typeof replaySchema>): Promise<LiveProvider> {
+/** Opens provider `replay`. @throws FourtierError when the file has no answers, or a line cannot be read */
+export async function openReplay(config: ReplaySettings): Promise<LiveProvider> {
   const answers = new Map<string, string>()
   const models = new Set<string>()
   for await (const record of readRecords(config.file)) {
@@ -28,7 +27,7 @@ export async function openReplay(config: z.infer<typeof replaySchema>): Promise<
     throw new FourtierError({
       where: config.file,
       what: "no answers in this file",
-      fix: "see docs/describe.md for its form",
+      fix: "see docs/describe.md for the formats",
     })
   }
   return {
@@ -37,8 +36,8 @@ export async function openReplay(config: z.infer<typeof replaySchema>): Promise<
     model: [...models].sort().join("+") || "unknown",
     settings: { source: await hashFile(config.file) },
     destination: null,
-    looks: false,
-    concurrency: { start: 1, most: 1 },
+    usesStrip: false,
+    concurrency: { initial: 1, max: 1 },
     async ask(question) {
       const [prompt] = question.prompts
       for (const name of names(question)) {
@@ -53,7 +52,7 @@ export async function openReplay(config: z.infer<typeof replaySchema>): Promise<
   }
 }
 
-/** What a record may call the question's clip. */
+/** The names under which a record may refer to the question's clip. */
 function names({ clip }: Question): string[] {
   const window = clip.start === null && clip.end === null ? "" : `@${clip.start ?? ""}-${clip.end ?? ""}`
   return [clip.id, `${cleanPath(clip.relative)}${window}`]

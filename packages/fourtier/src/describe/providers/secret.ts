@@ -1,4 +1,4 @@
-/** Keys come from the environment or a file, are held in memory only, and are blotted out of every message. */
+/** API keys come from the environment or a file, are held in memory only, and are removed from every message. */
 
 import { readFileSync } from "node:fs"
 import { FourtierError, messageOf } from "@fourtier/tensor"
@@ -6,7 +6,7 @@ import { FourtierError, messageOf } from "@fourtier/tensor"
 export interface KeySource {
   /** Name of an environment variable. */
   keyEnv?: string | undefined
-  /** A file that holds the key and nothing else. */
+  /** A file that holds the key and nothing else; takes precedence. */
   keyFile?: string | undefined
 }
 
@@ -17,7 +17,7 @@ export function readKey(source: KeySource, environment: NodeJS.ProcessEnv = proc
       return readFileSync(source.keyFile, "utf8").trim() || null
     } catch (error) {
       throw new FourtierError(
-        { where: source.keyFile, what: "the key cannot be read", found: messageOf(error) },
+        { where: source.keyFile, what: "the API key cannot be read", found: messageOf(error) },
         { cause: error },
       )
     }
@@ -27,6 +27,6 @@ export function readKey(source: KeySource, environment: NodeJS.ProcessEnv = proc
 }
 
 /** The text with every occurrence of the key replaced. */
-export function blot(text: string, key: string | null): string {
+export function redact(text: string, key: string | null): string {
   return key === null || key.length < 4 ? text : text.replaceAll(key, "[key]")
 }

@@ -1,29 +1,14 @@
 /**
- * Models with ONNX weights in this process, through `@huggingface/transformers`: SmolVLM, Idefics 3, LLaVA,
- * LLaVA-OneVision, Qwen2-VL and its successors, Gemma 3, PaliGemma, Florence-2, Moondream.
- * The package is optional and loaded on first use; it fetches weights from a hub or reads them from a folder.
+ * Models with ONNX weights, in this process, through `@huggingface/transformers`: SmolVLM, Idefics 3, LLaVA,
+ * LLaVA-OneVision, Qwen2-VL and its successors, Gemma 3, PaliGemma, Florence-2, Moondream. The package is optional; it
+ * downloads weights from the Hugging Face hub or reads them from a folder.
  */
 
 import { FourtierError, messageOf } from "@fourtier/tensor"
 import { z } from "zod"
+import { type LiveProvider, ProviderError, type Question } from "../provider.ts"
 import { importOptional } from "./optional.ts"
-import { type LiveProvider, needed, ProviderError, type Question } from "./provider.ts"
-
-export const transformersSchema = z.strictObject({
-  kind: z.literal("transformers"),
-  model: z
-    .string(needed("--model NAME, or describe.model in the settings"))
-    .min(1)
-    .describe("hub id, or the name of a folder below `folder`"),
-  revision: z.string().default("main").describe("branch, tag or commit on the hub"),
-  folder: z.string().optional().describe("read weights from this folder and fetch nothing"),
-  dtype: z
-    .enum(["fp32", "fp16", "q8", "int8", "uint8", "q4", "q4f16", "bnb4"])
-    .default("q8")
-    .describe("number format of the weights"),
-  device: z.enum(["cpu", "cuda", "dml", "webgpu"]).default("cpu").describe("where it runs"),
-  maxTokens: z.int().positive().default(300),
-})
+import type { TransformersSettings } from "./transformers-settings.ts"
 
 interface Tensor {
   dims: number[]
@@ -68,26 +53,30 @@ const moduleSchema = z.object({
   env: z.custom<{ allowRemoteModels: boolean; localModelPath: string }>((value) => typeof value === "object"),
 })
 
-/** How a family's processor wants image and text. */
-type Call = "text, images" | "images, text" | "apart"
+/** How a family's processor takes image and text: in one call, in this order, or in separate calls. */
+type Call = "text, images" | "images, text" | "separate"
 
-/** By the `model_type` of a model's config.json. Everything else: "text, images", as most have it. */
+/** By the `model_type` in the model's config.json; "text, images" for all others. */
 const calls: Record<string, Call> = {
   llava: "images, text",
   paligemma: "images, text",
   lfm2_vl: "images, text",
   mistral3: "images, text",
   florence2: "images, text",
-  llava_onevision: "apart",
-  llava_qwen2: "apart",
-  moondream1: "apart",
+  llava_onevision: "separate",
+  llava_qwen2: "separate",
+  moondream1: "separate",
 }
 
-/** @param load replaces the package */
+/**
+ * Opens provider `transformers`.
+ * @param load a replacement for the package
+ * @throws FourtierError when the package is not installed or the model cannot be loaded
+ */
 export async function openTransformers(
-  config: z.infer<typeof transformersSchema>,
+  config: TransformersSettings,
   load: () => Promise<z.infer<typeof moduleSchema>> = () =>
-    importOptional("@huggingface/transformers", moduleSchema, "provider transformers"),
+    importOptional({ name: "@huggingface/transformers", version: "4.3.1" }, moduleSchema, "provider transformers"),
 ): Promise<LiveProvider> {
   const library = await load()
   const { maxTokens, dtype, device, revision } = config
@@ -108,7 +97,7 @@ export async function openTransformers(
         where: "provider transformers",
         what: `model ${config.model} cannot be loaded`,
         found: messageOf(error),
-        fix: "the model needs ONNX weights of the image-text-to-text kind; offline, put them in a folder and set `folder`",
+        fix: "choose an image-text-to-text model with ONNX weights; without a connection, put them in a folder and set `folder`",
       },
       { cause: error },
     )
@@ -122,7 +111,7 @@ export async function openTransformers(
     )
     const text = promptText(model.config.model_type ?? "", question, processor, tokenizer)
     const inputs =
-      call === "apart"
+      call === "separate"
         ? { ...tokenizer(text), ...(await processor(image)) }
         : await (call === "images, text" ? processor(image, text) : processor(text, [image]))
     const ids = await model.generate({
@@ -142,8 +131,8 @@ export async function openTransformers(
     model: config.model,
     settings: { revision, dtype, maxTokens },
     destination: null,
-    looks: true,
-    concurrency: { start: 1, most: 1 },
+    usesStrip: true,
+    concurrency: { initial: 1, max: 1 },
     async ask(question) {
       try {
         const { text, inputTokens, outputTokens } = await answer(question)
@@ -159,7 +148,7 @@ export async function openTransformers(
   }
 }
 
-/** The question in the model's own dress. */
+/** The question in the format that the model was trained with. */
 function promptText(family: string, question: Question, processor: Processor, tokenizer: Tokenizer): string {
   const words = question.system === null ? question.text : `${question.system}\n${question.text}`
   if (family === "florence2") {
@@ -169,7 +158,7 @@ function promptText(family: string, question: Question, processor: Processor, to
   if (family === "moondream1") return `<image>\n\nQuestion: ${words}\n\nAnswer:`
   if (family === "paligemma") return `<image>${question.text}`
   const options = { tokenize: false, add_generation_prompt: true }
-  if (calls[family] === "apart") {
+  if (calls[family] === "separate") {
     return tokenizer.apply_chat_template([{ role: "user", content: `<image>\n${words}` }], options)
   }
   const content = [{ type: "image" }, { type: "text", text: words }]

@@ -1,9 +1,9 @@
 /**
- * The cache folder that Hugging Face's own tools use, so that files are shared with them:
+ * The cache folder of Hugging Face's own tools, with which files are shared:
  *
- *   <cache>/models--owner--name/refs/main              the commit that "main" was last seen at
- *                              /blobs/<checksum>       the files' contents
- *                              /snapshots/<commit>/... links from file names to blobs
+ *   <cache>/models--owner--name/refs/main                the last known commit of "main"
+ *                              /blobs/<checksum>         the contents of the files
+ *                              /snapshots/<commit>/...   links from file names to blobs
  */
 
 import { createHash } from "node:crypto"
@@ -16,16 +16,16 @@ import { temporaryName, writeFileAtomic } from "@fourtier/tensor/node"
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** A file's identity on the hub. */
+/** What identifies a file on the hub. */
 export interface FileInfo {
-  /** SHA-256 of a large file; git's SHA-1 of a small one. In hexadecimal. */
+  /** In hexadecimal: SHA-256 of a large file, git's SHA-1 of a small one. */
   checksum: string
   size: number
 }
 
 const COMMIT = /^[0-9a-f]{40}$/
 
-/** Whether a revision is a commit, which never changes, and not a branch or tag. */
+/** Whether a revision is a commit, which never changes, rather than a branch or tag. */
 export function isCommit(revision: string): boolean {
   return COMMIT.test(revision)
 }
@@ -36,7 +36,7 @@ export function hubCacheFolder(env: Environment): string {
   return env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(home, "hub")
 }
 
-/** The cached files of one repository. */
+/** The cached files of a repository. */
 export class RepositoryCache {
   readonly #folder: string
 
@@ -44,7 +44,7 @@ export class RepositoryCache {
     this.#folder = join(hubCacheFolder(env), `models--${repository.replaceAll("/", "--")}`)
   }
 
-  /** The commit that a revision was last seen at, if any. */
+  /** The last known commit of a revision. */
   async commitOf(revision: string): Promise<string | undefined> {
     if (isCommit(revision)) return revision
     try {
@@ -55,11 +55,12 @@ export class RepositoryCache {
     }
   }
 
+  /** Remembers the commit of a branch or tag. */
   async setCommit(revision: string, commit: string): Promise<void> {
     if (!isCommit(revision)) await writeFileAtomic(this.#inside("refs", revision), commit)
   }
 
-  /** Names of a commit's files that are here. */
+  /** Names of a commit's files that are in the cache. */
   async files(commit: string): Promise<string[]> {
     const folder = this.#inside("snapshots", commit)
     const names = await readdir(folder, { recursive: true }).catch(() => [])
@@ -70,18 +71,18 @@ export class RepositoryCache {
     return files.sort()
   }
 
-  /** The path of a commit's file, if it is here. */
+  /** Path of a commit's file, if it is in the cache. */
   async find(commit: string, file: string): Promise<string | undefined> {
     const path = this.#inside("snapshots", commit, file)
     return (await isFile(path)) ? path : undefined
   }
 
-  /** Where a file's content belongs. */
+  /** Where the content with this checksum belongs. */
   blob(checksum: string): string {
     return this.#inside("blobs", checksum)
   }
 
-  /** Gives a blob its name in a commit. Where links are not allowed, the content is copied. @returns the path */
+  /** Links a file name of a commit to a blob; copies the blob where links are not allowed. @returns the path */
   async link(commit: string, file: string, checksum: string): Promise<string> {
     const path = this.#inside("snapshots", commit, file)
     const blob = this.blob(checksum)
@@ -96,12 +97,12 @@ export class RepositoryCache {
     return path
   }
 
-  /** A path below the repository's folder. Throws FourtierError for names that would lead out of it. */
+  /** A path below the repository's folder. @throws FourtierError for names that would lead out of it */
   #inside(...parts: string[]): string {
     for (const part of parts.flatMap((name) => name.split("/"))) {
       if (part === "" || part === "." || part === ".." || /[\\\0:]/.test(part)) {
         throw new FourtierError({
-          what: "suspicious file or revision name on the hub",
+          what: "suspicious name of a file or revision on the hub",
           found: JSON.stringify(parts.at(-1)),
         })
       }
@@ -110,7 +111,7 @@ export class RepositoryCache {
   }
 }
 
-/** Whether a file has the size and checksum that the hub gives. */
+/** Whether a file has the size and checksum given by the hub. */
 export async function hasChecksum(path: string, info: FileInfo): Promise<boolean> {
   const { size } = await stat(path)
   if (size !== info.size) return false

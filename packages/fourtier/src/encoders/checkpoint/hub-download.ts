@@ -1,4 +1,4 @@
-/** A download that survives interruptions: what has arrived stays in a file beside the target until the checksum is right. */
+/** A download that can be interrupted: what has arrived stays in a file beside the target until it is complete and checked. */
 
 import { randomBytes } from "node:crypto"
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises"
@@ -9,7 +9,7 @@ import { FourtierError } from "@fourtier/tensor"
 import { type FileInfo, hasChecksum } from "./hub-cache.ts"
 
 export interface Download {
-  /** Where the whole file goes. */
+  /** Where the complete file goes. */
   path: string
   info: FileInfo
   /** For the progress line. */
@@ -21,17 +21,17 @@ export interface Download {
   reporter: Reporter
 }
 
-/** Fetches a file unless it is there. Throws FourtierError when its checksum is wrong. */
+/** Downloads a file unless it is there. @throws FourtierError when its checksum is wrong */
 export async function download(job: Download): Promise<void> {
   if (await hasSize(job.path, job.info.size)) return
   await mkdir(dirname(job.path), { recursive: true })
-  const partial = await claimPartial(job.path)
+  const partial = await takePartial(job.path)
   const task = job.reporter.task(job.title, Math.ceil(job.info.size / 1e6), "MB")
   try {
     const resumed = await fetchRest(job, partial, task)
     let good = await hasChecksum(partial, job.info)
     if (!good && resumed) {
-      // What an earlier attempt left was not a part of this file.
+      // what an earlier attempt left is not part of this file
       await rm(partial, { force: true })
       await fetchRest(job, partial, task)
       good = await hasChecksum(partial, job.info)
@@ -40,9 +40,9 @@ export async function download(job: Download): Promise<void> {
       await rm(partial, { force: true })
       throw new FourtierError({
         where: job.title,
-        what: "the fetched file has another checksum than the hub gives",
+        what: "the downloaded file does not have the checksum given by the hub",
         expected: job.info.checksum,
-        fix: "try again; if it persists, something between here and the hub alters files",
+        fix: "try again; if the error persists, something between this machine and the hub changes files",
       })
     }
     await rename(partial, job.path)
@@ -53,7 +53,7 @@ export async function download(job: Download): Promise<void> {
   task.done()
 }
 
-/** @returns whether a part was there before */
+/** Downloads what is missing. @returns whether a part was there before */
 async function fetchRest(job: Download, partial: string, task: Task): Promise<boolean> {
   let resumed = false
   let reported = 0
@@ -74,9 +74,9 @@ async function fetchRest(job: Download, partial: string, task: Task): Promise<bo
         size += chunk.length
         task.tick(Math.floor(size / 1e6) - reported)
         reported = Math.floor(size / 1e6)
-        if (size > job.info.size) throw new Error("the server sent more than the file")
+        if (size > job.info.size) throw new Error(`the server sent more than ${job.info.size} bytes`)
       }
-      if (size < job.info.size) throw new Error(`the connection ended after ${size} of ${job.info.size} bytes`)
+      if (size < job.info.size) throw new Error(`the connection was closed after ${size} of ${job.info.size} bytes`)
     } finally {
       await file.close()
     }
@@ -84,8 +84,8 @@ async function fetchRest(job: Download, partial: string, task: Task): Promise<bo
   return resumed
 }
 
-/** Takes over what an earlier attempt left, if no running process is at it. @returns a name that is ours alone */
-async function claimPartial(path: string): Promise<string> {
+/** Takes over what an earlier attempt left, unless its process still runs. @returns a name that no other process uses */
+async function takePartial(path: string): Promise<string> {
   const own = `${path}.incomplete-${process.pid}-${randomBytes(4).toString("hex")}`
   const prefix = `${basename(path)}.incomplete`
   for (const name of await readdir(dirname(path))) {
@@ -96,7 +96,7 @@ async function claimPartial(path: string): Promise<string> {
       await rename(join(dirname(path), name), own)
       return own
     } catch {
-      // Another process was faster.
+      // another process was faster
     }
   }
   return own

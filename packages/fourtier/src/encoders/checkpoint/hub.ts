@@ -1,15 +1,16 @@
 /**
- * Checkpoints from the Hugging Face hub: `hf:owner/name`, `hf:owner/name@revision`, `hf:owner/name@revision#file`.
- * `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_CACHE`, `HF_TOKEN` and `HF_HUB_OFFLINE` mean what they mean to Hugging Face's own tools,
- * and files already fetched by those are found.
+ * Files from the Hugging Face hub: `hf:owner/name`, `hf:owner/name@revision`, `hf:owner/name@revision#file`. The variables
+ * `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_CACHE`, `HF_TOKEN` and `HF_HUB_OFFLINE` have the same meaning as for Hugging Face's own
+ * tools, and files that those have downloaded are found.
  */
 
 import { posix } from "node:path"
-import { setTimeout as sleep } from "node:timers/promises"
-import { type Reporter, silent } from "@fourtier/core"
+import { formatSeconds, type Reporter, silent } from "@fourtier/core"
 import { FourtierError, messageOf } from "@fourtier/tensor"
 import { externalFiles } from "@fourtier/tensor/node"
 import { z } from "zod"
+import { backOff, noJitter, retry } from "../../util/back-off.ts"
+import { loadPackage } from "../../util/optional.ts"
 import { type Environment, type FileInfo, isCommit, RepositoryCache } from "./hub-cache.ts"
 import { download } from "./hub-download.ts"
 
@@ -18,24 +19,25 @@ export interface HubId {
   repository: string
   /** A branch, tag or commit. */
   revision: string
-  /** A file's path in the repository; without it, the usual names of weights are tried. */
+  /** A file's path in the repository. Without it, the usual names of files with weights are tried. */
   file?: string
 }
 
 export interface HubOptions {
   env?: Environment
   reporter?: Reporter
-  /** Attempts after a failed connection, each going on where the last one stopped. */
+  /** Attempts after a failed connection, each resuming the last; 4 by default. */
   retries?: number
-  /** Seconds before the first retry; each further one waits twice as long. */
+  /** Seconds before the first retry, doubled before each further one, up to 30 s; 1 by default. */
   retryDelay?: number
-  /** Files to look for where the id names none, the first that is there; by default the usual names of weights. */
+  /** File names to look for when the id names none; the first that exists is taken. */
   usual?: readonly string[]
 }
 
-/** A file that is now on this machine. */
+/** A file of the hub on this machine. */
 export interface HubFile {
   path: string
+  /** Its path in the repository. */
   file: string
   /** The commit that the revision stands for. */
   commit: string
@@ -55,11 +57,17 @@ const pathSchema = z.object({
   lfs: z.object({ oid: z.string().regex(/^[0-9a-f]{64}$/), size: z.int().nonnegative() }).optional(),
 })
 
+/** Whether a name is meant as a hub id. */
 export function isHubId(text: string): boolean {
   return text.startsWith("hf:")
 }
 
-/** Throws FourtierError when `text` is no hub id. */
+/**
+ * The parts of a hub id.
+ * @throws FourtierError when `text` is none
+ * @example
+ * parseHubId("hf:owner/name@v2#model.onnx") // { repository: "owner/name", revision: "v2", file: "model.onnx" }
+ */
 export function parseHubId(text: string): HubId {
   const match = /^hf:([\w.-]+\/[\w.-]+)(?:@([^#@\s]+))?(?:#(\S+))?$/.exec(text)
   if (!match || text.split(/[/:@#]/).some((part) => part === "." || part === "..")) {
@@ -69,7 +77,10 @@ export function parseHubId(text: string): HubId {
   return file === undefined ? { repository, revision } : { repository, revision, file }
 }
 
-/** An ONNX model on this machine, with the files of its weights beside it: hub ids are fetched, anything else is a path already. */
+/**
+ * Path of an ONNX model, with the files of its weights beside it. Downloads it when `source` is a hub id; otherwise
+ * `source` is a path already.
+ */
 export async function localOnnx(source: string, options: HubOptions = {}): Promise<string> {
   if (!isHubId(source)) return source
   const { path, file, commit } = await fetchFromHub(source, { ...options, usual: ["onnx/model.onnx", "model.onnx"] })
@@ -80,15 +91,17 @@ export async function localOnnx(source: string, options: HubOptions = {}): Promi
   return path
 }
 
-/** A path on this machine for what a user names: hub ids are fetched, anything else is a path already. */
+/** Path of a checkpoint. Downloads it when `source` is a hub id; otherwise `source` is a path already. */
 export async function localCheckpoint(source: string, options: HubOptions = {}): Promise<string> {
   return isHubId(source) ? (await fetchFromHub(source, options)).path : source
 }
 
 /**
- * Finds a hub file in the cache or fetches it. An interrupted download goes on where it stopped; the content's checksum is
- * compared with the hub's. Without a connection, or with `HF_HUB_OFFLINE=1`, the cached file is taken. Throws FourtierError
- * that says what to do otherwise.
+ * Finds a file in the cache, or downloads it. An interrupted download is resumed, and the content is checked against the
+ * hub's checksum. Without a connection, or with `HF_HUB_OFFLINE=1`, a cached file is used.
+ * @throws FourtierError that says what to do when there is none
+ * @example
+ * const { path, commit } = await fetchFromHub("hf:owner/name#model.safetensors")
  */
 export async function fetchFromHub(id: string | HubId, options: HubOptions = {}): Promise<HubFile> {
   const hubId = typeof id === "string" ? parseHubId(id) : id
@@ -103,18 +116,18 @@ export async function fetchFromHub(id: string | HubId, options: HubOptions = {})
     throw new FourtierError({
       where: nameOf(hubId),
       what: "not in the cache, and HF_HUB_OFFLINE is set",
-      fix: "unset HF_HUB_OFFLINE, or fetch it on a machine with a connection and copy its cache folder",
+      fix: "unset HF_HUB_OFFLINE, or download it on a machine with a connection and copy the cache folder",
     })
   }
   const hub = new Hub(hubId.repository, env)
-  const retry = <T>(work: () => Promise<T>) => withRetries(nameOf(hubId), options, work)
+  const retrying = <T>(work: () => Promise<T>) => withRetries(nameOf(hubId), options, work)
   let info: { commit: string; files: string[] }
   try {
-    info = await retry(() => hub.commit(hubId.revision))
+    info = await retrying(() => hub.commit(hubId.revision))
   } catch (error) {
     const cached = isConnectionError(error) ? await fromCache(cache, hubId, options.usual) : undefined
-    if (!cached) throw complaint(hubId, error)
-    options.reporter?.warn(`${nameOf(hubId)}: no connection to the hub; using the cached file`)
+    if (!cached) throw hubError(hubId, error)
+    options.reporter?.warn(`${nameOf(hubId)}: no connection to the hub; the cached file is used`)
     return cached
   }
   const { commit } = info
@@ -123,19 +136,19 @@ export async function fetchFromHub(id: string | HubId, options: HubOptions = {})
   const present = await cache.find(commit, file)
   if (present) return { path: present, file, commit }
   try {
-    const details = await retry(() => hub.file(commit, file))
+    const details = await retrying(() => hub.file(commit, file))
     if (!details) throw noSuchFile(hubId, file, info.files)
     await download({
       path: cache.blob(details.checksum),
       info: details,
-      title: `fetch ${hubId.repository}/${file}`,
+      title: `Downloading ${hubId.repository}/${file}`,
       open: (start) => hub.stream(commit, file, start),
-      retry,
+      retry: retrying,
       reporter: options.reporter ?? silent,
     })
     return { path: await cache.link(commit, file, details.checksum), file, commit }
   } catch (error) {
-    throw complaint(hubId, error)
+    throw hubError(hubId, error)
   }
 }
 
@@ -152,7 +165,7 @@ async function fromCache(
   return path === undefined || file === undefined ? undefined : { path, file, commit }
 }
 
-/** The calls that we make, by way of the hub's own client, loaded when first needed. */
+/** The calls that are needed, through the hub's own client, which is loaded on first use. */
 class Hub {
   readonly #repository: string
   readonly #connection: { hubUrl: string; fetch: typeof fetch; accessToken?: string }
@@ -163,7 +176,7 @@ class Hub {
       throw new FourtierError({
         where: "HF_TOKEN",
         what: "not a token of the hub",
-        expected: "text that begins with hf_",
+        expected: "a text that starts with hf_",
       })
     }
     const hubUrl = (env.HF_ENDPOINT || "https://huggingface.co").replace(/\/+$/, "")
@@ -201,32 +214,24 @@ class Hub {
   }
 }
 
+const CLIENT = { name: "@huggingface/hub", version: "2.17.5" }
+
 async function loadClient(): Promise<typeof import("@huggingface/hub")> {
-  try {
-    return await import("@huggingface/hub")
-  } catch (error) {
-    throw new FourtierError(
-      { where: "@huggingface/hub", what: "package is not installed", fix: "npm install @huggingface/hub" },
-      { cause: error },
-    )
-  }
+  return loadPackage(CLIENT, () => import("@huggingface/hub"), "the Hugging Face hub")
 }
 
 async function withRetries<T>(name: string, options: HubOptions, work: () => Promise<T>): Promise<T> {
-  const retries = options.retries ?? 4
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await work()
-    } catch (error) {
-      if (attempt >= retries || !isConnectionError(error)) throw error
-      const seconds = (options.retryDelay ?? 1) * 2 ** attempt
-      options.reporter?.warn(`${name}: ${messageOf(error)}; trying again in ${seconds} s`)
-      await sleep(seconds * 1000)
-    }
+  const { retries = 4, retryDelay = 1, reporter } = options
+  const wait = (error: unknown, attempt: number) => {
+    if (!isConnectionError(error)) return null
+    const milliseconds = backOff(attempt, { base: 1000 * retryDelay, jitter: noJitter })
+    reporter?.warn(`${name}: ${messageOf(error)}; trying again in ${formatSeconds(milliseconds / 1000)}`)
+    return milliseconds
   }
+  return retry(work, { retries, wait })
 }
 
-/** Whether a further attempt may succeed: the connection failed, or the server is busy or broken for now. */
+/** Whether another attempt may succeed: the connection failed, or the server is busy or out of order for the moment. */
 function isConnectionError(error: unknown): boolean {
   if (error instanceof FourtierError || error instanceof z.ZodError) return false
   const status = statusOf(error)
@@ -264,12 +269,12 @@ function unclear(hubId: HubId, files: readonly string[]): FourtierError {
 function noSuchFile(hubId: HubId, file: string, files: readonly string[]): FourtierError {
   return new FourtierError({
     where: nameOf(hubId),
-    what: `no file ${file} in the repository`,
+    what: `there is no file ${file} in the repository`,
     found: files.slice(0, 30).join(", ") || "no files",
   })
 }
 
-function complaint(hubId: HubId, error: unknown): FourtierError {
+function hubError(hubId: HubId, error: unknown): FourtierError {
   if (error instanceof FourtierError) return error
   const status = statusOf(error)
   const fix =
@@ -277,9 +282,9 @@ function complaint(hubId: HubId, error: unknown): FourtierError {
       ? "accept the model's terms on its page and set HF_TOKEN, or check the name"
       : status === 404
         ? "check owner, name and revision"
-        : "check the connection and HF_ENDPOINT; fetched parts are kept, so that the next attempt goes on from there"
+        : "check the connection and HF_ENDPOINT; the next attempt resumes the download"
   return new FourtierError(
-    { where: nameOf(hubId), what: "cannot be fetched from the hub", found: messageOf(error), fix },
+    { where: nameOf(hubId), what: "cannot be downloaded from the hub", found: messageOf(error), fix },
     { cause: error },
   )
 }

@@ -1,3 +1,5 @@
+/** Files from the hub are found, resumed, checked and shared with other tools; what the hub may get wrong is an error. */
+
 import { existsSync } from "node:fs"
 import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -216,7 +218,7 @@ describe("interrupted downloads", () => {
 describe("what the hub may get wrong", () => {
   test("a wrong checksum is an error and leaves nothing that looks whole", async () => {
     hub.faults.lieAboutChecksum = true
-    expect(await refusal("hf:owner/name")).toContain("another checksum")
+    expect(await refusal("hf:owner/name")).toContain("does not have the checksum")
     expect(await readdir(join(repository, "blobs"))).toEqual([])
     expect(existsSync(join(repository, "snapshots"))).toBe(false)
   })
@@ -227,7 +229,7 @@ describe("what the hub may get wrong", () => {
     hub.faults.status = [401]
     expect(await refusal("hf:owner/name")).toContain("set HF_TOKEN")
     hub.faults.answer = "<html>proxy login</html>"
-    expect(await refusal("hf:owner/name", { ...options(), retries: 1 })).toContain("cannot be fetched")
+    expect(await refusal("hf:owner/name", { ...options(), retries: 1 })).toContain("cannot be downloaded")
     hub.faults.answer = `{"sha": "main", "siblings": []}`
     expect(await refusal("hf:owner/name")).toContain("sha")
   })

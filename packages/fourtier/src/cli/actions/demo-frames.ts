@@ -1,8 +1,8 @@
 /** Video frames in a terminal: two pixels a character, as coloured half blocks. */
 
 import { keyFrameIndices } from "@fourtier/core/frames"
-import { decodeFrames } from "../video/decode.ts"
-import type { Clip } from "../video/manifest.ts"
+import { decodeFrames } from "../../video/decode.ts"
+import type { Clip } from "../../video/manifest.ts"
 
 /** Key frames side by side, `rows` lines of text high. Needs a terminal with 24-bit colours. */
 export function framesAsText(clip: Clip, { frames = 4, rows = 9 }: { frames?: number; rows?: number } = {}): string {

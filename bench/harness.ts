@@ -1,0 +1,119 @@
+/**
+ * What the measurements here share: sides that take turns, so that a busy machine slows all of them; medians; the table that is
+ * printed line by line and written to bench/*.csv; a partner in another language that is asked by lines of JSON.
+ *
+ * Node 20 runs TypeScript only when compiled, so first
+ *
+ *     npm run bench
+ *
+ * then, from the project's root, `node .fourtier/bench/<name>.js` with the arguments that its header names.
+ */
+
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
+import { writeFile } from "node:fs/promises"
+import { resolve } from "node:path"
+import { createInterface } from "node:readline"
+import { csvLine } from "@fourtier/core"
+import type { z } from "zod"
+import { type Cost, median, medianCost, peakMemory, timed } from "../packages/fourtier/src/util/timing.ts"
+
+export { type Cost, median, medianCost, peakMemory, timed }
+
+/** The folder with the scripts in other languages and the published tables. */
+export const BENCH = resolve("bench")
+
+/** One measurement of a side. */
+export type Measure<T> = (round: number) => Promise<T>
+
+/**
+ * Runs the sides in turn, `rounds` times each after `warmup` rounds that are not kept.
+ * @returns what each side measured, in the sides' order
+ */
+export async function takeTurns<T>(sides: readonly Measure<T>[], rounds: number, warmup = 1): Promise<T[][]> {
+  const results: T[][] = sides.map(() => [])
+  for (let round = -warmup; round < rounds; round++) {
+    for (const [i, side] of sides.entries()) {
+      const result = await side(round)
+      if (round >= 0) results[i].push(result)
+    }
+  }
+  return results
+}
+
+/** Quotients round by round: what a busy machine changes least. */
+export function ratios(ours: readonly number[], theirs: readonly number[]): number[] {
+  return ours.map((value, i) => value / theirs[i])
+}
+
+/** A table of bench/: every row is printed when it is known. */
+export class Table {
+  readonly #path: string
+  readonly #columns: readonly string[]
+  readonly #lines: string[]
+
+  /** @param path file to write; `comment`: a first line about the machine */
+  constructor(path: string, columns: readonly string[], comment: string | null = null) {
+    this.#path = path
+    this.#columns = columns
+    this.#lines = [...(comment === null ? [] : [`# ${comment}\n`]), csvLine(columns)]
+    process.stdout.write(this.#lines.join(""))
+  }
+
+  /** Fields in the columns' order; null is an empty one. */
+  add(fields: readonly (string | number | null)[]): void {
+    if (fields.length !== this.#columns.length) {
+      throw new Error(`${this.#path}: ${fields.length} fields for ${this.#columns.length} columns`)
+    }
+    const line = csvLine(fields)
+    this.#lines.push(line)
+    process.stdout.write(line)
+  }
+
+  async write(): Promise<void> {
+    await writeFile(this.#path, this.#lines.join(""))
+  }
+}
+
+/** A child process that answers each line of JSON with one. What it prints on standard error is shown. */
+export class Partner {
+  readonly #command: string
+  readonly #child: ChildProcessWithoutNullStreams
+  readonly #answers: AsyncIterator<string>
+
+  constructor(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = process.env) {
+    this.#command = command
+    this.#child = spawn(command, args, { env: environment })
+    this.#child.stderr.pipe(process.stderr)
+    this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
+  }
+
+  /** Sends a line that has no answer. */
+  tell(message: unknown): void {
+    this.#child.stdin.write(`${JSON.stringify(message)}\n`)
+  }
+
+  /** @throws Error when the process ends instead of answering */
+  async ask<T>(message: unknown, schema: z.ZodType<T>): Promise<T> {
+    this.tell(message)
+    const answer = await this.#answers.next()
+    if (answer.done === true) throw new Error(`${this.#command} ended, see above`)
+    return schema.parse(JSON.parse(answer.value))
+  }
+
+  end(): void {
+    this.#child.stdin.end()
+  }
+}
+
+/** The other end of a `Partner`: answers every line of JSON on standard input. The first line is the setup. */
+export async function answerLines<S>(
+  setup: z.ZodType<S>,
+  start: (setup: S) => Promise<(message: unknown) => Promise<unknown>>,
+): Promise<void> {
+  const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
+  const first = await lines.next()
+  const answer = await start(setup.parse(JSON.parse(String(first.value))))
+  for (let line = await lines.next(); line.done !== true; line = await lines.next()) {
+    process.stdout.write(`${JSON.stringify(await answer(JSON.parse(line.value)))}\n`)
+  }
+}

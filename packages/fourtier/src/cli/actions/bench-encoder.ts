@@ -1,0 +1,161 @@
+/** Compares the configured encoder's precisions, and how many clips it encodes at a time. */
+
+import { join } from "node:path"
+import { plural, type Reporter } from "@fourtier/core"
+import { terminalReporter } from "@fourtier/core/node"
+import { writeJson } from "@fourtier/tensor/node"
+import type { Config } from "../../config.ts"
+import { type Comparison, compareEncoder, type Measured, type Unmeasured } from "../../encoders/bench/compare.ts"
+import { openVisualEncoder } from "../../encoders/catalog.ts"
+import { PRECISIONS, type Precision } from "../../encoders/precision.ts"
+import { viewRecipes } from "../../stages.ts"
+import { type Column, terminalTable } from "../../util/table.ts"
+import type { Clip } from "../../video/manifest.ts"
+import { clipOfFile } from "../../video/probe.ts"
+import { scanSource } from "../../video/source.ts"
+import { interruptible } from "../interrupt.ts"
+import { oneOf } from "./one-of.ts"
+import { loadPuppets } from "./puppets-package.ts"
+import { readConfig } from "./read-config.ts"
+
+export interface BenchEncoderOptions {
+  /** Separated by commas. */
+  precision: string
+  clips: number
+  rounds: number
+  batches: number[]
+  threads?: number
+  json?: string
+}
+
+/** Measures and prints a table of precisions, then one of batches. */
+export async function benchEncoder(data: string | undefined, options: BenchEncoderOptions): Promise<void> {
+  const { value: config } = await readConfig(options)
+  const precisions = options.precision.split(",").map((name) => oneOf("--precision", name.trim(), PRECISIONS))
+  await interruptible((signal) => measure(data, config, { ...options, precisions }, terminalReporter(), signal))
+}
+
+async function measure(
+  data: string | undefined,
+  config: Config,
+  options: BenchEncoderOptions & { precisions: Precision[] },
+  reporter: Reporter,
+  signal: AbortSignal,
+): Promise<void> {
+  const { encoder: settings, runtime, cache } = config
+  const encoder = await openVisualEncoder({ ...settings, precision: "float32" })
+  const clips = data === undefined ? await rendered(cache, options.clips, reporter) : await spread(data, options.clips)
+  const threads = options.threads ?? runtime.threads
+  const comparison = await compareEncoder({
+    config: settings,
+    encoder,
+    clips,
+    recipe: viewRecipes(config, encoder).test,
+    precisions: options.precisions.filter((precision) => precision !== "float32"),
+    batches: options.batches.filter((batch) => batch > 1),
+    rounds: options.rounds,
+    provider: runtime.provider,
+    threads,
+    reporter,
+    workers: runtime.workers ?? undefined,
+    signal,
+  })
+  process.stdout.write(
+    `${encoder.name}: ${encoder.frames} frames of ${encoder.resolution.join("×")}, ` +
+      `${plural(clips.length, "clip")}, ${threads === null ? "all threads" : plural(threads, "thread")}\n`,
+  )
+  process.stdout.write(`${precisionTable(comparison)}\n`)
+  if (comparison.batches.length > 1) process.stdout.write(`${batchTable(comparison)}\n${bestBatch(comparison)}\n`)
+  if (options.json !== undefined) {
+    await writeJson(options.json, { encoder: encoder.name, settings, clips: clips.length, threads, ...comparison })
+  }
+}
+
+/** Rendered clips, each of another class, made once. */
+async function rendered(cache: string, count: number, reporter: Reporter): Promise<Clip[]> {
+  const { demoClasses, generatePuppets } = await loadPuppets("fourtier bench encoder without [data]")
+  const out = join(cache, "bench-puppets")
+  const each = Math.ceil(count / demoClasses.length)
+  const counts = { train: 0, test: each, "test-shift": 0 }
+  const { clips } = await generatePuppets({ classes: demoClasses.slice(0, count), counts, seed: 1, out }, reporter)
+  return clips.slice(0, count).map(({ path }) => clipOfFile(join(out, path)))
+}
+
+/** `count` clips of the data, evenly spread over it. */
+async function spread(data: string, count: number): Promise<Clip[]> {
+  const { clips } = await scanSource(data)
+  const step = Math.max(1, clips.length / count)
+  const chosen = Array.from({ length: Math.min(count, clips.length) }, (_, i) => clips[Math.floor(i * step)])
+  return chosen.map(({ path, start, end }) => clipOfFile(path, { start, end }))
+}
+
+const right = (title: string): Column => ({ title, align: "right" })
+
+const TIMES = ["ms", "clips/s", "speed-up", "cpu speed-up"]
+
+function precisionTable({ precisions }: Comparison): string {
+  const columns = [
+    { title: "precision" },
+    ...["file MB", "load s", ...TIMES, "cosine", "centred", "memory MB"].map(right),
+  ]
+  const cells = (row: Measured) => [
+    (row.file / 1e6).toFixed(1),
+    row.load.toFixed(1),
+    ...times(row),
+    pair(row.likeness.mean.cosine, row.likeness.lowest.cosine),
+    pair(row.likeness.mean.centred, row.likeness.lowest.centred),
+    memory(row),
+  ]
+  return tableOf(columns, precisions, ({ precision }) => precision, cells)
+}
+
+function batchTable({ batches }: Comparison): string {
+  const columns = ["clips at a time", ...TIMES, "memory MB"].map(right)
+  return tableOf(
+    columns,
+    batches,
+    ({ batch }) => `${batch}`,
+    (row) => [...times(row), memory(row)],
+  )
+}
+
+/** A row for each of `rows`, empty where it could not be measured; below the table, why. */
+function tableOf(
+  columns: readonly Column[],
+  rows: readonly (Measured | Unmeasured)[],
+  name: (row: Measured | Unmeasured) => string,
+  cells: (row: Measured) => string[],
+): string {
+  const empty = columns.slice(1).map(() => "–")
+  const table = terminalTable(
+    columns,
+    rows.map((row) => [name(row), ...("problem" in row ? empty : cells(row))]),
+  )
+  return [table, ...rows.flatMap((row) => ("problem" in row ? [`${name(row)}: ${row.problem}`] : []))].join("\n")
+}
+
+function times({ cost, reference }: Measured): string[] {
+  return [
+    (1000 * cost.clock).toFixed(1),
+    (1 / cost.clock).toFixed(2),
+    (reference.clock / cost.clock).toFixed(2),
+    (reference.processor / cost.processor).toFixed(2),
+  ]
+}
+
+const pair = (mean: number, lowest: number) => `${mean.toFixed(5)} (${lowest.toFixed(5)})`
+
+const memory = ({ memory: { peak, now } }: Measured) => `${(peak / 1e6).toFixed(0)}, ${(now / 1e6).toFixed(0)}`
+
+/** Differences below this are noise. */
+const NOTICEABLE = 1.05
+
+function bestBatch({ batches }: Comparison): string {
+  const speedUps = batches.flatMap((row) =>
+    "problem" in row ? [] : [{ batch: row.batch, speedUp: row.reference.clock / row.cost.clock }],
+  )
+  const best = speedUps.reduce((a, b) => (b.speedUp > a.speedUp ? b : a))
+  return best.speedUp < NOTICEABLE
+    ? "one clip at a time is as fast as any other number"
+    : `fastest: ${best.batch} clips at a time, ${best.speedUp.toFixed(2)} times as fast as one at a time`
+}

@@ -1,0 +1,76 @@
+/** Shows, edits, exports and imports the answers about a data set's clips. */
+
+import { join } from "node:path"
+import { plural } from "@fourtier/core"
+import { terminalReporter } from "@fourtier/core/node"
+import { FourtierError } from "@fourtier/tensor"
+import { writeFileAtomic } from "@fourtier/tensor/node"
+import { exportAnnotationTask } from "../../describe/annotation-task.ts"
+import { formatAnswers } from "../../describe/answer-formats.ts"
+import { answersByClip, editAnswer, importAnswers, withCache } from "../../describe/manage.ts"
+import { describeStats } from "../../describe/stats.ts"
+import type { DataOptions, QuestionOptions } from "../describe-options.ts"
+import { formatClip, formatStats } from "./describe-print.ts"
+import { cachePathOf, loadClips, openRun, readScope, readSettings } from "./describe-setup.ts"
+
+export async function showAnswers(clip: string, options: DataOptions & { json?: boolean }): Promise<void> {
+  const path = cachePathOf(options, await readSettings(options))
+  process.stdout.write(await withCache(path, (cache) => formatClip(cache, clip, options.json === true)))
+}
+
+export async function replaceAnswer(
+  clip: string,
+  prompt: string,
+  text: string,
+  options: DataOptions & { model?: string },
+): Promise<void> {
+  const path = cachePathOf(options, await readSettings(options))
+  const old = await withCache(path, (cache) => editAnswer(cache, clip, prompt, text, options.model))
+  process.stdout.write(`${old.clip} ${prompt}, was: ${old.answer}\n`)
+}
+
+export async function showStats(data: string, options: DataOptions & { json?: boolean }): Promise<void> {
+  const clips = await loadClips(data, options, terminalReporter())
+  const labels = new Map(clips.map(({ id, label }) => [id, label]))
+  const path = cachePathOf(options, await readSettings(options))
+  const stats = await withCache(path, (cache) => describeStats(cache, labels))
+  process.stdout.write(options.json === true ? `${JSON.stringify(stats, null, 2)}\n` : formatStats(stats))
+}
+
+/** @throws FourtierError when neither a file nor a folder is given */
+export async function exportAnswers(
+  data: string,
+  options: QuestionOptions & { out?: string; task?: string },
+): Promise<void> {
+  const reporter = terminalReporter()
+  const { out, task } = options
+  if (out === undefined && task === undefined) {
+    throw new FourtierError({ where: "export", what: "nothing to write", fix: "give --out FILE or --task FOLDER" })
+  }
+  const { clips, cachePath, mayDescribe, prompts, strips } = await readScope(data, options, reporter)
+  if (out !== undefined) {
+    const labels = new Map(clips.map(({ id, label }) => [id, label]))
+    const rows = await withCache(cachePath, (cache) => answersByClip(cache, labels))
+    await writeFileAtomic(out, formatAnswers(out, rows))
+    reporter.say(`  answers about ${plural(rows.length, "clip")} written to ${out}`)
+  }
+  if (task !== undefined) {
+    await exportAnnotationTask(task, clips.filter(mayDescribe), prompts, strips, reporter)
+    reporter.say(`  fill in ${join(task, "tasks.csv")}, then give it to --answers or \`fourtier describe import\``)
+  }
+}
+
+export async function importFile(data: string, file: string, options: QuestionOptions): Promise<void> {
+  const reporter = terminalReporter()
+  const { provider, cachePath, clips, prompts, strips } = await openRun(data, options, reporter)
+  const { model, settings } = provider
+  const common = { model, settings, strip: strips.settings }
+  const { imported, unknown } = await withCache(cachePath, (cache) =>
+    importAnswers(cache, file, clips, prompts, common),
+  ).finally(() => provider.close?.())
+  reporter.say(`  ${plural(imported, "answer")} imported as if given by ${model}`)
+  if (unknown.length > 0) {
+    const some = unknown.slice(0, 3).join("; ")
+    reporter.warn(`${plural(unknown.length, "answer")} skipped: clip or prompt unknown, for example ${some}`)
+  }
+}

@@ -1,0 +1,156 @@
+/** From the options of `fourtier describe` to a run. */
+
+import { join } from "node:path"
+import type { Reporter } from "@fourtier/core"
+import { FourtierError, nearest } from "@fourtier/tensor"
+import { parse } from "yaml"
+import { z } from "zod"
+import type { Config } from "../../config.ts"
+import { parseBudget } from "../../describe/budget.ts"
+import { readPrices } from "../../describe/cost.ts"
+import { folderStrips, stripFolder } from "../../describe/folder-strips.ts"
+import type { DescribeOptions } from "../../describe/options.ts"
+import { resolvePrompts } from "../../describe/prompts.ts"
+import type { DescribedClip } from "../../describe/provider.ts"
+import { openProvider } from "../../describe/providers.ts"
+import { type PromptsConfig, type ProviderConfig, promptsSchema, providerSchema } from "../../describe/settings.ts"
+import { doctor } from "../../video/doctor.ts"
+import type { Manifest } from "../../video/manifest.ts"
+import { resolveSplits } from "../../video/splits.ts"
+import type { DataOptions, QuestionOptions, RunOptions } from "../describe-options.ts"
+import { defaultManifest } from "./folders.ts"
+import { oneOf } from "./one-of.ts"
+import { readConfig } from "./read-config.ts"
+
+export async function readSettings({ config, preset, set }: DataOptions): Promise<Config> {
+  return (await readConfig({ config, preset, set })).value
+}
+
+/** Path of `descriptions.jsonl`. */
+export function cachePathOf(options: DataOptions, config: Config): string {
+  return options.cache ?? join(config.cache, "descriptions.jsonl")
+}
+
+/** The clips of a data set. Files that have not changed are not opened again. */
+export async function loadClips(data: string, options: DataOptions, reporter: Reporter): Promise<DescribedClip[]> {
+  return (await loadManifest(data, options, reporter)).clips
+}
+
+async function loadManifest(data: string, options: DataOptions, reporter: Reporter): Promise<Manifest> {
+  return (await doctor(data, options.manifest ?? defaultManifest(data), reporter)).manifest
+}
+
+/** Clips, prompts and strips, and which clips may be described. */
+export async function readScope(data: string, options: QuestionOptions, reporter: Reporter) {
+  const config = await readSettings(options)
+  const cachePath = cachePathOf(options, config)
+  const manifest = await loadManifest(data, options, reporter)
+  const { clips } = manifest
+  const { count, height } = config.keyFrames
+  const strip = { frames: options.frames ?? count, height: options.height ?? height }
+  return {
+    config,
+    clips,
+    cachePath,
+    mayDescribe: chosenClips(clips, partsOf(manifest, config), options),
+    prompts: resolvePrompts(options.prompts === undefined ? config.prompts : parsePrompts(options.prompts)),
+    strips: folderStrips(stripFolder(cachePath), strip),
+  }
+}
+
+/** Everything that a run needs; its provider is open. */
+export async function openRun(data: string, options: RunOptions, reporter: Reporter): Promise<DescribeOptions> {
+  const { ask, language, prices, budget, limit, retries } = options
+  const limits = {
+    ...(ask === undefined ? {} : { ask: oneOf("--ask", ask, ["separate", "together"]) }),
+    ...(language === undefined ? {} : { checks: { language: oneOf("--language", language, ["en", "any"]) } }),
+    ...(prices === undefined ? {} : { prices: await readPrices(prices) }),
+    ...(budget === undefined ? {} : { budget: parseBudget(budget) }),
+    ...(limit === undefined ? {} : { limit }),
+    ...(retries === undefined ? {} : { retries }),
+  }
+  const { config, ...scope } = await readScope(data, options, reporter)
+  const provider = await openProvider(providerOf(config.describe, options))
+  return { ...scope, ...limits, provider, retryFlagged: options.flagged === true, reporter, collect: false }
+}
+
+function parsePrompts(text: string): PromptsConfig {
+  const parsed = promptsSchema.safeParse(parse(text))
+  if (parsed.success) return parsed.data
+  throw new FourtierError({
+    where: "--prompts",
+    what: "not a list of prompts",
+    expected: "paper, motion or [A, B]",
+    found: text,
+  })
+}
+
+/** The provider of the config, with the options over it. An option that names another kind starts afresh. */
+function providerOf(configured: Config["describe"], options: QuestionOptions): ProviderConfig {
+  const { answers: file, model, baseUrl, url } = options
+  const text = options.provider ?? (file === undefined ? undefined : "replay")
+  const given: unknown = text === undefined ? (configured ?? {}) : parse(text)
+  const named = z.record(z.string(), z.unknown()).safeParse(typeof given === "string" ? { kind: given } : given)
+  if (!named.success || named.data.kind === undefined) {
+    throw new FourtierError({
+      where: "describe",
+      what: "no model is named",
+      fix: "give --provider openai --model gpt-4o, or --answers FILE, or -c with a section `describe` (docs/describe.md)",
+    })
+  }
+  const over = Object.entries({ model, baseUrl, url, file }).filter(([, value]) => value !== undefined)
+  const base = configured?.kind === named.data.kind ? configured : {}
+  const parsed = providerSchema.safeParse({ ...base, ...named.data, ...Object.fromEntries(over) })
+  if (parsed.success) return parsed.data
+  const unknown = parsed.error.issues.flatMap((issue) => (issue.code === "unrecognized_keys" ? issue.keys : []))
+  const secret = unknown.some((name) => /key|token/i.test(name))
+  throw new FourtierError({
+    where: "provider",
+    what: "the settings are not valid",
+    found: z.prettifyError(parsed.error).replaceAll("\n", "\n            "),
+    ...(secret ? { fix: "do not write keys into settings: name a variable with keyEnv or a file with keyFile" } : {}),
+  })
+}
+
+/** The part of each clip as `fourtier run` splits the data: train, val, test, or the name of a further test part. */
+function partsOf(manifest: Manifest, { split }: Config): Map<string, string> {
+  const allowQuarantined = manifest.quarantine.map(({ relative }) => relative)
+  const parts = new Map<string, string>()
+  const put = (clips: readonly DescribedClip[], part: string) => {
+    for (const { id } of clips) if (!parts.has(id)) parts.set(id, part)
+  }
+  const splits = resolveSplits(manifest, { ...split, allowQuarantined })
+  for (const { train } of splits) put(train, "train")
+  for (const { val } of splits) put(val, "val")
+  for (const { name, test } of splits) put(test, name.startsWith("test-") ? name : "test")
+  return parts
+}
+
+/** The clips that are named, or those of the parts that are named, or those that `fourtier run` trains on. */
+function chosenClips(
+  clips: readonly DescribedClip[],
+  parts: ReadonlyMap<string, string>,
+  options: QuestionOptions,
+): (clip: DescribedClip) => boolean {
+  if (options.clips !== undefined) {
+    const named = new Set(options.clips.split(",").map((id) => id.trim()))
+    const known = new Set(clips.flatMap(({ id, relative }) => [id, relative]))
+    for (const id of named) {
+      if (known.has(id)) continue
+      const near = nearest(id, known)
+      const fix = near === undefined ? {} : { fix: `did you mean "${near}"?` }
+      throw new FourtierError({ where: "--clips", what: `there is no clip "${id}"`, ...fix })
+    }
+    return ({ id, relative }) => named.has(id) || named.has(relative)
+  }
+  const partOf = ({ id }: DescribedClip) => parts.get(id) ?? "none"
+  if (options.splits === undefined) return (clip) => partOf(clip) === "train"
+  const splits = options.splits.split(",").map((name) => name.trim())
+  const known = new Set(clips.map(partOf))
+  for (const split of splits) {
+    if (known.has(split)) continue
+    const expected = [...known].sort().join(", ")
+    throw new FourtierError({ where: "--splits", what: `there is no part "${split}"`, expected })
+  }
+  return (clip) => splits.includes(partOf(clip))
+}

@@ -1,0 +1,103 @@
+/** Measures a data set and prints what it holds and what is wrong with it. */
+
+import { formatSeconds, plural } from "@fourtier/core"
+import { terminalReporter } from "@fourtier/core/node"
+import pc from "picocolors"
+import { terminalTable } from "../../util/table.ts"
+import { type DoctorReport, doctor } from "../../video/doctor.ts"
+import type { Clip } from "../../video/manifest.ts"
+import { defaultManifest } from "./folders.ts"
+
+export interface DoctorCommandOptions {
+  out?: string
+  workers?: number
+  json?: boolean
+}
+
+/** Problems of one kind that are listed before the rest is only counted. */
+const SHOWN = 20
+
+/** Writes the manifest and prints the report; the exit status is 1 where no clip can be used. */
+export async function runDoctor(data: string, { out, workers, json = false }: DoctorCommandOptions): Promise<void> {
+  const path = out ?? defaultManifest(data)
+  const report = await doctor(data, path, terminalReporter(), { workers })
+  process.stdout.write(json ? `${JSON.stringify(asJson(report), null, 2)}\n` : asText(report, path))
+  if (report.manifest.clips.length === 0) process.exitCode = 1
+}
+
+function asJson({ manifest, duplicates, leaks, notes, measured, reused }: DoctorReport) {
+  return {
+    root: manifest.root,
+    clips: manifest.clips.length,
+    classes: clipsByClass(manifest.clips).map(({ name, clips }) => ({ name, clips: clips.length })),
+    quarantine: manifest.quarantine.map(({ relative, reason }) => ({ path: relative, reason })),
+    duplicates: duplicates.map((same) => same.map(({ id }) => id)),
+    leaks,
+    notes,
+    measured,
+    reused,
+  }
+}
+
+function asText({ manifest, duplicates, leaks, notes, measured, reused }: DoctorReport, path: string): string {
+  const { clips, classes, quarantine } = manifest
+  const right = (title: string) => ({ title, align: "right" as const })
+  const columns = [{ title: "class" }, ...["clips", "seconds", "frames", "fps"].map(right)]
+  const table = terminalTable(
+    [...columns, { title: "size" }, { title: "codec" }],
+    clipsByClass(clips).map((row) => [row.name, ...cells(row.clips)]),
+  )
+  const seconds = clips.reduce((sum, { duration }) => sum + duration, 0)
+  const lines = [
+    table,
+    `${plural(clips.length, "clip")}, ${plural(classes.length, "class", "classes")}, ${formatSeconds(seconds)} of video; ` +
+      `${plural(measured, "file")} measured, ${reused} unchanged since the last time`,
+    `manifest: ${path}`,
+    ...notes.map((note) => `${pc.yellow("note")} ${note}`),
+    ...listed("unusable files", quarantine, ({ relative, reason }) => `${relative}: ${reason}`),
+    ...listed("sets of identical clips", duplicates, (same) => same.map(({ relative }) => relative).join(" = ")),
+    ...listed(
+      "leaks between the sides of a split",
+      leaks,
+      ({ column, kind, name, sides }) => `${column}: ${kind} ${name} in ${sides.join(" and ")}`,
+    ),
+  ]
+  return `${lines.join("\n")}\n`
+}
+
+function clipsByClass(clips: readonly Clip[]): { name: string; clips: Clip[] }[] {
+  const rows = new Map<string, Clip[]>()
+  for (const clip of clips) {
+    for (const label of clip.labels.length > 0 ? clip.labels : ["(no label)"]) {
+      rows.set(label, [...(rows.get(label) ?? []), clip])
+    }
+  }
+  return [...rows].map(([name, members]) => ({ name, clips: members })).sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** Number of clips, seconds, frames, fps, size and codec. */
+function cells(clips: readonly Clip[]): string[] {
+  const range = (measure: (clip: Clip) => number, digits = 0) => rangeOf(clips.map(measure), digits)
+  return [
+    `${clips.length}`,
+    range(({ duration }) => duration, 1),
+    range(({ frames }) => frames),
+    range(({ fps }) => fps, 1),
+    `${range(({ width }) => width)} × ${range(({ height }) => height)}`,
+    [...new Set(clips.map(({ codec }) => codec))].sort().join(", "),
+  ]
+}
+
+/** "3.1" or "2.5 to 4.1" */
+function rangeOf(values: readonly number[], digits: number): string {
+  const low = values.reduce((a, b) => Math.min(a, b)).toFixed(digits)
+  const high = values.reduce((a, b) => Math.max(a, b)).toFixed(digits)
+  return low === high ? low : `${low} to ${high}`
+}
+
+function listed<T>(title: string, items: readonly T[], line: (item: T) => string): string[] {
+  if (items.length === 0) return []
+  const shown = items.slice(0, SHOWN).map((item) => `  ${line(item)}`)
+  const more = items.length > SHOWN ? [`  and ${items.length - SHOWN} more`] : []
+  return [`${title}: ${pc.yellow(`${items.length}`)}`, ...shown, ...more]
+}

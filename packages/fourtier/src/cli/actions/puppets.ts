@@ -1,0 +1,41 @@
+/** Renders clips of jointed figures, or a contact sheet of them. */
+
+import { terminalReporter } from "@fourtier/core/node"
+import { oneOf } from "./one-of.ts"
+import { loadPuppets } from "./puppets-package.ts"
+
+export interface RenderOptions {
+  clips?: number
+  classes: string
+  seed: number
+  out: string
+  workers?: number
+}
+
+/** Renders the clips and prints the path of their manifest. */
+export async function renderPuppets({ clips, classes, seed, out, workers }: RenderOptions): Promise<void> {
+  const { countsFor, demoCounts, generatePuppets, parseClasses } = await loadPuppets("fourtier puppets")
+  const actions = parseClasses(classes)
+  const counts = clips === undefined ? demoCounts : countsFor(clips, actions.length)
+  const threads = workers === undefined ? {} : { workers }
+  const { manifest } = await generatePuppets({ classes: actions, counts, seed, out, ...threads }, terminalReporter())
+  process.stdout.write(`${manifest}\n`)
+}
+
+export interface SheetOptions {
+  classes: string
+  split: string
+  each: number
+  frames: number
+  seed: number
+}
+
+/** Draws key frames of the first clips of each class into one picture. */
+export async function writeContactSheet(png: string, options: SheetOptions): Promise<void> {
+  const { parseClasses, planClips, splitNames, writeSheet } = await loadPuppets("fourtier puppets sheet")
+  const split = oneOf("--split", options.split, splitNames)
+  const counts = { train: 0, test: 0, "test-shift": 0, [split]: options.each }
+  const clips = planClips({ classes: parseClasses(options.classes), counts, seed: options.seed })
+  const { width, height } = await writeSheet(png, clips, options.frames)
+  process.stdout.write(`${png}: ${clips.length} clips, ${width}×${height} pixels\n`)
+}

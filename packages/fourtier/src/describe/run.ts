@@ -1,0 +1,192 @@
+/** One run of `describe`: estimates, asks what is pending, and collects the answers. */
+
+import { setMaxListeners } from "node:events"
+import { plural, type Reporter, silent } from "@fourtier/core"
+import { FourtierError, Rng } from "@fourtier/tensor"
+import { hashJson } from "@fourtier/tensor/node"
+import { openBatches, runBatch } from "./batch.ts"
+import { Budget } from "./budget.ts"
+import { DescriptionCache } from "./cache.ts"
+import { CacheSink } from "./cache-sink.ts"
+import { checksSchema } from "./check.ts"
+import { listPrices, type Price, priceOf, requirePrice } from "./cost.ts"
+import { type Estimate, estimate } from "./estimate.ts"
+import { Leases } from "./leases.ts"
+import { runLive } from "./live.ts"
+import type { DescribeOptions } from "./options.ts"
+import { Plan } from "./plan.ts"
+import { type DescribedClip, ProviderError, usesStrip } from "./provider.ts"
+import { type DescribeReport, type FailedQuestion, summarise } from "./report.ts"
+import { throttle } from "./strip.ts"
+
+export class DescribeRun {
+  readonly #options: DescribeOptions
+  readonly #cache: DescriptionCache
+  readonly #plan: Plan
+  readonly #reporter: Reporter
+  readonly #failed = new Map<string, FailedQuestion>()
+
+  constructor(options: DescribeOptions) {
+    this.#options = options
+    this.#reporter = options.reporter ?? silent
+    this.#cache = new DescriptionCache(options.cachePath)
+    this.#plan = new Plan(options, this.#cache)
+  }
+
+  close(): void {
+    this.#cache.close()
+  }
+
+  async estimate(): Promise<Estimate> {
+    const { provider, prompts, strips, ask = "separate" } = this.#options
+    const jobs = [...this.#plan.pending()]
+    return estimate(jobs, { provider, prompts, strips, ask, price: this.#price(), cache: this.#cache })
+  }
+
+  async run(): Promise<DescribeReport> {
+    const wanted = this.#plan.clips.length * this.#plan.prompts.length
+    const pending = this.#plan.count().answers
+    const withheld = this.#options.clips.length - this.#plan.clips.length
+    if (withheld > 0) {
+      const clips = plural(withheld, "clip is", "clips are")
+      this.#reporter.say(`  ${clips} not described: held out for validation or testing, or not selected`)
+    }
+    this.#warnOfDamage()
+    const budget = pending === 0 ? new Budget({ price: undefined, expected: 0 }) : await this.#ask(pending)
+    const report: DescribeReport = {
+      answers: new Map(),
+      flagged: [],
+      failed: [...this.#failed.values()],
+      withheld,
+      good: 0,
+      cached: wanted - pending,
+      requests: budget.requests,
+      spent: budget.price ? budget.spent : null,
+      ended: budget.exhausted,
+    }
+    this.#collect(report)
+    summarise(report, wanted, this.#options.provider.model, this.#reporter)
+    return report
+  }
+
+  /** The price of the model; undefined where none is known, or nothing leaves this process. */
+  #price(): Price | undefined {
+    const { provider, budget, prices } = this.#options
+    const table = { ...listPrices, ...prices }
+    const batch = provider.mode === "batch"
+    if (provider.destination === null) return undefined
+    return budget === undefined ? priceOf(provider.model, table, batch) : requirePrice(provider.model, table, batch)
+  }
+
+  /** Asks everything that is pending, and waits for what other processes are asking. */
+  async #ask(pending: number): Promise<Budget> {
+    const { provider, budget: dollars, limit: requests, strips, stripWorkers = 2 } = this.#options
+    const signal = AbortSignal.any(this.#options.signal ? [this.#options.signal] : [])
+    setMaxListeners(0, signal)
+    const price = this.#price()
+    const expected = price && dollars !== undefined ? (await this.estimate()).costPerRequest : 0
+    const budget = new Budget({ price, dollars, requests, expected: expected ?? 0 })
+    for (const prompt of this.#plan.prompts) this.#cache.register(this.#plan.spec(prompt))
+    await this.#announce()
+    const strip = throttle(stripWorkers, (clip: DescribedClip) => strips.encode(clip))
+    const leases = await Leases.open(this.#cache.path)
+    const task = this.#reporter.task("Describing clips", pending, "answers")
+    const parts = { plan: this.#plan, cache: this.#cache, leases, budget, provider, task, reporter: this.#reporter }
+    try {
+      for (;;) {
+        const sink = new CacheSink({ ...parts, failed: this.#failed })
+        await this.#askOnce(sink, budget, strip, signal)
+        if (budget.exhausted || !(await sink.waitForOthers(signal))) break
+      }
+      task.done()
+      return budget
+    } catch (error) {
+      task.done("stopped")
+      throw error instanceof ProviderError ? this.#providerFailed(error) : error
+    } finally {
+      leases.close()
+    }
+  }
+
+  /** Asks what is pending and not being asked elsewhere. */
+  async #askOnce(
+    sink: CacheSink,
+    budget: Budget,
+    strip: (clip: DescribedClip) => Promise<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { provider, prompts, checks = {} } = this.#options
+    const common = { system: prompts.system, strip, checks: checksSchema.parse(checks), budget, signal }
+    const pending = this.#plan.pending()
+    if (provider.mode === "batch") {
+      const signature = hashJson(this.#plan.specIds())
+      const own = { provider, folder: this.#batchFolder(), signature, reporter: this.#reporter }
+      await runBatch(pending, { ...common, ...own }, sink)
+    } else {
+      const { retries = 8, backoff = 500, seed = process.pid } = this.#options
+      const ask = usesStrip(provider) ? (this.#options.ask ?? "separate") : "separate"
+      await runLive(pending, { ...common, provider, ask, retries, backoff, rng: new Rng(seed) }, sink)
+    }
+  }
+
+  #batchFolder(): string {
+    return `${this.#cache.path}.batches`
+  }
+
+  #warnOfDamage(): void {
+    const { damaged, path } = this.#cache
+    if (damaged > 0) {
+      const lines = plural(damaged, "damaged line is", "damaged lines are")
+      this.#reporter.warn(`${path}: ${lines} skipped; what they answered is asked again`)
+    }
+  }
+
+  /** Says where images are sent, before the first request; and warns of batches that a live run would pay for twice. */
+  async #announce(): Promise<void> {
+    const { provider } = this.#options
+    if (provider.destination !== null) {
+      const clips = plural(this.#plan.count().clips, "clip")
+      this.#reporter.say(`  sending key frames of ${clips} to ${provider.destination}, model ${provider.model}`)
+    }
+    const batches = await openBatches(this.#batchFolder())
+    if (provider.mode === "live" && batches.length > 0) {
+      const running = plural(batches.length, "batch is", "batches are")
+      this.#reporter.warn(`${running} still in progress: fetch their answers with openai-batch, or pay for them twice`)
+    }
+  }
+
+  #collect(report: DescribeReport): void {
+    const collect = this.#options.collect ?? true
+    for (const clip of this.#plan.clips) {
+      for (const prompt of this.#plan.prompts) {
+        const key = this.#plan.key(clip, prompt)
+        const state = this.#cache.state(key)
+        if (state === "good") report.good++
+        if (state === undefined || (state === "good" && !collect)) continue
+        const answer = this.#cache.read(key)
+        if (!answer) continue
+        if (state === "flagged") {
+          const { flags = [] } = answer
+          report.flagged.push({ clip: clip.id, prompt: prompt.id, answer: answer.answer, flags })
+        } else {
+          const texts = report.answers.get(clip.id) ?? {}
+          texts[prompt.id] = answer.answer
+          report.answers.set(clip.id, texts)
+        }
+      }
+    }
+  }
+
+  #providerFailed(error: ProviderError): FourtierError {
+    const { size, path } = this.#cache
+    return new FourtierError(
+      {
+        where: `provider ${this.#options.provider.kind}`,
+        what: error.message,
+        ...(error.fix ? { fix: error.fix } : {}),
+        ...(size > 0 ? { found: `${plural(size, "answer")} so far, kept in ${path}` } : {}),
+      },
+      { cause: error },
+    )
+  }
+}

@@ -1,0 +1,76 @@
+/** Protects what a user reads first: every verb explains itself within 80 columns, and errors say what to do. */
+
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { splitNames } from "@fourtier/puppets"
+import { PROVIDERS } from "@fourtier/tensor"
+import { afterAll, describe, expect, it } from "vitest"
+import { built, LAUNCHER, node } from "./command.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "fourtier-cli-"))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const VERBS = [
+  ...["demo", "run", "predict", "doctor", "strips", "describe", "extract", "align", "finetune", "evaluate", "export"],
+  ...["info", "bench", "encode", "puppets"],
+]
+const SUBVERBS = [
+  ...["run", "retry", "show", "edit", "stats", "export", "import", "prices"].map((name) => ["describe", name]),
+  ["bench", "encoder"],
+  ["puppets", "sheet"],
+]
+
+describe.skipIf(!built)("help", () => {
+  it("lists every verb", () => {
+    const { out } = node([LAUNCHER, "--help"])
+    const listed = [...out.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name)
+    expect(listed.toSorted()).toEqual([...VERBS, "help"].toSorted())
+  })
+
+  it.each([[], ...VERBS.map((name) => [name]), ...SUBVERBS])("fourtier %s %s fits 80 columns", (...verb) => {
+    const { code, out, err } = node([LAUNCHER, ...verb, "--help"])
+    expect([code, err]).toEqual([0, ""])
+    expect(out).toContain(`Usage: fourtier ${verb.join(" ")}`.trim())
+    expect(out.split("\n").filter((line) => line.length > 80)).toEqual([])
+  })
+})
+
+describe.skipIf(!built)("choices in the help", () => {
+  it("predict names every device, and presets and parts are those there are", () => {
+    const words = (...args: string[]) => node([LAUNCHER, ...args, "--help"]).out.replaceAll(/\s+/g, " ")
+    expect(words("predict")).toContain(`device: auto, ${PROVIDERS.join(", ")} (`)
+    expect(words("puppets", "sheet")).toContain(splitNames.join(", ").replace(", test-shift", " or test-shift"))
+  })
+})
+
+describe.skipIf(!built)("errors", () => {
+  it("a wrong choice is answered with the choices", () => {
+    const { code, err } = node([LAUNCHER, "predict", "bundle", "video.mp4", "--provider", "cud"])
+    expect(code).toBe(1)
+    expect(err).toMatch(/^error --provider: no such choice\n +expected: one of auto, cpu, cuda/)
+    expect(err).toContain("did you mean cuda?")
+  })
+
+  it("without the package of rendered clips, demo and puppets say how to install it", () => {
+    // resolved as if from the root of the file system, where no package lies
+    const hooks = `export const resolve = (name, context, next) =>
+      next(name, name === "@fourtier/puppets" ? { ...context, parentURL: "file:///" } : context)`
+    const register = `import { register } from "node:module"; register(${JSON.stringify(dataUrl(hooks))})`
+    for (const args of [["demo", "--out", join(folder, "demo")], ["puppets"], ["puppets", "sheet", "sheet.png"]]) {
+      const { code, err } = node(["--import", dataUrl(register), LAUNCHER, ...args])
+      expect(err).toMatch(/the package @fourtier\/puppets is not installed[\s\S]*npm install @fourtier\/puppets@\d/)
+      expect(code).toBe(1)
+    }
+  })
+})
+
+it("the launcher says when nothing has been built", () => {
+  mkdirSync(join(folder, "bin"))
+  copyFileSync(LAUNCHER, join(folder, "bin/fourtier.mjs"))
+  const { code, out, err } = node([join(folder, "bin/fourtier.mjs"), "--version"])
+  expect([code, out]).toEqual([1, ""])
+  expect(err).toBe("fourtier has not been built yet: run `npm run build` first\n")
+})
+
+const dataUrl = (source: string) => `data:text/javascript,${encodeURIComponent(source)}`
