@@ -63,8 +63,7 @@ function editCommand(): Command {
 }
 
 function statsCommand(): Command {
-  const about = "print statistics: number, length, flags, distinct answers, agreement with labels, phrases"
-  return dataOptions(new Command("stats").description(about))
+  return dataOptions(new Command("stats").description("print statistics of the answers: length, flags, agreement"))
     .option("--json", "print as JSON")
     .action(async (data: string, options: DataOptions & { json?: boolean }) => {
       const { showStats } = await import("./actions/describe-answers.ts")

@@ -1,7 +1,7 @@
 /**
  * `fourtier/describe`: descriptions of clips by a vision-language model (Lu et al., Section 3.2).
  *
- *  1. prompts.ts         what is asked: presets, prompts of one's own, all in one request; settings.ts has the schema
+ *  1. prompts.ts         what is asked: presets, prompts of one's own, all in one request; settings.ts has the schemas
  *  2. strip.ts           where strips of key frames come from; folder-strips.ts makes and keeps them
  *  3. provider.ts        what answers; providers.ts lists the kinds, and opens one
  *  4. cache.ts           descriptions.jsonl; leases.ts keeps two processes from paying twice

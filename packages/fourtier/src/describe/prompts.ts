@@ -5,7 +5,7 @@
 
 import { FourtierError, nearest } from "@fourtier/tensor"
 import { z } from "zod"
-import { type PresetName, type PromptsConfig, promptsSchema } from "./settings.ts"
+import { type PresetName, type PromptsConfig, promptsSchema } from "./prompt-settings.ts"
 
 export interface Prompt {
   /** Short and stable: the column name of the answers ("A", "B", ...). */

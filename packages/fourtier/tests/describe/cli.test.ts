@@ -84,9 +84,9 @@ suite.skipIf(!ready)("fourtier describe", () => {
 
   it("describes a test clip only when it is asked for by name", async () => {
     await fourtier(data, ...server(), ...kept, "--splits", "train", "--estimate")
-    expect(out).toMatch(/answers wanted\s+0\n/)
+    expect(out).toMatch(/missing answers\s+0\n/)
     await fourtier(data, ...server(), ...kept, "--clips", "kick/set1_13_3_2", "--estimate")
-    expect(out).toMatch(/answers wanted\s+4\n[\s\S]*cost\s+unknown/)
+    expect(out).toMatch(/missing answers\s+4\n[\s\S]*cost\s+unknown/)
     await expect(fourtier(data, ...server(), ...kept, "--clips", "kick/set1_13_3")).rejects.toThrow(
       /did you mean "kick\/set1_13_3_2"/,
     )
@@ -101,17 +101,17 @@ suite.skipIf(!ready)("fourtier describe", () => {
     }
     const own = ["--cache", join(folder, "plain.jsonl"), "--manifest", join(folder, "plain-manifest.jsonl")]
     await fourtier(plain, ...server(), ...own, "--estimate")
-    expect(out).toMatch(/answers wanted\s+32\n/)
+    expect(out).toMatch(/missing answers\s+32\n/)
     await fourtier(plain, ...server(), ...own, "--set", "split.test=0", "--estimate")
-    expect(out).toMatch(/answers wanted\s+40\n/)
+    expect(out).toMatch(/missing answers\s+40\n/)
     const rows = ["a", "b"].flatMap((label) =>
       ["train", "train", "val", "test", "test-shift"].map((side, i) => `${label}/${i}.mp4,${label},${side}`),
     )
     writeFileSync(join(plain, "clips.csv"), ["path,label,split", ...rows].join("\n"))
     await fourtier(plain, ...server(), ...own, "--estimate")
-    expect(out).toMatch(/answers wanted\s+16\n/)
+    expect(out).toMatch(/missing answers\s+16\n/)
     await fourtier(plain, ...server(), ...own, "--splits", "train,test-shift", "--estimate")
-    expect(out).toMatch(/answers wanted\s+24\n/)
+    expect(out).toMatch(/missing answers\s+24\n/)
   })
 
   it("shows, edits and counts answers", async () => {

@@ -79,18 +79,18 @@ suite("a server that misbehaves", () => {
   it("ends complete with 20 % faults of all kinds, each answer paid once", async () => {
     const count = long ? 2000 : 60
     const server = await serve({ faults: { share: 0.2, kinds }, latency: 2 })
-    const begun = performance.now()
+    const begin = performance.now()
     const run = options(server, count, {}, { timeout: long ? 5 : 20 })
     const report = await describe(run)
-    const seconds = (performance.now() - begun) / 1000
+    const seconds = (performance.now() - begin) / 1000
     console.log(`${count} clips × 4 prompts, 20 % faults: ${server.requests} requests in ${seconds.toFixed(1)} s`)
     expect(report.failed).toEqual([])
     const sound = [...report.answers.values()].reduce((sum, texts) => sum + Object.keys(texts).length, 0)
     expect(sound + report.flagged.length).toBe(count * 4)
     expect(report.flagged.length).toBeLessThan(count * 4 * 0.01)
     server.options.faults = undefined
-    const healed = await describe({ ...run, retryFlagged: true })
-    expect([healed.flagged, healed.failed]).toEqual([[], []])
+    const retried = await describe({ ...run, retryFlagged: true })
+    expect([retried.flagged, retried.failed]).toEqual([[], []])
     expectAllPaidOnce(server, count)
     const again = await describe(run)
     expect([again.requests, again.cached]).toEqual([0, count * 4])
@@ -106,14 +106,14 @@ suite("a server that misbehaves", () => {
   it.each([
     ["none", 0],
     ["a fifth", 0.2],
-  ])("keeps within a tenth of a limit on requests a second while %s of them fail", async (_, share) => {
+  ])("keeps within a tenth of a limit on requests per second while %s of them fail", async (_, share) => {
     const perSecond = long ? 40 : 120
     const kinds: Fault[] = ["500", "503-html", "truncated", "wrong-type", "reset"]
     const server = await serve({ perSecond, latency: 20, faults: { share, kinds } })
     const count = long ? 300 : 50
-    const begun = performance.now()
+    const begin = performance.now()
     await describe(options(server, count))
-    const used = (server.admitted - perSecond) / ((performance.now() - begun) / 1000) / perSecond
+    const used = (server.admitted - perSecond) / ((performance.now() - begin) / 1000) / perSecond
     console.log(`${perSecond} requests/s allowed: ${(used * 100).toFixed(0)} % used, ${server.requests} requests`)
     expectAllPaidOnce(server, count)
     if (long) expect(used).toBeGreaterThan(0.9)
@@ -122,9 +122,9 @@ suite("a server that misbehaves", () => {
   it("keeps near a limit on requests at once that it is not told", async () => {
     const server = await serve({ atOnce: 10, latency: long ? 250 : 60 })
     const count = long ? 500 : 60
-    const begun = performance.now()
+    const begin = performance.now()
     await describe(options(server, count, { backoff: 50 }))
-    const seconds = (performance.now() - begun) / 1000
+    const seconds = (performance.now() - begin) / 1000
     const rate = server.busy / seconds / 10
     console.log(`10 requests at once allowed: ${(rate * 100).toFixed(0)} % used, ${server.requests} requests`)
     expectAllPaidOnce(server, count)
@@ -179,7 +179,7 @@ suite("a server that misbehaves", () => {
     expect(warnings.filter((line) => /502.*trying again/s.test(line))).toHaveLength(1)
   })
 
-  it("records one rejected image and goes on with the others", async () => {
+  it("flags one refused image and answers the others", async () => {
     const server = await serve({})
     server.options.answer = (clip, prompt) =>
       clip === "kick/clip 1" && prompt.startsWith("What") ? "I cannot help with that" : "fine work"
@@ -211,7 +211,7 @@ suite("a server that misbehaves", () => {
     expect(server.last?.response_format).toBeUndefined()
   })
 
-  it("ends at the limit and the budget, and goes on from there", async () => {
+  it("ends at the limit and the budget, and a later run continues", async () => {
     const server = await serve({ latency: 1 })
     const run = options(server, 50)
     const limited = await describe({ ...run, limit: 30 })

@@ -1,9 +1,8 @@
 /**
- * An answer's identity. Answers cost money and stay in people's caches for years: a change of these values would ask, and
- * pay for, every one of them again.
+ * Answers cost money and stay in people's caches for years. If one of these values changed, all of them would be asked, and
+ * paid for, again.
  */
 
-import { createHash } from "node:crypto"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it, describe as suite } from "vitest"
@@ -18,7 +17,7 @@ const folder = scratch()
 
 suite("an answer's identity stays what it was", () => {
   it.each<[string, ProviderConfig, string]>([
-    ["openai", { kind: "openai", model: "gpt-4o" }, ""],
+    ["openai", { kind: "openai", model: "gpt-4o" }, "9ccd946a4446ea08fa263df62ea773ed"],
     [
       "openai with settings",
       {
@@ -30,10 +29,14 @@ suite("an answer's identity stays what it was", () => {
         detail: "low",
         extra: { top_p: 0.5 },
       },
-      "",
+      "9f1297cde46f66471aa13c8192b0fc2a",
     ],
-    ["openai-batch", { kind: "openai-batch", model: "gpt-4o" }, ""],
-    ["http", { kind: "http", url: "http://127.0.0.1:8008/describe", model: "blip2" }, ""],
+    ["openai-batch", { kind: "openai-batch", model: "gpt-4o" }, "9ccd946a4446ea08fa263df62ea773ed"],
+    [
+      "http",
+      { kind: "http", url: "http://127.0.0.1:8008/describe", model: "blip2" },
+      "ce358f9710e560645b1f71221526ab9d",
+    ],
   ])("%s", async (_, config, key) => {
     const { model, settings } = await openProvider(config)
     const common = { model, settings, system: presets.paper.system, strip: strips.settings }
@@ -52,11 +55,15 @@ suite("an answer's identity stays what it was", () => {
       cachePath,
     })
     const lines = readFileSync(cachePath, "utf8").replace(/"time":"[^"]+"/, '"time":"T"')
-    expect(lines.split("\n")).toEqual([])
+    expect(lines.split("\n")).toEqual([
+      '{"spec":"a66e6fe4fe9e0d7f","is":{"model":"m","prompt":"What?","settings":{"source":"325ce65f3a41b0b1e42cd4069dc3a7a6aed411b80b10cae0e13bd49580b0b0ec"},"strip":{},"system":null}}',
+      '{"key":"b6747bebd994ed398e8bc93aeff8f0fe","ok":1,"clip":"hug/clip 0","path":"hug/clip 0.mp4","prompt":"A","answer":"hugging","model":"m","spec":"a66e6fe4fe9e0d7f","by":"replay","time":"T"}',
+      "",
+    ])
   })
 
   it("strips keep their names", () => {
-    expect(stripFile("strips", clip(0), { frames: 5, height: 256 })).toBe("")
-    expect(stripFile("strips", clip(0), { frames: 5, height: null })).toBe("")
+    expect(stripFile("strips", clip(0), { frames: 5, height: 256 })).toBe("strips/hug/clip 0.5feceb66-k5-h256.jpg")
+    expect(stripFile("strips", clip(0), { frames: 5, height: null })).toBe("strips/hug/clip 0.5feceb66-k5.jpg")
   })
 })

@@ -55,7 +55,7 @@ suite("leases", () => {
     two.close()
   })
 
-  it.skipIf(!existsSync("/proc/self/stat"))("is not fooled by a process number that was used again", async () => {
+  it.skipIf(!existsSync("/proc/self/stat"))("does not take a reused process number for the dead owner", async () => {
     const path = join(folder, "reused")
     await leave(path, { started: "1" })
     const heir = await Leases.open(path)

@@ -58,7 +58,7 @@ async function until(condition: () => boolean, result: Promise<unknown>): Promis
 }
 
 suite.skipIf(!built)("several processes", () => {
-  it("loses no answer to kill -9, and pays again at most what was under way", async () => {
+  it("loses no answer to kill -9, and pays again at most for what was in progress", async () => {
     server = await startServer({ latency: 10 })
     const cache = join(folder, "killed.jsonl")
     for (const stop of [40, 90]) {

@@ -42,7 +42,7 @@ suite("replayed answers", () => {
     expect(provider.model).toBe("m")
   })
 
-  it("reads CSV, one column a prompt", async () => {
+  it("reads CSV, one column per prompt", async () => {
     const file = join(folder, "wide.csv")
     writeFileSync(file, '\uFEFFpath,label,A,B\r\nhug/clip 0.mp4,hug,"hugging, twice","they say ""hi"""\r\n')
     const provider = await openProvider({ kind: "replay", file })

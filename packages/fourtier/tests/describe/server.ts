@@ -1,7 +1,6 @@
 /**
- * A server that speaks OpenAI's protocol (chat completions, files, batches) and misbehaves on demand. It counts as paid
- * every answer that it delivered whole. Runs inside a test, or as a process of its own: `node server.ts` is not needed,
- * `startServer` returns its address.
+ * A server that speaks OpenAI's protocol (chat completions, files, batches) and misbehaves on demand. An answer counts as
+ * paid when it was delivered whole.
  */
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
@@ -29,7 +28,7 @@ export interface ServerOptions {
   latency?: number
   /** Requests at once; more are answered 429 without Retry-After. */
   atOnce?: number
-  /** Requests a second (a token bucket that holds a second's worth); more are answered 429 with Retry-After. */
+  /** Requests per second (a token bucket that holds a second's worth); more are answered 429 with Retry-After. */
   perSecond?: number
   key?: string
   models?: readonly string[]
@@ -164,11 +163,11 @@ export async function startServer(options: ServerOptions = {}, port = 0): Promis
         bucket--
       }
       state.admitted++
-      const begun = performance.now()
+      const begin = performance.now()
       if (options.latency) await sleep(options.latency)
       const fault = options.faults && rng.next() < options.faults.share ? rng.pick(options.faults.kinds) : null
       await deliver(body, response, fault)
-      state.busy += (performance.now() - begun) / 1000
+      state.busy += (performance.now() - begin) / 1000
     } finally {
       atOnce--
     }

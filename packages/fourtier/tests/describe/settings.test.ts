@@ -10,7 +10,7 @@ function loadedBy(file: string, seen = new Set<string>()): Set<string> {
   const loaded = new Set<string>()
   if (seen.has(file)) return loaded
   seen.add(file)
-  const statements = readFileSync(file, "utf8").matchAll(/^(?:import|export) (?!type )[^"]*?(?:from )?"([^"]+)"/gm)
+  const statements = readFileSync(file, "utf8").matchAll(/^(?:import|export) (?!type )[^"\n]*? from "([^"]+)"/gm)
   for (const [, name] of statements) {
     if (!name.startsWith(".")) loaded.add(name)
     else for (const inner of loadedBy(join(dirname(file), name), seen)) loaded.add(inner)

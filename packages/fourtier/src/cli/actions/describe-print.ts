@@ -18,7 +18,7 @@ export function formatEstimate(estimate: Estimate, provider: Provider): string {
   const rows: [string, string][] = [
     ["images are sent to", provider.destination ?? "nowhere (the model runs in this process)"],
     ["clips", number(estimate.clips)],
-    ["answers wanted", number(estimate.answers)],
+    ["missing answers", number(estimate.answers)],
     ["requests", number(estimate.requests)],
     ["image tokens", number(estimate.imageTokens)],
     ["text tokens", number(estimate.textTokens)],

@@ -80,6 +80,9 @@ export function parseHubId(text: string): HubId {
 /**
  * Path of an ONNX model, with the files of its weights beside it. Downloads it when `source` is a hub id; otherwise
  * `source` is a path already.
+ * @throws FourtierError when it cannot be downloaded
+ * @example
+ * const path = await localOnnx("hf:owner/name#onnx/model.onnx")
  */
 export async function localOnnx(source: string, options: HubOptions = {}): Promise<string> {
   if (!isHubId(source)) return source
@@ -91,7 +94,12 @@ export async function localOnnx(source: string, options: HubOptions = {}): Promi
   return path
 }
 
-/** Path of a checkpoint. Downloads it when `source` is a hub id; otherwise `source` is a path already. */
+/**
+ * Path of a checkpoint. Downloads it when `source` is a hub id; otherwise `source` is a path already.
+ * @throws FourtierError when it cannot be downloaded
+ * @example
+ * const path = await localCheckpoint("hf:owner/name@main#model.safetensors")
+ */
 export async function localCheckpoint(source: string, options: HubOptions = {}): Promise<string> {
   return isHubId(source) ? (await fetchFromHub(source, options)).path : source
 }

@@ -165,7 +165,7 @@ describe("ONNX models", () => {
 })
 
 describe("interrupted downloads", () => {
-  test("go on where the connection broke", async () => {
+  test("resume where the connection broke", async () => {
     hub.faults.dropAfter = [70_000, 30_000]
     const warnings: string[] = []
     const { path } = await fetchFromHub("hf:owner/name", options({}, warnings))
@@ -175,9 +175,11 @@ describe("interrupted downloads", () => {
     expect(warnings).toHaveLength(2)
   })
 
-  test("go on in a later process", async () => {
+  test("resume in a later process", async () => {
     hub.faults.dropAfter = [70_000]
-    expect(await refusal("hf:owner/name", { ...options(), retries: 0 })).toContain("go")
+    expect(await refusal("hf:owner/name", { ...options(), retries: 0 })).toContain(
+      "the next attempt resumes the download",
+    )
     const [part] = await readdir(join(repository, "blobs"))
     expect(part).toMatch(/\.incomplete$/)
     // As after kill -9 of a process that no longer runs.
