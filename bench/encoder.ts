@@ -1,15 +1,15 @@
 /**
- * Full-size networks with random weights beside the reference code in PyTorch: build and load, a clip at 224×224, memory. The two
- * take turns in one run, so that a busy machine slows both; the whole network runs, head included. One command writes all of
- * bench/encoder.csv:
+ * Full-size networks with random weights, compared with the reference code in PyTorch: build and load, a clip at 224×224,
+ * memory. The two take turns in one run, so that a busy machine slows both; the whole network runs, head included. One command
+ * writes all of bench/encoder.csv:
  *
  *     npm run bench && node .fourtier/bench/encoder.js [rounds] [checkouts] [python]
  *
- * `checkouts` is a folder with checkouts of the references, UniFormerV2 and VideoMAE; without it only our side runs. `python` has
- * PyTorch: Debian's python3-torch takes its matrix products from libblas3, and with libopenblas0-pthread installed it is ten times
- * faster; only then is the comparison fair, and the column torch_library says so. Columns: seconds to build and load; median
- * seconds a clip, on the clock and of the processors (which counts where the machine is shared); peak memory of each side's
- * process; ours over PyTorch's.
+ * `checkouts` is a folder with checkouts of the references, UniFormerV2 and VideoMAE; without it only our side runs. `python`
+ * has PyTorch. Debian's python3-torch takes its matrix products from libblas3; with libopenblas0-pthread installed it is ten
+ * times as fast. Only then is the comparison fair, and the column torch_library says so. Columns: seconds to build and load;
+ * median seconds per clip, by the clock and of all processors (read that where the machine is shared); peak memory of each
+ * process; ours divided by PyTorch's.
  */
 
 import { existsSync } from "node:fs"
@@ -17,7 +17,8 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { input } from "@fourtier/tensor"
 import { z } from "zod"
-import { dimensionsSchema, encoderGraph, netFor } from "../packages/fourtier/src/encoders/families.ts"
+import { uniformerv2 } from "../packages/fourtier/src/encoders/families/uniformerv2.ts"
+import { videomae } from "../packages/fourtier/src/encoders/families/videomae.ts"
 import { presetOf } from "../packages/fourtier/src/encoders/presets.ts"
 import { compileLarge } from "../packages/fourtier/src/encoders/run.ts"
 import { randomSource } from "../packages/fourtier/src/encoders/weights.ts"
@@ -39,6 +40,7 @@ const NETWORKS: Omit<Case, "threads">[] = [
   { kind: "uniformerv2", model: "L/14", frames: 8 },
 ]
 
+const FAMILIES = { uniformerv2, videomae }
 const REPOSITORY = { uniformerv2: "UniFormerV2", videomae: "VideoMAE" }
 
 const runSchema = z.object({
@@ -55,15 +57,14 @@ type Run = z.infer<typeof runSchema>
 /** Our side, in a process of its own, so that its memory is its own: every message asks for a run. */
 async function serve(setting: Case): Promise<() => Promise<Run>> {
   const { kind, model, frames, threads } = setting
-  const sizes =
-    kind === "uniformerv2" ? { t_size: frames, input_resolution: 224 } : { all_frames: frames, img_size: 224 }
-  const classes = { num_classes: 400 }
-  const dimensions = dimensionsSchema.parse({ ...presetOf(kind, model).sizes, ...sizes, ...classes })
+  const { schema, visual } = FAMILIES[kind]
+  const dimensions = { ...presetOf(visual, model).dimensions, ...visual.clipDimensions(frames, 224), num_classes: 400 }
+  const network = schema.parse(dimensions)
   const shape = [1, 3, frames, 224, 224]
-  const net = netFor(dimensions, null)
+  const binder = network.binder(null)
   const { value: session, cost: loading } = await timed(async () => {
-    const { outputs } = encoderGraph(net, dimensions, new Map([["input", input("input", shape)]]))
-    const weights = await net.load(randomSource(0))
+    const { outputs } = network.graph(binder, new Map([["input", input("input", shape)]]))
+    const weights = await binder.load(randomSource(0))
     // the sides take turns: threads of the one that waits must not spin
     const options = { threads, spinning: false }
     return compileLarge({ feature_map: outputs.feature_map, logits: outputs.logits }, weights, options)
@@ -72,7 +73,7 @@ async function serve(setting: Case): Promise<() => Promise<Run>> {
   return async () => {
     const { cost } = await timed(() => session.run({ input: clip }))
     const peakMiB = peakMemory() / 2 ** 20
-    return { cost, peakMiB, weights: net.weightCount, load: loading.clock, library: "ONNX Runtime" }
+    return { cost, peakMiB, weights: binder.weightCount, load: loading.clock, library: "ONNX Runtime" }
   }
 }
 

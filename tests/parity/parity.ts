@@ -1,21 +1,36 @@
 /** Fixtures of reference implementations: small random weights with inputs, outputs and intermediates. */
 
-import { existsSync, readdirSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { readJson, readNpy } from "@fourtier/tensor/node"
-import { checkpointSource, type Dimensions, dimensionsSchema, type EncodedArray, encodeArrays } from "fourtier/encoders"
 import { z } from "zod"
+import { checkpointSource } from "../../packages/fourtier/src/encoders/checkpoint/source.ts"
+import { networkSchema } from "../../packages/fourtier/src/encoders/families/index.ts"
+import type { EncoderNetwork } from "../../packages/fourtier/src/encoders/family.ts"
+import { type Encoded, type EncodedArray, encodeArrays } from "../../packages/fourtier/src/encoders/run.ts"
 
 export const PARITY = join(import.meta.dirname, "../../../shared/parity")
 
-/** Folders of fixtures; none where they are not on this machine. */
+/** Folders of fixtures of the networks that a family has; none where they are not beside the repository. */
 export function fixtureNames(): string[] {
   if (!existsSync(PARITY)) {
     console.log(`skipped: no parity fixtures in ${PARITY}`)
     return []
   }
-  return readdirSync(PARITY).sort()
+  const names = readdirSync(PARITY).sort()
+  const unknown = names.filter((name) => !hasFamily(name))
+  if (unknown.length > 0) console.log(`skipped: no family has the networks ${unknown.join(", ")}`)
+  return names.filter(hasFamily)
 }
+
+/** Whether the schema of all families knows a fixture's `encoder`. */
+function hasFamily(name: string): boolean {
+  const { encoder } = z.object({ encoder: z.string() }).parse(JSON.parse(readFileSync(configOf(name), "utf8")))
+  const { error } = networkSchema.safeParse({ encoder })
+  return !error?.issues.some(({ path }) => path.join(".") === "encoder")
+}
+
+const configOf = (name: string) => join(PARITY, name, "config.json")
 
 const fixtureSchema = z.object({
   inputs: z.record(z.string(), z.unknown()),
@@ -25,17 +40,17 @@ const fixtureSchema = z.object({
 })
 
 export interface Fixture {
-  dimensions: Dimensions
+  network: EncoderNetwork
   expected: z.infer<typeof fixtureSchema>
   inputs: Map<string, Awaited<ReturnType<typeof readNpy>>>
 }
 
 export async function openFixture(name: string): Promise<Fixture> {
-  const config = await readJson(join(PARITY, name, "config.json"))
+  const config = await readJson(configOf(name))
   const expected = fixtureSchema.parse(config)
   const inputs: Fixture["inputs"] = new Map()
   for (const key of Object.keys(expected.inputs)) inputs.set(key, await readNpy(join(PARITY, name, `${key}.npy`)))
-  return { dimensions: dimensionsSchema.parse(config), expected, inputs }
+  return { network: networkSchema.parse(config), expected, inputs }
 }
 
 /** Files of weights of a fixture. */
@@ -44,12 +59,12 @@ export function checkpointsOf(name: string): string[] {
 }
 
 export async function encodeFixture(
-  { dimensions, inputs }: Pick<Fixture, "dimensions" | "inputs">,
+  { network, inputs }: Pick<Fixture, "network" | "inputs">,
   checkpoint: string,
-) {
-  const source = await checkpointSource(checkpoint, dimensions)
+): Promise<Encoded> {
+  const source = await checkpointSource(checkpoint, network)
   try {
-    return await encodeArrays({ dimensions, source, inputs })
+    return await encodeArrays({ network, source, inputs })
   } finally {
     await source.close()
   }

@@ -1,6 +1,6 @@
 /**
  * What the transformer encoders share: patches, linear layers in PyTorch's layout, attention, pre-norm blocks. Weights are
- * asked for under their official names (`net.ts`).
+ * bound by the names that the reference code gives them (`weight-binder.ts`).
  */
 
 import {
@@ -12,6 +12,7 @@ import {
   layerNorm,
   matmul,
   mul,
+  narrow,
   pad,
   pow,
   quickGelu,
@@ -24,7 +25,7 @@ import {
   transpose,
 } from "@fourtier/tensor"
 import { rearrange } from "@fourtier/tensor/nn"
-import type { Net, SourceTensor } from "./weight-binder.ts"
+import type { SourceTensor, WeightBinder } from "./weight-binder.ts"
 
 export type Activation = "gelu" | "gelu_tanh" | "quick_gelu" | "relu"
 
@@ -66,25 +67,31 @@ function scaled(values: Float32Array, scale: Scale): Float32Array {
 
 export interface LinearOptions {
   bias?: boolean
-  /** A tensor [out] of the file that multiplies the result (LayerScale); it is folded into the weights. */
-  gain?: string
+  /** LayerScale: a tensor [out] of the checkpoint that multiplies the result. It is folded into the weights. */
+  layerScale?: string
 }
 
 /** PyTorch's `nn.Linear` `<name>.weight` [out,in], `<name>.bias` [out]: x [..,in] -> [..,out] */
-export function linear(net: Net, name: string, x: Tensor, out: number, options: LinearOptions = {}): Tensor {
-  const { bias = true, gain } = options
+export function linear(
+  binder: WeightBinder,
+  name: string,
+  x: Tensor,
+  out: number,
+  options: LinearOptions = {},
+): Tensor {
+  const { bias = true, layerScale } = options
   const width = x.shape[x.rank - 1]
-  const gains: SourceTensor[] = gain === undefined ? [] : [{ name: gain, shape: [out] }]
-  const weight = net.derive(
+  const scales: SourceTensor[] = layerScale === undefined ? [] : [{ name: layerScale, shape: [out] }]
+  const weight = binder.derive(
     `${name}.weight`,
-    [{ name: `${name}.weight`, shape: [out, width] }, ...gains],
+    [{ name: `${name}.weight`, shape: [out, width] }, ...scales],
     [width, out],
     (values, scale) => transposed(values, out, width, scale ?? 1),
   )
   if (!bias) return project(x, weight)
-  const offset = net.derive(
+  const offset = binder.derive(
     `${name}.bias`,
-    [{ name: `${name}.bias`, shape: [out] }, ...gains],
+    [{ name: `${name}.bias`, shape: [out] }, ...scales],
     [out],
     (values, scale) => scaled(values, scale ?? 1),
   )
@@ -97,9 +104,9 @@ export function project(x: Tensor, weight: Tensor): Tensor {
 }
 
 /** PyTorch's `nn.LayerNorm` over the last axis. */
-export function norm(net: Net, name: string, x: Tensor, epsilon: number): Tensor {
+export function norm(binder: WeightBinder, name: string, x: Tensor, epsilon: number): Tensor {
   const width = [x.shape[x.rank - 1]]
-  return layerNorm(x, net.weight(`${name}.weight`, width), net.weight(`${name}.bias`, width), epsilon)
+  return layerNorm(x, binder.weight(`${name}.weight`, width), binder.weight(`${name}.bias`, width), epsilon)
 }
 
 /** `second(activation(first(x)))`, x [..,D] -> [..,D]. */
@@ -107,13 +114,17 @@ export interface MlpOptions {
   names: readonly [string, string]
   hidden: number
   activation: Activation
-  gain?: string
+  layerScale?: string
 }
 
-export function mlp(net: Net, x: Tensor, { names: [first, second], hidden, activation, gain }: MlpOptions): Tensor {
+export function mlp(
+  binder: WeightBinder,
+  x: Tensor,
+  { names: [first, second], hidden, activation, layerScale }: MlpOptions,
+): Tensor {
   const width = x.shape[x.rank - 1]
-  const inner = activate(linear(net, first, x, hidden), activation)
-  return linear(net, second, inner, width, gain === undefined ? {} : { gain })
+  const inner = activate(linear(binder, first, x, hidden), activation)
+  return linear(binder, second, inner, width, layerScale === undefined ? {} : { layerScale })
 }
 
 /**
@@ -140,7 +151,7 @@ export function headScale(where: string, width: number, heads: number): number {
   return 1 / Math.sqrt(width / heads)
 }
 
-/** How a file packs the projections of q, k and v into one matrix [3C,C]. */
+/** How a checkpoint packs the projections of q, k and v into one matrix [3C,C]. */
 export interface Packed {
   weight: string
   /** One vector [3C], separate vectors [C] for q and v with none for k, or none at all. */
@@ -153,33 +164,39 @@ export const TIMM_PACKED: Packed = { weight: "qkv.weight", bias: "qkv.bias" }
 const PARTS = ["q", "k", "v"] as const
 
 /** One of the three projections of x [..,C], its result times `scale`. */
-export function packedProjection(net: Net, x: Tensor, part: (typeof PARTS)[number], packed: Packed, scale = 1): Tensor {
-  const { weight, bias } = packedPart(net, x.shape[x.rank - 1], part, packed, scale)
+export function packedProjection(
+  binder: WeightBinder,
+  x: Tensor,
+  part: (typeof PARTS)[number],
+  packed: Packed,
+  scale = 1,
+): Tensor {
+  const { weight, bias } = packedPart(binder, x.shape[x.rank - 1], part, packed, scale)
   const product = project(x, weight)
   return bias ? add(product, bias) : product
 }
 
 /** The weight [C,C], in rows and out columns, and bias [C] of one of the three projections. */
 export function packedPart(
-  net: Net,
+  binder: WeightBinder,
   width: number,
   part: (typeof PARTS)[number],
   { weight: name, bias }: Packed,
   scale = 1,
 ): { weight: Tensor; bias: Tensor | null } {
   const first = PARTS.indexOf(part) * width
-  const weight = net.derive(`${part}.weight`, [{ name, shape: [3 * width, width] }], [width, width], (values) =>
+  const weight = binder.derive(`${part}.weight`, [{ name, shape: [3 * width, width] }], [width, width], (values) =>
     transposed(values.subarray(first * width, (first + width) * width), width, width, scale),
   )
   if (bias === null) return { weight, bias: null }
   if (typeof bias === "string") {
-    const vector = net.derive(`${part}.bias`, [{ name: bias, shape: [3 * width] }], [width], (values) =>
+    const vector = binder.derive(`${part}.bias`, [{ name: bias, shape: [3 * width] }], [width], (values) =>
       scaled(values.slice(first, first + width), scale),
     )
     return { weight, bias: vector }
   }
   if (part === "k") return { weight, bias: null }
-  const vector = net.derive(`${part}.bias`, [{ name: bias[part], shape: [width] }], [width], (values) =>
+  const vector = binder.derive(`${part}.bias`, [{ name: bias[part], shape: [width] }], [width], (values) =>
     scaled(values, scale),
   )
   return { weight, bias: vector }
@@ -190,19 +207,19 @@ export interface AttentionOptions {
   packed?: Packed
   /** Name of the projection that follows. */
   out?: string
-  gain?: string
+  layerScale?: string
   mask?: Tensor | null
 }
 
 /** Self-attention of x [B,L,C] with packed projections. */
-export function selfAttention(net: Net, x: Tensor, options: AttentionOptions): Tensor {
-  const { heads, packed = PYTORCH_PACKED, out = "out_proj", gain, mask = null } = options
+export function selfAttention(binder: WeightBinder, x: Tensor, options: AttentionOptions): Tensor {
+  const { heads, packed = PYTORCH_PACKED, out = "out_proj", layerScale, mask = null } = options
   const width = x.shape[2]
-  const scale = headScale(net.path(packed.weight), width, heads)
-  const q = packedProjection(net, x, "q", packed, scale)
-  const k = packedProjection(net, x, "k", packed)
-  const v = packedProjection(net, x, "v", packed)
-  return linear(net, out, attend(q, k, v, heads, mask), width, gain === undefined ? {} : { gain })
+  const scale = headScale(binder.path(packed.weight), width, heads)
+  const q = packedProjection(binder, x, "q", packed, scale)
+  const k = packedProjection(binder, x, "k", packed)
+  const v = packedProjection(binder, x, "v", packed)
+  return linear(binder, out, attend(q, k, v, heads, mask), width, layerScale === undefined ? {} : { layerScale })
 }
 
 export interface BlockOptions {
@@ -215,21 +232,21 @@ export interface BlockOptions {
 }
 
 /** A pre-norm block with CLIP's names: x + attention(ln_1(x)), then + mlp(ln_2(x)). x [B,L,C] */
-export function clipBlock(net: Net, x: Tensor, options: BlockOptions): Tensor {
+export function clipBlock(binder: WeightBinder, x: Tensor, options: BlockOptions): Tensor {
   const { heads, epsilon, mask = null } = options
-  const attended = add(x, selfAttention(net.in("attn"), norm(net, "ln_1", x, epsilon), { heads, mask }))
-  return clipMlp(net, attended, options)
+  const attended = add(x, selfAttention(binder.in("attn"), norm(binder, "ln_1", x, epsilon), { heads, mask }))
+  return clipMlp(binder, attended, options)
 }
 
 /** The second half of CLIP's block. */
 export function clipMlp(
-  net: Net,
+  binder: WeightBinder,
   x: Tensor,
   { activation, epsilon, mlpRatio = 4 }: Omit<BlockOptions, "heads">,
 ): Tensor {
   const hidden = Math.trunc(mlpRatio * x.shape[x.rank - 1])
   const names = ["mlp.c_fc", "mlp.c_proj"] as const
-  return add(x, mlp(net, norm(net, "ln_2", x, epsilon), { names, hidden, activation }))
+  return add(x, mlp(binder, norm(binder, "ln_2", x, epsilon), { names, hidden, activation }))
 }
 
 /** Length in patches of a length in pixels; what does not fill a patch is cut off. */
@@ -267,29 +284,33 @@ export function kernelMatrix(values: Float32Array, out: number, channels: number
 }
 
 export interface PatchEmbedding {
-  /** Official name of the convolution. */
+  /** The convolution's name. */
   name: string
   width: number
-  /** Its kernel in the file, with or without the axis of time. */
+  /** Its kernel in the checkpoint, with or without the axis of time. */
   kernel: readonly number[]
   bias: boolean
 }
 
-/** Patches [..,kernel·3] to vectors [..,width], with the weights of a convolution. */
-export function embedPatches(net: Net, cut: Tensor, { name, width, kernel, bias }: PatchEmbedding): Tensor {
+/** Pixels of patches [..,kernel·3] to vectors [..,width], with the weights of a convolution. */
+export function embedPatches(
+  binder: WeightBinder,
+  pixels: Tensor,
+  { name, width, kernel, bias }: PatchEmbedding,
+): Tensor {
   const shape = [width, 3, ...kernel]
-  const weight = net.derive(
+  const weight = binder.derive(
     `${name}.weight`,
     [{ name: `${name}.weight`, shape }],
-    [cut.shape[cut.rank - 1], width],
+    [pixels.shape[pixels.rank - 1], width],
     (values) => kernelMatrix(values, width, 3),
   )
-  const product = project(cut, weight)
-  return bias ? add(product, net.weight(`${name}.bias`, [width])) : product
+  const product = project(pixels, weight)
+  return bias ? add(product, binder.weight(`${name}.bias`, [width])) : product
 }
 
-/** A weight [D] or [1,..,D] as the first token of every row: [rows,1,D]. */
-export function leadToken(token: Tensor, rows: number): Tensor {
+/** A weight [D] or [1,..,D] as a token in front of every row: [rows,1,D]. */
+export function prefixToken(token: Tensor, rows: number): Tensor {
   const width = token.shape[token.rank - 1]
   return expand(reshape(token, [1, 1, width]), [rows, 1, width])
 }
@@ -303,6 +324,24 @@ export function fromChannelsFirst(clips: Tensor): Tensor {
 export function fromImages(images: Tensor): Tensor {
   const [B, C, H, W] = images.shape
   return reshape(transpose(images, [0, 2, 3, 1]), [B, 1, H, W, C])
+}
+
+/** Clips [B,T,H,W,3] as clips of one frame: [B·T,1,H,W,3] */
+export function asImages(clips: Tensor): Tensor {
+  const [B, T, ...frame] = clips.shape
+  return reshape(clips, [B * T, 1, ...frame])
+}
+
+/** Tokens [rows,1+N,D] without the first one: [rows,N,D] */
+export function withoutClassToken(tokens: Tensor): Tensor {
+  return narrow(tokens, 1, 1, tokens.shape[1])
+}
+
+/** Tokens [..,D] of `B` clips of `T` frames, each a square grid, as a feature map [B,T,G,G,D]. */
+export function squareMap(tokens: Tensor, B: number, T: number): Tensor {
+  const D = tokens.shape[tokens.rank - 1]
+  const G = Math.round(Math.sqrt(tokens.size / (B * T * D)))
+  return reshape(tokens, [B, T, G, G, D])
 }
 
 /** 0 where a token may attend, a very negative number where the other one comes later: [1,1,L,L]. */

@@ -1,63 +1,67 @@
-/** Every kind of visual encoder, and how a config names one. */
+/**
+ * Every kind of frozen visual encoder: the list, the setting `encoder`, and how an encoder is opened. `settings/` is what reading a
+ * configuration loads, `open/` what opening an encoder loads: weights' readers, importers, the hub.
+ */
 
-import { FRAMES } from "@fourtier/core/schemas"
-import { countFlops, input, reshape } from "@fourtier/tensor"
-import { toOnnx } from "@fourtier/tensor/onnx"
-import { z } from "zod"
-import { MAP, type VisualEncoder } from "./encoder.ts"
-import { frozenEncoderSchemas, openFrozenEncoder } from "./frozen.ts"
-import { loadMovenet, movenetFeatureSchema, movenetFeatures, movenetId, movenetWidth } from "./movenet.ts"
-import { onnxEncoderSchema, openOnnxEncoder } from "./onnx.ts"
-import { atPrecision, precisionSchema } from "./precision.ts"
+import type { z } from "zod"
+import type { VisualEncoder } from "./encoder.ts"
+import { FAMILIES } from "./families/index.ts"
+import type { Family, VisualFamily } from "./family.ts"
+import { defineKind, encoderSchemaOf, openEncoderOf, type VisualEncoderKind } from "./kind.ts"
+import { familySettings } from "./settings/family.ts"
+import { movenetSettings } from "./settings/movenet.ts"
+import { onnxSettings } from "./settings/onnx.ts"
 
-export const movenetEncoderSchema = z.strictObject({
-  kind: z.literal("movenet"),
-  frames: z.int().positive().default(8).describe("frames of a clip, T"),
-  resolution: z.int().multipleOf(32).positive().default(192).describe("pixels"),
-  features: movenetFeatureSchema.prefault({}),
-  precision: precisionSchema,
+const movenet = defineKind({
+  kind: "movenet",
+  settings: movenetSettings,
+  open: async (settings) => (await import("./open/movenet.ts")).openMovenet(settings),
 })
 
-export const encoderSchema = z.discriminatedUnion("kind", [
-  movenetEncoderSchema,
-  onnxEncoderSchema,
-  ...frozenEncoderSchemas,
-])
+const onnx = defineKind({
+  kind: "onnx",
+  settings: onnxSettings,
+  open: async (settings) => (await import("./open/onnx.ts")).openOnnx(settings),
+})
+
+/** The kind of frozen visual encoder that a family of networks is. */
+function familyKind<K extends string>(
+  family: VisualFamily<K>,
+): VisualEncoderKind<ReturnType<typeof familySettings<K>>> {
+  return defineKind({
+    kind: family.kind,
+    settings: familySettings(family),
+    open: async (settings) => (await import("./open/family.ts")).openFamily(family, settings),
+  })
+}
+
+/** Those of the families that are visual encoders, as kinds. */
+export function familyKinds<K extends string>(
+  families: readonly Family<VisualFamily<K> | null>[],
+): ReturnType<typeof familyKind<K>>[] {
+  return families.flatMap(({ visual }) => (visual ? [familyKind(visual)] : []))
+}
+
+/** Every kind of visual encoder. */
+export const KINDS = [movenet, onnx, ...familyKinds(FAMILIES)] as const
+
+/** The setting `encoder`: a discriminated union by `kind`. */
+export const encoderSchema = encoderSchemaOf(KINDS)
 
 export type EncoderConfig = z.infer<typeof encoderSchema>
 
-/** @throws FourtierError when weights or packages are missing */
+/**
+ * Opens the encoder that the settings choose. A missing file is an error at once; weights are read when the graph is asked
+ * for.
+ *
+ * @throws FourtierError when weights or packages are missing, or sizes do not fit together
+ *
+ * @example
+ * ```ts
+ * const encoder = await openVisualEncoder(encoderSchema.parse({ kind: "vit", checkpoint: "random", frames: 4 }))
+ * encoder.size // { T: 4, H: 14, W: 14, D: 768 }
+ * ```
+ */
 export async function openVisualEncoder(config: EncoderConfig): Promise<VisualEncoder> {
-  return atPrecision(await openInFloat32(config), config.precision)
-}
-
-async function openInFloat32(config: EncoderConfig): Promise<VisualEncoder> {
-  switch (config.kind) {
-    case "movenet":
-      return movenetEncoder(config)
-    case "onnx":
-      return openOnnxEncoder(config)
-    default:
-      return openFrozenEncoder(config)
-  }
-}
-
-async function movenetEncoder(config: z.infer<typeof movenetEncoderSchema>): Promise<VisualEncoder> {
-  const { frames: T, resolution, features } = config
-  const weights = await loadMovenet()
-  const [H, W] = features.grid
-  const graph = (batch: number) => {
-    const frames = input(FRAMES, [batch, T, resolution, resolution, 3])
-    const flat = reshape(frames, [batch * T, resolution, resolution, 3]) // [B,T,H,W,3] -> [B·T,H,W,3]
-    return movenetFeatures(weights, flat, T, features)
-  }
-  return {
-    name: "movenet",
-    id: movenetId(weights, features),
-    frames: T,
-    resolution: [resolution, resolution],
-    size: { T, H, W, D: movenetWidth(features) },
-    model: async (batch) => toOnnx({ outputs: { [MAP]: graph(batch) } }),
-    flops: async () => countFlops("encoder", graph(1)),
-  }
+  return openEncoderOf(KINDS, config)
 }

@@ -33,15 +33,36 @@ export interface VisualEncoder {
 /** Name of an encoder graph's output; its input is `FRAMES`. */
 export const MAP = "m"
 
-/** Shapes of the encoder's input and output. */
-export function encoderShapes({ frames, resolution, size }: VisualEncoder, batch: number) {
+/**
+ * Shapes of the encoder's input [B,T,H,W,3] and output [B,T',N,D].
+ *
+ * @example
+ * ```ts
+ * encoderShapes(encoder, 2) // { frames: [2, 8, 192, 192, 3], m: [2, 8, 9, 320] }
+ * ```
+ */
+export function encoderShapes(
+  { frames, resolution, size }: Pick<VisualEncoder, "frames" | "resolution" | "size">,
+  batch: number,
+): { frames: number[]; m: number[] } {
   return {
     frames: [batch, frames, ...resolution, 3],
     m: [batch, size.T, placesOf(size), size.D],
   }
 }
 
-/** The encoder ready to run on `batch` clips at a time. */
+/**
+ * The encoder ready to run on `batch` clips at a time.
+ *
+ * @throws FourtierError when weights do not fit the network, or the device is not there
+ *
+ * @example
+ * ```ts
+ * const session = await openEncoder(encoder, 1, { provider: "cpu" })
+ * const { m } = await session.run({ [FRAMES]: frames }) // [1,T,H,W,3] -> [1,T',N,D]
+ * await session.release()
+ * ```
+ */
 export async function openEncoder(encoder: VisualEncoder, batch: number, options: SessionOptions): Promise<Session> {
   const shapes = encoderShapes(encoder, batch)
   const types = {

@@ -1,10 +1,11 @@
-/** What a family's model function takes and gives, and the pieces of configuration that families share. */
+/** What a family's graph takes and gives, and the pieces of configuration that families share. */
 
-import { FourtierError, type Shape, type Tensor } from "@fourtier/tensor"
+import { constant, div, FourtierError, type Shape, sub, type Tensor } from "@fourtier/tensor"
 import { z } from "zod"
 import type { Activation } from "./blocks.ts"
+import type { Normalisation } from "./presets.ts"
 
-/** A network as a graph: what it computes, and what is worth looking at on the way. */
+/** A network as a graph: its outputs, and its hidden states by name. */
 export interface EncoderGraph {
   outputs: Record<string, Tensor>
   intermediates: Record<string, Tensor>
@@ -47,6 +48,16 @@ export function checkInput(
 /** The fix for frames of another size. */
 export const RESIZE_FIX =
   "set the configuration's sizes to the input's: tables of positions are interpolated when the file's differ"
+
+/** Frames [..,3] of RGB from 0 to 255, minus the mean, over the standard deviation. */
+export function normalise(frames: Tensor, { mean, std }: Normalisation): Tensor {
+  const vector = (values: readonly number[]) =>
+    constant(
+      Float32Array.from(values, (value) => value * 255),
+      [3],
+    )
+  return div(sub(frames, vector(mean)), vector(std))
+}
 
 export const count = z.int().positive()
 

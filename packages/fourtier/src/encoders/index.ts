@@ -2,3 +2,4 @@
 
 export { type EncoderConfig, encoderSchema, openVisualEncoder } from "./catalog.ts"
 export { encoderShapes, MAP, openEncoder, type VisualEncoder } from "./encoder.ts"
+export type { Precision } from "./precision.ts"

@@ -1,6 +1,6 @@
 /**
- * Sessions of models of any size. ONNX Runtime takes none over 2 GiB from memory, and copies what it takes twice; weights in a file
- * it maps instead. UniFormerV2-L/14 (1.2 GB) loads in 3.1 s at a peak of 2.7 GiB that way, in 5.4 s at 4.6 GiB from memory.
+ * Sessions of models of any size. From memory, ONNX Runtime takes no model over 2 GiB and copies what it takes twice; weights
+ * in a file it maps. UniFormerV2-L/14 (1.2 GB) loads in 3.1 s at a peak of 2.7 GiB that way, in 5.4 s at 4.6 GiB from memory.
  */
 
 import { mkdtemp, rm } from "node:fs/promises"

@@ -1,43 +1,11 @@
-/**
- * In which numbers an encoder keeps its weights and multiplies, as a rewrite of its finished graph: every kind of encoder has
- * the same choice. What it costs in speed and likeness of the features: `fourtier bench encoder`.
- */
+/** In which numbers an encoder keeps its weights and multiplies: the setting `precision` of every kind of encoder. */
 
-import { FourtierError } from "@fourtier/tensor"
-import { hashJson } from "@fourtier/tensor/node"
-import { type ModelProto, quantise, storeAsFloat16 } from "@fourtier/tensor/onnx"
 import { z } from "zod"
-import type { VisualEncoder } from "./encoder.ts"
 
 export const PRECISIONS = ["float32", "float16", "int8"] as const
 export type Precision = (typeof PRECISIONS)[number]
 
-/** The setting `precision` of every encoder. */
 export const precisionSchema = z
   .enum(PRECISIONS)
   .default("float32")
   .describe("of the weights: float16 halves the file; int8 also multiplies in whole numbers (docs/encoders.md)")
-
-/** The encoder in another precision: its features are others, and so is its id. In float32 it is the encoder itself. */
-export function atPrecision(encoder: VisualEncoder, precision: Precision): VisualEncoder {
-  if (precision === "float32") return encoder
-  return {
-    ...encoder,
-    name: `${encoder.name}, ${precision}`,
-    id: hashJson({ encoder: encoder.id, precision }),
-    model: async (batch) => rewritten(await encoder.model(batch), encoder.name, precision),
-  }
-}
-
-function rewritten(model: ModelProto, name: string, precision: Exclude<Precision, "float32">): ModelProto {
-  if (precision === "float16") return storeAsFloat16(model)
-  const { model: whole, products } = quantise(model)
-  if (products > 0) return whole
-  throw new FourtierError({
-    where: "encoder.precision",
-    what: `int8 changes nothing in the encoder ${name}`,
-    expected: "products with constant matrices of 256×128 or more",
-    found: "none: convolutions stay float32",
-    fix: "set encoder.precision to float16 or float32",
-  })
-}

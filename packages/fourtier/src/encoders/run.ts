@@ -15,7 +15,7 @@ import {
 } from "@fourtier/tensor"
 import { type StoredTensor, toFloat32 } from "@fourtier/tensor/node"
 import { toOnnx } from "@fourtier/tensor/onnx"
-import { type Dimensions, encoderGraph, netFor } from "./families.ts"
+import type { EncoderNetwork } from "./family.ts"
 import { loadModel } from "./large.ts"
 import type { WeightSource } from "./weight-binder.ts"
 
@@ -25,7 +25,7 @@ export interface EncodedArray {
 }
 
 export interface EncodeOptions {
-  dimensions: Dimensions
+  network: EncoderNetwork
   source: WeightSource
   /** Arrays by input name. Floating-point ones become f32, whole numbers i64. */
   inputs: ReadonlyMap<string, StoredTensor>
@@ -41,13 +41,21 @@ export interface Encoded {
  * Builds the network for the inputs' shapes, loads its weights, runs it.
  *
  * @throws FourtierError when weights, inputs and dimensions do not fit together
+ *
+ * @example
+ * ```ts
+ * const network = networkSchema.parse(await readJson("vit/config.json"))
+ * const inputs = new Map([["input", await readNpy("vit/input.npy")]]) // [B,3,H,W], normalised
+ * const { outputs } = await encodeArrays({ network, source: randomSource(0), inputs })
+ * outputs.get("feature_map") // { shape: [B,G,G,D], data: Float32Array }
+ * ```
  */
-export async function encodeArrays({ dimensions, source, inputs, runtime }: EncodeOptions): Promise<Encoded> {
-  const net = netFor(dimensions, source.shapes && new Set(source.shapes.keys()))
+export async function encodeArrays({ network, source, inputs, runtime }: EncodeOptions): Promise<Encoded> {
+  const binder = network.binder(source.shapes && new Set(source.shapes.keys()))
   const arrays = new Map([...inputs].map(([name, array]) => [name, inputArray(name, array)]))
   const tensors = new Map([...arrays].map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]))
-  const { outputs, intermediates } = encoderGraph(net, dimensions, tensors)
-  const weights = await net.load(source)
+  const { outputs, intermediates } = network.graph(binder, tensors)
+  const weights = await binder.load(source)
   const named: Record<string, Tensor> = {}
   for (const [name, tensor] of Object.entries(outputs)) named[`output ${name}`] = tensor
   for (const [name, tensor] of Object.entries(intermediates)) named[`intermediate ${name}`] = tensor

@@ -1,31 +1,31 @@
 /**
- * A frozen network's weights by their official names. A model function asks for tensors as the checkpoint names and lays
- * them out; where another layout or a folded value runs better, it says how to make that from the file's tensors. The
- * network keeps the list of everything asked for, so that a file is checked against it, key by key, before it is read.
+ * Binds a graph's weights to a checkpoint's parameters. A graph asks for tensors by the names and in the layout of the
+ * reference code; where another layout or a folded value runs faster, it says how to make that from the checkpoint's tensors.
+ * The binder keeps a list of everything asked for, so that a checkpoint is compared with it, key by key, before it is read.
  *
  * ```
- * model function ──asks──► Net ──expected keys, shapes──► matchWeights ◄── file
- *                           └──────► values of the graph's weights ◄──make── tensors, one at a time
+ * graph ──asks──► WeightBinder ─┬─ expected names and shapes ──► matchWeights ◄── checkpoint
+ *                               └─ values of the graph's weights ◄── make ◄── tensors, one at a time
  * ```
  */
 
 import { input, type Shape, sameShape, showShape, sizeOf, type Tensor } from "@fourtier/tensor"
 import { matchWeights } from "@fourtier/tensor/nn"
 
-/** Where weights come from: a checkpoint file, or a random generator. Names are official ones. */
+/** Where weights come from: a checkpoint, or a random generator. Names are those of the reference code. */
 export interface WeightSource {
   /** For errors. */
   readonly where: string
-  /** Shapes of all tensors by official name; null: any name and shape can be had. */
+  /** Shapes of all tensors by name; null: it has a tensor of any name and shape. */
   readonly shapes: ReadonlyMap<string, Shape> | null
   read(name: string, shape: Shape): Promise<Float32Array>
 }
 
-/** A tensor of the file. */
+/** A tensor of the checkpoint. */
 export interface SourceTensor {
   name: string
   shape: Shape
-  /** For tables of positions: how other sizes are interpolated. `fits` says which. */
+  /** For position tables: how a table of another size is interpolated, and which sizes can be. */
   adapt?: { fits(found: Shape): boolean; make(values: Float32Array, found: Shape): Float32Array }
 }
 
@@ -42,7 +42,17 @@ interface State {
   readonly separator: string
 }
 
-export class Net {
+/**
+ * The weights of one graph.
+ *
+ * @example
+ * ```ts
+ * const binder = WeightBinder.over(null)
+ * const y = matmul(x, binder.in("head").weight("weight", [8, 4])) // asks for head.weight
+ * const weights = await binder.load(randomSource(0)) // Map { "head.weight" => Float32Array(32) }
+ * ```
+ */
+export class WeightBinder {
   readonly #prefix: string
   readonly #state: State
 
@@ -51,38 +61,38 @@ export class Net {
     this.#state = state
   }
 
-  /** @param known names that the file holds; null where every name can be had */
-  static over(known: ReadonlySet<string> | null, separator = "."): Net {
-    return new Net("", { derived: new Map(), skipped: [], known, separator })
+  /** @param known the checkpoint's names; null where it has every name */
+  static over(known: ReadonlySet<string> | null, separator = "."): WeightBinder {
+    return new WeightBinder("", { derived: new Map(), skipped: [], known, separator })
   }
 
-  /** The same network, its names prefixed with `<this>.<name>.` */
-  in(name: string): Net {
-    return new Net(this.path(name), this.#state)
+  /** The same weights, their names prefixed with `<this>.<name>.` */
+  in(name: string): WeightBinder {
+    return new WeightBinder(this.path(name), this.#state)
   }
 
-  /** The full official name. */
+  /** A name with its prefix. */
   path(name: string): string {
     return this.#prefix === "" ? name : `${this.#prefix}${this.#state.separator}${name}`
   }
 
-  /** Whether the file has a tensor of this name: for parts that may be absent on purpose. */
+  /** Whether the checkpoint has a tensor of this name: for parts that may be absent on purpose. */
   has(name: string): boolean {
     return this.#state.known?.has(this.path(name)) ?? true
   }
 
-  /** Leaves the file's tensors unused for which `matches` holds: parts that this graph does not need. */
+  /** Lets the checkpoint have tensors that the graph does without: those for which `matches` holds. */
   skip(matches: (name: string) => boolean): void {
     this.#state.skipped.push(matches)
   }
 
-  /** A tensor as it is in the file. */
+  /** A tensor as it is in the checkpoint. */
   weight(name: string, shape: Shape, adapt?: SourceTensor["adapt"]): Tensor {
     return this.derive(name, [{ name, shape, ...(adapt ? { adapt } : {}) }], shape, (values) => values)
   }
 
   /**
-   * A tensor [shape] made from tensors of the file.
+   * A tensor [shape] made from tensors of the checkpoint.
    *
    * @param label its name in the graph, unique below this prefix
    */
@@ -104,7 +114,7 @@ export class Net {
     return tensor
   }
 
-  /** Elements of all tensors asked for: the count of weights, as in the file. */
+  /** Elements of all tensors asked for: the number of weights, as in the checkpoint. */
   get weightCount(): number {
     return [...this.#expected()].reduce((sum, [, { shape }]) => sum + sizeOf(shape), 0)
   }
@@ -115,7 +125,7 @@ export class Net {
   }
 
   /**
-   * Values for the graph's weights.
+   * Values of the graph's weights, by their names in the graph.
    *
    * @throws FourtierError that lists missing, extra and mis-shaped keys
    */
@@ -132,7 +142,7 @@ export class Net {
       matchWeights(shapes, found, { where: source.where, allowExtra })
     }
     const values = new Map<string, Float32Array>()
-    const read = rememberingLast(source)
+    const read = cachingLast(source)
     for (const [path, { tensor, sources, make }] of this.#state.derived) {
       const parts: Float32Array[] = []
       for (const part of sources) parts.push(await read(part))
@@ -152,7 +162,7 @@ export class Net {
 }
 
 /** Reads tensors; one that several weights in a row are made from is read once. */
-function rememberingLast(source: WeightSource): (part: SourceTensor) => Promise<Float32Array> {
+function cachingLast(source: WeightSource): (part: SourceTensor) => Promise<Float32Array> {
   let last: { name: string; values: Float32Array } = { name: "", values: new Float32Array() }
   return async (part) => {
     if (last.name !== part.name) last = { name: part.name, values: await readPart(source, part) }

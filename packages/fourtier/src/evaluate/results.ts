@@ -9,7 +9,7 @@ import type {
   Interval,
   Prediction,
 } from "@fourtier/core/metrics"
-import type { PseudoLabelFigures } from "../experiment/pseudo-labelled.ts"
+import type { PseudoLabelFigures } from "../experiment/pseudo-label-figures.ts"
 
 /** What one method predicted on one split: all its folds and seeds. */
 export interface MethodPredictions {

@@ -8,6 +8,7 @@
 
 export * from "./examples.ts"
 export * from "./experiment.ts"
+export * from "./pseudo-label-figures.ts"
 export * from "./pseudo-labelled.ts"
 export * from "./stage1.ts"
 export * from "./stage2.ts"

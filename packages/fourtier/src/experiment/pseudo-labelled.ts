@@ -6,22 +6,8 @@ import type { PseudoLabelsConfig } from "@fourtier/core/schemas"
 import { checkPseudoLabels, type Example, type FeatureSet, pseudoLabel, type Taught } from "@fourtier/core/train"
 import { writeFileAtomic } from "@fourtier/tensor/node"
 import { type EmbeddedTexts, meanRow, trainingTargets } from "../text/targets.ts"
+import { formatFigures, type PseudoLabelFigures } from "./pseudo-label-figures.ts"
 import type { Trial } from "./trial.ts"
-
-/** How well the answers' classes fit, on clips whose label was held back. */
-export interface PseudoLabelFigures {
-  /** Clips that got one. */
-  clips: number
-  /** Labelled clips that were treated as if they had no label, and how many of them got their own. */
-  check: { clips: number; right: number }
-  /** Whether the check was good enough; never without a labelled clip that has answers. */
-  used: boolean
-  /** Those whose label is known, and how many of them got it. */
-  known: number
-  right: number
-  /** How much each prompt counts. */
-  promptWeights: Record<string, number>
-}
 
 export interface TrainingClips {
   /** All training clips. */
@@ -106,16 +92,4 @@ export function pseudoLabelTable(
     csvLine(["clip", "label", "probability"]) +
     rows.map(({ clip, label, most }) => csvLine([clip, label, most.toFixed(4)])).join("")
   )
-}
-
-/** "168 clips; check: 11 of 12 labelled clips get their own label; right for 93.5 % of 168 …; prompt weights A 5.7, B 5.3" */
-export function formatFigures({ clips, check, used, known, right, promptWeights }: PseudoLabelFigures): string {
-  const weights = Object.entries(promptWeights).map(([prompt, weight]) => `${prompt} ${weight.toFixed(1)}`)
-  const share = ((100 * right) / known).toFixed(1)
-  return [
-    `${clips} clips${used ? "" : ", not used"}`,
-    `check: ${check.right} of ${check.clips} labelled clips get their own label`,
-    ...(known === 0 ? [] : [`right for ${share} % of ${known} whose label was held back`]),
-    `prompt weights ${weights.join(", ")}`,
-  ].join("; ")
 }

@@ -15,7 +15,7 @@ import { hashJson } from "@fourtier/tensor/node"
 import type { Split } from "../video/splits.ts"
 import { drawLabelled, examplesOf, labelledOf } from "./examples.ts"
 import type { Experiment } from "./experiment.ts"
-import type { PseudoLabelFigures } from "./pseudo-labelled.ts"
+import type { PseudoLabelFigures } from "./pseudo-label-figures.ts"
 
 export interface TrialResult {
   /** By method; stage 1 without a classifier as "stage 1, prompt A" … and "stage 1 alone". */

@@ -21,7 +21,7 @@ import type {
   SplitSummary,
 } from "../evaluate/results.ts"
 import { summarise } from "../evaluate/summary.ts"
-import { formatFigures } from "../experiment/pseudo-labelled.ts"
+import { formatFigures } from "../experiment/pseudo-label-figures.ts"
 import { type Column, markdownTable, terminalTable } from "../util/table.ts"
 import { classChart, confusionChart, trainingChart } from "./charts.ts"
 

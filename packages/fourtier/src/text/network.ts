@@ -26,11 +26,11 @@ import {
 import { hashFile, hashJson, requireFile } from "@fourtier/tensor/node"
 import { z } from "zod"
 import { bertName, bertSizes, bertTower } from "../encoders/bert.ts"
-import { localCheckpoint } from "../encoders/checkpoint/hub.ts"
-import { clipName, clipTextSizes, clipTextTower } from "../encoders/clip.ts"
+import { findWeights } from "../encoders/checkpoint/source.ts"
+import { clip, clipName, clipTextSizes, clipTextTower } from "../encoders/families/clip.ts"
 import { presetOf } from "../encoders/presets.ts"
-import { Net } from "../encoders/weight-binder.ts"
-import { CHECKPOINT, namedSource, type OpenSource, randomSeed, randomSource } from "../encoders/weights.ts"
+import { WeightBinder } from "../encoders/weight-binder.ts"
+import type { OpenSource } from "../encoders/weights.ts"
 import { BpeTokenizer } from "./bpe.ts"
 import type { TextEmbeddings, TextEncoder, TokenVectors } from "./embed.ts"
 import type { TextNetworkConfig } from "./settings.ts"
@@ -53,9 +53,9 @@ interface TextNetwork {
   /** With the numbers before and after the text. */
   encode(text: string): number[]
   /** ids i64 and mask i64 [n,L] -> tokens [n,L,Dt], pooled [n,Dt] */
-  graph(net: Net, ids: Tensor, mask: Tensor): { tokens: Tensor; pooled: Tensor }
-  /** A file's keys by official name; null for those of other parts. */
-  nameOf(key: string, keys: ReadonlySet<string>): string | null
+  graph(binder: WeightBinder, ids: Tensor, mask: Tensor): { tokens: Tensor; pooled: Tensor }
+  /** The parameter that a checkpoint stores as `key`; null for those of other parts. */
+  parameterName(key: string, keys: ReadonlySet<string>): string | null
 }
 
 /** @throws FourtierError when files are missing, or vocabulary, sizes and weights do not fit together */
@@ -66,16 +66,12 @@ export async function openTextNetwork(
 ): Promise<TextEncoder> {
   await requireFile(config.vocabulary, "correct text.network.vocabulary")
   const network = kind === "clip" ? await clipNetwork(config) : await bertNetwork(config)
-  const seed = randomSeed(config.checkpoint)
-  const path =
-    seed === null
-      ? await requireFile(await localCheckpoint(config.checkpoint), `mend text.network.checkpoint: ${CHECKPOINT}`)
-      : null
-  const source = path === null ? randomSource(seed ?? "0") : await namedSource(path, network.nameOf)
+  const weights = await findWeights(config.checkpoint, "text.network.checkpoint")
+  const source = await weights.open(network)
   try {
     const { checkpoint: _, vocabulary, ...settings } = config
     const id = hashJson({
-      weights: path === null ? `random ${seed}` : await hashFile(path),
+      weights: await weights.identity(),
       vocabulary: await hashFile(vocabulary),
       kind,
       ...settings,
@@ -89,19 +85,22 @@ export async function openTextNetwork(
 
 async function clipNetwork({ model, sizes, vocabulary }: TextNetworkConfig): Promise<TextNetwork> {
   const tokenizer = await BpeTokenizer.load(vocabulary)
-  const config = parseSizes(clipTextSizes, { ...presetOf("clip", model).sizes, ...sizes })
+  const config = parseSizes(clipTextSizes, {
+    ...presetOf(clip.visual, model, "text.network.model").dimensions,
+    ...sizes,
+  })
   checkVocabulary(vocabulary, tokenizer.end + 1, config.vocab_size)
   return {
     limit: config.context_length,
     width: config.embed_dim,
     encode: (text) => tokenizer.encodeWithEnds(text, config.context_length),
-    nameOf: (key, keys) => {
+    parameterName: (key, keys) => {
       const name = clipName(key, keys)
       return name?.startsWith("visual.") || name === "logit_scale" || name === "logit_bias" ? null : name
     },
-    graph(net, ids) {
-      const { tokens, embedding } = clipTextTower(net, config, ids)
-      const projection = net.weight("text_projection", [config.text_width, config.embed_dim])
+    graph(binder, ids) {
+      const { tokens, embedding } = clipTextTower(binder, config, ids)
+      const projection = binder.weight("text_projection", [config.text_width, config.embed_dim])
       return { tokens: matmul(tokens, projection), pooled: embedding }
     },
   }
@@ -115,12 +114,12 @@ async function bertNetwork({ sizes, vocabulary, lower }: TextNetworkConfig): Pro
     limit: config.max_position_embeddings,
     width: config.width,
     encode: (text) => tokenizer.encodeWithEnds(text, config.max_position_embeddings),
-    nameOf: (key) => {
+    parameterName: (key) => {
       const name = bertName(key)?.replace(/^(?:text_encoder|bert)\./, "") ?? null
       return name !== null && /^(?:embeddings|encoder)\./.test(name) ? name : null
     },
-    graph(net, ids, mask) {
-      const { tokens } = bertTower(net, config, config.layers, ids, mask)
+    graph(binder, ids, mask) {
+      const { tokens } = bertTower(binder, config, config.layers, ids, mask)
       const [n, length, width] = tokens.shape
       // words and [SEP]: all but the first of those that count
       const counted = mul(cast(mask, "f32"), firstLeftOut(length))
@@ -160,9 +159,9 @@ function firstLeftOut(length: number): Tensor {
 
 /** Reads the network's weights, all of them, and closes the source. */
 async function weightsOf(network: TextNetwork, source: OpenSource): Promise<ReadonlyMap<string, Float32Array>> {
-  const net = Net.over(source.shapes && new Set(source.shapes.keys()))
-  network.graph(net, input("ids", [1, 2], "i64"), input("mask", [1, 2], "i64"))
-  const weights = await net.load(source)
+  const binder = WeightBinder.over(source.shapes && new Set(source.shapes.keys()))
+  network.graph(binder, input("ids", [1, 2], "i64"), input("mask", [1, 2], "i64"))
+  const weights = await binder.load(source)
   await source.close()
   return weights
 }
@@ -186,7 +185,7 @@ class NetworkTextEncoder implements TextEncoder {
 
   async embed(texts: readonly string[]): Promise<TextEmbeddings> {
     const encoded = texts.map((text, index) => ({ index, ids: this.#network.encode(text) }))
-    encoded.sort((a, b) => a.ids.length - b.ids.length) // texts of like length share a batch
+    encoded.sort((a, b) => a.ids.length - b.ids.length) // texts of similar length share a batch
     const pooled = new Array<Float32Array>(texts.length)
     const tokens = new Array<TokenVectors>(texts.length)
     const { width } = this
@@ -218,7 +217,7 @@ class NetworkTextEncoder implements TextEncoder {
     const known = this.#sessions.get(key)
     if (known) return known
     const outputs = this.#network.graph(
-      Net.over(null),
+      WeightBinder.over(null),
       input("ids", [n, length], "i64"),
       input("mask", [n, length], "i64"),
     )

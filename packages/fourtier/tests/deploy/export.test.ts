@@ -104,7 +104,9 @@ describe("export", () => {
     expect(proven.parity.largestDifference).toBeLessThan(1e-6)
 
     const off = [probabilities[0] + 2e-4, probabilities[1] - 2e-4]
-    await expect(exportBundle(options("second", [{ clip, probabilities: off }]))).rejects.toThrow(/does not match the trainer/)
+    await expect(exportBundle(options("second", [{ clip, probabilities: off }]))).rejects.toThrow(
+      /does not match the trainer/,
+    )
     // the bundle that was there is still whole, and nothing half-written lies beside it
     expect(existsSync(join(folder, "second", "model.onnx"))).toBe(true)
     expect((await readdir(folder)).filter((name) => name.includes("tmp"))).toEqual([])

@@ -48,8 +48,8 @@ it("measures precisions and batches beside float32", async () => {
   const [plain, half] = precisions.slice(0, 2).map(measured)
   expect([plain.precision, half.precision]).toEqual(["float32", "float16"])
   expect(half.file).toBeLessThan(0.6 * plain.file)
-  expect(half.likeness.lowest.centred).toBeGreaterThan(0.9999)
-  expect(half.likeness.lowest.centred).toBeLessThan(1)
+  expect(half.similarity.lowest.centred).toBeGreaterThan(0.9999)
+  expect(half.similarity.lowest.centred).toBeLessThan(1)
   for (const { cost, reference, load, memory } of [plain, half]) {
     expect(Math.min(cost.clock, cost.processor, reference.clock, load)).toBeGreaterThan(0)
     expect(memory.now).toBeLessThanOrEqual(memory.peak * 1.01)
@@ -59,5 +59,5 @@ it("measures precisions and batches beside float32", async () => {
 
   const [one, two] = batches.map(measured)
   expect([one.batch, two.batch]).toEqual([1, 2])
-  expect(two.likeness.lowest.centred).toBeGreaterThan(1 - 1e-6)
+  expect(two.similarity.lowest.centred).toBeGreaterThan(1 - 1e-6)
 })

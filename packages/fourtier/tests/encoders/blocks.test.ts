@@ -3,10 +3,14 @@
 import { constant, conv, evaluate, input, Rng, type Tensor, transpose } from "@fourtier/tensor"
 import { describe, expect, it } from "vitest"
 import { attend, causalMask, clipBlock, embedPatches, fromChannelsFirst, patches } from "../../src/encoders/blocks.ts"
-import { dimensionsSchema, encoderGraph, netFor, officialName } from "../../src/encoders/families.ts"
+import { clip } from "../../src/encoders/families/clip.ts"
+import { networkSchema } from "../../src/encoders/families/index.ts"
+import { uniformerv2 } from "../../src/encoders/families/uniformerv2.ts"
+import { videomae } from "../../src/encoders/families/videomae.ts"
+import { vit } from "../../src/encoders/families/vit.ts"
+import type { Family, VisualFamily } from "../../src/encoders/family.ts"
 import { gridTable, sinusoids, timeTable } from "../../src/encoders/positions.ts"
-import { presetOf } from "../../src/encoders/presets.ts"
-import { Net, type WeightSource } from "../../src/encoders/weight-binder.ts"
+import { WeightBinder, type WeightSource } from "../../src/encoders/weight-binder.ts"
 import { randomSource } from "../../src/encoders/weights.ts"
 
 function random(length: number, seed: number): Float32Array {
@@ -32,11 +36,11 @@ describe("patches", () => {
     "as a product equal the convolution of $time frames, what does not fill a patch cut off",
     async ({ time, size, T }) => {
       const clips = constant(random(2 * 3 * T * 9 * 13, 1), [2, 3, T, 9, 13])
-      const net = Net.over(null)
+      const binder = WeightBinder.over(null)
       const kernel = [time, size, size]
-      const cut = patches(fromChannelsFirst(clips), [time, size, size])
-      const embedded = embedPatches(net, cut, { name: "conv", width: 5, kernel, bias: true })
-      const weights = await net.load(randomSource(3))
+      const pixels = patches(fromChannelsFirst(clips), [time, size, size])
+      const embedded = embedPatches(binder, pixels, { name: "conv", width: 5, kernel, bias: true })
+      const weights = await binder.load(randomSource(3))
       const source = randomSource(3)
       const weight = constant(await source.read("conv.weight", [5, 3, ...kernel]), [5, 3, ...kernel])
       const bias = constant(await source.read("conv.bias", [5]), [5])
@@ -75,9 +79,9 @@ describe("attention", () => {
 
   it("refuses heads that do not divide the width, naming the weight", () => {
     const x = input("x", [1, 2, 10])
-    expect(() => clipBlock(Net.over(null).in("block"), x, { heads: 3, activation: "gelu", epsilon: 1e-5 })).toThrow(
-      /block\.attn\.in_proj_weight.*10.*3 heads/,
-    )
+    expect(() =>
+      clipBlock(WeightBinder.over(null).in("block"), x, { heads: 3, activation: "gelu", epsilon: 1e-5 }),
+    ).toThrow(/block\.attn\.in_proj_weight.*10.*3 heads/)
   })
 })
 
@@ -113,13 +117,14 @@ describe("tables of positions", () => {
 
 describe("checkpoint names", () => {
   const sizes = { width: 16, n_dim: 16, layers: 2, heads: 2, n_head: 2, return_list: [1], n_layers: 1, patch_size: 8 }
-  const uniformer = dimensionsSchema.parse({
-    ...presetOf("uniformerv2", "B/16-ssv2").sizes,
+  const uniformer = networkSchema.parse({
+    ...uniformerv2.visual.models["B/16-ssv2"].dimensions,
     ...sizes,
     t_size: 4,
     input_resolution: 16,
   })
-  const graph = (net: Net) => encoderGraph(net, uniformer, new Map([["input", input("input", [1, 3, 4, 16, 16])]]))
+  const graph = (binder: WeightBinder) =>
+    uniformer.graph(binder, new Map([["input", input("input", [1, 3, 4, 16, 16])]]))
 
   /** A file that holds `shapes`, all zeros. */
   const zeros = (shapes: Map<string, readonly number[]>): WeightSource => ({
@@ -129,46 +134,47 @@ describe("checkpoint names", () => {
   })
 
   it("missing, extra and mis-shaped keys are all named", async () => {
-    const net = netFor(uniformer, null)
-    graph(net)
-    const shapes: Map<string, readonly number[]> = new Map(net.expected)
+    const binder = uniformer.binder(null)
+    graph(binder)
+    const shapes: Map<string, readonly number[]> = new Map(binder.expected)
     shapes.delete("transformer.dec.0.ln_3.bias")
     shapes.set("transformer.resblocks.9.ln_1.bias", [16])
     shapes.set("transformer.balance", [17])
-    await expect(net.load(zeros(shapes))).rejects.toThrow(
+    await expect(binder.load(zeros(shapes))).rejects.toThrow(
       /missing \(1\):\s+transformer\.dec\.0\.ln_3\.bias[\s\S]*extra \(1\):\s+transformer\.resblocks\.9[\s\S]*mis-shaped \(1\):\s+transformer\.balance: expected \[16\], found \[17\]/,
     )
   })
 
   it("a head may be absent: its output is then, too", async () => {
-    const whole = netFor(uniformer, null)
+    const whole = uniformer.binder(null)
     graph(whole)
     const shapes = new Map([...whole.expected].filter(([name]) => !name.startsWith("transformer.proj.")))
-    const net = netFor(uniformer, new Set(shapes.keys()))
-    const { outputs } = graph(net)
+    const binder = uniformer.binder(new Set(shapes.keys()))
+    const { outputs } = graph(binder)
     expect(Object.keys(outputs)).not.toContain("logits")
-    await expect(net.load(zeros(shapes))).resolves.toBeInstanceOf(Map)
+    await expect(binder.load(zeros(shapes))).resolves.toBeInstanceOf(Map)
   })
 
   it("wrappers' prefixes, older names and entries that are no weights are known", () => {
-    const known = (preset: object) => dimensionsSchema.parse({ img_size: 224, all_frames: 16, ...preset })
-    const name = (preset: object, key: string, keys = new Set<string>()) => officialName(known(preset), key, keys)
-    const videomae = presetOf("videomae", "B/16").sizes
-    expect(name(videomae, "encoder.blocks.0.attn.q_bias")).toBe("blocks.0.attn.q_bias")
-    expect(name(videomae, "decoder.blocks.0.attn.q_bias")).toBeNull()
-    expect(name(presetOf("vit", "deit3-B/16").sizes, "blocks.3.gamma_2")).toBe("blocks.3.ls2.gamma")
-    const clip = { ...presetOf("clip", "B/16").sizes, image_resolution: 224 }
-    expect(name(clip, "conv1.weight", new Set(["class_embedding"]))).toBe("visual.conv1.weight")
-    expect(name(clip, "context_length")).toBeNull()
-    expect(name(clip, "text.ln_final.bias")).toBe("ln_final.bias")
-    expect(officialName(uniformer, "backbone.ln_pre.bias", new Set())).toBe("ln_pre.bias")
-    expect(officialName(uniformer, "x.num_batches_tracked", new Set())).toBeNull()
+    const name = ({ schema, visual }: Family<VisualFamily>, model: string, key: string, keys = new Set<string>()) => {
+      return schema
+        .parse({ ...visual.models[model].dimensions, ...visual.clipDimensions(16, 224) })
+        .parameterName(key, keys)
+    }
+    expect(name(videomae, "B/16", "encoder.blocks.0.attn.q_bias")).toBe("blocks.0.attn.q_bias")
+    expect(name(videomae, "B/16", "decoder.blocks.0.attn.q_bias")).toBeNull()
+    expect(name(vit, "deit3-B/16", "blocks.3.gamma_2")).toBe("blocks.3.ls2.gamma")
+    expect(name(clip, "B/16", "conv1.weight", new Set(["class_embedding"]))).toBe("visual.conv1.weight")
+    expect(name(clip, "B/16", "context_length")).toBeNull()
+    expect(name(clip, "B/16", "text.ln_final.bias")).toBe("ln_final.bias")
+    expect(name(uniformerv2, "B/16", "backbone.ln_pre.bias")).toBe("ln_pre.bias")
+    expect(name(uniformerv2, "B/16", "x.num_batches_tracked")).toBeNull()
   })
 
   it("settings that contradict each other are refused", () => {
     const parse = (more: object) =>
-      dimensionsSchema.safeParse({
-        ...presetOf("uniformerv2", "B/16").sizes,
+      networkSchema.safeParse({
+        ...uniformerv2.visual.models["B/16"].dimensions,
         t_size: 8,
         input_resolution: 224,
         ...more,

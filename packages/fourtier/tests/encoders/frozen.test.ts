@@ -8,8 +8,7 @@ import { z } from "zod"
 import { fixtureNames, PARITY } from "../../../../tests/parity/parity.ts"
 import { encoderSchema, openVisualEncoder } from "../../src/encoders/catalog.ts"
 import { encoderShapes, openEncoder } from "../../src/encoders/encoder.ts"
-import { frozenEncoderSchema, openFrozenEncoder } from "../../src/encoders/frozen.ts"
-import { PRESETS, presetOf } from "../../src/encoders/presets.ts"
+import { FAMILIES } from "../../src/encoders/families/index.ts"
 
 const fixtureSchema = z.looseObject({ tolerance: z.object({ max_abs: z.object({ feature_map: z.number() }) }) })
 
@@ -74,7 +73,7 @@ describe("frozen encoders", () => {
   it("has one identity for equal settings, and others for other seeds and normalisation", async () => {
     const id = async (more: object) => {
       const config = { kind: "clip", checkpoint: "random", sizes: small, resolution: 32, ...more }
-      return (await openFrozenEncoder(frozenEncoderSchema.parse(config))).id
+      return (await openVisualEncoder(encoderSchema.parse(config))).id
     }
     const first = await id({})
     expect(await id({})).toBe(first)
@@ -84,13 +83,13 @@ describe("frozen encoders", () => {
 
   it("names what is wrong in a configuration", async () => {
     const open = (more: object) =>
-      openFrozenEncoder(frozenEncoderSchema.parse({ kind: "clip", checkpoint: "random", ...more }))
+      openVisualEncoder(encoderSchema.parse({ kind: "clip", checkpoint: "random", ...more }))
     await expect(open({ model: "B/15" })).rejects.toThrow(/B\/16/)
     await expect(open({ sizes: { vision_heads: 7 } })).rejects.toThrow(/7 heads/)
     await expect(open({ sizes: { image_resolution: 7 } })).rejects.toThrow(/resolution of the encoder/)
     await expect(open({ resolution: 8 })).rejects.toThrow(/patches of 16/)
     await expect(open({ checkpoint: "absent.pt" })).rejects.toThrow(
-      /absent\.pt: no such file\s+fix: +mend encoder\.checkpoint/,
+      /absent\.pt: no such file\s+fix: +set encoder\.checkpoint/,
     )
   })
 })
@@ -118,7 +117,7 @@ describe.skipIf(fixtureNames().length === 0)("frozen encoders beside the referen
       const encoder = await openVisualEncoder(
         encoderSchema.parse({ kind, model, checkpoint: join(folder, "checkpoint.pth"), resolution, frames, sizes }),
       )
-      const { mean, std } = presetOf(kind, model).normalisation
+      const { mean, std } = presetsOf(kind)[model].normalisation
       const input = await readNpy(join(folder, "input.npy"), "f32")
       const order = { clip: "bchw", deit3_timm: "bchw", xclip: "btchw", ila: "btchw" }[name] ?? "bcthw"
       const values = pixelsOf(input.data, input.shape, order, mean, std)
@@ -131,6 +130,11 @@ describe.skipIf(fixtureNames().length === 0)("frozen encoders beside the referen
     },
   )
 })
+
+/** Official sizes of a kind. */
+function presetsOf(kind: string) {
+  return FAMILIES.flatMap(({ visual }) => (visual?.kind === kind ? [visual.models] : []))[0]
+}
 
 /** Normalised arrays as pixels 0..255, [B,T,H,W,3]. */
 function pixelsOf(
@@ -162,19 +166,20 @@ function pixelsOf(
 }
 
 describe("weights and multiply–adds", () => {
-  const accountOf = async (kind: string, model: string, more: object = {}) =>
-    (await openFrozenEncoder(frozenEncoderSchema.parse({ kind, model, checkpoint: "random", ...more }))).account()
+  const flopsOf = async (kind: string, model: string, more: object = {}) =>
+    (await openVisualEncoder(encoderSchema.parse({ kind, model, checkpoint: "random", ...more }))).flops()
 
   it("counts the image towers as their papers do", async () => {
-    expect((await accountOf("clip", "B/16", { frames: 1 })).macs / 1e9).toBeCloseTo(17.6, 0)
-    expect((await accountOf("vit", "B/16", { frames: 1 })).weights / 1e6).toBeCloseTo(85.8, 1)
-    expect((await accountOf("videomae", "B/16")).macs / 1e9).toBeCloseTo(180, -1)
+    expect((await flopsOf("clip", "B/16", { frames: 1 })).macs / 1e9).toBeCloseTo(17.6, 0)
+    expect((await flopsOf("vit", "B/16", { frames: 1 })).weights / 1e6).toBeCloseTo(85.8, 1)
+    expect((await flopsOf("videomae", "B/16")).macs / 1e9).toBeCloseTo(180, -1)
   })
 
   it("knows every preset", async () => {
-    for (const [kind, models] of Object.entries(PRESETS)) {
-      for (const model of Object.keys(models)) {
-        const { weights, macs } = await accountOf(kind, model)
+    for (const { visual } of FAMILIES) {
+      for (const model of Object.keys(visual?.models ?? {})) {
+        const kind = visual?.kind ?? ""
+        const { weights, macs } = await flopsOf(kind, model)
         expect(weights, `${kind} ${model}`).toBeGreaterThan(5e6)
         expect(macs, `${kind} ${model}`).toBeGreaterThan(1e9)
       }

@@ -3,35 +3,16 @@ import * as tf from "@tensorflow/tfjs"
 import { beforeAll, describe, expect, test } from "vitest"
 import {
   loadMovenet,
-  MOVENET_TAPS,
-  type MovenetTap,
   movenetFeatureMap,
-  movenetFeatureSchema,
   movenetFeatures,
   movenetId,
   movenetTaps,
   movenetWidth,
-} from "../../src/encoders/movenet.ts"
+  TAP_NODES,
+} from "../../src/encoders/open/movenet.ts"
+import { MOVENET_TAPS, movenetFeatureSchema } from "../../src/encoders/settings/movenet.ts"
 import type { TfjsModel } from "../../src/encoders/tfjs.ts"
 import { loadReference, relativeDifference } from "./tfjs-reference.ts"
-
-const NAMES: MovenetTap[] = [
-  "stage24",
-  "stage32",
-  "stage64",
-  "stage96",
-  "stage160",
-  "stage320",
-  "top1280",
-  "fpn16",
-  "fpn8",
-  "fpn4",
-  "keypointFeatures",
-  "keypointHeatmaps",
-  "centerHeatmap",
-  "keypointRegression",
-  "keypointOffsets",
-]
 
 /** Smooth shapes with noise on top, as whole numbers: something a camera might see. */
 function picture(seed: number, height: number, width: number): Float32Array {
@@ -69,7 +50,7 @@ beforeAll(async () => {
 describe("MoveNet's backbone", () => {
   test("equals TensorFlow.js at every tap, two frames at once against one by one", async () => {
     const frames = [picture(1, 192, 192), picture(2, 192, 192)]
-    const taps = movenetTaps(model, input("frames", [2, 192, 192, 3]), NAMES)
+    const taps = movenetTaps(model, input("frames", [2, 192, 192, 3]), MOVENET_TAPS)
     const found = await evaluate({ outputs: taps }, { frames: joined(...frames) })
     const reference = await loadReference(model.path)
     for (const [i, frame] of frames.entries()) {
@@ -77,11 +58,11 @@ describe("MoveNet's backbone", () => {
       const maps = [
         reference.execute(
           { "input:0": image },
-          NAMES.map((name) => MOVENET_TAPS[name].node),
+          MOVENET_TAPS.map((name) => TAP_NODES[name].node),
         ),
       ].flat()
-      for (const [k, name] of NAMES.entries()) {
-        const { stride, channels } = MOVENET_TAPS[name]
+      for (const [k, name] of MOVENET_TAPS.entries()) {
+        const { stride, channels } = TAP_NODES[name]
         expect(maps[k].shape, name).toEqual([1, 192 / stride, 192 / stride, channels])
         expect(taps[name].shape, name).toEqual([2, 192 / stride, 192 / stride, channels])
         const expected = maps[k].dataSync()

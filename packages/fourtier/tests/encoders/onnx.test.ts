@@ -1,3 +1,5 @@
+/** Protects the encoder `onnx`: any file with patterns of its axes, and errors that say what does not fit. */
+
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -5,7 +7,8 @@ import { writeOnnx } from "@fourtier/tensor/node"
 import type { ModelProto } from "@fourtier/tensor/onnx"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { encoderShapes, openEncoder } from "../../src/encoders/encoder.ts"
-import { onnxEncoderSchema, openOnnxEncoder } from "../../src/encoders/onnx.ts"
+import { openOnnx } from "../../src/encoders/open/onnx.ts"
+import { onnxSettings } from "../../src/encoders/settings/onnx.ts"
 
 let folder: string
 beforeAll(async () => {
@@ -46,7 +49,7 @@ async function poolingEncoder(): Promise<string> {
 
 describe("any .onnx file as encoder", () => {
   it("normalises, arranges and joins: m is what the file makes of the frames, for any batch", async () => {
-    const config = onnxEncoderSchema.parse({
+    const config = onnxSettings.parse({
       kind: "onnx",
       path: await poolingEncoder(),
       frames: 2,
@@ -55,7 +58,7 @@ describe("any .onnx file as encoder", () => {
       std: [0.25, 0.25, 0.25],
       mapLayout: "(b t) d h w",
     })
-    const encoder = await openOnnxEncoder(config)
+    const encoder = await openOnnx(config)
     expect(encoder.size).toEqual({ T: 2, H: 2, W: 2, D: 3 })
     const session = await openEncoder(encoder, 3, {})
     const [length] = [encoderShapes(encoder, 3).frames.reduce((a, b) => a * b, 1)]
@@ -69,8 +72,7 @@ describe("any .onnx file as encoder", () => {
 
   it("says what fits when a pattern, a name or the size does not", async () => {
     const path = await poolingEncoder()
-    const open = (settings: object) =>
-      openOnnxEncoder(onnxEncoderSchema.parse({ kind: "onnx", path, size: 8, ...settings }))
+    const open = (settings: object) => openOnnx(onnxSettings.parse({ kind: "onnx", path, size: 8, ...settings }))
     await expect(open({ mapLayout: "(b t) n d" })).rejects.toThrow(/mapLayout[\s\S]*4 axes \[8,3,2,2\]/)
     await expect(open({ output: "z" })).rejects.toThrow(/no such output[\s\S]*expected: y/)
     await expect(open({ layout: "b t c h w" })).rejects.toThrow(/does not run[\s\S]*encoder.layout/)

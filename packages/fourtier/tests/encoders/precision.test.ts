@@ -1,19 +1,18 @@
 /**
- * Protects the setting `encoder.precision`: features of other precisions are like those of float32 and never mistaken for
+ * Protects the setting `encoder.precision`: features of other precisions are similar to those of float32 and never mistaken for
  * them, a clip's features do not depend on its batch, and a bundle says what the trainer said.
  */
 
 import { join } from "node:path"
 import { silent } from "@fourtier/core"
-import { networkOf } from "@fourtier/core/model"
+import { methodNamed, onRawMap } from "@fourtier/core/model"
 import { modelSchema } from "@fourtier/core/schemas"
-import { onRawMap } from "@fourtier/core/train"
 import { evaluate, halfToFloat, input, Rng, sizeOf, softmax } from "@fourtier/tensor"
 import { initialize } from "@fourtier/tensor/nn"
 import { encodeModel } from "@fourtier/tensor/onnx"
 import { describe, expect, it } from "vitest"
 import { exportBundle } from "../../src/deploy/export.ts"
-import { likeness, meanRow } from "../../src/encoders/bench/feature-similarity.ts"
+import { featureSimilarity, meanRow } from "../../src/encoders/bench/feature-similarity.ts"
 import { encoderSchema, openVisualEncoder } from "../../src/encoders/catalog.ts"
 import { encoderShapes, openEncoder, type VisualEncoder } from "../../src/encoders/encoder.ts"
 import { extractFeatures } from "../../src/features/extract.ts"
@@ -61,7 +60,7 @@ describe("precision of an encoder", () => {
     expect(after.length).toBeLessThan(share * before.length)
     const pixels = frames(plain, 1)
     const [map, near] = [await mapsOf(plain, pixels, 1), await mapsOf(other, pixels, 1)]
-    const { cosine, centred } = likeness(map, near, meanRow([map], plain.size.D))
+    const { cosine, centred } = featureSimilarity(map, near, meanRow([map], plain.size.D))
     expect(cosine).toBeGreaterThan(least)
     expect(centred).toBeGreaterThan(least)
     expect(near).not.toEqual(map)
@@ -73,7 +72,7 @@ describe("precision of an encoder", () => {
     const both = await mapsOf(encoder, pixels, 2)
     const alone = await mapsOf(encoder, pixels.subarray(pixels.length / 2), 1)
     const second = both.subarray(both.length / 2)
-    expect(likeness(alone, second, meanRow([alone], encoder.size.D)).centred).toBeGreaterThan(1 - 1e-6)
+    expect(featureSimilarity(alone, second, meanRow([alone], encoder.size.D)).centred).toBeGreaterThan(1 - 1e-6)
   })
 
   it("int8 that would change nothing is an error that says so", async () => {
@@ -90,13 +89,24 @@ describe("precision of an encoder", () => {
       steps: [{ step: "stretch" as const, width: 32, height: 32 }],
       draws: null,
     }
-    const { store } = await extractFeatures([clip], { encoder, recipe, root: join(scratch, "store"), reporter: silent })
+    const { store } = await extractFeatures([clip], {
+      encoder,
+      recipe,
+      pool: "mean",
+      root: join(scratch, "store"),
+      reporter: silent,
+    })
     const m = halfToFloat(await store.read({ clip: clip.hash, view: 0 }, "m"))
     await store.close()
 
     const network = {
-      build: networkOf("baseline", [], modelSchema.parse({ headWidth: 8, blocks: 1 }), null),
+      build: methodNamed("baseline").build({
+        prompts: [],
+        model: modelSchema.parse({ headWidth: 8, blocks: 1 }),
+        space: null,
+      }),
       width: null,
+      pool: "mean" as const,
     }
     const map = input("m", [1, size.T, size.H * size.W, size.D])
     const { trained, finalFrozen, final } = onRawMap(map, { size, classes: 2, ...network }, null)

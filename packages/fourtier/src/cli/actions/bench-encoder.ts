@@ -102,8 +102,8 @@ function precisionTable({ precisions }: Comparison): string {
     (row.file / 1e6).toFixed(1),
     row.load.toFixed(1),
     ...times(row),
-    pair(row.likeness.mean.cosine, row.likeness.lowest.cosine),
-    pair(row.likeness.mean.centred, row.likeness.lowest.centred),
+    pair(row.similarity.mean.cosine, row.similarity.lowest.cosine),
+    pair(row.similarity.mean.centred, row.similarity.lowest.centred),
     memory(row),
   ]
   return tableOf(columns, precisions, ({ precision }) => precision, cells)

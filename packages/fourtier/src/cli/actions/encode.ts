@@ -4,11 +4,11 @@ import { access, readdir, stat } from "node:fs/promises"
 import { basename, dirname, extname, join } from "node:path"
 import { terminalReporter } from "@fourtier/core/node"
 import { FourtierError } from "@fourtier/tensor"
-import { readJson, readNpy, requireFile, type StoredTensor, writeNpy } from "@fourtier/tensor/node"
-import { localCheckpoint } from "../../encoders/checkpoint/hub.ts"
-import { type Dimensions, dimensionsSchema, inputNames } from "../../encoders/families.ts"
+import { readJson, readNpy, type StoredTensor, writeNpy } from "@fourtier/tensor/node"
+import { findWeights } from "../../encoders/checkpoint/source.ts"
+import { networkSchema } from "../../encoders/families/index.ts"
+import type { EncoderNetwork } from "../../encoders/family.ts"
 import { type EncodedArray, encodeArrays } from "../../encoders/run.ts"
-import { CHECKPOINT, checkpointSource, type OpenSource, randomSeed, randomSource } from "../../encoders/weights.ts"
 
 export interface EncodeOptions {
   checkpoint: string
@@ -21,13 +21,14 @@ export interface EncodeOptions {
 /** Reads sizes, inputs and weights, runs the network and writes its outputs. */
 export async function encode(config: string, options: EncodeOptions): Promise<void> {
   const reporter = terminalReporter()
-  const dimensions = await readDimensions(config)
-  const inputs = await readInputs(inputNames(dimensions), options.input)
+  const network = await readNetwork(config)
+  const inputs = await readInputs(network.inputs, options.input)
   for (const [name, { shape }] of inputs) reporter.say(`input  ${name} [${shape.join(",")}]`)
-  const source = await openSource(options.checkpoint, dimensions)
+  const weights = await findWeights(options.checkpoint, "--checkpoint")
+  const source = await weights.open(network)
   try {
     const runtime = options.threads === undefined ? {} : { threads: options.threads }
-    const { outputs, intermediates } = await encodeArrays({ dimensions, source, inputs, runtime })
+    const { outputs, intermediates } = await encodeArrays({ network, source, inputs, runtime })
     await writeAll(options.out, outputs)
     for (const [name, { shape }] of outputs) reporter.say(`output ${name} [${shape.join(",")}]`)
     if (options.intermediates) await writeAll(join(options.out, "intermediates"), intermediates)
@@ -37,10 +38,10 @@ export async function encode(config: string, options: EncodeOptions): Promise<vo
   reporter.say(`written to ${options.out}`)
 }
 
-/** Sizes of a network from a JSON file. @throws FourtierError that names every wrong or missing key */
-async function readDimensions(path: string): Promise<Dimensions> {
+/** The network of the sizes in a JSON file. @throws FourtierError that names every wrong or missing key */
+async function readNetwork(path: string): Promise<EncoderNetwork> {
   const file = (await isFolder(path)) ? join(path, "config.json") : path
-  const parsed = dimensionsSchema.safeParse(await readJson(file))
+  const parsed = networkSchema.safeParse(await readJson(file))
   if (parsed.success) return parsed.data
   const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "file"}: ${message}`)
   throw new FourtierError({
@@ -49,13 +50,6 @@ async function readDimensions(path: string): Promise<Dimensions> {
     found: problems.join("\n            "),
     fix: "docs/encoders.md lists the keys of every network",
   })
-}
-
-async function openSource(checkpoint: string, dimensions: Dimensions): Promise<OpenSource> {
-  const seed = randomSeed(checkpoint)
-  if (seed !== null) return randomSource(seed)
-  const path = await requireFile(await localCheckpoint(checkpoint), `correct --checkpoint: ${CHECKPOINT}`)
-  return checkpointSource(path, dimensions)
 }
 
 /** Arrays by input name: those of the given files, then inputs next to them. */

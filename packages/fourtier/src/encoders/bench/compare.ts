@@ -1,13 +1,13 @@
 /**
- * What an encoder costs in each precision, and how like its features stay, measured on real clips.
+ * What an encoder costs in each precision, and how similar its features stay, measured on real clips.
  *
  * ```
  * float32, one clip at a time ──┬── takes turns with ── float16
  *                               ├── takes turns with ── int8
  *                               └── takes turns with ── float32, 2, 4, 8 clips at a time
  * ```
- * Each side is a process of its own. Two run at a time, clip by clip in turn, so that a busy machine slows both alike: ratios
- * are what to read.
+ * Each side is a process of its own. Two run at a time and take turns clip by clip, so that a busy machine slows both alike:
+ * read the ratios.
  */
 
 import { mkdtemp, rm } from "node:fs/promises"
@@ -24,7 +24,7 @@ import { loadClips } from "../../video/pool.ts"
 import type { EncoderConfig } from "../catalog.ts"
 import type { VisualEncoder } from "../encoder.ts"
 import type { Precision } from "../precision.ts"
-import { type Likeness, likeness, meanRow } from "./feature-similarity.ts"
+import { type FeatureSimilarity, featureSimilarity, meanRow } from "./feature-similarity.ts"
 import { type Loaded, type Setup, Side } from "./side.ts"
 
 export interface CompareOptions {
@@ -56,8 +56,8 @@ export interface Measured extends Loaded {
   reference: Cost
   /** Bytes of memory of its process: the most, loading included, and while it encodes. */
   memory: { peak: number; now: number }
-  /** Features beside those of float32: mean over clips, and the clip least alike. */
-  likeness: { mean: Likeness; lowest: Likeness }
+  /** Similarity to the features of float32: mean over clips, and the lowest of a clip. */
+  similarity: { mean: FeatureSimilarity; lowest: FeatureSimilarity }
 }
 
 /** What could not be measured, and why. */
@@ -160,7 +160,7 @@ class Reference {
       side = await Side.start(setup)
       const maps = await mapsOf(side, this.#maps.length)
       const turns = await this.#takeTurns(side, title)
-      return { ...named, ...side.loaded, ...turns, likeness: likenessOf(this.#maps, maps, D) }
+      return { ...named, ...side.loaded, ...turns, similarity: similarityOf(this.#maps, maps, D) }
     } catch (error) {
       if (!(error instanceof FourtierError)) throw error
       return { ...named, problem: error.message }
@@ -173,8 +173,7 @@ class Reference {
   async measured(): Promise<Measured> {
     if (this.#costs.length === 0) await this.#takeTurns(null, "float32")
     const cost = medianCost(this.#costs)
-    const same = { cosine: 1, centred: 1 }
-    const alike = { mean: same, lowest: same }
+    const identical = { cosine: 1, centred: 1 }
     return {
       precision: "float32",
       batch: 1,
@@ -182,7 +181,7 @@ class Reference {
       cost,
       reference: cost,
       memory: this.#memory,
-      likeness: alike,
+      similarity: { mean: identical, lowest: identical },
     }
   }
 
@@ -190,7 +189,7 @@ class Reference {
   async #takeTurns(side: Side | null, title: string): Promise<Pick<Measured, "cost" | "reference" | "memory">> {
     const { rounds, reporter, signal } = this.#options
     const groups = groupsOf(this.#maps.length, side?.batch ?? 1)
-    const progress = reporter.task(`${title} beside float32`, groups.length * rounds, "turns")
+    const progress = reporter.task(`${title} against float32`, groups.length * rounds, "turns")
     const own: Cost[] = []
     const others: Cost[] = []
     let memory = this.#memory
@@ -223,7 +222,7 @@ async function mapsOf(side: Side, count: number): Promise<Float32Array[]> {
   const maps: Float32Array[] = []
   for (const clips of groupsOf(count, side.batch)) {
     const { maps: joined } = await side.encode({ clips, keepMaps: true })
-    if (!joined) throw new Error("internal error: a process of the benchmark kept its maps to itself")
+    if (!joined) throw new Error("internal error: a process of the benchmark sent no maps")
     const length = joined.length / clips.length
     for (const [i, clip] of clips.entries()) maps[clip] = joined.subarray(i * length, (i + 1) * length)
   }
@@ -243,14 +242,14 @@ function perClip(costs: readonly Cost[], clips: number): Cost {
   return { clock: share(({ clock }) => clock), processor: share(({ processor }) => processor) }
 }
 
-function likenessOf(
+function similarityOf(
   reference: readonly Float32Array[],
   maps: readonly Float32Array[],
   D: number,
-): Measured["likeness"] {
+): Measured["similarity"] {
   const origin = meanRow(reference, D)
-  const each = reference.map((map, clip) => likeness(map, maps[clip], origin))
-  const over = (pick: (values: number[]) => number): Likeness => ({
+  const each = reference.map((map, clip) => featureSimilarity(map, maps[clip], origin))
+  const over = (pick: (values: number[]) => number): FeatureSimilarity => ({
     cosine: pick(each.map(({ cosine }) => cosine)),
     centred: pick(each.map(({ centred }) => centred)),
   })

@@ -1,11 +1,11 @@
-/** How much one map of features looks like another: cosines of their rows, a row being the feature of one place in one frame. */
+/** Similarity of feature maps: cosines of their rows, a row being the feature of one place in one frame. */
 
 /** Cosines between −1 and 1, averaged over the rows of a map. */
-export interface Likeness {
+export interface FeatureSimilarity {
   cosine: number
   /**
-   * After the mean feature is taken off both: what all rows share makes cosines large and tells no clips apart, so this is
-   * the harsher figure.
+   * After the mean feature is subtracted from both: what all rows share makes cosines large and tells no clips apart, so
+   * this is the stricter figure.
    */
   centred: number
 }
@@ -19,7 +19,7 @@ export function meanRow(maps: readonly Float32Array[], D: number): Float64Array 
 }
 
 /** @param mean the mean feature [D] of the maps that `map` and `other`, both [..,D], are from */
-export function likeness(map: Float32Array, other: Float32Array, mean: Float64Array): Likeness {
+export function featureSimilarity(map: Float32Array, other: Float32Array, mean: Float64Array): FeatureSimilarity {
   const D = mean.length
   const zero = new Float64Array(D)
   const rows = map.length / D
@@ -32,7 +32,7 @@ export function likeness(map: Float32Array, other: Float32Array, mean: Float64Ar
   return { cosine: total.cosine / rows, centred: total.centred / rows }
 }
 
-/** Of a − origin and b − origin; equal rows of length zero count as alike. */
+/** Of a − origin and b − origin; 1 where both are zero, 0 where one is. */
 function cosine(a: Float32Array, b: Float32Array, origin: Float64Array): number {
   let [dot, lengthA, lengthB] = [0, 0, 0]
   for (let d = 0; d < origin.length; d++) {

@@ -1,4 +1,4 @@
-/** Process: one encoder of a comparison (see `side.ts`). Ends when its parent lets go of it. */
+/** Process: one encoder of a comparison (see `side.ts`). Ends when its parent disconnects. */
 
 import { FRAMES } from "@fourtier/core/schemas"
 import { messageOf, type Session } from "@fourtier/tensor"
@@ -48,7 +48,7 @@ async function encode(session: Session, source: NpyReader<"f32">, request: Encod
   return { cost, memory, maps: request.keepMaps ? Float32Array.from(value[MAP], Number) : null }
 }
 
-/** Answers with what goes wrong, too. */
+/** Answers with the message of an error where there is one. */
 async function answering(work: () => Promise<Answer>): Promise<void> {
   try {
     answer(await work())

@@ -1,6 +1,6 @@
 /**
- * One side of a comparison: an encoder in one precision and batch size, in a process of its own, so that its memory is its
- * own. It loads, then encodes when asked; clips reach it through a file.
+ * One side of a comparison: an encoder in one precision and batch size, in a process of its own, so that its memory can be
+ * told apart. It loads, then encodes when asked; clips reach it through a file.
  */
 
 import { type ChildProcess, fork } from "node:child_process"
@@ -64,14 +64,14 @@ export class Side {
     this.#process = child
   }
 
-  /** Starts a process and loads the encoder. @throws FourtierError with what the process complains about */
+  /** Starts a process and loads the encoder. @throws FourtierError with the process's own message */
   static async start(setup: Setup): Promise<Side> {
     const entry = fileURLToPath(workerUrl(import.meta.url, "./side.process.ts"))
     const child = fork(entry, [JSON.stringify(setup)], { serialization: "advanced" })
     try {
       const answer = await nextAnswer(child)
       if ("loaded" in answer) return new Side(setup.batch, answer.loaded, child)
-      throw new Error("internal error: a process of the benchmark spoke out of turn")
+      throw new Error("internal error: a process of the benchmark sent something else")
     } catch (error) {
       child.kill()
       throw error
@@ -83,7 +83,7 @@ export class Side {
     this.#process.send(request)
     const found = await answer
     if ("encoded" in found) return found.encoded
-    throw new Error("internal error: a process of the benchmark spoke out of turn")
+    throw new Error("internal error: a process of the benchmark sent something else")
   }
 
   /** Ends the process. */
@@ -95,7 +95,7 @@ export class Side {
   }
 }
 
-/** The next message of a process. Throws what it complains about, or that it is gone. */
+/** The next message of a process. @throws FourtierError with its complaint, or that it is gone */
 async function nextAnswer(child: ChildProcess): Promise<Exclude<Answer, { failed: string }>> {
   const message = await new Promise<unknown>((resolve, reject) => {
     const onMessage = (value: unknown) => {

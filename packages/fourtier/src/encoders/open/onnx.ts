@@ -8,45 +8,22 @@
  */
 
 import { FRAMES } from "@fourtier/core/schemas"
-import { constant, div, FourtierError, input, messageOf, narrow, sizeOf, sub, type Tensor } from "@fourtier/tensor"
+import { FourtierError, input, messageOf, narrow, sizeOf, type Tensor } from "@fourtier/tensor"
 import { rearrange } from "@fourtier/tensor/nn"
 import { hashFile, hashJson, readOnnx, requireFile } from "@fourtier/tensor/node"
 import { type ModelProto, mergeModels, opsetOf, toOnnx } from "@fourtier/tensor/onnx"
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node"
-import { z } from "zod"
-import { localOnnx } from "./checkpoint/hub.ts"
-import { MAP, type VisualEncoder } from "./encoder.ts"
-import { precisionSchema } from "./precision.ts"
-
-const triple = z.tuple([z.number(), z.number(), z.number()])
-
-export const onnxEncoderSchema = z.strictObject({
-  kind: z.literal("onnx"),
-  path: z
-    .string()
-    .min(1)
-    .describe("the .onnx file, or hub id hf:owner/name[#onnx/model.onnx]; weights beside it are found"),
-  input: z.string().nullable().default(null).describe("name of the input; null: the only one"),
-  output: z.string().nullable().default(null).describe("name of the output that holds the map; null: the first"),
-  frames: z.int().positive().default(8).describe("frames of a clip, T"),
-  size: z.int().positive().default(224).describe("pixels, height and width"),
-  mean: triple.default([0.485, 0.456, 0.406]).describe("of RGB on the scale 0 to 1; the default is ImageNet's"),
-  std: triple.default([0.229, 0.224, 0.225]),
-  layout: z.string().default("(b t) c h w").describe("axes of the input, of b t c h w"),
-  mapLayout: z
-    .string()
-    .default("(b t) n d")
-    .describe("axes of the output, of b t n d, or h w in the place of n; t may be shorter than the frames"),
-  skipTokens: z.int().min(0).default(0).describe("class and register tokens in front of the places"),
-  grid: z.tuple([z.int().positive(), z.int().positive()]).nullable().default(null).describe("rows and columns of n"),
-  precision: precisionSchema,
-})
-
-export type OnnxEncoderConfig = z.infer<typeof onnxEncoderSchema>
+import { localOnnx } from "../checkpoint/hub.ts"
+import { MAP, type VisualEncoder } from "../encoder.ts"
+import { normalise } from "../graph.ts"
+import type { OnnxSettings } from "../settings/onnx.ts"
 
 /** @throws FourtierError when the file, its names or the patterns do not fit */
-export async function openOnnxEncoder(given: OnnxEncoderConfig): Promise<VisualEncoder> {
-  const config = { ...given, path: await requireFile(await localOnnx(given.path), "mend encoder.path") }
+export async function openOnnx(given: OnnxSettings): Promise<VisualEncoder> {
+  const config = {
+    ...given,
+    path: await requireFile(await localOnnx(given.path), "set encoder.path to a file that is there"),
+  }
   const file = await readOnnx(config.path)
   const names = {
     input: chosen(
@@ -92,7 +69,7 @@ function isFed(file: ModelProto) {
   return ({ name }: { name: string }) => !weights.has(name)
 }
 
-function chosen(config: OnnxEncoderConfig, kind: "input" | "output", names: readonly string[]): string {
+function chosen(config: OnnxSettings, kind: "input" | "output", names: readonly string[]): string {
   const wanted = config[kind]
   if (wanted === null && (kind === "output" || names.length === 1)) return names[0]
   if (wanted !== null && names.includes(wanted)) return wanted
@@ -111,22 +88,17 @@ function only(file: ModelProto, output: string): ModelProto {
 }
 
 /** frames [B,T,H,W,3] -> the file's input */
-function fromFrames({ frames, size, mean, std, layout }: OnnxEncoderConfig, batch: number): Tensor {
+function fromFrames({ frames, size, layout, ...normalisation }: OnnxSettings, batch: number): Tensor {
   const x = input(FRAMES, [batch, frames, size, size, 3])
-  const row = (values: readonly number[]) =>
-    constant(
-      Float32Array.from(values, (value) => 255 * value),
-      [3],
-    )
-  return rearrange(div(sub(x, row(mean)), row(std)), `b t h w c -> ${layout}`)
+  return rearrange(normalise(x, normalisation), `b t h w c -> ${layout}`)
 }
 
-function inputShape(config: OnnxEncoderConfig, batch: number): readonly number[] {
+function inputShape(config: OnnxSettings, batch: number): readonly number[] {
   return fromFrames(config, batch).shape
 }
 
 /** The file's output, an input named `map` here, as m [B,T',N,D]. */
-function toMap(config: OnnxEncoderConfig, shape: readonly number[], batch: number) {
+function toMap(config: OnnxSettings, shape: readonly number[], batch: number) {
   const { mapLayout, skipTokens, path } = config
   const groups = [...mapLayout.matchAll(/\([^)]*\)|\S+/g)].map(([group]) => group.replaceAll(/[()]/g, "").split(/\s+/))
   const raw = input("map", shape)
@@ -164,7 +136,7 @@ function squareOf(n: number): [number, number] {
 
 /** Runs the file once on zeros. @returns its output's shape */
 async function probe(
-  { path }: OnnxEncoderConfig,
+  { path }: OnnxSettings,
   file: ModelProto,
   names: { input: string; output: string },
   shape: readonly number[],

@@ -27,16 +27,20 @@ import {
 } from "@fourtier/tensor"
 import { z } from "zod"
 import {
+  asImages,
   type BlockOptions,
   causalMask,
   clipBlock,
   embedPatches,
   fromImages,
   gridOf,
-  leadToken,
   norm,
   patches,
-} from "./blocks.ts"
+  prefixToken,
+  squareMap,
+  withoutClassToken,
+} from "../blocks.ts"
+import { defineFamily } from "../family.ts"
 import {
   activation,
   CLIP_EPSILON,
@@ -46,9 +50,10 @@ import {
   type Inputs,
   inputNamed,
   RESIZE_FIX,
-} from "./graph.ts"
-import { gridTable, type Interpolation } from "./positions.ts"
-import type { Net } from "./weight-binder.ts"
+} from "../graph.ts"
+import { gridTable, type Interpolation } from "../positions.ts"
+import { BASE, HUGE, LARGE, type Normalisation, type Preset, type TransformerSize } from "../presets.ts"
+import type { WeightBinder } from "../weight-binder.ts"
 
 const imageSizes = {
   embed_dim: count,
@@ -73,21 +78,21 @@ const common = {
   layer_norm_eps: z.number().positive().default(CLIP_EPSILON),
 }
 
-export const clipSchema = z.object({ encoder: z.literal("clip"), ...imageSizes, ...textSizes, ...common })
-export type ClipConfig = z.infer<typeof clipSchema>
+const dimensions = z.object({ encoder: z.literal("clip"), ...imageSizes, ...textSizes, ...common })
+type ClipConfig = z.infer<typeof dimensions>
 
 export const clipImageSizes = z.object({ ...imageSizes, ...common })
 export type ClipImageConfig = z.infer<typeof clipImageSizes>
 export const clipTextSizes = z.object({ embed_dim: count, ...textSizes, ...common })
 export type ClipTextConfig = z.infer<typeof clipTextSizes>
 
-/** Entries of OpenAI's files that are no weights. */
+/** Entries of OpenAI's checkpoints that are no parameters. */
 export const CLIP_SETTINGS = ["input_resolution", "context_length", "vocab_size"]
 
 /**
- * Official names by the file's. Files of the image tower alone lack `visual.`; open_clip's custom text towers have `text.`.
+ * OpenAI's names. Checkpoints of the image tower alone lack `visual.`; open_clip's custom text towers have `text.`.
  *
- * @param keys all keys of the file
+ * @param keys all keys of the checkpoint
  */
 export function clipName(key: string, keys: ReadonlySet<string>): string | null {
   if (CLIP_SETTINGS.includes(key) || key.endsWith("attn_mask")) return null
@@ -110,26 +115,26 @@ export const blockOptions = (
 /**
  * Images as tokens before the first block: class token, patches, positions, ln_pre.
  *
- * @param net below which `conv1`, `class_embedding`, ... lie
+ * @param binder below which `conv1`, `class_embedding`, ... lie
  * @param images [rows,1,H,W,3], normalised
  * @returns [rows,1+N,D]
  */
 export function clipEmbedding(
-  net: Net,
+  binder: WeightBinder,
   { image_resolution, patch_size: p, vision_width: width, layer_norm_eps }: ClipImageConfig,
   images: Tensor,
   interpolation: Interpolation = INTERPOLATION,
 ): Tensor {
   const [rows] = images.shape
   const grid = gridOf("image_resolution", image_resolution, p)
-  const cut = reshape(patches(images, [1, p, p]), [rows, grid * grid, p * p * 3])
-  const embedded = embedPatches(net, cut, { name: "conv1", width, kernel: [p, p], bias: false })
-  return clipTokens(net, embedded, { grid, width, epsilon: layer_norm_eps, interpolation })
+  const pixels = reshape(patches(images, [1, p, p]), [rows, grid * grid, p * p * 3])
+  const embedded = embedPatches(binder, pixels, { name: "conv1", width, kernel: [p, p], bias: false })
+  return clipTokens(binder, embedded, { grid, width, epsilon: layer_norm_eps, interpolation })
 }
 
 /** Adds class token and positions to patches [rows,N,D], then ln_pre: [rows,1+N,D] */
 export function clipTokens(
-  net: Net,
+  binder: WeightBinder,
   embedded: Tensor,
   {
     grid,
@@ -138,36 +143,36 @@ export function clipTokens(
     interpolation,
   }: { grid: number; width: number; epsilon: number; interpolation: Interpolation },
 ): Tensor {
-  const table = net.weight(
+  const table = binder.weight(
     "positional_embedding",
     [1 + grid * grid, width],
     gridTable({ extra: 1, time: 1, rows: grid, columns: grid, width, interpolation }),
   )
-  const tokens = concat([leadToken(net.weight("class_embedding", [width]), embedded.shape[0]), embedded], 1)
-  return norm(net, "ln_pre", add(tokens, table), epsilon)
+  const tokens = concat([prefixToken(binder.weight("class_embedding", [width]), embedded.shape[0]), embedded], 1)
+  return norm(binder, "ln_pre", add(tokens, table), epsilon)
 }
 
 export interface ClipImageTower {
   /** After ln_pre and after each block: [rows,1+N,D] */
-  steps: Tensor[]
+  hiddenStates: Tensor[]
   /** After the last block and ln_post: [rows,1+N,D] */
   tokens: Tensor
 }
 
-/** @param net the image tower, `visual` */
-export function clipImageTower(net: Net, config: ClipImageConfig, images: Tensor): ClipImageTower {
-  let x = clipEmbedding(net, config, images)
-  const steps = [x]
+/** @param binder the image tower, `visual` */
+export function clipImageTower(binder: WeightBinder, config: ClipImageConfig, images: Tensor): ClipImageTower {
+  let x = clipEmbedding(binder, config, images)
+  const hiddenStates = [x]
   for (let i = 0; i < config.vision_layers; i++) {
-    x = clipBlock(net.in(`transformer.resblocks.${i}`), x, blockOptions(config.vision_heads, config))
-    steps.push(x)
+    x = clipBlock(binder.in(`transformer.resblocks.${i}`), x, blockOptions(config.vision_heads, config))
+    hiddenStates.push(x)
   }
-  return { steps, tokens: norm(net, "ln_post", x, config.layer_norm_eps) }
+  return { hiddenStates, tokens: norm(binder, "ln_post", x, config.layer_norm_eps) }
 }
 
 export interface ClipTextTower {
   /** After each block: [rows,L,D] */
-  steps: Tensor[]
+  hiddenStates: Tensor[]
   /** After ln_final: [rows,L,D] */
   tokens: Tensor
   /** [rows,E] */
@@ -175,25 +180,25 @@ export interface ClipTextTower {
 }
 
 /** @param ids i64 [rows,L], L up to the context; the end of the text has the largest id */
-export function clipTextTower(net: Net, config: ClipTextConfig, ids: Tensor): ClipTextTower {
+export function clipTextTower(binder: WeightBinder, config: ClipTextConfig, ids: Tensor): ClipTextTower {
   const { context_length, vocab_size, text_width: width, text_heads, text_layers, embed_dim } = config
   const [rows, length] = ids.shape
   if (length > context_length) {
     checkInput("text_tokens", ids, [-1, context_length], "text,position", "cut the texts to the context")
   }
-  const words = gather(net.weight("token_embedding.weight", [vocab_size, width]), ids, 0)
-  const positions = narrow(net.weight("positional_embedding", [context_length, width]), 0, 0, length)
+  const words = gather(binder.weight("token_embedding.weight", [vocab_size, width]), ids, 0)
+  const positions = narrow(binder.weight("positional_embedding", [context_length, width]), 0, 0, length)
   let x = add(words, positions)
-  const steps: Tensor[] = []
+  const hiddenStates: Tensor[] = []
   const options = { ...blockOptions(text_heads, config), mask: causalMask(length) }
   for (let i = 0; i < text_layers; i++) {
-    x = clipBlock(net.in(`transformer.resblocks.${i}`), x, options)
-    steps.push(x)
+    x = clipBlock(binder.in(`transformer.resblocks.${i}`), x, options)
+    hiddenStates.push(x)
   }
-  const tokens = norm(net, "ln_final", x, config.layer_norm_eps)
+  const tokens = norm(binder, "ln_final", x, config.layer_norm_eps)
   const end = expand(reshape(argmax(cast(ids, "i32"), 1), [rows, 1, 1]), [rows, 1, width])
   const last = reshape(takeAlong(tokens, end, 1), [rows, width])
-  return { steps, tokens, embedding: matmul(last, net.weight("text_projection", [width, embed_dim])) }
+  return { hiddenStates, tokens, embedding: matmul(last, binder.weight("text_projection", [width, embed_dim])) }
 }
 
 /** x over its Euclidean length along the last axis. */
@@ -201,25 +206,25 @@ export function normalised(x: Tensor): Tensor {
   return div(x, sqrt(sum(mul(x, x), -1, true)))
 }
 
-export function clipGraph(net: Net, config: ClipConfig, inputs: Inputs): EncoderGraph {
+function clipGraph(binder: WeightBinder, config: ClipConfig, inputs: Inputs): EncoderGraph {
   const images = inputNamed(inputs, "input", "batch,3,height,width")
   const side = config.image_resolution
   checkInput("input", images, [-1, 3, side, side], "batch,3,height,width", RESIZE_FIX)
-  const visual = net.in("visual")
+  const visual = binder.in("visual")
   const tower = clipImageTower(visual, config, fromImages(images))
   const [B, , width] = tower.tokens.shape
   const grid = gridOf("image_resolution", side, config.patch_size)
   const map = (x: Tensor) => reshape(narrow(x, 1, 1, 1 + grid * grid), [B, grid, grid, width])
   const first = (x: Tensor) => reshape(narrow(x, 1, 0, 1), [B, width])
-  const [embedding, ...blocks] = tower.steps
-  const last = tower.steps[tower.steps.length - 1]
+  const [embedding, ...blocks] = tower.hiddenStates
+  const last = tower.hiddenStates[tower.hiddenStates.length - 1]
   const outputs: EncoderGraph["outputs"] = {
     feature_map: map(tower.tokens),
     feature_map_before_ln_post: map(last),
     class_token_before_ln_post: first(last),
     class_feature: first(tower.tokens),
   }
-  if (net.has("visual.proj")) {
+  if (binder.has("visual.proj")) {
     outputs.image_embedding = matmul(outputs.class_feature, visual.weight("proj", [width, config.embed_dim]))
   }
   const intermediates = {
@@ -228,17 +233,77 @@ export function clipGraph(net: Net, config: ClipConfig, inputs: Inputs): Encoder
   }
   const ids = inputs.get("text_tokens")
   if (!ids) {
-    net.skip(isClipText)
+    binder.skip(isClipText)
     return { outputs, intermediates }
   }
-  const text = clipTextTower(net, config, inputNamed(inputs, "text_tokens", "text,position"))
+  const text = clipTextTower(binder, config, inputNamed(inputs, "text_tokens", "text,position"))
   outputs.text_token_features = text.tokens
   outputs.text_embedding = text.embedding
   if (outputs.image_embedding) {
-    const scale = exp(net.weight("logit_scale", []))
+    const scale = exp(binder.weight("logit_scale", []))
     const similarity = matmul(normalised(outputs.image_embedding), normalised(text.embedding), { transposeB: true })
     outputs.logits_per_image = mul(similarity, scale)
   }
-  const textSteps = Object.fromEntries(text.steps.map((block, i) => [`text_block_${i}`, block]))
-  return { outputs, intermediates: { ...intermediates, ...textSteps } }
+  const textStates = Object.fromEntries(text.hiddenStates.map((block, i) => [`text_block_${i}`, block]))
+  return { outputs, intermediates: { ...intermediates, ...textStates } }
 }
+
+/** OpenAI's normalisation of pictures. */
+const NORMALISATION: Normalisation = {
+  mean: [0.48145466, 0.4578275, 0.40821073],
+  std: [0.26862954, 0.26130258, 0.27577711],
+}
+
+function clipSizes([width, depth, heads]: TransformerSize, patch: number, embed: number, textLayers = 12) {
+  return {
+    embed_dim: embed,
+    patch_size: patch,
+    vision_width: width,
+    vision_layers: depth,
+    vision_heads: heads,
+    context_length: 77,
+    vocab_size: 49408,
+    text_width: embed,
+    text_heads: embed / 64,
+    text_layers: textLayers,
+  }
+}
+
+/** Both towers of the sizes that X-CLIP and ILA start from, too. */
+export const CLIP_SIZES = {
+  "B/32": clipSizes(BASE, 32, 512),
+  "B/16": clipSizes(BASE, 16, 512),
+  "L/14": clipSizes(LARGE, 14, 768),
+}
+
+const preset = (sizes: Preset["dimensions"], resolution = 224): Preset => ({
+  dimensions: { encoder: "clip", ...sizes },
+  resolution,
+  frames: 8,
+  normalisation: NORMALISATION,
+})
+
+export const clip = defineFamily({
+  dimensions,
+  inputs: () => ["input", "text_tokens"],
+  parameterName: clipName,
+  graph: clipGraph,
+  visual: {
+    kind: "clip",
+    models: {
+      "B/32": preset(CLIP_SIZES["B/32"]),
+      "B/16": preset(CLIP_SIZES["B/16"]),
+      "L/14": preset(CLIP_SIZES["L/14"]),
+      "L/14@336": preset(CLIP_SIZES["L/14"], 336),
+      "H/14": preset({ ...clipSizes(HUGE, 14, 1024, 24), activation: "gelu" }),
+    },
+    defaultModel: "B/16",
+    clipKeys: { resolution: "image_resolution" },
+    unused: (name) => !name.startsWith("visual.") || name === "visual.proj",
+    featureMap(binder, config, clips) {
+      const [B, T] = clips.shape
+      const { tokens } = clipImageTower(binder.in("visual"), config, asImages(clips))
+      return squareMap(withoutClassToken(tokens), B, T)
+    },
+  },
+})

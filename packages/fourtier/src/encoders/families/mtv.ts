@@ -14,7 +14,6 @@ import {
   concat,
   expand,
   FourtierError,
-  layerNorm,
   matmul,
   max,
   mean,
@@ -24,7 +23,9 @@ import {
   type Tensor,
 } from "@fourtier/tensor"
 import { z } from "zod"
-import { type Activation, activate, attend, gridOf, headScale, patches } from "./blocks.ts"
+import { gridOf, patches, squareMap } from "../blocks.ts"
+import { defineFamily } from "../family.ts"
+import { type FlaxSettings, flaxAttention, flaxBlock, flaxDense, flaxMlp, flaxNorm } from "../flax.ts"
 import {
   activation,
   checkInput,
@@ -34,9 +35,10 @@ import {
   inputNamed,
   RESIZE_FIX,
   VIT_EPSILON,
-} from "./graph.ts"
-import { gridTable } from "./positions.ts"
-import type { Net } from "./weight-binder.ts"
+} from "../graph.ts"
+import { gridTable } from "../positions.ts"
+import { BASE, HALF, HUGE, LARGE, type Preset, SMALL, TINY, type TransformerSize } from "../presets.ts"
+import type { WeightBinder } from "../weight-binder.ts"
 
 const viewSchema = z.object({
   width: count,
@@ -47,7 +49,7 @@ const viewSchema = z.object({
   tubelet_h_w_t: z.tuple([count, count, count]),
 })
 
-/** `cross_view_attention`, and where it says so `ascending` and `key config`; null or none: the views stay apart. */
+/** `cross_view_attention`, and `ascending` and `key config` where they hold; null or none: no fusion of views. */
 const fusion = z
   .string()
   .nullable()
@@ -60,7 +62,7 @@ const fusion = z
     return { descending: !/ascending/i.test(text), queryConfig: !/key/i.test(text) }
   })
 
-export const mtvSchema = z.object({
+const dimensions = z.object({
   encoder: z.literal("mtv"),
   /** Frames of a clip. */
   T: count,
@@ -81,97 +83,38 @@ export const mtvSchema = z.object({
   layer_norm_eps: z.number().positive().default(VIT_EPSILON),
 })
 
-export type MtvConfig = z.infer<typeof mtvSchema>
+type MtvConfig = z.infer<typeof dimensions>
 type View = z.infer<typeof viewSchema>
 
-/** Official names by the file's: a leading `params/` is dropped. */
-export function mtvName(key: string): string | null {
-  return key.replace(/^params\//, "")
-}
-
-/** Flax's Dense: kernel [in,out], bias [out]. */
-function dense(net: Net, x: Tensor, out: number): Tensor {
-  return add(matmul(x, net.weight("kernel", [x.shape[x.rank - 1], out])), net.weight("bias", [out]))
-}
-
-function flaxNorm(net: Net, x: Tensor, epsilon: number): Tensor {
-  const width = [x.shape[x.rank - 1]]
-  return layerNorm(x, net.weight("scale", width), net.weight("bias", width), epsilon)
-}
-
-/** Flax's MultiHeadDotProductAttention: kernels [in,heads,d] and [heads,d,out]; `inner` channels in all heads. */
-function flaxAttention(net: Net, x: Tensor, y: Tensor, heads: number, inner: number): Tensor {
-  const scale = headScale(net.path("query"), inner, heads)
-  const shape = [heads, inner / heads]
-  const part = (name: string, of: Tensor, factor: number) => {
-    const width = of.shape[2]
-    const times = (values: Float32Array) => (factor === 1 ? values : values.map((value) => value * factor))
-    const projection = net.in(name)
-    const kernel = projection.derive("kernel", [{ name: "kernel", shape: [width, ...shape] }], [width, inner], times)
-    const bias = projection.derive("bias", [{ name: "bias", shape }], [inner], times)
-    return add(matmul(of, kernel), bias)
-  }
-  const mixed = attend(part("query", x, scale), part("key", y, 1), part("value", y, 1), heads)
-  const width = x.shape[2]
-  const out = net.in("out")
-  const kernel = out.derive(
-    "kernel",
-    [{ name: "kernel", shape: [...shape, width] }],
-    [inner, width],
-    (values) => values,
-  )
-  return add(matmul(mixed, kernel), out.weight("bias", [width]))
-}
-
-interface Settings {
-  activation: Activation
-  epsilon: number
-}
-
-function flaxMlp(net: Net, x: Tensor, hidden: number, activation: Activation): Tensor {
-  return dense(net.in("Dense_1"), activate(dense(net.in("Dense_0"), x, hidden), activation), x.shape[x.rank - 1])
-}
-
-/** A pre-norm block. x [B,L,C] */
-function block(net: Net, x: Tensor, { heads, mlp }: Pick<View, "heads" | "mlp">, { activation, epsilon }: Settings) {
-  const normed = flaxNorm(net.in("LayerNorm_0"), x, epsilon)
-  const attention = flaxAttention(net.in("MultiHeadDotProductAttention_0"), normed, normed, heads, x.shape[2])
-  const attended = add(x, attention)
-  return add(
-    attended,
-    flaxMlp(net.in("MlpBlock_0"), flaxNorm(net.in("LayerNorm_1"), attended, epsilon), mlp, activation),
-  )
-}
-
-/** One layer of all views with cross attention between neighbours. Views beyond their last layer only lend and receive. */
+/** One layer of all views with cross attention between neighbours. Views beyond their last layer only exchange tokens. */
 function fusionBlock(
-  net: Net,
+  binder: WeightBinder,
   views: readonly Tensor[],
   layer: number,
   config: MtvConfig,
-  settings: Settings,
+  settings: FlaxSettings,
 ): Tensor[] {
   const { activation, epsilon } = settings
   const { descending = true, queryConfig = true } = config.cross_view_fusion ?? {}
-  const normed = views.map((x, i) => flaxNorm(net.in(`cross_attention_ln_view${i}`), x, epsilon))
+  const normed = views.map((x, i) => flaxNorm(binder.in(`cross_attention_ln_view${i}`), x, epsilon))
   const tokens = [...views]
   const last = views.length - 1
   for (let step = 0; step < last; step++) {
     const from = descending ? last - step : step
     const to = descending ? from - 1 : from + 1
     const owner = queryConfig ? to : from
-    const attention = net.in(`cross_attention_view${to}_${from}`)
+    const attention = binder.in(`cross_attention_view${to}_${from}`)
     const { heads, width } = config.views[owner]
     tokens[to] = add(tokens[to], flaxAttention(attention, normed[to], normed[from], heads, width))
   }
   return tokens.map((x, i) => {
     const view = config.views[i]
     if (layer >= view.layers) return x
-    const normed = flaxNorm(net.in(`msa_ln_view${i}`), x, epsilon)
-    const attended = add(x, flaxAttention(net.in(`msa_view${i}`), normed, normed, view.heads, view.width))
+    const normed = flaxNorm(binder.in(`msa_ln_view${i}`), x, epsilon)
+    const attended = add(x, flaxAttention(binder.in(`msa_view${i}`), normed, normed, view.heads, view.width))
     const mlp = flaxMlp(
-      net.in(`mlp_view${i}`),
-      flaxNorm(net.in(`mlp_ln_view${i}`), attended, epsilon),
+      binder.in(`mlp_view${i}`),
+      flaxNorm(binder.in(`mlp_ln_view${i}`), attended, epsilon),
       view.mlp,
       activation,
     )
@@ -189,7 +132,7 @@ const gridsOf = (config: MtvConfig, { tubelet_h_w_t: [h, w] }: View) => [
   gridOf("resolution", config.resolution, w),
 ]
 
-export interface MtvTower {
+interface MtvTower {
   /** Tubelets of each view [B,t,N,C]. */
   embedded: Tensor[]
   /** After the multiview encoder, class token first where there is one [B,t,(1+)N,C]. */
@@ -197,21 +140,21 @@ export interface MtvTower {
 }
 
 /** @param clips [B,T,H,W,3], normalised */
-export function mtvTower(net: Net, config: MtvConfig, clips: Tensor): MtvTower {
+function mtvTower(binder: WeightBinder, config: MtvConfig, clips: Tensor): MtvTower {
   const { views, classifier, fusion_layers } = config
   const settings = { activation: config.activation, epsilon: config.layer_norm_eps }
   const [B] = clips.shape
   const embedded = views.map((view, i) => {
     const [h, w, t] = view.tubelet_h_w_t
-    const cut = patches(clips, [t, h, w])
-    const embedding = net.in(`embedding_view${i}`)
+    const pixels = patches(clips, [t, h, w])
+    const embedding = binder.in(`embedding_view${i}`)
     const weight = embedding.derive(
       "kernel",
       [{ name: "kernel", shape: [t, h, w, 3, view.width] }],
-      [cut.shape[3], view.width],
+      [pixels.shape[3], view.width],
       (values) => values,
     )
-    return add(matmul(cut, weight), embedding.weight("bias", [view.width]))
+    return add(matmul(pixels, weight), embedding.weight("bias", [view.width]))
   })
   const steps = views.map((view) => stepsOf(config, view))
   const aligned = Math.min(...steps)
@@ -222,11 +165,11 @@ export function mtvTower(net: Net, config: MtvConfig, clips: Tensor): MtvTower {
       found: steps.join(", "),
     })
   }
-  const encoder = net.in("MultiviewEncoder")
+  const encoder = binder.in("MultiviewEncoder")
   const extra = classifier === "token" ? 1 : 0
   let tokens = embedded.map((x, i) => {
     const [, time, N, width] = x.shape
-    const token = () => expand(net.weight(`cls_view${i}`, [1, time, 1, width]), [B, time, 1, width])
+    const token = () => expand(binder.weight(`cls_view${i}`, [1, time, 1, width]), [B, time, 1, width])
     const all = extra === 1 ? concat([token(), x], 2) : x
     const [rows, columns] = gridsOf(config, views[i])
     const table = encoder.weight(
@@ -241,7 +184,9 @@ export function mtvTower(net: Net, config: MtvConfig, clips: Tensor): MtvTower {
       config.cross_view_fusion && fusion_layers.includes(layer)
         ? fusionBlock(encoder.in(`cross_view_encoderblock_${layer}`), tokens, layer, config, settings)
         : tokens.map((x, i) =>
-            layer < views[i].layers ? block(encoder.in(`encoderblock_${layer}_view${i}`), x, views[i], settings) : x,
+            layer < views[i].layers
+              ? flaxBlock(encoder.in(`encoderblock_${layer}_view${i}`), x, views[i], settings)
+              : x,
           )
   }
   const apart = tokens.map((x, i) => reshape(x, [B, steps[i], -1, views[i].width]))
@@ -266,7 +211,7 @@ function pooledTokens(x: Tensor, axis: number, classifier: MtvConfig["classifier
 }
 
 /** Frames of all views as one sequence [B,T',W], the global class token in front where there is one. */
-function mergedViews(net: Net, views: readonly Tensor[], config: MtvConfig): Tensor {
+function mergedViews(binder: WeightBinder, views: readonly Tensor[], config: MtvConfig): Tensor {
   const { width, merge_axis } = config.global_encoder
   const pooled = views.map((x) => pooledTokens(x, 2, config.classifier)) // [B,t,C]
   const most = Math.max(...pooled.map(({ shape }) => shape[1]))
@@ -275,7 +220,7 @@ function mergedViews(net: Net, views: readonly Tensor[], config: MtvConfig): Ten
     merge_axis === "channel"
       ? concat(pooled.map(tiled), 2)
       : concat(
-          pooled.map((x, i) => dense(net.in(`global_encoder_linear_view${i}`), x, width)),
+          pooled.map((x, i) => flaxDense(binder.in(`global_encoder_linear_view${i}`), x, width)),
           1,
         )
   if (merged.shape[2] !== width) {
@@ -287,28 +232,28 @@ function mergedViews(net: Net, views: readonly Tensor[], config: MtvConfig): Ten
     })
   }
   if (config.classifier !== "token") return merged
-  return concat([expand(net.weight("cls_global", [1, 1, width]), [merged.shape[0], 1, width]), merged], 1)
+  return concat([expand(binder.weight("cls_global", [1, 1, width]), [merged.shape[0], 1, width]), merged], 1)
 }
 
 /** The last frames' tokens through the global encoder: [B,L,W] */
 function globalEncoder(
-  net: Net,
+  binder: WeightBinder,
   x: Tensor,
   { global_encoder, activation, layer_norm_eps: epsilon }: MtvConfig,
 ): Tensor {
   const [, length, width] = x.shape
-  let y = add(x, net.weight("posembed_input/pos_embedding", [1, length, width]))
+  let y = add(x, binder.weight("posembed_input/pos_embedding", [1, length, width]))
   for (let i = 0; i < global_encoder.layers; i++) {
-    y = block(net.in(`encoderblock_${i}`), y, global_encoder, { activation, epsilon })
+    y = flaxBlock(binder.in(`encoderblock_${i}`), y, global_encoder, { activation, epsilon })
   }
-  return flaxNorm(net.in("encoder_norm"), y, epsilon)
+  return flaxNorm(binder.in("encoder_norm"), y, epsilon)
 }
 
-export function mtvGraph(net: Net, config: MtvConfig, inputs: Inputs): EncoderGraph {
+function mtvGraph(binder: WeightBinder, config: MtvConfig, inputs: Inputs): EncoderGraph {
   const axes = "batch,time,height,width,3"
   const clips = inputNamed(inputs, "input", axes)
   checkInput("input", clips, [-1, config.T, config.resolution, config.resolution, 3], axes, RESIZE_FIX)
-  const { embedded, views } = mtvTower(net, config, clips)
+  const { embedded, views } = mtvTower(binder, config, clips)
   const outputs: EncoderGraph["outputs"] = {}
   const intermediates: EncoderGraph["intermediates"] = {}
   for (const [i, x] of views.entries()) {
@@ -319,10 +264,10 @@ export function mtvGraph(net: Net, config: MtvConfig, inputs: Inputs): EncoderGr
     if (extra === 1) outputs[`class_tokens_view${i}`] = reshape(narrow(x, 2, 0, 1), [B, time, width])
     intermediates[`tubelet_embedding_view${i}`] = reshape(embedded[i], map)
   }
-  outputs.global_tokens = globalEncoder(net.in("global_encoder"), mergedViews(net, views, config), config)
+  outputs.global_tokens = globalEncoder(binder.in("global_encoder"), mergedViews(binder, views, config), config)
   outputs.pooled = pooledTokens(outputs.global_tokens, 1, config.classifier)
-  if (net.has("output_projection/kernel")) {
-    outputs.logits = dense(net.in("output_projection"), outputs.pooled, config.num_classes)
+  if (binder.has("output_projection/kernel")) {
+    outputs.logits = flaxDense(binder.in("output_projection"), outputs.pooled, config.num_classes)
   }
   return { outputs, intermediates }
 }
@@ -331,7 +276,7 @@ export function mtvGraph(net: Net, config: MtvConfig, inputs: Inputs): EncoderGr
  * The maps of the views side by side [B,T',N,ΣC]: steps of the longer tubelets repeated over their time. Views of another grid
  * than the last one's are left out.
  */
-export function mtvMap({ classifier }: Pick<MtvConfig, "classifier">, { views }: MtvTower): Tensor {
+function mtvMap({ classifier }: Pick<MtvConfig, "classifier">, { views }: MtvTower): Tensor {
   const most = Math.max(...views.map(({ shape }) => shape[1]))
   const extra = classifier === "token" ? 1 : 0
   const length = views[views.length - 1].shape[2]
@@ -345,3 +290,73 @@ export function mtvMap({ classifier }: Pick<MtvConfig, "classifier">, { views }:
     })
   return concat(maps, 3)
 }
+
+/** @param views from the longest tubelets to the shortest */
+function preset(
+  views: readonly (readonly [TransformerSize, patch: number, frames: number])[],
+  fusionLayers: number[],
+): Preset {
+  const width = views.reduce((sum, [[own]]) => sum + own, 0)
+  const dimensions = {
+    encoder: "mtv",
+    views: views.map(([[width, layers, heads], patch, frames]) => ({
+      width,
+      heads,
+      layers,
+      mlp: 4 * width,
+      tubelet_h_w_t: [patch, patch, frames],
+    })),
+    fusion_layers: fusionLayers,
+    cross_view_fusion: "cross_view_attention",
+    global_encoder: { width, heads: 8, mlp: 3072, layers: 12 },
+    num_classes: 400,
+  }
+  return { dimensions, resolution: 224, frames: 32, normalisation: HALF }
+}
+
+export const mtv = defineFamily({
+  dimensions,
+  inputs: () => ["input"],
+  // checkpoints may have everything below params/
+  parameterName: (key) => key.replace(/^params\//, ""),
+  separator: "/",
+  graph: mtvGraph,
+  visual: {
+    kind: "mtv",
+    models: {
+      B: preset(
+        [
+          [TINY, 16, 8],
+          [SMALL, 16, 4],
+          [BASE, 16, 2],
+        ],
+        [5, 11],
+      ),
+      L: preset(
+        [
+          [TINY, 16, 16],
+          [SMALL, 16, 8],
+          [BASE, 16, 4],
+          [LARGE, 16, 2],
+        ],
+        [11, 23],
+      ),
+      H: preset(
+        [
+          [TINY, 16, 16],
+          [SMALL, 16, 8],
+          [BASE, 16, 4],
+          [HUGE, 14, 2],
+        ],
+        [11, 23],
+      ),
+    },
+    defaultModel: "B",
+    clipKeys: { resolution: "resolution", frames: "T" },
+    unused: (name) => /^(?:global_encoder|cls_global|output_projection)/.test(name),
+    featureMap(binder, config, clips) {
+      const map = mtvMap(config, mtvTower(binder, config, clips))
+      return squareMap(map, map.shape[0], map.shape[1])
+    },
+  },
+})

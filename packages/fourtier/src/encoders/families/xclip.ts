@@ -26,6 +26,7 @@ import {
 } from "@fourtier/tensor"
 import { z } from "zod"
 import {
+  asImages,
   attend,
   type BlockOptions,
   clipBlock,
@@ -36,11 +37,19 @@ import {
   norm,
   project,
   selfAttention,
+  squareMap,
   transposed,
-} from "./blocks.ts"
+  withoutClassToken,
+} from "../blocks.ts"
+import { defineFamily } from "../family.ts"
+import { checkInput, count, type EncoderGraph, type Inputs, inputNamed, RESIZE_FIX } from "../graph.ts"
+import { timeTable } from "../positions.ts"
+import { IMAGENET, type Preset } from "../presets.ts"
+import type { WeightBinder } from "../weight-binder.ts"
 import {
   blockOptions,
   CLIP_SETTINGS,
+  CLIP_SIZES,
   clipEmbedding,
   clipImageSizes,
   clipTextSizes,
@@ -48,15 +57,12 @@ import {
   isClipText,
   normalised,
 } from "./clip.ts"
-import { checkInput, count, type EncoderGraph, type Inputs, inputNamed, RESIZE_FIX } from "./graph.ts"
-import { timeTable } from "./positions.ts"
-import type { Net } from "./weight-binder.ts"
 
 /** Sizes of the transformer over frames and of the clips. */
 export const videoSizes = { T: count, mit_layers: count, mit_heads: count }
 export const promptSizes = { prompts_layers: count, prompt_heads: count }
 
-export const xclipSchema = z.object({
+const dimensions = z.object({
   encoder: z.literal("xclip"),
   ...clipImageSizes.shape,
   ...clipTextSizes.shape,
@@ -64,14 +70,14 @@ export const xclipSchema = z.object({
   ...promptSizes,
 })
 
-export type XclipConfig = z.infer<typeof xclipSchema>
+type XclipConfig = z.infer<typeof dimensions>
 
-/** Official names by the file's: all are kept but counters of batch norms and OpenAI's settings. Also ILA's. */
+/** Names of X-CLIP and ILA, which their checkpoints have as they are, beside counters of batch norms and OpenAI's settings. */
 export function xclipName(key: string): string | null {
   return key.endsWith("num_batches_tracked") || CLIP_SETTINGS.includes(key) ? null : key
 }
 
-/** What the parts after the frames need to know. */
+/** What the layers after the image tower need to know. */
 export type VideoHeadConfig = Omit<XclipConfig, "encoder">
 
 export const VIDEO_AXES = "batch,time,3,height,width"
@@ -84,48 +90,53 @@ export function framesOf(clips: Tensor): Tensor {
 
 export interface VideoTower {
   /** After ln_pre and after each block: [B·T,1+N,D] */
-  steps: Tensor[]
-  /** What is worth looking at inside the blocks. */
+  hiddenStates: Tensor[]
+  /** Tensors inside the blocks, by name. */
   inside: Record<string, Tensor>
 }
 
 /** @param frames [B·T,1,H,W,3], normalised */
-export function xclipTower(net: Net, config: Omit<XclipConfig, "encoder">, frames: Tensor): VideoTower {
+function xclipTower(binder: WeightBinder, config: Omit<XclipConfig, "encoder">, frames: Tensor): VideoTower {
   const options = blockOptions(config.vision_heads, config)
-  let x = clipEmbedding(net, config, frames, "bicubic")
-  const steps = [x]
+  let x = clipEmbedding(binder, config, frames, "bicubic")
+  const hiddenStates = [x]
   const inside: Record<string, Tensor> = {}
   for (let i = 0; i < config.vision_layers; i++) {
-    const { tokens, message } = messageBlock(net.in(`transformer.resblocks.${i}`), x, config.T, options)
+    const { tokens, message } = messageBlock(binder.in(`transformer.resblocks.${i}`), x, config.T, options)
     x = tokens
-    steps.push(x)
+    hiddenStates.push(x)
     inside[`message_attention_out_${i}`] = message
   }
-  return { steps, inside }
+  return { hiddenStates, inside }
 }
 
 /** A block with messages between frames. x [B·T,1+N,D] */
-function messageBlock(net: Net, x: Tensor, T: number, options: BlockOptions): { tokens: Tensor; message: Tensor } {
+function messageBlock(
+  binder: WeightBinder,
+  x: Tensor,
+  T: number,
+  options: BlockOptions,
+): { tokens: Tensor; message: Tensor } {
   const { heads, epsilon } = options
   const [rows, length, width] = x.shape
   const classTokens = reshape(narrow(x, 1, 0, 1), [rows / T, T, width])
-  const sent = linear(net, "message_fc", classTokens, width)
-  const message = selfAttention(net.in("message_attn"), norm(net, "message_ln", sent, epsilon), { heads })
+  const sent = linear(binder, "message_fc", classTokens, width)
+  const message = selfAttention(binder.in("message_attn"), norm(binder, "message_ln", sent, epsilon), { heads })
   const joined = concat([x, reshape(add(sent, message), [rows, 1, width])], 1)
-  const attention = selfAttention(net.in("attn"), norm(net, "ln_1", joined, epsilon), { heads })
-  return { tokens: clipMlp(net, add(x, narrow(attention, 1, 0, length)), options), message }
+  const attention = selfAttention(binder.in("attn"), norm(binder, "ln_1", joined, epsilon), { heads })
+  return { tokens: clipMlp(binder, add(x, narrow(attention, 1, 0, length)), options), message }
 }
 
 /** The multi-frame integration transformer: frame embeddings [B,T,E], before the mean over time. */
 export function integrateFrames(
-  net: Net,
+  binder: WeightBinder,
   frames: Tensor,
   config: Pick<VideoHeadConfig, "mit_layers" | "mit_heads"> & Settings,
-) {
+): Tensor {
   const [, T, width] = frames.shape
-  let x = add(frames, net.weight("positional_embedding", [1, T, width], timeTable(T, width)))
+  let x = add(frames, binder.weight("positional_embedding", [1, T, width], timeTable(T, width)))
   for (let i = 0; i < config.mit_layers; i++) {
-    x = clipBlock(net.in(`resblocks.${i}`), x, blockOptions(config.mit_heads, { ...config, mlp_ratio: 4 }))
+    x = clipBlock(binder.in(`resblocks.${i}`), x, blockOptions(config.mit_heads, { ...config, mlp_ratio: 4 }))
   }
   return add(x, frames)
 }
@@ -133,41 +144,51 @@ export function integrateFrames(
 type Settings = Pick<VideoHeadConfig, "activation" | "layer_norm_eps">
 
 /** Attention with separate projections without biases; q [B,K,E], memory [B,N,E]. */
-function crossAttention(net: Net, q: Tensor, memory: Tensor, heads: number): Tensor {
+function crossAttention(binder: WeightBinder, q: Tensor, memory: Tensor, heads: number): Tensor {
   const width = q.shape[2]
-  const scale = headScale(net.path("q_proj"), width, heads)
+  const scale = headScale(binder.path("q_proj"), width, heads)
   const part = (name: string, x: Tensor, factor: number) =>
     project(
       x,
-      net.derive(`${name}.weight`, [{ name: `${name}.weight`, shape: [width, width] }], [width, width], (values) =>
+      binder.derive(`${name}.weight`, [{ name: `${name}.weight`, shape: [width, width] }], [width, width], (values) =>
         transposed(values, width, width, factor),
       ),
     )
   const mixed = attend(part("q_proj", q, scale), part("k_proj", memory, 1), part("v_proj", memory, 1), heads)
-  return linear(net, "proj", mixed, width)
+  return linear(binder, "proj", mixed, width)
 }
 
 /** Prompts for the texts [B,K,E] from the video's patches [B,N,E], averaged over time. */
-function videoPrompt(net: Net, texts: Tensor, patchMean: Tensor, config: VideoHeadConfig): Tensor {
+function videoPrompt(binder: WeightBinder, texts: Tensor, patchMean: Tensor, config: VideoHeadConfig): Tensor {
   const { layer_norm_eps: epsilon, activation, prompts_layers, prompt_heads } = config
   const width = texts.shape[2]
-  const memory = norm(net, "norm", patchMean, epsilon)
+  const memory = norm(binder, "norm", patchMean, epsilon)
   let x = texts
   for (let i = 0; i < prompts_layers; i++) {
-    const layer = net.in(`decoder.${i}`)
+    const layer = binder.in(`decoder.${i}`)
     x = add(x, crossAttention(layer.in("cross_attn"), norm(layer, "norm1", x, epsilon), memory, prompt_heads))
     const names = ["mlp.0", "mlp.3"] as const
     x = add(x, mlp(layer, norm(layer, "norm3", x, epsilon), { names, hidden: 4 * width, activation }))
   }
-  return mul(x, net.weight("alpha", [width]))
+  return mul(x, binder.weight("alpha", [width]))
 }
 
-/** Map, class tokens and their embeddings of the last block. */
+/** What the last block gives for each frame. */
+export interface FrameOutputs {
+  /** [B,T,G,G,D] */
+  feature_map: Tensor
+  /** [B,T,D] */
+  frame_class_tokens: Tensor
+  /** [B,T,E] */
+  frame_class_embeddings: Tensor
+}
+
+/** @param last the last block's tokens [B·T,1+N,D] */
 export function frameOutputs(
-  visual: Net,
+  visual: WeightBinder,
   last: Tensor,
   { T, embed_dim, layer_norm_eps }: Pick<VideoHeadConfig, "T" | "embed_dim" | "layer_norm_eps">,
-) {
+): FrameOutputs {
   const [rows, length, width] = last.shape
   const [B, grid] = [rows / T, Math.round(Math.sqrt(length - 1))]
   const classTokens = reshape(narrow(last, 1, 0, 1), [B, T, width])
@@ -179,34 +200,39 @@ export function frameOutputs(
   }
 }
 
-/** Everything after the frames' tower: video embedding, texts, prompts, logits. */
-export function videoOutputs(net: Net, config: VideoHeadConfig, last: Tensor, ids: Tensor | null) {
+/** Everything after the image tower: video embedding, texts, prompts, logits. */
+export function videoOutputs(
+  binder: WeightBinder,
+  config: VideoHeadConfig,
+  last: Tensor,
+  ids: Tensor | null,
+): EncoderGraph["outputs"] {
   const { embed_dim, layer_norm_eps: epsilon, T } = config
-  const outputs: EncoderGraph["outputs"] = { ...frameOutputs(net.in("visual"), last, config) }
+  const outputs: EncoderGraph["outputs"] = { ...frameOutputs(binder.in("visual"), last, config) }
   const map = outputs.feature_map
   const [B, , grid, , width] = map.shape
-  outputs.video_embedding = mean(integrateFrames(net.in("mit"), outputs.frame_class_embeddings, config), 1)
-  const patchTokens = norm(net, "prompts_visual_ln", reshape(map, [B, T, grid * grid, width]), epsilon)
-  const projected = matmul(patchTokens, net.weight("prompts_visual_proj", [width, embed_dim])) // [B,T,N,E]
+  outputs.video_embedding = mean(integrateFrames(binder.in("mit"), outputs.frame_class_embeddings, config), 1)
+  const patchTokens = norm(binder, "prompts_visual_ln", reshape(map, [B, T, grid * grid, width]), epsilon)
+  const projected = matmul(patchTokens, binder.weight("prompts_visual_proj", [width, embed_dim])) // [B,T,N,E]
   outputs.prompt_feature_map = reshape(projected, [B, T, grid, grid, embed_dim])
   if (!ids) {
-    net.skip((name) => isClipText(name) || name.startsWith("prompts_generator."))
+    binder.skip((name) => isClipText(name) || name.startsWith("prompts_generator."))
     return outputs
   }
-  const { embedding } = clipTextTower(net, config, ids)
+  const { embedding } = clipTextTower(binder, config, ids)
   const [K] = embedding.shape
   const texts = expand(reshape(embedding, [1, K, embed_dim]), [B, K, embed_dim])
-  const prompt = videoPrompt(net.in("prompts_generator"), texts, mean(projected, 1), config)
+  const prompt = videoPrompt(binder.in("prompts_generator"), texts, mean(projected, 1), config)
   const video = reshape(normalised(outputs.video_embedding), [B, 1, embed_dim])
   const cosine = sum(mul(video, normalised(add(texts, prompt))), 2)
   outputs.text_embedding = embedding
   outputs.video_specific_prompt = prompt
-  outputs.logits = mul(cosine, exp(net.weight("logit_scale", [])))
+  outputs.logits = mul(cosine, exp(binder.weight("logit_scale", [])))
   return outputs
 }
 
-/** Steps of a tower by frame [B,T,1+N,D], named as in the fixtures. */
-export function frameSteps([embedding, ...blocks]: readonly Tensor[], T: number): Record<string, Tensor> {
+/** Hidden states by frame [B,T,1+N,D] and by name. */
+export function frameStates([embedding, ...blocks]: readonly Tensor[], T: number): Record<string, Tensor> {
   const byFrame = (x: Tensor) => reshape(x, [x.shape[0] / T, T, ...x.shape.slice(1)])
   return {
     after_ln_pre: byFrame(embedding),
@@ -215,7 +241,10 @@ export function frameSteps([embedding, ...blocks]: readonly Tensor[], T: number)
 }
 
 /** The input of the networks over frames, checked. */
-export function videoInput(inputs: Inputs, { T, image_resolution }: Pick<VideoHeadConfig, "T" | "image_resolution">) {
+export function videoInput(
+  inputs: Inputs,
+  { T, image_resolution }: Pick<VideoHeadConfig, "T" | "image_resolution">,
+): Tensor {
   const clips = inputNamed(inputs, "input", VIDEO_AXES)
   checkInput("input", clips, [-1, T, 3, image_resolution, image_resolution], VIDEO_AXES, RESIZE_FIX)
   return clips
@@ -226,8 +255,46 @@ export function textInput(inputs: Inputs): Tensor | null {
   return inputs.has("text_tokens") ? inputNamed(inputs, "text_tokens", "text,position") : null
 }
 
-export function xclipGraph(net: Net, config: XclipConfig, inputs: Inputs): EncoderGraph {
-  const { steps, inside } = xclipTower(net.in("visual"), config, framesOf(videoInput(inputs, config)))
-  const outputs = videoOutputs(net, config, steps[steps.length - 1], textInput(inputs))
-  return { outputs, intermediates: { ...frameSteps(steps, config.T), ...inside } }
+function xclipGraph(binder: WeightBinder, config: XclipConfig, inputs: Inputs): EncoderGraph {
+  const { hiddenStates, inside } = xclipTower(binder.in("visual"), config, framesOf(videoInput(inputs, config)))
+  const outputs = videoOutputs(binder, config, hiddenStates[hiddenStates.length - 1], textInput(inputs))
+  return { outputs, intermediates: { ...frameStates(hiddenStates, config.T), ...inside } }
 }
+
+/** Sizes of a network over frames that starts from CLIP's towers: X-CLIP's and ILA's. */
+export function videoPresets(encoder: "xclip" | "ila"): Record<"B/32" | "B/16" | "L/14" | "L/14@336", Preset> {
+  const preset = (size: keyof typeof CLIP_SIZES, resolution = 224): Preset => {
+    const sizes = CLIP_SIZES[size]
+    const heads = sizes.embed_dim / 64
+    return {
+      dimensions: { encoder, ...sizes, mit_layers: 1, mit_heads: heads, prompts_layers: 2, prompt_heads: heads },
+      resolution,
+      frames: 8,
+      normalisation: IMAGENET,
+    }
+  }
+  return { "B/32": preset("B/32"), "B/16": preset("B/16"), "L/14": preset("L/14"), "L/14@336": preset("L/14", 336) }
+}
+
+/** Whether a parameter of X-CLIP or ILA lies outside the image tower, or after its last block. */
+export const unusedByMap = (name: string): boolean =>
+  !name.startsWith("visual.") || /^visual\.(?:proj$|ln_post\.)/.test(name)
+
+export const xclip = defineFamily({
+  dimensions,
+  inputs: () => ["input", "text_tokens"],
+  parameterName: xclipName,
+  graph: xclipGraph,
+  visual: {
+    kind: "xclip",
+    models: videoPresets("xclip"),
+    defaultModel: "B/16",
+    clipKeys: { resolution: "image_resolution", frames: "T" },
+    unused: unusedByMap,
+    featureMap(binder, config, clips) {
+      const [B, T] = clips.shape
+      const { hiddenStates } = xclipTower(binder.in("visual"), config, asImages(clips))
+      return squareMap(withoutClassToken(hiddenStates[hiddenStates.length - 1]), B, T)
+    },
+  },
+})

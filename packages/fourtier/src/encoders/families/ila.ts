@@ -32,21 +32,35 @@ import {
   transpose,
 } from "@fourtier/tensor"
 import { z } from "zod"
-import { type BlockOptions, clipBlock, kernelMatrix, linear, norm, padAxis } from "./blocks.ts"
+import {
+  asImages,
+  type BlockOptions,
+  clipBlock,
+  kernelMatrix,
+  linear,
+  norm,
+  padAxis,
+  squareMap,
+  withoutClassToken,
+} from "../blocks.ts"
+import { defineFamily } from "../family.ts"
+import { count, type EncoderGraph, type Inputs } from "../graph.ts"
+import type { SourceTensor, WeightBinder } from "../weight-binder.ts"
 import { blockOptions, clipEmbedding, clipImageSizes, clipTextSizes } from "./clip.ts"
-import { count, type EncoderGraph, type Inputs } from "./graph.ts"
-import type { Net, SourceTensor } from "./weight-binder.ts"
 import {
   frameOutputs,
-  frameSteps,
+  frameStates,
   framesOf,
   integrateFrames,
   promptSizes,
   textInput,
+  unusedByMap,
   type VideoTower,
   videoInput,
   videoOutputs,
+  videoPresets,
   videoSizes,
+  xclipName,
 } from "./xclip.ts"
 
 const alignment = {
@@ -59,7 +73,7 @@ const alignment = {
   batch_norm_eps: z.number().positive().default(1e-5),
 }
 
-export const ilaSchema = z.object({
+const ilaDimensions = z.object({
   encoder: z.literal("ila"),
   ...clipImageSizes.shape,
   ...clipTextSizes.shape,
@@ -68,7 +82,7 @@ export const ilaSchema = z.object({
   ...alignment,
 })
 
-export const ilaSsv2Schema = z.object({
+const ssv2Dimensions = z.object({
   encoder: z.literal("ila_ssv2"),
   ...clipImageSizes.shape,
   ...videoSizes,
@@ -76,8 +90,8 @@ export const ilaSsv2Schema = z.object({
   num_classes: count,
 })
 
-export type IlaConfig = z.infer<typeof ilaSchema>
-export type IlaSsv2Config = z.infer<typeof ilaSsv2Schema>
+type IlaConfig = z.infer<typeof ilaDimensions>
+type IlaSsv2Config = z.infer<typeof ssv2Dimensions>
 type TowerConfig = Omit<IlaSsv2Config, "encoder" | "num_classes"> & { encoder: "ila" | "ila_ssv2" }
 
 /** Steps between the nine offsets of training, at their start. */
@@ -103,20 +117,25 @@ interface ConvNorm {
 }
 
 /** A convolution with its batch norm folded in, borders of zeros that keep the size. x [rows,C,H,W] */
-function convNorm(net: Net, x: Tensor, [name, normName]: readonly [string, string], options: ConvNorm): Tensor {
+function convNorm(
+  binder: WeightBinder,
+  x: Tensor,
+  [name, normName]: readonly [string, string],
+  options: ConvNorm,
+): Tensor {
   const { channels, out, kernel, groups = 1, epsilon } = options
   const shape = [out, channels / groups, kernel, kernel]
   const statistic = (key: string): SourceTensor => ({ name: `${normName}.${key}`, shape: [out] })
   const scale = [statistic("weight"), statistic("running_var")]
   const factor = (gain: Float32Array, variance: Float32Array, o: number) => gain[o] / Math.sqrt(variance[o] + epsilon)
   const perOut = shape[1] * kernel * kernel
-  const weight = net.derive(
+  const weight = binder.derive(
     `${name}.weight`,
     [{ name: `${name}.weight`, shape }, ...scale],
     shape,
     (w, gain, variance) => w.map((value, i) => value * factor(gain, variance, Math.floor(i / perOut))),
   )
-  const bias = net.derive(
+  const bias = binder.derive(
     `${name}.bias`,
     [{ name: `${name}.bias`, shape: [out] }, ...scale, statistic("bias"), statistic("running_mean")],
     [out],
@@ -127,10 +146,10 @@ function convNorm(net: Net, x: Tensor, [name, normName]: readonly [string, strin
 }
 
 /** PyTorch's `nn.Conv1d` of kernel 1 in two groups, on vectors: [..,in] -> [..,out] */
-function groupedLinear(net: Net, name: string, x: Tensor, out: number): Tensor {
+function groupedLinear(binder: WeightBinder, name: string, x: Tensor, out: number): Tensor {
   const width = x.shape[x.rank - 1]
   const [rows, columns] = [width / 2, out / 2]
-  const weight = net.derive(
+  const weight = binder.derive(
     `${name}.weight`,
     [{ name: `${name}.weight`, shape: [out, rows, 1] }],
     [width, out],
@@ -143,17 +162,17 @@ function groupedLinear(net: Net, name: string, x: Tensor, out: number): Tensor {
       return full
     },
   )
-  return add(matmul(x, weight), net.weight(`${name}.bias`, [out]))
+  return add(matmul(x, weight), binder.weight(`${name}.bias`, [out]))
 }
 
 /** What two neighbouring frames have in common. pairs [B·(T−1),2D,G,G] -> [B·(T−1),hidden,G,G] */
 function interact(
-  net: Net,
+  binder: WeightBinder,
   pairs: Tensor,
   { encoder, alignment_hidden: hidden, batch_norm_eps: epsilon }: TowerConfig,
 ) {
   const channels = pairs.shape[1]
-  const block = net.in("interactive_block")
+  const block = binder.in("interactive_block")
   const inner = { channels: hidden, out: hidden, kernel: 3, epsilon }
   if (encoder === "ila_ssv2") {
     const first = relu(convNorm(block, pairs, ["0", "1"], { channels, out: hidden, kernel: 3, epsilon }))
@@ -168,8 +187,12 @@ function interact(
 }
 
 /** Points (x,y) of the earlier and of the later frame of each pair: [B·(T−1),4], within ±0.75 */
-function predictPoints(net: Net, features: Tensor, { alignment_hidden, batch_norm_eps: epsilon }: TowerConfig): Tensor {
-  const block = net.in("prediction_block")
+function predictPoints(
+  binder: WeightBinder,
+  features: Tensor,
+  { alignment_hidden, batch_norm_eps: epsilon }: TowerConfig,
+): Tensor {
+  const block = binder.in("prediction_block")
   const half = alignment_hidden / 2
   const first = convNorm(block, features, ["0", "1"], { channels: alignment_hidden, out: half, kernel: 3, epsilon })
   const second = convNorm(block, relu(pool(first, "max", [2, 2])), ["4", "5"], {
@@ -220,7 +243,7 @@ interface Aligned {
 }
 
 /** @param m [B,T,1+N,D] */
-function align(net: Net, m: Tensor, config: TowerConfig): Aligned {
+function align(binder: WeightBinder, m: Tensor, config: TowerConfig): Aligned {
   const [B, T, length, width] = m.shape
   const [N, half] = [length - 1, config.alignment_hidden / 2]
   const grid = Math.round(Math.sqrt(N))
@@ -229,8 +252,8 @@ function align(net: Net, m: Tensor, config: TowerConfig): Aligned {
   const earlier = narrow(patchTokens, 1, 0, T - 1)
   const later = narrow(patchTokens, 1, 1, T)
   const joined = reshape(concat([earlier, later], 3), [B * (T - 1), grid, grid, 2 * width])
-  const features = interact(net, transpose(joined, [0, 3, 1, 2]), config)
-  const points = predictPoints(net, features, config)
+  const features = interact(binder, transpose(joined, [0, 3, 1, 2]), config)
+  const points = predictPoints(binder, features, config)
 
   const offsets = config.is_training_offsets ? OFFSETS : [[0, 0]]
   const masked = (x: Tensor, first: number) => {
@@ -241,12 +264,12 @@ function align(net: Net, m: Tensor, config: TowerConfig): Aligned {
 
   const tokens = transpose(reshape(features, [B, T - 1, 2 * half, N]), [0, 1, 3, 2]) // [B,T−1,N,hidden]
   const shared = byFrame(narrow(tokens, 3, 0, half), narrow(tokens, 3, half, 2 * half)) // [B,T,N,half]
-  const interactive = concat([classTokens, linear(net, "fc", overTime(net, shared), width)], 2)
+  const interactive = concat([classTokens, linear(binder, "fc", overTime(binder, shared), width)], 2)
   return { points: reshape(points, [B, T - 1, 4]), frames, interactive }
 }
 
 /** `nn.Conv3d` of kernel (3,1,1), zeros around, on [B,T,N,C]. */
-function overTime(net: Net, x: Tensor): Tensor {
+function overTime(binder: WeightBinder, x: Tensor): Tensor {
   const [, T, , width] = x.shape
   const padded = padAxis(x, 1, 1, 1)
   const taps = concat(
@@ -254,55 +277,60 @@ function overTime(net: Net, x: Tensor): Tensor {
     3,
   )
   const shape = [width, width, 3, 1, 1]
-  const weight = net.derive("conv.weight", [{ name: "conv.weight", shape }], [3 * width, width], (values) =>
+  const weight = binder.derive("conv.weight", [{ name: "conv.weight", shape }], [3 * width, width], (values) =>
     kernelMatrix(values, width, width),
   )
-  return add(matmul(taps, weight), net.weight("conv.bias", [width]))
+  return add(matmul(taps, weight), binder.weight("conv.bias", [width]))
 }
 
 /** A block with alignment. x [B·T,1+N,D] */
-function alignBlock(net: Net, x: Tensor, config: TowerConfig, options: BlockOptions): { x: Tensor; aligned: Aligned } {
+function alignBlock(
+  binder: WeightBinder,
+  x: Tensor,
+  config: TowerConfig,
+  options: BlockOptions,
+): { x: Tensor; aligned: Aligned } {
   const [rows, length, width] = x.shape
-  const sent = norm(net, "message_ln", linear(net, "message_fc", x, width), options.epsilon)
+  const sent = norm(binder, "message_ln", linear(binder, "message_fc", x, width), options.epsilon)
   const m = reshape(sent, [rows / config.T, config.T, length, width])
-  const aligned = align(net.in("message_attn"), m, config)
-  const skip = (name: string, tokens: Tensor) => linear(net, name, reshape(tokens, x.shape), width)
+  const aligned = align(binder.in("message_attn"), m, config)
+  const skip = (name: string, tokens: Tensor) => linear(binder, name, reshape(tokens, x.shape), width)
   const joined = add(
     add(x, skip("temporal_skip_align_fc", aligned.frames)),
     skip("temporal_skip_fc", aligned.interactive),
   )
-  return { x: clipBlock(net, joined, options), aligned }
+  return { x: clipBlock(binder, joined, options), aligned }
 }
 
 /** @param frames [B·T,1,H,W,3], normalised */
-export function ilaTower(net: Net, config: TowerConfig, frames: Tensor): VideoTower {
+function ilaTower(binder: WeightBinder, config: TowerConfig, frames: Tensor): VideoTower {
   const options = blockOptions(config.vision_heads, config)
-  let x = clipEmbedding(net, config, frames, "bicubic")
-  const steps = [x]
+  let x = clipEmbedding(binder, config, frames, "bicubic")
+  const hiddenStates = [x]
   const inside: Record<string, Tensor> = {}
   for (let i = 0; i < config.vision_layers; i++) {
-    const block = alignBlock(net.in(`transformer.resblocks.${i}`), x, config, options)
+    const block = alignBlock(binder.in(`transformer.resblocks.${i}`), x, config, options)
     x = block.x
-    steps.push(x)
+    hiddenStates.push(x)
     inside[`align_points_${i}`] = block.aligned.points
     inside[`aligned_frame_${i}`] = block.aligned.frames
     inside[`interactive_feature_${i}`] = block.aligned.interactive
   }
-  return { steps, inside }
+  return { hiddenStates, inside }
 }
 
-export function ilaGraph(net: Net, config: IlaConfig | IlaSsv2Config, inputs: Inputs): EncoderGraph {
-  const { steps, inside } = ilaTower(net.in("visual"), config, framesOf(videoInput(inputs, config)))
-  const last = steps[steps.length - 1]
+function ilaGraph(binder: WeightBinder, config: IlaConfig | IlaSsv2Config, inputs: Inputs): EncoderGraph {
+  const { hiddenStates, inside } = ilaTower(binder.in("visual"), config, framesOf(videoInput(inputs, config)))
+  const last = hiddenStates[hiddenStates.length - 1]
   const outputs =
-    config.encoder === "ila" ? videoOutputs(net, config, last, textInput(inputs)) : classified(net, config, last)
-  return { outputs, intermediates: { ...frameSteps(steps, config.T), ...inside } }
+    config.encoder === "ila" ? videoOutputs(binder, config, last, textInput(inputs)) : classified(binder, config, last)
+  return { outputs, intermediates: { ...frameStates(hiddenStates, config.T), ...inside } }
 }
 
 /** The Something-Something version's end: mean over time, length 1, LayerNorm, head. */
-function classified(net: Net, config: IlaSsv2Config, last: Tensor): EncoderGraph["outputs"] {
-  const outputs: EncoderGraph["outputs"] = { ...frameOutputs(net.in("visual"), last, config) }
-  const mit = net.in("mit")
+function classified(binder: WeightBinder, config: IlaSsv2Config, last: Tensor): EncoderGraph["outputs"] {
+  const outputs: EncoderGraph["outputs"] = { ...frameOutputs(binder.in("visual"), last, config) }
+  const mit = binder.in("mit")
   const video = mean(integrateFrames(mit, outputs.frame_class_embeddings, config), 1)
   outputs.video_embedding_normalised = div(video, sqrt(sum(mul(video, video), -1, true)))
   if (mit.has("classify_head.2.weight")) {
@@ -311,3 +339,22 @@ function classified(net: Net, config: IlaSsv2Config, last: Tensor): EncoderGraph
   }
   return outputs
 }
+
+export const ila = defineFamily({
+  dimensions: z.discriminatedUnion("encoder", [ilaDimensions, ssv2Dimensions]),
+  inputs: ({ encoder }) => (encoder === "ila" ? ["input", "text_tokens"] : ["input"]),
+  parameterName: xclipName,
+  graph: ilaGraph,
+  visual: {
+    kind: "ila",
+    models: videoPresets("ila"),
+    defaultModel: "B/16",
+    clipKeys: { resolution: "image_resolution", frames: "T" },
+    unused: unusedByMap,
+    featureMap(binder, config, clips) {
+      const [B, T] = clips.shape
+      const { hiddenStates } = ilaTower(binder.in("visual"), config, asImages(clips))
+      return squareMap(withoutClassToken(hiddenStates[hiddenStates.length - 1]), B, T)
+    },
+  },
+})

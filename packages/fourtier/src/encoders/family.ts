@@ -1,0 +1,152 @@
+/**
+ * A family of encoder networks as one object: the dimensions that tell its networks apart, how checkpoints name their
+ * parameters, the graph, and what the family is as a frozen visual encoder. `families/index.ts` lists every family.
+ *
+ * ```
+ * configuration ──schema──► network ─┬─ graph:      inputs ──► outputs, intermediates
+ *                                    └─ featureMap: clips [B,T,H,W,3], normalised ──► m [B,T',H',W',D]
+ * ```
+ */
+
+import type { Tensor } from "@fourtier/tensor"
+import type { z } from "zod"
+import type { EncoderGraph, Inputs } from "./graph.ts"
+import type { Preset } from "./presets.ts"
+import { WeightBinder } from "./weight-binder.ts"
+
+/** A schema that can stand in a discriminated union. */
+export type Discriminable = z.core.$ZodTypeDiscriminable
+
+/** A schema of dimensions: the key `encoder` tells whose they are. */
+export type DimensionsSchema = z.ZodType<{ encoder: string }> & Discriminable
+
+/** What a family has to say as a frozen visual encoder. `K` is its kind, `M` the names of its official sizes. */
+export interface VisualDefinition<S extends DimensionsSchema, K extends string, M extends string> {
+  /** The setting `encoder.kind`. */
+  readonly kind: K
+  /** Official sizes by name: values of the setting `encoder.model`. */
+  readonly models: Readonly<Record<M, Preset>>
+  readonly defaultModel: NoInfer<M>
+  /** The dimensions that give a frame's height and width in pixels, and the frames of a clip where the network has a say. */
+  readonly clipKeys: { readonly resolution: keyof z.output<S> & string; readonly frames?: keyof z.output<S> & string }
+  /** Whether the feature map does without a parameter. */
+  unused(name: string): boolean
+  /**
+   * The part of the network that leads to the feature map.
+   *
+   * @param clips [B,T,H,W,3], normalised
+   * @returns m [B,T',H',W',D]
+   */
+  featureMap(binder: WeightBinder, dimensions: z.output<S>, clips: Tensor): Tensor
+}
+
+/** What `defineFamily` takes: `V` is what the family is as a frozen visual encoder. */
+export interface FamilyDefinition<S extends DimensionsSchema, V> {
+  /** Dimensions and switches of a network: the keys of docs/encoders.md. Other keys are dropped. */
+  readonly dimensions: S
+  /** Names of a network's inputs, the needed one first. */
+  inputs(dimensions: z.output<S>): readonly string[]
+  /**
+   * The name that the reference code gives to what a checkpoint stores as `key`; null where that is no parameter.
+   *
+   * @param keys all keys of the checkpoint
+   */
+  parameterName(key: string, keys: ReadonlySet<string>): string | null
+  /** Between the parts of a parameter's name: "." where nothing is said. */
+  readonly separator?: string
+  /** Everything that a network computes from those inputs that are given. */
+  graph(binder: WeightBinder, dimensions: z.output<S>, inputs: Inputs): EncoderGraph
+  /** Null for a family over something else than pictures. */
+  readonly visual: V
+}
+
+/** A network of known dimensions. */
+export interface EncoderNetwork {
+  readonly dimensions: { readonly encoder: string }
+  /** Names of the inputs, the needed one first. */
+  readonly inputs: readonly string[]
+  /** See `FamilyDefinition.parameterName`. */
+  parameterName(key: string, keys: ReadonlySet<string>): string | null
+  /** A binder of the network's weights. @param names the parameters that the checkpoint has; null: any */
+  binder(names: ReadonlySet<string> | null): WeightBinder
+  /** Everything that the network computes from those inputs that are given. */
+  graph(binder: WeightBinder, inputs: Inputs): EncoderGraph
+}
+
+/** A network that serves as frozen visual encoder. */
+export interface VisualNetwork extends EncoderNetwork {
+  /** The feature map m [B,T',H',W',D] of normalised clips [B,T,H,W,3]. Parameters that it does without are skipped. */
+  featureMap(binder: WeightBinder, clips: Tensor): Tensor
+}
+
+/** From a configuration to its network. */
+export type NetworkSchema<N extends EncoderNetwork = EncoderNetwork> = z.ZodType<N> & Discriminable
+
+/** A family's side as frozen visual encoder. */
+export interface VisualFamily<K extends string = string> {
+  readonly kind: K
+  readonly models: Readonly<Record<string, Preset>>
+  readonly defaultModel: string
+  /** The dimensions that clips of this length T and of this height and width in pixels set, by the keys of the family. */
+  clipDimensions(frames: number, resolution: number): Record<string, number>
+  readonly schema: NetworkSchema<VisualNetwork>
+}
+
+export interface Family<V extends VisualFamily | null = VisualFamily | null> {
+  readonly schema: NetworkSchema
+  readonly visual: V
+}
+
+/**
+ * Makes a family of its definition: the dimensions that a configuration is parsed to are bound to the family's functions.
+ *
+ * @example
+ * ```ts
+ * export const pooling = defineFamily({
+ *   dimensions: z.object({ encoder: z.literal("pooling"), side: count, width: count }),
+ *   inputs: () => ["input"],
+ *   parameterName: (key) => key,
+ *   graph: (binder, { width }, inputs) => ({ outputs: { y: linear(binder, "fc", inputNamed(inputs, "input", "batch,feature"), width) }, intermediates: {} }),
+ *   visual: null,
+ * })
+ * pooling.schema.parse({ encoder: "pooling", side: 8, width: 4 }).inputs // ["input"]
+ * ```
+ */
+export function defineFamily<S extends DimensionsSchema, K extends string, M extends string>(
+  definition: FamilyDefinition<S, VisualDefinition<S, K, M>>,
+): Family<VisualFamily<K>>
+export function defineFamily<S extends DimensionsSchema>(definition: FamilyDefinition<S, null>): Family<null>
+export function defineFamily<S extends DimensionsSchema, K extends string, M extends string>(
+  definition: FamilyDefinition<S, VisualDefinition<S, K, M> | null>,
+): Family {
+  const { dimensions: schema, visual, separator = "." } = definition
+  const networkOf = (dimensions: z.output<S>): EncoderNetwork => ({
+    dimensions,
+    inputs: definition.inputs(dimensions),
+    parameterName: definition.parameterName,
+    binder: (names) => WeightBinder.over(names, separator),
+    graph: (binder, inputs) => definition.graph(binder, dimensions, inputs),
+  })
+  if (visual === null) return { schema: schema.transform(networkOf), visual }
+  const visualNetworkOf = (dimensions: z.output<S>): VisualNetwork => ({
+    ...networkOf(dimensions),
+    featureMap(binder, clips) {
+      binder.skip(visual.unused)
+      return visual.featureMap(binder, dimensions, clips)
+    },
+  })
+  const { kind, models, defaultModel, clipKeys } = visual
+  return {
+    schema: schema.transform(networkOf),
+    visual: {
+      kind,
+      models,
+      defaultModel,
+      clipDimensions: (frames, resolution) => ({
+        [clipKeys.resolution]: resolution,
+        ...(clipKeys.frames === undefined ? {} : { [clipKeys.frames]: frames }),
+      }),
+      schema: schema.transform(visualNetworkOf),
+    },
+  }
+}

@@ -1,0 +1,29 @@
+/** Settings of a family's network as frozen visual encoder: the same for every family. */
+
+import { z } from "zod"
+import type { VisualFamily } from "../family.ts"
+import { precisionSchema } from "../precision.ts"
+import { CHECKPOINT } from "../weights.ts"
+
+const triple = z.tuple([z.number(), z.number(), z.number()])
+
+export const familySettings = <K extends string>({
+  kind,
+  defaultModel,
+}: Pick<VisualFamily<K>, "kind" | "defaultModel">) =>
+  z.strictObject({
+    kind: z.literal(kind),
+    model: z
+      .string()
+      .default(defaultModel)
+      .describe("an official size, such as B/16, L/14, L/14@336 (docs/encoders.md)"),
+    checkpoint: z.string().min(1).describe(CHECKPOINT),
+    frames: z.int().positive().nullable().default(null).describe("frames of a clip, T; null: the model's"),
+    resolution: z.int().positive().nullable().default(null).describe("pixels; null: the model's"),
+    mean: triple.nullable().default(null).describe("of RGB on the scale 0 to 1; null: the model's"),
+    std: triple.nullable().default(null),
+    sizes: z.record(z.string(), z.json()).default({}).describe("sizes that differ from the model's"),
+    precision: precisionSchema,
+  })
+
+export type FamilySettings = z.infer<ReturnType<typeof familySettings<string>>>

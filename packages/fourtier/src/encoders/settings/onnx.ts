@@ -1,0 +1,30 @@
+/** Settings of the encoder `onnx`: a file, and patterns that say how frames go in and how the map comes out. */
+
+import { z } from "zod"
+import { precisionSchema } from "../precision.ts"
+
+const triple = z.tuple([z.number(), z.number(), z.number()])
+
+export const onnxSettings = z.strictObject({
+  kind: z.literal("onnx"),
+  path: z
+    .string()
+    .min(1)
+    .describe("the .onnx file, or hub id hf:owner/name[#onnx/model.onnx]; weights beside it are found"),
+  input: z.string().nullable().default(null).describe("name of the input; null: the only one"),
+  output: z.string().nullable().default(null).describe("name of the output that holds the map; null: the first"),
+  frames: z.int().positive().default(8).describe("frames of a clip, T"),
+  size: z.int().positive().default(224).describe("pixels, height and width"),
+  mean: triple.default([0.485, 0.456, 0.406]).describe("of RGB on the scale 0 to 1; the default is ImageNet's"),
+  std: triple.default([0.229, 0.224, 0.225]),
+  layout: z.string().default("(b t) c h w").describe("axes of the input, of b t c h w"),
+  mapLayout: z
+    .string()
+    .default("(b t) n d")
+    .describe("axes of the output, of b t n d, or h w in the place of n; t may be shorter than the frames"),
+  skipTokens: z.int().min(0).default(0).describe("class and register tokens in front of the places"),
+  grid: z.tuple([z.int().positive(), z.int().positive()]).nullable().default(null).describe("rows and columns of n"),
+  precision: precisionSchema,
+})
+
+export type OnnxSettings = z.infer<typeof onnxSettings>
