@@ -41,6 +41,8 @@ export const LONG = [
   "packages/core/tests/train/finetune.test.ts",
   "packages/fourtier/tests/describe/faults.test.ts",
   "packages/fourtier/tests/encoders/checkpoint/hostile.test.ts",
+  "packages/fourtier/tests/encoders/movenet.test.ts",
+  "packages/fourtier/tests/text/use.test.ts",
   "packages/tensor/tests/random.test.ts",
   "tests/gradcheck/**/*.test.ts",
   "tests/leak/**/*.test.ts",

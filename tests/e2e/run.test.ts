@@ -232,7 +232,7 @@ describe.skipIf(!built)("fourtier run", () => {
     const [a, b] = [start(cwd, ...run, "--out", "a"), start(cwd, ...run, "--out", "b")]
     while (!existsSync(join(cwd, "a", "in-use.lock")) && a.child.exitCode === null) await sleep(5)
     const third = await fourtier(cwd, ...run, "--out", "a")
-    expect(third.err).toMatch(/another run is at work in this folder/)
+    expect(third.err).toMatch(/another run is using this folder/)
     expect(third.code).toBe(1)
     for (const { code, err } of [await a.ended, await b.ended]) expect([code, err]).toEqual([0, err])
     for (const out of ["a", "b"]) expect(read(cwd, out, "results.json")).toBe(read(whole, "results.json"))

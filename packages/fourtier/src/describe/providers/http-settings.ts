@@ -4,7 +4,7 @@ import { z } from "zod"
 import { required } from "./required.ts"
 
 export const httpSchema = z.strictObject({
-  kind: z.literal("http"),
+  kind: z.literal("http").describe("kind of provider: docs/describe.md"),
   url: z
     .url({ protocol: /^https?$/, ...required("--url URL, or describe.url in the settings") })
     .describe("where requests are sent"),

@@ -4,7 +4,7 @@ import { z } from "zod"
 import { required } from "./required.ts"
 
 export const llamaSchema = z.strictObject({
-  kind: z.literal("llama"),
+  kind: z.literal("llama").describe("kind of provider: docs/describe.md"),
   model: z
     .string(required("--model FILE.gguf, or describe.model in the settings"))
     .min(1)

@@ -4,7 +4,7 @@ import { z } from "zod"
 import { chatFields } from "./openai-settings.ts"
 
 export const openaiBatchSchema = z.strictObject({
-  kind: z.literal("openai-batch"),
+  kind: z.literal("openai-batch").describe("kind of provider: docs/describe.md"),
   ...chatFields,
   requests: z.int().positive().max(50_000).default(20_000).describe("most questions in one batch"),
   megabytes: z.number().positive().max(190).default(90).describe("largest upload of one batch"),

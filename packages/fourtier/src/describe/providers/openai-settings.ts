@@ -38,7 +38,7 @@ export const chatFields = {
 export type ChatSettings = z.infer<z.ZodObject<typeof chatFields>>
 
 export const openaiSchema = z.strictObject({
-  kind: z.literal("openai"),
+  kind: z.literal("openai").describe("kind of provider: docs/describe.md"),
   ...chatFields,
   concurrency: z.int().positive().default(16).describe("most requests in progress at once"),
   timeout: z.number().positive().default(120).describe("seconds for a whole request, from sending to the last byte"),

@@ -4,7 +4,7 @@ import { z } from "zod"
 import { required } from "./required.ts"
 
 export const replaySchema = z.strictObject({
-  kind: z.literal("replay"),
+  kind: z.literal("replay").describe("kind of provider: docs/describe.md"),
   file: z
     .string(required("--answers FILE, or describe.file in the settings"))
     .min(1)

@@ -4,7 +4,7 @@ import { z } from "zod"
 import { required } from "./required.ts"
 
 export const transformersSchema = z.strictObject({
-  kind: z.literal("transformers"),
+  kind: z.literal("transformers").describe("kind of provider: docs/describe.md"),
   model: z
     .string(required("--model NAME, or describe.model in the settings"))
     .min(1)

@@ -1,6 +1,6 @@
 /**
  * A restricted machine for Python pickles (protocols 0 to 5, https://docs.python.org/3/library/pickletools.html). It
- * builds plain data. It has no way to run code: what a name means, and what "calling" it yields, is up to a `World`
+ * builds plain data. It has no way to run code: what a name means, and what "calling" it yields, is up to a `PickleResolver`
  * that knows a fixed list of names and refuses all others.
  */
 
@@ -8,7 +8,7 @@ import type { ByteCursor } from "./bytes.ts"
 import { corrupt, refused } from "./errors.ts"
 import { Dict, describeValue, Global, Instance, List, TensorRef, Tuple, type Value } from "./values.ts"
 
-export interface World {
+export interface PickleResolver {
   /** The value for a name, or throws. */
   global(name: string): Value
   /** The object that stands for `fn(*args)`, or throws. */
@@ -24,8 +24,8 @@ const MAX_LONG_BYTES = 256
 const MARK = Symbol("mark")
 
 /** Reads one pickle; the cursor stands behind it afterwards. Throws FourtierError on malformed or refused content. */
-export function readPickle(cursor: ByteCursor, world: World): Value {
-  const machine = new Machine(cursor, world)
+export function readPickle(cursor: ByteCursor, resolver: PickleResolver): Value {
+  const machine = new Machine(cursor, resolver)
   for (let steps = 0; steps < MAX_STEPS; steps++) {
     const opcode = cursor.byte()
     if (opcode === 0x2e) return machine.pop()
@@ -38,13 +38,13 @@ export function readPickle(cursor: ByteCursor, world: World): Value {
 
 class Machine {
   readonly cursor: ByteCursor
-  readonly world: World
+  readonly resolver: PickleResolver
   readonly #stack: (Value | typeof MARK)[] = []
   readonly #memo = new Map<number, Value>()
 
-  constructor(cursor: ByteCursor, world: World) {
+  constructor(cursor: ByteCursor, resolver: PickleResolver) {
     this.cursor = cursor
-    this.world = world
+    this.resolver = resolver
   }
 
   push(value: Value): void {
@@ -116,7 +116,7 @@ class Machine {
   call(fn: Value, args: Value): void {
     if (!(fn instanceof Global)) throw refused(this.cursor.path, "pickle calls something", describeValue(fn))
     if (!(args instanceof Tuple)) throw this.corrupt(`arguments that are no tuple for ${fn.name}`)
-    this.push(this.world.call(fn, args.items))
+    this.push(this.resolver.call(fn, args.items))
   }
 
   /** Object state: attributes of an inert object are kept, those of data (a dictionary's metadata) are dropped. */
@@ -255,13 +255,13 @@ const OPCODES = new Map<number, Step>([
   [0x90, (m) => appendTo(m, m.popMark())], // ADDITEMS
   [0x73, (m) => setOne(m)], // s SETITEM
   [0x75, (m) => setMany(m)], // u SETITEMS
-  // Names, calls and objects: all through the world.
+  // Names, calls and objects: all through the resolver.
   [0x63, (m) => pushGlobal(m, m.cursor.line(), m.cursor.line())], // c GLOBAL
   [0x93, (m) => stackGlobal(m)], // STACK_GLOBAL
   [0x52, (m) => callTop(m)], // R REDUCE
   [0x81, (m) => callTop(m)], // NEWOBJ
   [0x62, (m) => buildTop(m)], // b BUILD
-  [0x51, (m) => m.push(m.world.persistent(m.pop()))], // Q BINPERSID
+  [0x51, (m) => m.push(m.resolver.persistent(m.pop()))], // Q BINPERSID
   [0x50, refuse("PERSID")],
   [0x92, refuse("NEWOBJ_EX")],
   [0x69, (m) => refuse(`INST of ${m.cursor.line()}.${m.cursor.line()}`)(m)], // i INST
@@ -299,7 +299,7 @@ function setMany(m: Machine): void {
 }
 
 function pushGlobal(m: Machine, module: string, name: string): void {
-  m.push(m.world.global(`${module}.${name}`))
+  m.push(m.resolver.global(`${module}.${name}`))
 }
 
 function stackGlobal(m: Machine): void {

@@ -10,7 +10,7 @@ import { ByteCursor } from "./bytes.ts"
 import { corrupt, refused } from "./errors.ts"
 import { readTensor } from "./gather.ts"
 import { readPickle } from "./pickle.ts"
-import { TorchWorld } from "./torch-world.ts"
+import { TorchResolver } from "./torch-resolver.ts"
 import { List, Storage, type TensorRef, type Value } from "./values.ts"
 import { contentOffset, readZipEntries } from "./zip.ts"
 
@@ -46,7 +46,7 @@ export async function readTorchZip(file: FileHandle, path: string): Promise<Torc
   if (!pickle || pickle.length > MAX_PICKLE_BYTES) throw refused(path, "structure is too large", pickles[0])
   const start = await contentOffset(file, pickle, path)
   await checkCrc(file, start, pickle.length, pickle.crc, `${path}, ${pickle.name}`)
-  const world = new TorchWorld(path, (key, type, count) => {
+  const resolver = new TorchResolver(path, (key, type, count) => {
     const name = `${folder}data/${key}`
     const entry = entries.get(name)
     if (!entry) throw corrupt(path, `no data for storage ${JSON.stringify(key)}`)
@@ -55,8 +55,8 @@ export async function readTorchZip(file: FileHandle, path: string): Promise<Torc
     }
     return new Storage(key, type, count)
   })
-  const root = readPickle(new ByteCursor(path, file.fd, start, start + pickle.length), world)
-  for (const storage of world.storages.values()) {
+  const root = readPickle(new ByteCursor(path, file.fd, start, start + pickle.length), resolver)
+  for (const storage of resolver.storages.values()) {
     const entry = entries.get(`${folder}data/${storage.key}`)
     if (!entry) continue
     storage.offset = await contentOffset(file, entry, path)
@@ -78,18 +78,18 @@ export function looksLikeLegacyTorch(start: Uint8Array): boolean {
  */
 export async function readTorchLegacy(file: FileHandle, path: string): Promise<TorchFile> {
   const size = (await file.stat()).size
-  const world = new TorchWorld(path, (key, type, count) => new Storage(key, type, count))
+  const resolver = new TorchResolver(path, (key, type, count) => new Storage(key, type, count))
   const cursor = new ByteCursor(path, file.fd, 0, size)
-  if (readPickle(cursor, world) !== MAGIC) throw corrupt(path, "another magic number")
-  const protocol = readPickle(cursor, world)
+  if (readPickle(cursor, resolver) !== MAGIC) throw corrupt(path, "another magic number")
+  const protocol = readPickle(cursor, resolver)
   if (protocol !== LEGACY_PROTOCOL) throw corrupt(path, `version ${String(protocol)} of PyTorch's older form`)
-  readPickle(cursor, world)
-  const root = readPickle(cursor, world)
-  const keys = readPickle(cursor, world)
+  readPickle(cursor, resolver)
+  const root = readPickle(cursor, resolver)
+  const keys = readPickle(cursor, resolver)
   if (!(keys instanceof List)) throw corrupt(path, "no list of storages")
   let position = cursor.position
   for (const key of keys.items) {
-    const storage = typeof key === "string" ? world.storages.get(key) : undefined
+    const storage = typeof key === "string" ? resolver.storages.get(key) : undefined
     if (!storage) throw corrupt(path, "a storage that no tensor uses")
     if (storage.offset >= 0) throw corrupt(path, `storage ${storage.key} given twice`)
     const prefix = Buffer.alloc(8)
@@ -100,7 +100,7 @@ export async function readTorchLegacy(file: FileHandle, path: string): Promise<T
     position = storage.offset + storage.count * storedBytes[storage.type]
     if (!(position <= size)) throw corrupt(path, `the end of the file in storage ${storage.key}`)
   }
-  for (const storage of world.storages.values()) {
+  for (const storage of resolver.storages.values()) {
     if (storage.offset < 0) throw corrupt(path, `no data for storage ${storage.key}`)
   }
   return { format: "torch-legacy", root }

@@ -12,7 +12,7 @@ export const familySettings = <K extends string>({
   defaultModel,
 }: Pick<VisualFamily<K>, "kind" | "defaultModel">) =>
   z.strictObject({
-    kind: z.literal(kind),
+    kind: z.literal(kind).describe("kind of encoder: docs/encoders.md"),
     model: z
       .string()
       .default(defaultModel)
@@ -21,7 +21,7 @@ export const familySettings = <K extends string>({
     frames: z.int().positive().nullable().default(null).describe("frames of a clip, T; null: the model's"),
     resolution: z.int().positive().nullable().default(null).describe("pixels; null: the model's"),
     mean: triple.nullable().default(null).describe("of RGB on the scale 0 to 1; null: the model's"),
-    std: triple.nullable().default(null),
+    std: triple.nullable().default(null).describe("likewise, the standard deviation"),
     sizes: z.record(z.string(), z.json()).default({}).describe("sizes that differ from the model's"),
     precision: precisionSchema,
   })

@@ -54,7 +54,10 @@ export const movenetFeatureSchema = z.strictObject({
     .default("none")
     .describe("difference: as many channels again, with what changes from frame to frame"),
   standardise: z
-    .strictObject({ mean: z.array(z.number()), std: z.array(z.number().positive()) })
+    .strictObject({
+      mean: z.array(z.number()).describe("one per channel"),
+      std: z.array(z.number().positive()).describe("one per channel"),
+    })
     .nullable()
     .default(null)
     .describe("per channel of the whole map: (x − mean)/std"),
@@ -63,7 +66,7 @@ export const movenetFeatureSchema = z.strictObject({
 export type MovenetFeatureOptions = z.infer<typeof movenetFeatureSchema>
 
 export const movenetSettings = z.strictObject({
-  kind: z.literal("movenet"),
+  kind: z.literal("movenet").describe("kind of encoder: docs/encoders.md"),
   frames: z.int().positive().default(8).describe("frames of a clip, T"),
   resolution: z.int().multipleOf(32).positive().default(192).describe("pixels"),
   features: movenetFeatureSchema.prefault({}),

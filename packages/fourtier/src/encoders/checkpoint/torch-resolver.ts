@@ -6,7 +6,7 @@
 
 import { countOf, type StoredType, storedBytes } from "@fourtier/tensor/node"
 import { corrupt, refused } from "./errors.ts"
-import type { World } from "./pickle.ts"
+import type { PickleResolver } from "./pickle.ts"
 import { Dict, describeValue, Global, Instance, List, Storage, TensorRef, Tuple, type Value } from "./values.ts"
 
 const STORAGE_TYPES = new Map<string, StoredType>([
@@ -106,8 +106,8 @@ const MAX_EXPANDED_BYTES = 64e6
 /** Finds a storage of the file, or throws. Called once per storage. */
 export type FindStorage = (key: string, type: StoredType, count: number) => Storage
 
-/** The world of one PyTorch file. */
-export class TorchWorld implements World {
+/** The resolver of one PyTorch file. */
+export class TorchResolver implements PickleResolver {
   readonly #path: string
   readonly #find: FindStorage
   readonly #storages = new Map<string, Storage>()
