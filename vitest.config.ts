@@ -35,6 +35,7 @@ export const LONG = [
   "tests/examples/**/*.test.ts",
   "tests/package/**/*.test.ts",
   "tests/puppets/render.test.ts",
+  "tests/structure/**/*.test.ts",
   // they take seconds each
   "packages/core/tests/metrics/intervals.test.ts",
   "packages/core/tests/train/align.test.ts",
@@ -57,7 +58,8 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: 2,
     projects: [
-      { extends: true, test: { name: "unit", include: ALL, exclude: LONG } },
+      // the files of a worker share what they import: half the time
+      { extends: true, test: { name: "unit", include: ALL, exclude: LONG, isolate: false } },
       { extends: true, test: { name: "long", include: LONG } },
     ],
     coverage: {

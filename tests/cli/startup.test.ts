@@ -30,7 +30,7 @@ describe.skipIf(!built)("start-up", () => {
     const modules = modulesLoadedBy([LAUNCHER, "--help"])
     expect(modules.filter((url) => HEAVY.test(url))).toEqual([])
     expect(modules.filter((url) => url.includes("/cli/actions/"))).toEqual([])
-    expect(modules.length).toBeLessThanOrEqual(45)
+    expect(modules.length).toBeLessThanOrEqual(40)
   })
 
   it("reading a configuration loads no decoder, no engine and no client", () => {
@@ -46,6 +46,7 @@ describe.skipIf(!built)("start-up", () => {
     ],
     ["doctor", /\/(openai|sharp|onnxruntime-node)\/|fourtier\/dist\/(describe|encoders|experiment)\/|puppets/],
     ["strips", /\/(openai|sharp|onnxruntime-node)\/|fourtier\/dist\/(describe|encoders|experiment)\/|puppets/],
+    ["describe", /\/(openai|sharp|onnxruntime-node)\/|fourtier\/dist\/experiment\/|puppets/],
     ["encode", /\/(openai|sharp|node-av)\/|fourtier\/dist\/(describe|video|experiment)\/|puppets\/dist/],
     ["info", /\/(openai|sharp|node-av|onnxruntime-node)\/|fourtier\/dist\/experiment\/|puppets\/dist/],
     ["run", /\/openai\/|puppets\/dist/],

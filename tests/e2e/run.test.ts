@@ -260,7 +260,7 @@ describe.skipIf(!built)("fourtier run", () => {
       child.kill(signal)
       const { code, err } = await ended
       if (signal === "SIGINT") {
-        expect(err).toContain("stopped; the same command goes on from here")
+        expect(err).toContain("stopped; run the same command again to resume")
         expect(code).toBe(130)
       } else expect(code).toBeNull()
     }

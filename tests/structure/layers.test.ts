@@ -69,10 +69,9 @@ describe("the rules", () => {
   })
 
   it.each(LAYERED)("every folder of %s has its place", (name) => {
-    const folders = readdirSync(join(ROOT, "packages", name, "src"), { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => entry.name)
-    expect(folders.filter((folder) => !modulesOf(name).includes(folder))).toEqual([])
+    const files = readdirSync(join(ROOT, "packages", name, "src"), { recursive: true, encoding: "utf8" })
+    const folders = new Set(files.filter((file) => /[\\/].*\.ts$/.test(file)).map((file) => file.split(/[\\/]/)[0]))
+    expect([...folders].filter((folder) => !modulesOf(name).includes(folder))).toEqual([])
   })
 
   it("packages import what their package.json names, by entry", () => {

@@ -14,9 +14,9 @@ const CLIP = "id of the clip, or its path relative to the data folder"
 
 /** The command with its subcommands; `run` is the default. */
 export function describeCommand(): Command {
-  const command = new Command("describe").description(
-    "ask a vision-language model about the training clips; show and edit its answers",
-  )
+  const command = new Command("describe")
+    .description("ask a vision-language model about the training clips; show and edit its answers")
+    .configureHelp({ subcommandTerm: (sub) => sub.name() })
   command.addCommand(runCommand(), { isDefault: true })
   for (const sub of [retryCommand(), showCommand(), editCommand(), statsCommand()]) command.addCommand(sub)
   for (const sub of [exportCommand(), importCommand(), pricesCommand()]) command.addCommand(sub)

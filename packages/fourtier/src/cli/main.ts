@@ -1,5 +1,3 @@
-#!/usr/bin/env node
-
 /**
  * The command line. Each verb is declared in a file of its own, which loads what does its work (`actions/`) only when the
  * verb is used. This file puts them together and prints errors.

@@ -30,7 +30,7 @@ export function bertName(key: string): string | null {
     .replace(/LayerNorm\.beta$/, "LayerNorm.bias")
 }
 
-/** Vectors of words [B,L,D] with their positions and token type 0, normed. */
+/** Embeddings of words [B,L,D] plus positions and token type 0, then LayerNorm. */
 export function bertEmbeddings(binder: WeightBinder, words: Tensor, positions: Tensor, sizes: BertSizes): Tensor {
   const types = binder.weight("token_type_embeddings.weight", [sizes.type_vocab_size, sizes.width])
   const placed = add(add(words, positions), narrow(types, 0, 0, 1))
@@ -121,7 +121,7 @@ export function bertTower(
   if (length > sizes.max_position_embeddings) {
     throw new FourtierError({
       where: "text_tokens",
-      what: "longer than the table of positions",
+      what: "longer than the position table",
       expected: `at most ${sizes.max_position_embeddings} tokens`,
       found: `${length}`,
     })

@@ -109,14 +109,15 @@ export function norm(binder: WeightBinder, name: string, x: Tensor, epsilon: num
   return layerNorm(x, binder.weight(`${name}.weight`, width), binder.weight(`${name}.bias`, width), epsilon)
 }
 
-/** `second(activation(first(x)))`, x [..,D] -> [..,D]. */
 export interface MlpOptions {
+  /** Of the two linear layers. */
   names: readonly [string, string]
   hidden: number
   activation: Activation
   layerScale?: string
 }
 
+/** `second(activation(first(x)))`: x [..,D] -> [..,D] */
 export function mlp(
   binder: WeightBinder,
   x: Tensor,
@@ -143,7 +144,7 @@ export function attend(q: Tensor, k: Tensor, v: Tensor, heads: number, mask: Ten
   return rearrange(matmul(weights, split(v)), "b h l d -> b l (h d)")
 }
 
-/** 1/√d of one head; throws where the width cannot be split. */
+/** 1/√d, d being the width of one head. @throws FourtierError where the width cannot be split */
 export function headScale(where: string, width: number, heads: number): number {
   if (width % heads !== 0) {
     throw new FourtierError({ where, what: `a width of ${width} cannot be split into ${heads} heads` })

@@ -1,6 +1,6 @@
 /**
- * Every kind of frozen visual encoder: the list, the setting `encoder`, and how an encoder is opened. `settings/` is what reading a
- * configuration loads, `open/` what opening an encoder loads: weights' readers, importers, the hub.
+ * Every kind of frozen visual encoder: the list, the setting `encoder`, and how an encoder is opened. Reading a configuration
+ * loads `settings/`; opening an encoder loads `open/`, and with it readers of checkpoints, importers and the hub.
  */
 
 import type { z } from "zod"
@@ -35,7 +35,7 @@ function familyKind<K extends string>(
   })
 }
 
-/** Those of the families that are visual encoders, as kinds. */
+/** The families over pictures or clips as kinds of visual encoder. */
 export function familyKinds<K extends string>(
   families: readonly Family<VisualFamily<K> | null>[],
 ): ReturnType<typeof familyKind<K>>[] {
@@ -45,7 +45,14 @@ export function familyKinds<K extends string>(
 /** Every kind of visual encoder. */
 export const KINDS = [movenet, onnx, ...familyKinds(FAMILIES)] as const
 
-/** The setting `encoder`: a discriminated union by `kind`. */
+/**
+ * The setting `encoder`: a discriminated union by `kind`.
+ *
+ * @example
+ * ```ts
+ * encoderSchema.parse({ kind: "clip", checkpoint: "ViT-B-16.pt" }).precision // "float32"
+ * ```
+ */
 export const encoderSchema = encoderSchemaOf(KINDS)
 
 export type EncoderConfig = z.infer<typeof encoderSchema>

@@ -14,7 +14,7 @@ import type { ModelProto } from "@fourtier/tensor/onnx"
 import { loadModel } from "./large.ts"
 
 export interface VisualEncoder {
-  /** For people: "movenet", "clip ViT-B/16". */
+  /** To be shown: "movenet", "clip B/16". */
   name: string
   /** Hash of the weights and of every setting that changes the map: names the features in the store. */
   id: string
@@ -30,7 +30,7 @@ export interface VisualEncoder {
   flops(): Promise<Flops>
 }
 
-/** Name of an encoder graph's output; its input is `FRAMES`. */
+/** Name of the output of an encoder's graph. The input is `FRAMES`. */
 export const MAP = "m"
 
 /**

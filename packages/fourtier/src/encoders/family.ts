@@ -20,16 +20,16 @@ export type Discriminable = z.core.$ZodTypeDiscriminable
 /** A schema of dimensions: the key `encoder` tells whose they are. */
 export type DimensionsSchema = z.ZodType<{ encoder: string }> & Discriminable
 
-/** What a family has to say as a frozen visual encoder. `K` is its kind, `M` the names of its official sizes. */
+/** A family as frozen visual encoder. `K` is its kind, `M` the names of its official sizes. */
 export interface VisualDefinition<S extends DimensionsSchema, K extends string, M extends string> {
   /** The setting `encoder.kind`. */
   readonly kind: K
   /** Official sizes by name: values of the setting `encoder.model`. */
   readonly models: Readonly<Record<M, Preset>>
   readonly defaultModel: NoInfer<M>
-  /** The dimensions that give a frame's height and width in pixels, and the frames of a clip where the network has a say. */
+  /** The dimensions that give a frame's height and width in pixels and, for networks over clips, the frames of a clip. */
   readonly clipKeys: { readonly resolution: keyof z.output<S> & string; readonly frames?: keyof z.output<S> & string }
-  /** Whether the feature map does without a parameter. */
+  /** Whether a parameter is not needed for the feature map. */
   unused(name: string): boolean
   /**
    * The part of the network that leads to the feature map.
@@ -56,7 +56,7 @@ export interface FamilyDefinition<S extends DimensionsSchema, V> {
   readonly separator?: string
   /** Everything that a network computes from those inputs that are given. */
   graph(binder: WeightBinder, dimensions: z.output<S>, inputs: Inputs): EncoderGraph
-  /** Null for a family over something else than pictures. */
+  /** The family as frozen visual encoder; null where its inputs are not pictures. */
   readonly visual: V
 }
 
@@ -75,23 +75,24 @@ export interface EncoderNetwork {
 
 /** A network that serves as frozen visual encoder. */
 export interface VisualNetwork extends EncoderNetwork {
-  /** The feature map m [B,T',H',W',D] of normalised clips [B,T,H,W,3]. Parameters that it does without are skipped. */
+  /** The feature map m [B,T',H',W',D] of normalised clips [B,T,H,W,3]. Parameters that it does not need are skipped. */
   featureMap(binder: WeightBinder, clips: Tensor): Tensor
 }
 
 /** From a configuration to its network. */
 export type NetworkSchema<N extends EncoderNetwork = EncoderNetwork> = z.ZodType<N> & Discriminable
 
-/** A family's side as frozen visual encoder. */
+/** A family as frozen visual encoder, see `VisualDefinition`. */
 export interface VisualFamily<K extends string = string> {
   readonly kind: K
   readonly models: Readonly<Record<string, Preset>>
   readonly defaultModel: string
-  /** The dimensions that clips of this length T and of this height and width in pixels set, by the keys of the family. */
+  /** The dimensions of a network over clips of T `frames` of this height and width in pixels. */
   clipDimensions(frames: number, resolution: number): Record<string, number>
   readonly schema: NetworkSchema<VisualNetwork>
 }
 
+/** See `FamilyDefinition`. */
 export interface Family<V extends VisualFamily | null = VisualFamily | null> {
   readonly schema: NetworkSchema
   readonly visual: V
@@ -102,14 +103,17 @@ export interface Family<V extends VisualFamily | null = VisualFamily | null> {
  *
  * @example
  * ```ts
- * export const pooling = defineFamily({
- *   dimensions: z.object({ encoder: z.literal("pooling"), side: count, width: count }),
+ * export const projection = defineFamily({
+ *   dimensions: z.object({ encoder: z.literal("projection"), width: count }),
  *   inputs: () => ["input"],
  *   parameterName: (key) => key,
- *   graph: (binder, { width }, inputs) => ({ outputs: { y: linear(binder, "fc", inputNamed(inputs, "input", "batch,feature"), width) }, intermediates: {} }),
+ *   graph(binder, { width }, inputs) {
+ *     const y = linear(binder, "fc", inputNamed(inputs, "input", "batch,feature"), width)
+ *     return { outputs: { y }, intermediates: {} }
+ *   },
  *   visual: null,
  * })
- * pooling.schema.parse({ encoder: "pooling", side: 8, width: 4 }).inputs // ["input"]
+ * projection.schema.parse({ encoder: "projection", width: 4 }).inputs // ["input"]
  * ```
  */
 export function defineFamily<S extends DimensionsSchema, K extends string, M extends string>(

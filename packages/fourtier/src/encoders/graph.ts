@@ -14,20 +14,20 @@ export interface EncoderGraph {
 /** Inputs by name, those that are given. */
 export type Inputs = ReadonlyMap<string, Tensor>
 
-/** The input `name` with as many axes as `axes` names. */
+/** The input `name`. @throws FourtierError where it is not given, or has not the axes that `axes` names */
 export function inputNamed(inputs: Inputs, name: string, axes: string): Tensor {
   const found = inputs.get(name)
   const rank = axes.split(",").length
   if (found && found.rank === rank) return found
   throw new FourtierError({
     where: `input ${name}`,
-    what: found ? "another number of axes" : "not given",
+    what: found ? "wrong number of axes" : "not given",
     expected: `[${axes}]`,
     found: found ? `[${found.shape.join(",")}]` : [...inputs.keys()].join(", ") || "no input",
   })
 }
 
-/** Throws unless an input has these lengths; -1 is any. */
+/** Checks the lengths of an input's axes; -1 stands for any. @throws FourtierError where one differs */
 export function checkInput(
   name: string,
   { shape }: { shape: Shape },
@@ -38,7 +38,7 @@ export function checkInput(
   if (shape.length === expected.length && expected.every((length, at) => length === -1 || length === shape[at])) return
   throw new FourtierError({
     where: `input ${name}`,
-    what: "its size is not the configuration's",
+    what: "its size differs from the configuration's",
     expected: `[${axes}] of [${expected.map((length) => (length === -1 ? "any" : length)).join(",")}]`,
     found: `[${shape.join(",")}]`,
     ...(fix === undefined ? {} : { fix }),
@@ -47,7 +47,7 @@ export function checkInput(
 
 /** The fix for frames of another size. */
 export const RESIZE_FIX =
-  "set the configuration's sizes to the input's: tables of positions are interpolated when the file's differ"
+  "set the configuration's sizes to those of the input: position tables of another size are interpolated"
 
 /** Frames [..,3] of RGB from 0 to 255, minus the mean, over the standard deviation. */
 export function normalise(frames: Tensor, { mean, std }: Normalisation): Tensor {
@@ -61,7 +61,7 @@ export function normalise(frames: Tensor, { mean, std }: Normalisation): Tensor 
 
 export const count = z.int().positive()
 
-/** The names that configurations use, as in `quick_gelu x*sigmoid(1.702x)` or `gelu (erf)`. */
+/** An activation by the name that configurations use, as in `quick_gelu x*sigmoid(1.702x)` or `gelu (erf)`. */
 export const activation = z.string().transform((text, context): Activation => {
   if (/^quick/i.test(text)) return "quick_gelu"
   if (/^gelu.*tanh/i.test(text)) return "gelu_tanh"

@@ -1,5 +1,9 @@
-/** `fourtier/encoders`: frozen visual encoders. `catalog.ts` has every kind, `encoder.ts` what they all offer. */
+/**
+ * `fourtier/encoders`: frozen visual encoders. `catalog.ts` has every kind, `encoder.ts` what they all offer, `checkpoint/` reads
+ * files of weights.
+ */
 
 export { type EncoderConfig, encoderSchema, openVisualEncoder } from "./catalog.ts"
+export { type Checkpoint, type CheckpointOptions, openCheckpoint } from "./checkpoint/checkpoint.ts"
 export { encoderShapes, MAP, openEncoder, type VisualEncoder } from "./encoder.ts"
 export type { Precision } from "./precision.ts"

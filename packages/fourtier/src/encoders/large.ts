@@ -10,7 +10,7 @@ import { Session, type SessionOptions, type TensorType } from "@fourtier/tensor"
 import { writeOnnx } from "@fourtier/tensor/node"
 import { encodeModel, type ModelProto } from "@fourtier/tensor/onnx"
 
-/** Bytes of weights up to which no file is worth writing. */
+/** Bytes of weights up to which a model is loaded from memory. */
 const IN_MEMORY = 5e7
 
 /**
@@ -30,7 +30,7 @@ export async function loadModel(
     await writeOnnx(path, model, { externalAbove: 0 })
     return await Session.load(path, types, options)
   } finally {
-    // a system that holds on to mapped files has them removed with its temporary folder
+    // where mapped files cannot be removed, the system clears its temporary folder
     await rm(folder, { recursive: true, force: true }).catch(() => undefined)
   }
 }

@@ -1,4 +1,4 @@
-/** Tables of positions: fixed sinusoids, and learned tables brought to other sizes. Plain arrays, computed once. */
+/** Position tables: fixed sinusoids, and learned tables interpolated to other sizes. Plain arrays, computed once. */
 
 import { interpolationMatrix, type Shape } from "@fourtier/tensor"
 import type { SourceTensor } from "./weight-binder.ts"
@@ -90,8 +90,8 @@ export interface GridTable {
 }
 
 /**
- * Lets a learned table [..,extra + time·rows·columns, width] come from a checkpoint of another grid. The file's grid is taken
- * as square, its time as the same.
+ * Lets a learned table [..,extra + time·rows·columns, width] come from a checkpoint of another grid. The checkpoint's grid is
+ * taken to be square, and its number of frames to be the same.
  */
 export function gridTable({ extra, time, rows, columns, width, interpolation }: GridTable): SourceTensor["adapt"] {
   const sideOf = (found: Shape) => Math.sqrt((found[found.length - 2] - extra) / time)
@@ -110,7 +110,7 @@ export function gridTable({ extra, time, rows, columns, width, interpolation }: 
   }
 }
 
-/** Lets a learned table [..,time,width] come from a checkpoint of another number of frames: linear, as sampled frames are. */
+/** Lets a learned table [..,time,width] come from a checkpoint of another number of frames: linear interpolation, as frames are sampled evenly. */
 export function timeTable(time: number, width: number): SourceTensor["adapt"] {
   return {
     fits: (found) => found.length >= 2 && found[found.length - 1] === width,

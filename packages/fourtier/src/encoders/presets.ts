@@ -1,4 +1,4 @@
-/** Official sizes: what a family's list of models is made of. */
+/** Official sizes: the parts of a family's list of models. */
 
 import { FourtierError, nearest } from "@fourtier/tensor"
 
@@ -10,7 +10,7 @@ export interface Normalisation {
 
 /** An official size of a network. */
 export interface Preset {
-  /** Keys of a configuration, less those that give frames and resolution; the family's schema checks them. */
+  /** Keys of a configuration, without those for frames and resolution; the family's schema checks them. */
   readonly dimensions: Readonly<Record<string, unknown>>
   /** Height and width of a frame in pixels. */
   readonly resolution: number
@@ -19,7 +19,7 @@ export interface Preset {
   readonly normalisation: Normalisation
 }
 
-/** Of ImageNet's pictures. */
+/** Those of ImageNet. */
 export const IMAGENET: Normalisation = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
 /** From 0..1 to −1..1. */
 export const HALF: Normalisation = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }

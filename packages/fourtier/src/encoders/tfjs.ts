@@ -91,7 +91,7 @@ export interface TfjsModel {
 /**
  * Loads a graph model with all its weights.
  *
- * @throws FourtierError when a file is missing, is no graph model, or holds another number of bytes than it says
+ * @throws FourtierError when a file is missing, is not a graph model, or its length does not match the model
  */
 export async function loadTfjsModel(path: string): Promise<TfjsModel> {
   const json = await readJson(path)
@@ -107,7 +107,7 @@ export async function loadTfjsModel(path: string): Promise<TfjsModel> {
   const { modelTopology, weightsManifest, signature } = parsed.data
   const nodes = new Map<string, TfjsNode>()
   for (const { name, op, input, attr } of modelTopology.node) {
-    if (nodes.has(name)) throw new FourtierError({ where: path, what: "two nodes of one name", found: name })
+    if (nodes.has(name)) throw new FourtierError({ where: path, what: "two nodes have the same name", found: name })
     nodes.set(name, { name, op, inputs: input.filter((from) => !from.startsWith("^")), attributes: attr })
   }
   const hash = createHash("sha256").update(JSON.stringify(modelTopology.node))
@@ -166,7 +166,7 @@ function readWeights(path: string, bytes: Buffer, specs: readonly WeightSpec[], 
 function sizeError(path: string, found: number, expected: string): FourtierError {
   return new FourtierError({
     where: path,
-    what: "weight files do not hold what the model says",
+    what: "weight files do not match the model",
     expected: `${expected} bytes`,
     found: `${found} bytes`,
     fix: "fetch the whole model again",

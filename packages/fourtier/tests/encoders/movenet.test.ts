@@ -1,3 +1,5 @@
+/** Protects the encoder `movenet`: maps equal to TensorFlow.js's, how they become the feature map, and what does not fit. */
+
 import { constant, evaluate, input, Rng, type Tensor, topologicalOrder, transpose } from "@fourtier/tensor"
 import * as tf from "@tensorflow/tfjs"
 import { beforeAll, describe, expect, test } from "vitest"

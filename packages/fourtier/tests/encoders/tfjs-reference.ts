@@ -1,3 +1,5 @@
+/** Runs a model in TensorFlow.js itself, for tests to compare with. */
+
 import { readFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import * as tf from "@tensorflow/tfjs"

@@ -1,3 +1,5 @@
+/** Protects the importer of TensorFlow.js models: each op's numbers, damaged files, and errors that name the node. */
+
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

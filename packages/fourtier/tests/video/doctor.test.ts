@@ -148,7 +148,7 @@ test("groups and equal files on both sides of a split are reported; windows and 
   ])
   expect(manifest.clips.find(({ start }) => start === 0.2)).toMatchObject({ id: "good/stream@0.2-0.6", frames: 10 })
   expect(manifest.quarantine.map(({ relative, reason }) => [relative, reason])).toEqual([
-    ["good/stream.ts", "no frames in its time window"],
+    ["good/stream.ts", "no frames in the time window"],
     ["nowhere.mp4", "the file is missing"],
   ])
 })

@@ -97,7 +97,7 @@ describe("workers", () => {
 
   beforeAll(() => {
     const path = join(folder, "worker.mjs")
-    const workers = new URL("../../dist/video/workers.js", import.meta.url)
+    const workers = new URL("../../../core/dist/node/workers.js", import.meta.url)
     writeFileSync(
       path,
       `import { writeFileSync } from "node:fs"

@@ -1,5 +1,5 @@
 /**
- * Files of weights, whatever their format, as tensors by name:
+ * Checkpoint files of every format, as tensors by name:
  *
  *   file ──first bytes──┬── safetensors ──────────────┐
  *                       ├── ZIP: torch, TorchScript ──┼── keys, shapes, types ── read(name)
@@ -28,7 +28,7 @@ interface Entry {
   read(): Promise<StoredTensor>
 }
 
-/** An open file of weights. Reads may overlap. */
+/** An open checkpoint file. Reads may overlap. */
 export class Checkpoint {
   readonly path: string
   readonly format: "safetensors" | TorchFormat
@@ -73,7 +73,7 @@ export class Checkpoint {
     return this.#entry(name).type
   }
 
-  /** A tensor's elements as float32, in C order. Throws FourtierError for unknown names and damaged data. */
+  /** A tensor's elements as float32, in C order. @throws FourtierError for unknown names and damaged data */
   async read(name: string): Promise<Float32Array> {
     return toFloat32(await this.readStored(name))
   }
@@ -97,7 +97,16 @@ export class Checkpoint {
 /**
  * Opens a `.safetensors`, `.pt`, `.pth`, `.pyth` or `.bin` file; the content decides, not the name. In PyTorch files the
  * state dictionary may be nested under `model`, `module`, `model_state`, `state_dict`, ...; `module.` and `_orig_mod.`
- * before all names are dropped. Throws FourtierError for anything but weights in a known format.
+ * before all names are dropped.
+ *
+ * @throws FourtierError for anything but weights in a known format
+ *
+ * @example
+ * ```ts
+ * const checkpoint = await openCheckpoint("ViT-B-16.pt")
+ * const weight = await checkpoint.read("visual.conv1.weight") // Float32Array, shape as in checkpoint.shape(name)
+ * await checkpoint.close()
+ * ```
  */
 export async function openCheckpoint(path: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
   const file = await openFile(path, () => open(path, "r"))

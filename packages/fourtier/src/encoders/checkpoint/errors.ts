@@ -1,18 +1,18 @@
-/** The two ways in which a checkpoint file is turned away. */
+/** Errors about checkpoint files: not readable, or refused. */
 
 import { FourtierError } from "@fourtier/tensor"
 
-/** Bytes that are no valid checkpoint. */
+/** Bytes that are not a valid checkpoint. */
 export function corrupt(where: string, found: string): FourtierError {
   return new FourtierError({
     where,
     what: "not a readable checkpoint",
     found,
-    fix: "the file is corrupt, truncated or of another format: fetch it again",
+    fix: "the file is corrupt, truncated or in another format: fetch it again",
   })
 }
 
-/** A file that wants something that a file of weights has no need of. */
+/** A file that asks for something that weights do not need. */
 export function refused(where: string, what: string, found: string): FourtierError {
   return new FourtierError({
     where,

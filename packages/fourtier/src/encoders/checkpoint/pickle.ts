@@ -8,6 +8,7 @@ import type { ByteCursor } from "./bytes.ts"
 import { corrupt, refused } from "./errors.ts"
 import { Dict, describeValue, Global, Instance, List, TensorRef, Tuple, type Value } from "./values.ts"
 
+/** What the names, calls and persistent ids of a pickle stand for. Python's Unpickler calls it `find_class`, `persistent_load`. */
 export interface PickleResolver {
   /** The value for a name, or throws. */
   global(name: string): Value
@@ -33,7 +34,7 @@ export function readPickle(cursor: ByteCursor, resolver: PickleResolver): Value 
     if (!step) throw corrupt(cursor.path, `unknown pickle instruction 0x${opcode.toString(16)}`)
     step(machine)
   }
-  throw refused(cursor.path, "pickle of too many steps", `more than ${MAX_STEPS}`)
+  throw refused(cursor.path, "pickle with too many instructions", `more than ${MAX_STEPS}`)
 }
 
 class Machine {
@@ -115,7 +116,7 @@ class Machine {
 
   call(fn: Value, args: Value): void {
     if (!(fn instanceof Global)) throw refused(this.cursor.path, "pickle calls something", describeValue(fn))
-    if (!(args instanceof Tuple)) throw this.corrupt(`arguments that are no tuple for ${fn.name}`)
+    if (!(args instanceof Tuple)) throw this.corrupt(`arguments that are not a tuple for ${fn.name}`)
     this.push(this.resolver.call(fn, args.items))
   }
 

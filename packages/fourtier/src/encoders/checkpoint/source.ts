@@ -15,7 +15,7 @@ import { localCheckpoint } from "./hub.ts"
 /** How a network's reference code names what a checkpoint stores. */
 export type ParameterNames = Pick<EncoderNetwork, "parameterName">
 
-/** Weights that are known to be there and not yet read. */
+/** Weights that have been found, not read yet. */
 export interface Weights {
   /** The seed of random weights; null: from a file. */
   readonly seed: string | null
@@ -55,7 +55,11 @@ export async function checkpointSource(path: string, { parameterName }: Paramete
       if (name === null) continue
       const other = keyOf.get(name)
       if (other !== undefined) {
-        throw new FourtierError({ where: path, what: `two tensors are ${name}`, found: `${other} and ${key}` })
+        throw new FourtierError({
+          where: path,
+          what: `two tensors are the parameter ${name}`,
+          found: `${other} and ${key}`,
+        })
       }
       keyOf.set(name, key)
     }

@@ -4,7 +4,7 @@ import { FourtierError } from "@fourtier/tensor"
 import { corrupt, refused } from "./errors.ts"
 import { Dict, Instance, List, TensorRef, Tuple, type Value } from "./values.ts"
 
-/** Where training scripts put the weights, the likeliest first. */
+/** Where training scripts put the weights, the most likely place first. */
 const SECTIONS = ["model", "module", "model_state", "state_dict", "model_state_dict", "net", "network"]
 
 /** Put before every name by wrappers for parallel or compiled training. */
@@ -43,7 +43,7 @@ export function findState(root: Value, path: string, options: StateOptions): Sta
       what: "no tensors found",
       expected: `a state dictionary, at the root or as one of ${SECTIONS.join(", ")}`,
       found: namesOf(root),
-      fix: "name the section that holds the weights",
+      fix: "save the state dictionary on its own, or read it with openCheckpoint and its option section",
     })
   }
   return { section, tensors }
@@ -118,8 +118,7 @@ function flatten(root: Value, path: string): Map<string, TensorRef> {
   const tensors = new Map<string, TensorRef>()
   let seen = 0
   const visit = (value: Value, name: string, depth: number) => {
-    if (++seen > MAX_VALUES || depth > MAX_DEPTH)
-      throw refused(path, "structure is nested without end", name.slice(0, 80))
+    if (++seen > MAX_VALUES || depth > MAX_DEPTH) throw refused(path, "endlessly nested structure", name.slice(0, 80))
     if (value instanceof TensorRef) {
       if (tensors.has(name)) throw corrupt(path, `two tensors named ${name}`)
       tensors.set(name, value)

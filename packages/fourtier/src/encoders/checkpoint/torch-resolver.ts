@@ -1,5 +1,5 @@
 /**
- * What the names in a PyTorch pickle mean here. Names fall into three lists: storages and functions that rebuild tensors
+ * What the names in a PyTorch pickle stand for. Names fall into three lists: storages and functions that rebuild tensors
  * (done by us), containers, and classes of settings that checkpoints carry along (kept as inert objects). Every other
  * name is refused.
  */
@@ -170,7 +170,7 @@ export class TorchResolver implements PickleResolver {
         return new List(args[0] instanceof List || args[0] instanceof Tuple ? [...args[0].items] : [])
       default:
         if (INERT.has(name) || name.startsWith("__torch__.")) return new Instance(name)
-        throw refused(this.#path, "pickle calls something that is no function", name)
+        throw refused(this.#path, "pickle calls something that is not a function", name)
     }
   }
 

@@ -80,7 +80,7 @@ export async function readTorchLegacy(file: FileHandle, path: string): Promise<T
   const size = (await file.stat()).size
   const resolver = new TorchResolver(path, (key, type, count) => new Storage(key, type, count))
   const cursor = new ByteCursor(path, file.fd, 0, size)
-  if (readPickle(cursor, resolver) !== MAGIC) throw corrupt(path, "another magic number")
+  if (readPickle(cursor, resolver) !== MAGIC) throw corrupt(path, "wrong magic number")
   const protocol = readPickle(cursor, resolver)
   if (protocol !== LEGACY_PROTOCOL) throw corrupt(path, `version ${String(protocol)} of PyTorch's older form`)
   readPickle(cursor, resolver)

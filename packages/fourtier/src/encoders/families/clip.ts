@@ -100,7 +100,7 @@ export function clipName(key: string, keys: ReadonlySet<string>): string | null 
   return key.replace(/^text\.(?=transformer\.|token_embedding\.|positional_embedding|ln_final\.|text_projection)/, "")
 }
 
-/** Whether a name belongs to the text tower or joins the towers. */
+/** Whether a parameter belongs to the text tower, or is the temperature of the similarity. */
 export function isClipText(name: string): boolean {
   return /^(?:transformer\.|token_embedding\.|ln_final\.|positional_embedding$|text_projection$|logit_)/.test(name)
 }
@@ -248,7 +248,7 @@ function clipGraph(binder: WeightBinder, config: ClipConfig, inputs: Inputs): En
   return { outputs, intermediates: { ...intermediates, ...textStates } }
 }
 
-/** OpenAI's normalisation of pictures. */
+/** Mean and standard deviation of the pictures that CLIP is trained on. */
 const NORMALISATION: Normalisation = {
   mean: [0.48145466, 0.4578275, 0.40821073],
   std: [0.26862954, 0.26130258, 0.27577711],
@@ -269,7 +269,7 @@ function clipSizes([width, depth, heads]: TransformerSize, patch: number, embed:
   }
 }
 
-/** Both towers of the sizes that X-CLIP and ILA start from, too. */
+/** Sizes of both towers: X-CLIP and ILA start from these, too. */
 export const CLIP_SIZES = {
   "B/32": clipSizes(BASE, 32, 512),
   "B/16": clipSizes(BASE, 16, 512),

@@ -122,7 +122,7 @@ function fusionBlock(
   })
 }
 
-/** Steps of a view. */
+/** The number of steps of a view. */
 function stepsOf({ T }: Pick<MtvConfig, "T">, { tubelet_h_w_t: [, , t] }: View): number {
   return gridOf("T", T, t)
 }
@@ -161,7 +161,7 @@ function mtvTower(binder: WeightBinder, config: MtvConfig, clips: Tensor): MtvTo
   if (steps.some((n) => n % aligned !== 0)) {
     throw new FourtierError({
       where: "views",
-      what: "steps of the views are no multiples of the fewest",
+      what: "the views' numbers of steps are not multiples of the smallest one",
       found: steps.join(", "),
     })
   }
@@ -193,7 +193,7 @@ function mtvTower(binder: WeightBinder, config: MtvConfig, clips: Tensor): MtvTo
   return { embedded, views: apart }
 }
 
-/** Sums up tokens on `axis`, as the classifier does: the first one, or a pooling of all. */
+/** Pools tokens on `axis`, as the classifier says: the first one, or the mean, maximum or sum of all. */
 function pooledTokens(x: Tensor, axis: number, classifier: MtvConfig["classifier"]): Tensor {
   switch (classifier) {
     case "token":
@@ -210,7 +210,7 @@ function pooledTokens(x: Tensor, axis: number, classifier: MtvConfig["classifier
   }
 }
 
-/** Frames of all views as one sequence [B,T',W], the global class token in front where there is one. */
+/** The steps of all views as one sequence [B,T',W], with the global class token in front where there is one. */
 function mergedViews(binder: WeightBinder, views: readonly Tensor[], config: MtvConfig): Tensor {
   const { width, merge_axis } = config.global_encoder
   const pooled = views.map((x) => pooledTokens(x, 2, config.classifier)) // [B,t,C]
@@ -235,7 +235,7 @@ function mergedViews(binder: WeightBinder, views: readonly Tensor[], config: Mtv
   return concat([expand(binder.weight("cls_global", [1, 1, width]), [merged.shape[0], 1, width]), merged], 1)
 }
 
-/** The last frames' tokens through the global encoder: [B,L,W] */
+/** The merged views through the global encoder: [B,L,W] */
 function globalEncoder(
   binder: WeightBinder,
   x: Tensor,

@@ -142,7 +142,7 @@ interface Uniformerv2Tower {
 
 /**
  * @param clips [B,T,H,W,3], normalised
- * @param globals whether the global blocks are wanted
+ * @param globals whether the global blocks are built
  */
 function uniformerv2Tower(
   binder: WeightBinder,
@@ -223,7 +223,7 @@ function balanced(binder: WeightBinder, token: Tensor, frames: Tensor): Tensor {
   return add(mul(sub(1, share), token), mul(share, frames))
 }
 
-/** That of SlowFast, whose code UniFormerV2 is trained with. */
+/** SlowFast's, whose code trains UniFormerV2. */
 const NORMALISATION: Normalisation = { mean: [0.45, 0.45, 0.45], std: [0.225, 0.225, 0.225] }
 
 /** @param globals how many of the last blocks are followed by a global block */

@@ -34,7 +34,7 @@ const dimensions = z
     ...bertSizes.shape,
     text_layers: count,
     video_layers: count,
-    /** Steps at most: the SEP after the steps is at this position plus 1. */
+    /** The most steps of a video: the SEP after them is at this position plus 1. */
     max_video_len: count,
     video_input_dim: count,
     video_mlp_layer_norm_eps: z.number().positive().default(1e-5),

@@ -97,7 +97,10 @@ type VitConfig = z.infer<typeof dimensions>
 
 const INTERPOLATION: Interpolation = "bicubic-antialias"
 
-/** timm's names. Facebook's checkpoints call LayerScale gamma_1 and gamma_2, and differ in a few more. */
+/**
+ * timm's names. Facebook's checkpoints call LayerScale gamma_1 and gamma_2, and register tokens register_tokens; open_clip's
+ * have the image tower below visual.trunk.
+ */
 function vitName(key: string): string | null {
   if (key.startsWith("pre_logits.") || key === "mask_token") return null
   return key
@@ -201,7 +204,7 @@ function registers(binder: WeightBinder, n: number, width: number, rows: number)
   )
 }
 
-/** What the head sees [B,C]. */
+/** The head's input [B,C]. */
 function pooledOf(binder: WeightBinder, config: VitConfig, { tokens, map }: VitTower): Tensor {
   const all = (): Tensor => {
     switch (config.global_pool) {

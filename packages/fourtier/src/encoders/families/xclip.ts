@@ -72,12 +72,12 @@ const dimensions = z.object({
 
 type XclipConfig = z.infer<typeof dimensions>
 
-/** Names of X-CLIP and ILA, which their checkpoints have as they are, beside counters of batch norms and OpenAI's settings. */
+/** Names of X-CLIP and ILA: as in their checkpoints, which also have counters of batch norms and OpenAI's settings. */
 export function xclipName(key: string): string | null {
   return key.endsWith("num_batches_tracked") || CLIP_SETTINGS.includes(key) ? null : key
 }
 
-/** What the layers after the image tower need to know. */
+/** The dimensions that the layers after the image tower read. */
 export type VideoHeadConfig = Omit<XclipConfig, "encoder">
 
 export const VIDEO_AXES = "batch,time,3,height,width"

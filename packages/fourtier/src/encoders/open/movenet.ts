@@ -177,15 +177,15 @@ export function movenetFeatureMap(
 ): Tensor {
   const maps = choices.map((choice) => {
     if (Object.hasOwn(taps, choice.tap)) return toGrid(taps[choice.tap], grid, choice)
-    throw new FourtierError({ where: `encoder movenet, tap ${choice.tap}`, what: "this map was not taken" })
+    throw new FourtierError({ where: `encoder movenet, tap ${choice.tap}`, what: "no map of this tap is given" })
   })
   const joined = transpose(concat(maps, 1), [0, 2, 3, 1]) // [B·T,D,rows,columns] -> [B·T,rows,columns,D]
   const [frames, rows, columns, channels] = joined.shape
   if (frames % clipFrames !== 0) {
     throw new FourtierError({
       where: "encoder movenet",
-      what: "frames are no whole number of clips",
-      found: `${frames} frames, ${clipFrames} a clip`,
+      what: "frames are not a whole number of clips",
+      found: `${frames} frames, ${clipFrames} per clip`,
     })
   }
   const still = reshape(joined, [frames / clipFrames, clipFrames, rows * columns, channels])
@@ -196,7 +196,7 @@ export function movenetFeatureMap(
   if (mean.length !== width || std.length !== width) {
     throw new FourtierError({
       where: "encoder movenet, standardise",
-      what: "another number of channels",
+      what: "wrong number of channels",
       expected: `${width} means and standard deviations`,
       found: `${mean.length} and ${std.length}`,
     })
@@ -238,7 +238,7 @@ function toGrid(map: Tensor, [rows, columns]: readonly [number, number], { tap, 
   return matmul(down, matmul(x, across, { transposeB: true }))
 }
 
-/** The tensor before the transpose that handed it out, if there is one: then nothing is moved. */
+/** The tensor before the importer's transpose, if there is one: then nothing is moved. */
 function channelsFirstOf(map: Tensor): Tensor {
   const handedOut = isOp(map, "transpose") && map.attrs.permutation.join() === "0,2,3,1"
   return handedOut ? map.inputs[0] : transpose(map, [0, 3, 1, 2])

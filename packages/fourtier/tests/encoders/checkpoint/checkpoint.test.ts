@@ -1,3 +1,5 @@
+/** Protects the reading of checkpoints: each format that PyTorch and safetensors write, element by element, and the names. */
+
 import { existsSync, readdirSync } from "node:fs"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"

@@ -1,3 +1,5 @@
+/** Protects against hostile and damaged checkpoints: nothing is executed, memory is bounded, errors say what is wrong. */
+
 import { existsSync } from "node:fs"
 import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
