@@ -3,16 +3,11 @@
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { methodNamed, onRawMap } from "@fourtier/core/model"
-import { FRAMES, modelSchema } from "@fourtier/core/schemas"
-import { input, mean, mul, Rng, reshape, transpose } from "@fourtier/tensor"
-import { initialize } from "@fourtier/tensor/nn"
 import { writeJson, writeOnnx } from "@fourtier/tensor/node"
-import { toOnnx } from "@fourtier/tensor/onnx"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { buildModel, describeInput } from "../../packages/fourtier/src/deploy/build.ts"
-import { MAP, type VisualEncoder } from "../../packages/fourtier/src/encoders/encoder.ts"
+import { freshNetwork, provenanceOf, quarters, SIDE, T } from "../../packages/fourtier/tests/deploy/fixtures.ts"
 import { findChromium, launchChromium } from "./chromium.ts"
 import type { PageTasks } from "./page.ts"
 import { buildSite, serve } from "./site.ts"
@@ -25,61 +20,27 @@ declare global {
 const chromium = findChromium()
 if (chromium === null) process.stderr.write("no Chromium here: the tests in a browser are skipped (set CHROMIUM)\n")
 
-const [T, SIDE] = [4, 32]
-
-/** Averages quarters of each frame: m [B,T,4,3]. */
-const encoder: VisualEncoder = {
-  name: "quarters",
-  id: "quarters",
-  frames: T,
-  resolution: [SIDE, SIDE],
-  size: { T, H: 2, W: 2, D: 3 },
-  flops: async () => ({ part: "encoder", weights: 0, macs: 0 }),
-  async model(batch) {
-    const half = SIDE / 2
-    const frames = reshape(input(FRAMES, [batch, T, SIDE, SIDE, 3]), [batch * T, 2, half, 2, half, 3])
-    const quarters = mean(transpose(frames, [0, 1, 3, 2, 4, 5]), [3, 4]) // [B·T,2,2,3]
-    return toOnnx({ outputs: { [MAP]: mul(reshape(quarters, [batch, T, 4, 3]), 1 / 255) } })
-  },
-}
-
 async function writeBundle(folder: string): Promise<void> {
-  const model = modelSchema.parse({ headWidth: 3, blocks: 1 })
-  const build = methodNamed("full").build({ prompts: ["A"], model, space: null })
-  const network = { build, width: null, pool: model.pool }
-  const spec = { size: encoder.size, classes: 3, ...network }
-  const { trained, finalFrozen } = onRawMap(input("m", [1, T, 4, 3]), spec, null)
-  const weights = initialize([...trained, ...finalFrozen], (name) => Rng.fork("weights", name))
+  const { network, weights } = freshNetwork(quarters, "full", { classes: 3, headWidth: 3, prompts: ["A"] })
   weights.get("standardize.scale")?.fill(4)
   weights.set(
     "classifier.linear.weight",
     weights.get("classifier.linear.weight")?.map((x) => 40 * x) ?? new Float32Array(),
   )
   await mkdir(folder)
-  await writeOnnx(join(folder, "model.onnx"), await buildModel(encoder, 3, network, weights))
+  await writeOnnx(join(folder, "model.onnx"), await buildModel(quarters, 3, network, weights))
   await writeJson(join(folder, "bundle.json"), {
     format: "fourtier/bundle",
     version: 1,
     labels: ["a", "b", "c"],
-    input: describeInput(encoder),
+    input: describeInput(quarters),
     output: { name: "probabilities" },
     sampling: { kind: "segments", frames: T, clips: 2 },
     steps: [
       { step: "shortSide", size: 40 },
       { step: "crop", size: SIDE, views: "three" },
     ],
-    provenance: {
-      fourtier: "0.0.0",
-      created: "2026-01-01T00:00:00Z",
-      method: "full",
-      encoder: { name: encoder.name, id: encoder.id },
-      prompts: [{ id: "A", text: "What is the action category?" }],
-      config: "made up",
-      split: "none",
-      seed: 0,
-      trainingClips: 0,
-      pseudoLabelled: 0,
-    },
+    provenance: provenanceOf(quarters, "full"),
     accuracy: null,
     parity: { clips: 0, largestDifference: 0 },
   })

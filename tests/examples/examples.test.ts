@@ -1,18 +1,16 @@
 /** Protects the examples: each runs as it stands, leaves no session behind, and gives the figures that are to be expected. */
 
-import { mkdir, mkdtemp, rm } from "node:fs/promises"
+import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { FRAMES, PROBABILITIES } from "@fourtier/core/schemas"
-import { concat, input, liveSessions, mean, mul, neg, reshape, softmax, sub } from "@fourtier/tensor"
-import { writeJson, writeOnnx } from "@fourtier/tensor/node"
-import { toOnnx } from "@fourtier/tensor/onnx"
+import { liveSessions } from "@fourtier/tensor"
 import { afterEach, expect, it } from "vitest"
 import { main as gradients } from "../../examples/gradients.ts"
 import { main as metrics } from "../../examples/metrics.ts"
 import { main as recognise } from "../../examples/recognise.ts"
 import { main as trainAHead } from "../../examples/train-a-head.ts"
 import { encodeClip } from "../../packages/fourtier/tests/video/encode.ts"
+import { writeBundle } from "./bundle.ts"
 
 afterEach(() => expect(liveSessions()).toBe(0))
 
@@ -62,34 +60,3 @@ it("recognise: a bundle's folder and a file give the classes, most probable firs
     await rm(folder, { recursive: true })
   }
 })
-
-/** A model that reads how bright a clip is. */
-async function writeBundle(folder: string): Promise<void> {
-  const shape = [1, 4, 32, 32, 3]
-  const brightness = reshape(sub(mul(mean(input(FRAMES, shape)), 8 / 255), 4), [1, 1])
-  const probabilities = softmax(concat([neg(brightness), brightness], 1))
-  await mkdir(folder)
-  await writeOnnx(join(folder, "model.onnx"), toOnnx({ outputs: { [PROBABILITIES]: probabilities } }))
-  await writeJson(join(folder, "bundle.json"), {
-    format: "fourtier/bundle",
-    version: 1,
-    labels: ["dark", "bright"],
-    input: { name: FRAMES, shape },
-    output: { name: PROBABILITIES },
-    sampling: { kind: "segments", frames: 4, clips: 1 },
-    steps: [{ step: "stretch", width: 32, height: 32 }],
-    provenance: {
-      fourtier: "0.1.0",
-      created: "2026-01-01T00:00:00Z",
-      method: "brightness",
-      encoder: { name: "none", id: "none" },
-      prompts: [],
-      config: "none",
-      split: "none",
-      seed: 0,
-      trainingClips: 0,
-    },
-    accuracy: null,
-    parity: { clips: 0, largestDifference: 0 },
-  })
-}

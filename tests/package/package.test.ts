@@ -1,38 +1,132 @@
-/** What is published: every entry point resolves and can be imported by its public name. */
+/**
+ * Protects what is published. Every package, packed and installed into an empty project: the tarball is well-formed, types
+ * resolve under both ways of resolution, every entry can be imported, the command line starts, and the examples of the READMEs
+ * are right.
+ */
 
-import { existsSync, readFileSync } from "node:fs"
-import { join } from "node:path"
-import { describe, expect, it } from "vitest"
-import { z } from "zod"
+import { readFileSync, writeFileSync } from "node:fs"
+import { basename, join } from "node:path"
+import { publint } from "publint"
+import { formatMessage } from "publint/utils"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { encodeClip } from "../../packages/fourtier/tests/video/encode.ts"
+import { writeBundle } from "../examples/bundle.ts"
+import { type Installed, installPackages, ROOT, removeInstalled, runIn } from "./installed.ts"
 
-const root = join(import.meta.dirname, "../..")
-const entrySchema = z.union([z.string(), z.object({ types: z.string(), default: z.string() })])
-const { exports, bin, files } = z
-  .object({
-    exports: z.record(z.string(), entrySchema),
-    bin: z.record(z.string(), z.string()),
-    files: z.array(z.string()),
+const NAMES = ["@fourtier/tensor", "@fourtier/core", "@fourtier/puppets", "fourtier"]
+
+let installed: Installed
+beforeAll(() => {
+  installed = installPackages()
+})
+afterAll(() => removeInstalled(installed))
+
+function packed(name: string) {
+  const found = installed.packages.find(({ manifest }) => manifest.name === name)
+  if (found === undefined) throw new Error(`${name} was not packed`)
+  return found
+}
+
+it("all packages are packed, with one version and licence", () => {
+  expect(installed.packages.map(({ manifest }) => manifest.name).sort()).toEqual([...NAMES].sort())
+  const versions = installed.packages.flatMap(({ manifest }) => {
+    const dependencies = { ...manifest.dependencies, ...manifest.optionalDependencies }
+    const ours = Object.entries(dependencies).filter(([name]) => NAMES.includes(name))
+    return [manifest.version, ...ours.map(([, version]) => version)]
   })
-  .parse(JSON.parse(readFileSync(join(root, "package.json"), "utf8")))
-const built = existsSync(join(root, "dist/index.js"))
+  expect(new Set(versions).size).toBe(1)
+  expect(new Set(installed.packages.map(({ manifest }) => manifest.license))).toEqual(new Set(["MIT"]))
+})
 
-describe.skipIf(!built)("the package", () => {
-  it.each(Object.entries(exports))("%s is there", (_, entry) => {
-    for (const path of typeof entry === "string" ? [entry] : Object.values(entry))
-      expect(existsSync(join(root, path)), path).toBe(true)
+describe.each(NAMES)("the tarball of %s", (name) => {
+  it("holds code, licence and README, and nothing that is measured, tested or cached", () => {
+    const { files, source } = packed(name)
+    expect(files).toEqual(
+      expect.arrayContaining(["LICENSE", "README.md", "package.json", "dist/index.js", "src/index.ts"]),
+    )
+    expect(files.filter((path) => /results|\.test\.|tsbuildinfo|\.csv$|^docs|^tests/.test(basename(path)))).toEqual([])
+    expect(readFileSync(join(source, "LICENSE"), "utf8")).toBe(readFileSync(join(ROOT, "LICENSE"), "utf8"))
   })
 
-  it("imports itself by name", async () => {
-    for (const [name, entry] of Object.entries(exports)) {
-      if (typeof entry === "string") continue
-      const specifier = `fourtier${name.slice(1)}`
-      const module: unknown = await import(/* @vite-ignore */ specifier)
-      expect(Object.keys(module ?? {}).length, specifier).toBeGreaterThan(0)
+  it("has nothing that publint would change", async () => {
+    const { tarball } = packed(name)
+    const { messages, pkg } = await publint({
+      pack: { tarball: readFileSync(tarball).buffer },
+      level: "suggestion",
+      strict: true,
+    })
+    expect(messages.map((message) => formatMessage(message, pkg))).toEqual([])
+  })
+
+  it("has types that fit the code, as ES modules", () => {
+    const program = join(ROOT, "node_modules/@arethetypeswrong/cli/dist/index.js")
+    const args = [packed(name).tarball, "--profile", "esm-only", "--format", "ascii", "--no-color", "--no-emoji"]
+    expect(runIn(installed, process.execPath, program, ...args)).toContain(name)
+  })
+})
+
+/** Blocks of TypeScript in a README. */
+function examplesOf(path: string): string[] {
+  return [...readFileSync(path, "utf8").matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code]) => code)
+}
+
+describe("the installed packages", () => {
+  it.each([
+    { module: "node16", moduleResolution: "node16" },
+    { module: "esnext", moduleResolution: "bundler" },
+  ])("have types under $moduleResolution, and the READMEs' examples fit them", (options) => {
+    const entries = installed.packages.flatMap((one) => one.entries)
+    const imports = entries.map((entry, i) => `import * as entry${i} from "${entry}"`)
+    // an entry without types would be any, and have any name
+    const uses = entries.map((_, i) => `// @ts-expect-error\nentry${i}.thisIsNotThere`)
+    const files = { "entries.ts": [...imports, ...uses].join("\n") }
+    const readmes = [join(ROOT, "README.md"), ...NAMES.map((name) => join(packed(name).source, "README.md"))]
+    const examples = readmes.flatMap(examplesOf).map((code, i) => [`example${i}.ts`, code] as const)
+    expect(examples.length).toBeGreaterThanOrEqual(readmes.length)
+    const all = Object.entries({ ...files, ...Object.fromEntries(examples) })
+    for (const [path, text] of all) writeFileSync(join(installed.folder, path), text)
+    const compilerOptions = {
+      ...options,
+      target: "es2022",
+      lib: ["es2023", "dom"],
+      types: ["node"],
+      strict: true,
+      skipLibCheck: true,
+      noEmit: true,
     }
+    const project = JSON.stringify({ compilerOptions, files: all.map(([path]) => path) })
+    writeFileSync(join(installed.folder, "tsconfig.json"), project)
+    runIn(installed, process.execPath, join(ROOT, "node_modules/typescript/bin/tsc"), "-p", ".")
   })
 
-  it("ships the command line and what it reads", () => {
-    for (const path of [...Object.values(bin), ...files, "LICENSE"])
-      expect(existsSync(join(root, path)), path).toBe(true)
+  it("can be imported, every entry", () => {
+    const entries = installed.packages.flatMap((one) => one.entries)
+    const code = `for (const entry of ${JSON.stringify(entries)}) {
+      if (Object.keys(await import(entry)).length === 0) throw new Error(entry + " exports nothing")
+    }`
+    writeFileSync(join(installed.folder, "imports.js"), code)
+    expect(runIn(installed, process.execPath, "imports.js")).toBe("")
+  })
+
+  it("start from the command line", () => {
+    const { manifest } = packed("fourtier")
+    expect(Object.keys(manifest.bin)).toEqual(["fourtier"])
+    const program = join("node_modules/fourtier", manifest.bin.fourtier)
+    expect(runIn(installed, process.execPath, program, "--version").trim()).toBe(manifest.version)
+    expect(runIn(installed, process.execPath, program, "--help")).toContain("predict")
+  })
+
+  it.each(["README.md", "packages/fourtier/README.md"])("recognise as %s shows", async (readme) => {
+    const [example] = examplesOf(join(ROOT, readme)).filter((code) => code.includes("Recognizer"))
+    await writeBundle(join(installed.folder, "runs/clips/bundle"))
+    encodeClip(join(installed.folder, "new.mp4"), { frames: 9, paint: (_, pixels) => pixels.fill(220) })
+    writeFileSync(join(installed.folder, "recognise.js"), example)
+    expect(runIn(installed, process.execPath, "recognise.js")).toMatch(/^bright 0\.9\d+\n$/)
+  })
+
+  it("train as the README of @fourtier/tensor shows", () => {
+    const [example] = examplesOf(join(packed("@fourtier/tensor").source, "README.md"))
+    writeFileSync(join(installed.folder, "gradients.js"), example)
+    expect(runIn(installed, process.execPath, "gradients.js")).toMatch(/Float32Array\(1\)[\s\S]*Float32Array\(3\)/)
   })
 })

@@ -5,10 +5,7 @@
 
 import { join } from "node:path"
 import { silent } from "@fourtier/core"
-import { methodNamed, onRawMap } from "@fourtier/core/model"
-import { modelSchema } from "@fourtier/core/schemas"
-import { evaluate, halfToFloat, input, Rng, sizeOf, softmax } from "@fourtier/tensor"
-import { initialize } from "@fourtier/tensor/nn"
+import { evaluate, halfToFloat, Rng, sizeOf, softmax } from "@fourtier/tensor"
 import { encodeModel } from "@fourtier/tensor/onnx"
 import { describe, expect, it } from "vitest"
 import { exportBundle } from "../../src/deploy/export.ts"
@@ -17,6 +14,7 @@ import { encoderSchema, openVisualEncoder } from "../../src/encoders/catalog.ts"
 import { encoderShapes, openEncoder, type VisualEncoder } from "../../src/encoders/encoder.ts"
 import { extractFeatures } from "../../src/features/extract.ts"
 import { clipOfFile } from "../../src/video/probe.ts"
+import { freshNetwork, provenanceOf } from "../deploy/fixtures.ts"
 import { makeClip, scratchFolder } from "../video/fixtures.ts"
 
 const scratch = scratchFolder()
@@ -99,18 +97,7 @@ describe("precision of an encoder", () => {
     const m = halfToFloat(await store.read({ clip: clip.hash, view: 0 }, "m"))
     await store.close()
 
-    const network = {
-      build: methodNamed("baseline").build({
-        prompts: [],
-        model: modelSchema.parse({ headWidth: 8, blocks: 1 }),
-        space: null,
-      }),
-      width: null,
-      pool: "mean" as const,
-    }
-    const map = input("m", [1, size.T, size.H * size.W, size.D])
-    const { trained, finalFrozen, final } = onRawMap(map, { size, classes: 2, ...network }, null)
-    const weights = initialize([...trained, ...finalFrozen], (param) => Rng.fork(0, param))
+    const { network, weights, final } = freshNetwork(encoder, "baseline", { classes: 2, headWidth: 8 })
     const { p } = await evaluate({ outputs: { p: softmax(final) }, weights }, { m })
     const bundle = await exportBundle({
       folder: join(scratch, precision),
@@ -119,18 +106,7 @@ describe("precision of an encoder", () => {
       labels: ["a", "b"],
       network,
       weights,
-      provenance: {
-        fourtier: "0",
-        created: "now",
-        method: "baseline",
-        encoder: { name: encoder.name, id: encoder.id },
-        prompts: [],
-        config: "",
-        split: "none",
-        seed: 0,
-        trainingClips: 1,
-        pseudoLabelled: 0,
-      },
+      provenance: provenanceOf(encoder, "baseline"),
       accuracy: null,
       expected: [{ clip, probabilities: Float32Array.from(p, Number) }],
       reporter: silent,

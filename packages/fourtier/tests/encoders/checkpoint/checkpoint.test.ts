@@ -1,11 +1,12 @@
 /** Protects the reading of checkpoints: each format that PyTorch and safetensors write, element by element, and the names. */
 
-import { existsSync, readdirSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { writeSafetensors } from "@fourtier/tensor/node"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { fixtureNames, PARITY } from "../../../../../tests/parity/parity.ts"
 import { type Checkpoint, type CheckpointOptions, openCheckpoint } from "../../../src/encoders/checkpoint/checkpoint.ts"
 import { bytes, dict, floats, global, int, legacyFile, reduce, storage, tensor, text, torchFile } from "./writers.ts"
 
@@ -175,20 +176,18 @@ describe("structure", () => {
   })
 })
 
-const parity = join(import.meta.dirname, "../../../../shared/parity")
-if (!existsSync(parity)) console.warn("skipped: no ../shared/parity with checkpoints of the reference models")
+const names = fixtureNames()
 
-describe.skipIf(!existsSync(parity))("reference models", () => {
-  const folders = existsSync(parity) ? readdirSync(parity) : []
+describe.skipIf(names.length === 0)("reference models", () => {
   /** Names in checkpoint.pth -> names in weights.safetensors, where the fixture's authors renamed them. */
   const renamed: Record<string, (name: string) => string> = {
     deit3_timm: (name) => name.replace(/gamma_(\d)$/, "ls$1.gamma"),
     videoclip_bert: (name) => name.replace(/^mmmodel\./, ""),
   }
-  for (const name of folders.filter((name) => existsSync(join(parity, name, "checkpoint.pth")))) {
+  for (const name of names.filter((name) => existsSync(join(PARITY, name, "checkpoint.pth")))) {
     test(`${name}: checkpoint.pth and weights.safetensors hold the same tensors`, async () => {
-      const pth = await openCheckpoint(join(parity, name, "checkpoint.pth"))
-      const safe = await openCheckpoint(join(parity, name, "weights.safetensors"))
+      const pth = await openCheckpoint(join(PARITY, name, "checkpoint.pth"))
+      const safe = await openCheckpoint(join(PARITY, name, "weights.safetensors"))
       const rename = renamed[name] ?? ((key: string) => key)
       expect(pth.keys.map(rename).toSorted()).toEqual(safe.keys.toSorted())
       for (const key of pth.keys) {
