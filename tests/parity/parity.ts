@@ -8,13 +8,13 @@ import { checkpointSource } from "../../packages/fourtier/src/encoders/checkpoin
 import { networkSchema } from "../../packages/fourtier/src/encoders/families/index.ts"
 import type { EncoderNetwork } from "../../packages/fourtier/src/encoders/family.ts"
 import { type Encoded, type EncodedArray, encodeArrays } from "../../packages/fourtier/src/encoders/run.ts"
+import { hasShared, shared } from "../shared.ts"
 
-export const PARITY = join(import.meta.dirname, "../../../shared/parity")
+export const PARITY = shared("parity")
 
 /** Folders of fixtures of the networks that a family has; none where they are not beside the repository. */
 export function fixtureNames(): string[] {
-  if (!existsSync(PARITY)) {
-    console.log(`skipped: no parity fixtures in ${PARITY}`)
+  if (!hasShared("outputs of the reference implementations", "parity")) {
     return []
   }
   const names = readdirSync(PARITY).sort()

@@ -1,17 +1,19 @@
 /** `fourtier describe` on real clips, against the example server. */
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { appendFileSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, describe as suite, vi } from "vitest"
+import { hasShared, shared } from "../../../../tests/shared.ts"
 import { describeCommand } from "../../src/cli/describe.ts"
 import { makeClip } from "../video/fixtures.ts"
 import { scratch } from "./fixtures.ts"
 
 const folder = scratch()
-const source = join(import.meta.dirname, "../../../../../shared/data/ut_interaction")
+const source = shared("data", "ut_interaction")
 const clips = ["hug/set1_10_2_1.avi", "kick/set1_13_3_2.avi", "hug/set1_14_3_1.avi"]
-const ready = existsSync(source) && spawnSync("python3", ["--version"]).status === 0
+const ready =
+  hasShared("describing real clips", "data", "ut_interaction") && spawnSync("python3", ["--version"]).status === 0
 const data = join(folder, "clips")
 const cache = join(folder, "descriptions.jsonl")
 const kept = ["--cache", cache, "--manifest", join(folder, "manifest.jsonl")]

@@ -1,15 +1,16 @@
 /** Recorded answers are found by clip in every format, corrections take effect, and test clips stay out. */
 
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs"
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it, describe as suite } from "vitest"
+import { hasShared, shared } from "../../../../tests/shared.ts"
 import { describe, describeClips } from "../../src/describe/describe.ts"
 import { resolvePrompts } from "../../src/describe/prompts.ts"
 import { openProvider } from "../../src/describe/providers.ts"
 import { clip, clips, scratch, strips } from "./fixtures.ts"
 
 const folder = scratch()
-const shared = join(import.meta.dirname, "../../../../../shared/data/ut_interaction/descriptions.jsonl")
+const recordings = ["data", "ut_interaction", "descriptions.jsonl"]
 const common = { prompts: resolvePrompts("paper"), strips }
 
 function recorded(name: string, lines: unknown[]): string {
@@ -92,10 +93,10 @@ suite("replayed answers", () => {
     await expect(openProvider({ kind: "replay", file: join(folder, "none.jsonl") })).rejects.toThrow(/cannot be read/)
   })
 
-  it.skipIf(!existsSync(shared))(
+  it.skipIf(!hasShared("recorded answers", ...recordings))(
     "answers all 480 questions about UT-Interaction, from the cache the second time",
     async () => {
-      const paths = readFileSync(shared, "utf8")
+      const paths = readFileSync(shared(...recordings), "utf8")
         .trim()
         .split("\n")
         .map((line) => String(JSON.parse(line).path))
@@ -104,7 +105,7 @@ suite("replayed answers", () => {
         id: paths[i].replace(/\.avi$/, ""),
         relative: paths[i],
       }))
-      const provider = await openProvider({ kind: "replay", file: shared })
+      const provider = await openProvider({ kind: "replay", file: shared(...recordings) })
       const options = { ...common, clips: all, provider, cachePath: join(folder, "ut.jsonl") }
       const first = await describe(options)
       expect([first.answers.size, first.cached, first.flagged, first.failed]).toEqual([120, 0, [], []])

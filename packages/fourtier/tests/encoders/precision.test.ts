@@ -81,7 +81,7 @@ describe("precision of an encoder", () => {
   it.each(["float16", "int8"])("%s: the bundle's answer is the trainer's", async (precision) => {
     const encoder = await open({ precision })
     const clip = clipOfFile(makeClip(join(scratch, "clip.mp4"), { frames: 8, width: 48, height: 48 }))
-    const { frames: T, size } = encoder
+    const { frames: T } = encoder
     const recipe = {
       sampling: { kind: "segments" as const, frames: T, clips: 1 },
       steps: [{ step: "stretch" as const, width: 32, height: 32 }],

@@ -1,12 +1,13 @@
 /** Protects: strips hold the right frames side by side; key frames equal those of recorded answers. */
 
-import { existsSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { silent } from "@fourtier/core"
 import { evenTimes, keyFrameIndices } from "@fourtier/core/frames"
 import sharp from "sharp"
 import { expect, test } from "vitest"
 import { z } from "zod"
+import { hasShared, shared } from "../../../../tests/shared.ts"
 import { doctor } from "../../src/video/doctor.ts"
 import { makeStrip, writeStrip } from "../../src/video/keyframes.ts"
 import { clipOfFile } from "../../src/video/probe.ts"
@@ -14,7 +15,7 @@ import { writeStrips } from "../../src/video/strips.ts"
 import { makeClip, readNumber, scratchFolder } from "./fixtures.ts"
 
 const folder = scratchFolder()
-const recorded = join(import.meta.dirname, "../../../shared/data/ut_interaction")
+const recorded = shared("data", "ut_interaction")
 
 async function numbersOf(jpeg: Buffer | string, frames: number): Promise<number[]> {
   const { data, info } = await sharp(jpeg).raw().toBuffer({ resolveWithObject: true })
@@ -61,18 +62,19 @@ test("a strip too wide for JPEG is an error that says so", async () => {
   await expect(makeStrip(clip, { frames: 1100 })).rejects.toThrow(/too wide/)
 })
 
-test.skipIf(!existsSync(recorded))("key frames of 120 real clips equal those of the recorded answers", async () => {
-  const { manifest } = await doctor(recorded, join(folder, "ut.jsonl"), silent)
-  const lineSchema = z.object({ path: z.string(), key_frames: z.array(z.number()) })
-  const lines = readFileSync(join(recorded, "descriptions.jsonl"), "utf8").trim().split("\n")
-  const wanted = new Map(
-    lines.map((line) => lineSchema.parse(JSON.parse(line))).map((line) => [line.path, line.key_frames]),
-  )
-  expect(manifest.clips).toHaveLength(120)
-  expect(manifest.quarantine).toEqual([])
-  for (const { relative, frames, fps } of manifest.clips) {
-    expect(keyFrameIndices(evenTimes(frames, fps), 5), relative).toEqual(wanted.get(relative))
-  }
-})
-
-if (!existsSync(recorded)) console.info("keyframes.test.ts: skips the recorded clips, they are not there")
+test.skipIf(!hasShared("key frames of recorded answers", "data", "ut_interaction"))(
+  "key frames of 120 real clips equal those of the recorded answers",
+  async () => {
+    const { manifest } = await doctor(recorded, join(folder, "ut.jsonl"), silent)
+    const lineSchema = z.object({ path: z.string(), key_frames: z.array(z.number()) })
+    const lines = readFileSync(join(recorded, "descriptions.jsonl"), "utf8").trim().split("\n")
+    const wanted = new Map(
+      lines.map((line) => lineSchema.parse(JSON.parse(line))).map((line) => [line.path, line.key_frames]),
+    )
+    expect(manifest.clips).toHaveLength(120)
+    expect(manifest.quarantine).toEqual([])
+    for (const { relative, frames, fps } of manifest.clips) {
+      expect(keyFrameIndices(evenTimes(frames, fps), 5), relative).toEqual(wanted.get(relative))
+    }
+  },
+)

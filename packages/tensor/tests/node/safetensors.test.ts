@@ -1,10 +1,11 @@
 /** safetensors files: round trips of every element type, data on demand, and headers that do not fit are refused. */
 
-import { existsSync, readdirSync } from "node:fs"
+import { readdirSync } from "node:fs"
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { hasShared, shared } from "../../../../tests/shared.ts"
 import { FourtierError } from "../../src/errors.ts"
 import { floatToHalf } from "../../src/half.ts"
 import { matchWeights } from "../../src/nn/match-weights.ts"
@@ -162,22 +163,24 @@ describe("safetensors", () => {
   })
 })
 
-const parity = join(import.meta.dirname, "../../../../shared/parity")
-if (!existsSync(parity)) console.warn("skipped: no ../shared/parity with files of the reference implementation")
+const parity = shared("parity")
 
-describe.skipIf(!existsSync(parity))("files of the reference implementation", () => {
-  test("are read whole", async () => {
-    for (const name of readdirSync(parity)) {
-      const file = await Safetensors.open(join(parity, name, "weights.safetensors"))
-      expect(file.keys.length).toBeGreaterThan(10)
-      for (const key of file.keys) {
-        const values = await file.readFloat32(key)
-        expect(values.every(Number.isFinite), key).toBe(true)
+describe.skipIf(!hasShared("files of the reference implementation", "parity"))(
+  "files of the reference implementation",
+  () => {
+    test("are read whole", async () => {
+      for (const name of readdirSync(parity)) {
+        const file = await Safetensors.open(join(parity, name, "weights.safetensors"))
+        expect(file.keys.length).toBeGreaterThan(10)
+        for (const key of file.keys) {
+          const values = await file.readFloat32(key)
+          expect(values.every(Number.isFinite), key).toBe(true)
+        }
+        await file.close()
       }
-      await file.close()
-    }
-  })
-})
+    })
+  },
+)
 
 describe("matching weights", () => {
   const expected = new Map([
