@@ -16,41 +16,33 @@ import type { ModelConfig } from "../schemas/model.ts"
 import { addPositions, classify } from "./classifier.ts"
 import { integrate, mixNeighbours } from "./integration.ts"
 import type { MapSize } from "./map.ts"
-import type { NetworkInput } from "./network.ts"
-import { buildProcessors } from "./processor.ts"
 
 export interface Head {
   /** [B,C] */
   logits: Tensor
-  /** v_i [B,T+N,D] by prompt id */
-  values: Map<string, Tensor>
   /** f [B,T,N,D] */
   fused: Tensor
-  /** Weights of the processors: trained in stage 1, frozen after it. */
-  processors: Param[]
   /** Weights of integration, blocks and classifier: trained in stage 2. */
   trained: Param[]
 }
 
 /**
- * The head on a standardised map m [B,T,N,D] and its pooled rows.
- * @param prompts ids of the prompts that have a processor; none gives the baseline network (Table 7, group 1)
+ * The head on a standardised map m [B,T,N,D] and the processors' outputs.
+ * @param values v_i [B,T+N,·] by prompt id; none gives the baseline network (Table 7, group 1)
  * @param dropout for training; null in evaluation and in shipped models
  */
 export function buildHead(
-  { m, pooled }: NetworkInput,
+  m: Tensor,
+  values: ReadonlyMap<string, Tensor>,
   size: MapSize,
   classes: number,
-  prompts: readonly string[],
   config: ModelConfig,
   dropout: Dropout | null = null,
 ): Head {
-  const { values, params } =
-    prompts.length === 0 ? { values: new Map<string, Tensor>(), params: [] } : buildProcessors(pooled, prompts)
   const scope = new Scope()
   const summed = integrate(scope.in("integration"), m, values, config)
   const fused = config.mix && size.H > 1 ? mixNeighbours(scope.in("integration.mix"), summed, size) : summed
   const placed = config.positions ? addPositions(scope.in("classifier.positions"), fused) : fused
   const logits = classify(scope.in("classifier"), placed, size, classes, config, dropout)
-  return { logits, values, fused, processors: params, trained: scope.params }
+  return { logits, fused, trained: scope.params }
 }

@@ -27,8 +27,8 @@ export interface Network {
   logits: Tensor
   trained: Param[]
   frozen: Param[]
-  /** Scores [B,C] of the class prototypes, added to the classifier's log-probabilities outside of training, and their weights. */
-  prototypes?: { scores: Tensor; frozen: Param[] }
+  /** What language says of the classes [B,C], added to the classifier's log-probabilities outside of training, and its weights. */
+  language?: { scores: Tensor; frozen: Param[] }
 }
 
 export type BuildNetwork = (input: NetworkInput, size: MapSize, classes: number, dropout: Dropout | null) => Network
@@ -51,7 +51,7 @@ export interface RawMapNetwork {
   trained: Param[]
   /** Weights that training needs and leaves alone: `standardize.*` and those of the processors. */
   frozen: Param[]
-  /** What decides outside of training: the logits, or their log-probabilities with the prototypes' scores. */
+  /** What decides outside of training: the logits, or their log-probabilities with the scores of language. */
   final: Tensor
   finalFrozen: Param[]
 }
@@ -71,13 +71,13 @@ export function onRawMap(
   const bring = (x: Tensor) => mix(standardize(scope, x, spec.width))
   const m = bring(raw)
   const network = spec.build({ m, pooled: pool(raw, m, spec.pool, bring) }, size, spec.classes, dropout)
-  const { prototypes, logits } = network
+  const { language, logits } = network
   return {
     logits,
     trained: network.trained,
     frozen: [...scope.params, ...network.frozen],
-    final: prototypes ? add(logSoftmax(logits), prototypes.scores) : logits,
-    finalFrozen: [...scope.params, ...network.frozen, ...(prototypes?.frozen ?? [])],
+    final: language ? add(logSoftmax(logits), language.scores) : logits,
+    finalFrozen: [...scope.params, ...network.frozen, ...(language?.frozen ?? [])],
   }
 }
 

@@ -3,35 +3,54 @@
  *
  * ```
  * s [B,T,D] ── W_s, b_s ──┐
- *                         ├─ concat ── v_i [B,T+N,D]
+ *                         ├─ concat ── v_i [B,T+N,Dt]          shared: one matrix for frames, one for places
  * t [B,N,D] ── W_t, b_t ──┘
+ *
+ * s, t ── concat ── W_r of each row r, b ── v_i [B,T+N,Dt]     positional: keeps frame and place
  * ```
  * s and t are the encoder's map pooled over space and over time. Pooling has no weights and is shared by all processors.
- * The 1×1 Conv1d of the paper is a matrix product on token-major data.
+ * The 1×1 Conv1d of the paper is a matrix product on token-major data. v_i has the text embeddings' width Dt, or with
+ * `processors: visual` the map's own: then a projection that only stage 1 uses leads on to the text embeddings.
  */
 
-import { concat, type Tensor } from "@fourtier/tensor"
-import { identity, linear, type Param, Scope } from "@fourtier/tensor/nn"
+import { add, concat, matmul, type Tensor, transpose } from "@fourtier/tensor"
+import { glorot, identity, linear, type Param, Scope, zeros } from "@fourtier/tensor/nn"
+import type { ModelConfig } from "../schemas/model.ts"
 import type { Pooled } from "./pooling.ts"
 
-/** One processor: [B,T,D] and [B,N,D] to v_i [B,T+N,D]. Starts as the identity, so v_i starts as the pooled map. */
-export function processor(scope: Scope, { s, t }: Pooled): Tensor {
-  const width = s.shape[2]
-  return concat(
-    [
-      linear(scope.in("temporal"), s, width, { init: identity }),
-      linear(scope.in("spatial"), t, width, { init: identity }),
-    ],
-    1,
-  )
+/** What the processors are, as `ModelConfig` has it. */
+export type ProcessorConfig = Pick<ModelConfig, "processors" | "processorWeights">
+
+/** One processor: [B,T,D] and [B,N,D] to v_i [B,T+N,W]. */
+function processor(scope: Scope, pooled: Pooled, config: ProcessorConfig, textWidth: number): Tensor {
+  if (config.processors === "text" && config.processorWeights === "positional") {
+    return positional(scope, pooled, textWidth)
+  }
+  const { s, t } = pooled
+  // in the map's space it starts as the identity, so v_i starts as the pooled map
+  const [width, init] = config.processors === "text" ? [textWidth, glorot] : [s.shape[2], identity]
+  return concat([linear(scope.in("temporal"), s, width, { init }), linear(scope.in("spatial"), t, width, { init })], 1)
 }
 
-/** The processors of all prompts on pooled features: v_i [B,T+N,D] by prompt id, and their weights. */
+function positional(scope: Scope, { s, t }: Pooled, width: number): Tensor {
+  const rows = transpose(concat([s, t], 1), [1, 0, 2]) // [B,T+N,D] -> [T+N,B,D]
+  const [R, , D] = rows.shape
+  const weight = scope.param("weight", [R, D, width], glorot, { decay: true })
+  const bias = scope.param("bias", [width], zeros, { decay: false })
+  return add(transpose(matmul(rows, weight), [1, 0, 2]), bias) // [T+N,B,Dt] -> [B,T+N,Dt]
+}
+
+/**
+ * The processors of all prompts on pooled features: v_i by prompt id, and their weights.
+ * @param textWidth Dt
+ */
 export function buildProcessors(
   pooled: Pooled,
   prompts: readonly string[],
+  config: ProcessorConfig,
+  textWidth: number,
 ): { values: Map<string, Tensor>; params: Param[] } {
   const scope = new Scope("processor")
-  const values = new Map(prompts.map((prompt) => [prompt, processor(scope.in(prompt), pooled)]))
+  const values = new Map(prompts.map((prompt) => [prompt, processor(scope.in(prompt), pooled, config, textWidth)]))
   return { values, params: scope.params }
 }

@@ -31,6 +31,17 @@ export const contrastiveSchema = z.strictObject({
     .min(0)
     .default(0)
     .describe("parameter of mixup's Beta distribution, applied to pooled features and targets alike; 0: no mixup"),
+  start: z
+    .enum(["random", "ridge"])
+    .default("random")
+    .describe(
+      "first weights of processors of the text space. ridge: the closed-form ridge regression from the pooled features to the text embeddings, with epochs and minUpdates 0 the whole of stage 1",
+    ),
+  ridge: z
+    .number()
+    .positive()
+    .default(0.1)
+    .describe("ridge: penalty, as a multiple of the mean squared norm of a clip's features"),
   temperature: z.number().positive().default(0.07).describe("initial value of the learned temperature"),
 })
 

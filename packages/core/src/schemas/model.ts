@@ -48,6 +48,25 @@ export const modelSchema = z.strictObject({
     .describe(
       "how the blocks' output is pooled for the linear layer. mean: over all tokens, as in the paper; rows: over the places of each frame and over the frames of each place, concatenated: T+N rows that keep where and when, hence (T+N)·D·C weights",
     ),
+  processors: z
+    .enum(["visual", "text"])
+    .default("visual")
+    .describe(
+      "space of the processors' output. visual: the channels of the map, which a projection that stage 1 alone uses brings to the text embeddings; text: the text embeddings themselves, as in the paper, so that stage 2 keeps all that stage 1 has learned",
+    ),
+  processorWeights: z
+    .enum(["shared", "positional"])
+    .default("shared")
+    .describe(
+      "processors of the text space. shared: one matrix for all frames and one for all places (the paper); positional: a matrix for each of the T+N rows, which keeps frame and place",
+    ),
+  languageWeight: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe(
+      "weight of the language classifier, which reads the predicted text embeddings of a clip: its scores times this are added to the classifier's logits; 0: none. Needs processors of the text space",
+    ),
   blocks: z.int().min(0).default(2).describe("transformer blocks after the integration"),
   headWidth: z.int().min(1).default(64).describe("channels per attention head; the number of heads is rounded down"),
   mix: z.boolean().default(true).describe("depth-wise 3×3 convolution after the sum, where the map has a grid"),

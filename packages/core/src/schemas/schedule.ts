@@ -3,7 +3,7 @@
 import { z } from "zod"
 
 export const scheduleSchema = z.strictObject({
-  epochs: z.number().positive().describe("passes over the training clips"),
+  epochs: z.number().min(0).describe("passes over the training clips"),
   minUpdates: z.int().min(0).default(0).describe("smallest number of updates, however few the clips"),
   batch: z.int().min(1).describe("clips per update"),
   microBatch: z.int().min(1).nullable().default(null).describe("clips in memory at a time; null: the whole batch"),

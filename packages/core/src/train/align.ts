@@ -6,7 +6,8 @@
  *                                                               ├─ InfoNCE_i ─ Σ_i ─ gradients
  * e_i of the clip's answer to prompt i ──────────────────────────┘
  * ```
- * Encoder, VLM and text encoder are frozen; the projection is thrown away afterwards.
+ * Encoder, VLM and text encoder are frozen. Processors of the text space need no projection; with processors of the map's space it
+ * serves this stage alone.
  */
 
 import {
@@ -25,7 +26,7 @@ import {
 import { constantInit, type Param, Scope, selectWeights, type Weights } from "@fourtier/tensor/nn"
 import type { AdamW } from "@fourtier/tensor/optim"
 import { type MapSize, placesOf } from "../model/map.ts"
-import { buildProcessors } from "../model/processor.ts"
+import { buildProcessors, type ProcessorConfig } from "../model/processor.ts"
 import { embedRows, embedVisual } from "../model/space.ts"
 import { standardize } from "../model/standardize.ts"
 import { infoNce } from "../objective/contrastive.ts"
@@ -49,6 +50,7 @@ export interface AlignSpec {
   contrastive: ContrastiveConfig
   /** Channels that the map is brought to; null: all of its own. */
   width: number | null
+  processors: ProcessorConfig
 }
 
 /** s [B,T,D] and t [B,N,D] as they lie in the store. */
@@ -62,7 +64,12 @@ function embedClips(spec: AlignSpec, pooled: { s: Tensor; t: Tensor }) {
   const frozen = new Scope("standardize")
   const s = standardize(frozen, cast(pooled.s, "f32"), spec.width)
   const t = standardize(frozen, cast(pooled.t, "f32"), spec.width)
-  const { values, params } = buildProcessors({ s, t }, spec.prompts)
+  const { values, params } = buildProcessors({ s, t }, spec.prompts, spec.processors, spec.textWidth)
+  if (spec.processors.processors === "text") {
+    const { similarity } = spec.contrastive
+    const embeddings = new Map([...values].map(([prompt, v]) => [prompt, embedRows(v, similarity)] as const))
+    return { embeddings, trained: params, frozen: frozen.params }
+  }
   const projection = new Scope("projection")
   const embeddings = new Map(
     [...values].map(([prompt, v]) => {
@@ -232,6 +239,40 @@ export class AlignGraphs {
     await this.#cached?.loss.release()
     await this.#cached?.backward.release()
   }
+}
+
+/**
+ * Unit visual embeddings of clips by prompt, the mean over their views: [E] each.
+ * @param weights every weight of the graphs, frozen ones included
+ */
+export async function embedExamples(
+  graphs: AlignGraphs,
+  { source, examples }: FeatureSet<Example>,
+  weights: Weights,
+): Promise<Map<string, Float32Array[]>> {
+  const feeds = Object.fromEntries(selectWeights("stage 1", [...graphs.trained, ...graphs.frozen], weights))
+  const jobs = examples.flatMap(({ hash, views }, clip) => views.map((view) => ({ clip, key: { clip: hash, view } })))
+  const sums = new Map<string, Float32Array[]>()
+  for (let i = 0; i < jobs.length; i += graphs.chunk) {
+    const part = jobs.slice(i, i + graphs.chunk)
+    // the last chunk is filled up with its own last record
+    const keys = Array.from({ length: graphs.chunk }, (_, row) => part[Math.min(row, part.length - 1)].key)
+    const [s, t] = [await readBatch(source, keys, "s"), await readBatch(source, keys, "t")]
+    for (const [prompt, rows] of await graphs.embed(feeds, { s, t })) {
+      const width = rows.length / graphs.chunk
+      const own = sums.get(prompt) ?? examples.map(() => new Float32Array(width))
+      sums.set(prompt, own)
+      for (const [row, { clip }] of part.entries()) {
+        for (let d = 0; d < width; d++) own[clip][d] += rows[row * width + d]
+      }
+    }
+  }
+  return new Map([...sums].map(([prompt, rows]) => [prompt, rows.map(unit)]))
+}
+
+function unit(vector: Float32Array): Float32Array {
+  const length = Math.hypot(...vector)
+  return length === 0 ? vector : vector.map((value) => value / length)
 }
 
 function gradientsOf(loss: Tensor, params: readonly Param[]): Record<string, Tensor> {

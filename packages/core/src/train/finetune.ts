@@ -27,8 +27,8 @@ export class ClassifierGraphs {
   /** Frozen weights that training needs, and those that evaluation needs. */
   readonly frozen: readonly Param[]
   readonly finalFrozen: readonly Param[]
-  /** Whether class prototypes are added to the classifier outside of training. */
-  readonly hasPrototypes: boolean
+  /** Whether what stage 1 has learned is added to the classifier outside of training. */
+  readonly hasLanguage: boolean
   /** Clips of one gradient step and of one evaluation. */
   readonly batch: number
   readonly gradient: Session
@@ -45,7 +45,7 @@ export class ClassifierGraphs {
     this.trained = network.trained
     this.frozen = network.frozen
     this.finalFrozen = network.finalFrozen
-    this.hasPrototypes = network.final !== network.logits
+    this.hasLanguage = network.final !== network.logits
     this.gradient = sessions.gradient
     this.evaluation = sessions.evaluation
   }
@@ -90,7 +90,7 @@ export class ClassifierGraphs {
 /**
  * Class probabilities of each example, the mean over its views: [C] each.
  * @param weights every weight of the network, frozen ones included
- * @param output `classifier` leaves out the class prototypes
+ * @param output `classifier` leaves out what language adds
  */
 export async function clipProbabilities(
   graphs: ClassifierGraphs,

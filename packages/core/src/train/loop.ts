@@ -73,8 +73,8 @@ async function run(
   const batch = batchSize(task, schedule, collective.size)
   const share = batch / collective.size
   const perEpoch = Math.floor(task.examples / batch)
-  const steps = Math.max(1, schedule.minUpdates, Math.round(schedule.epochs * perEpoch))
-  const warmup = Math.round(steps * Math.min(0.5, schedule.warmupEpochs / schedule.epochs))
+  const steps = Math.max(schedule.minUpdates, Math.round(schedule.epochs * perEpoch), schedule.epochs > 0 ? 1 : 0)
+  const warmup = schedule.epochs > 0 ? Math.round(steps * Math.min(0.5, schedule.warmupEpochs / schedule.epochs)) : 0
   const micro = task.microBatch
   const { bestWeights: restoredBest, ...position } = restored ?? START
   const cursor: Cursor = position

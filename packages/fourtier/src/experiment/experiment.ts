@@ -65,7 +65,14 @@ export class Experiment {
     const { size, prompts, align, text, fewestDescribed, runtime, model } = this.settings
     const batch = Math.min(align.batch, fewestDescribed)
     const chunk = Math.min(align.microBatch ?? batch, batch)
-    const spec = { size, prompts, textWidth: text?.width ?? 0, contrastive: align, width: model.width }
+    const spec = {
+      size,
+      prompts,
+      textWidth: text?.width ?? 0,
+      contrastive: align,
+      width: model.width,
+      processors: model,
+    }
     this.#align ??= AlignGraphs.compile(spec, batch - (batch % chunk), chunk, runtime)
     return this.#align
   }

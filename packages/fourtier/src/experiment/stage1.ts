@@ -11,6 +11,7 @@
 
 import {
   alignmentTask,
+  fitRidge,
   type Labelled,
   prototypeProbabilities,
   prototypesOf,
@@ -46,7 +47,16 @@ export async function alignProcessors(trial: Trial, standardize: Weights): Promi
   }
   const sets = { train: { ...train, examples: described }, val }
   const task = alignmentTask(graphs, sets, targets, standardize, score)
-  const trained = await trial.train("stage 1", task, align, { align, text: text.id, batch: graphs.batch })
+  const parts = { align, text: text.id, batch: graphs.batch }
+  const start =
+    align.start === "ridge"
+      ? async () => {
+          const { weights, retrieval } = await fitRidge(sets.train, standardize, targets, graphs.spec)
+          await trial.keepRetrieval(retrieval)
+          return weights
+        }
+      : undefined
+  const trained = await trial.train("stage 1", task, align, parts, start)
 
   const weights: Weights = new Map([...standardize, ...trained, ...(prototypes ? prototypeWeights(prototypes) : [])])
   if (!prototypes) return weights

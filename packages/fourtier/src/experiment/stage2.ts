@@ -8,8 +8,19 @@
  */
 
 import { type Method, methodNamed } from "@fourtier/core/model"
-import { classificationTask, clipProbabilities, type FeatureSet, type Taught } from "@fourtier/core/train"
+import {
+  classificationTask,
+  clipProbabilities,
+  embedExamples,
+  type FeatureSet,
+  fitLanguage,
+  promptWeights,
+  relevance,
+  type Taught,
+} from "@fourtier/core/train"
 import type { Weights } from "@fourtier/tensor/nn"
+import { meanRow } from "../text/targets.ts"
+import { isDescribed } from "./examples.ts"
 import type { Trial } from "./trial.ts"
 
 export interface Stage2Options {
@@ -39,11 +50,43 @@ export async function fineTune(
   const parts = { method, stage: training, batch: graphs.batch, stage1, taught: clips.examples }
   const trained = await trial.train(name, task, training, parts)
 
-  const weights: Weights = new Map([...frozen, ...trained])
-  if (graphs.hasPrototypes) {
+  const language =
+    aligned && experiment.settings.model.languageWeight > 0 ? await readLanguage(trial, frozen, clips) : []
+  const weights: Weights = new Map([...frozen, ...trained, ...language])
+  if (graphs.hasLanguage) {
     const rows = await clipProbabilities(graphs, data.test, weights, "classifier")
-    trial.predict(`${name} without prototypes`, graphs.trained, rows)
+    trial.predict(`${name} without language`, graphs.trained, rows)
   }
   trial.predict(name, graphs.trained, await clipProbabilities(graphs, data.test, weights))
   return weights
+}
+
+/** The language classifier of stage 1's processors, from the labels of `clips`. */
+async function readLanguage(trial: Trial, frozen: Weights, clips: FeatureSet<Taught>): Promise<Weights> {
+  const { text, prompts, classes, reporter } = trial.experiment.settings
+  if (!text) throw new Error("internal error: a language classifier without texts")
+  const described = trial.data.train.examples.filter(({ id }) => isDescribed(id, prompts, text.table))
+  const relevances = new Map(
+    prompts.map((prompt) => {
+      const answers = described.flatMap(({ id }) => text.table.get(prompt)?.get(id) ?? [])
+      return [
+        prompt,
+        relevance(
+          answers.map((vector) => meanRow(vector, text.width)),
+          text.names,
+        ),
+      ] as const
+    }),
+  )
+  const weights = promptWeights(relevances, await trial.retrieval())
+  reporter.say(
+    `language: prompt weights ${[...weights].map(([id, weight]) => `${id} ${weight.toFixed(2)}`).join(", ")}`,
+  )
+  const embeddings = await embedExamples(await trial.experiment.alignGraphs(), clips, frozen)
+  return fitLanguage(
+    embeddings,
+    clips.examples.map(({ label }) => label),
+    classes.length,
+    weights,
+  )
 }

@@ -9,13 +9,16 @@ import type { Prediction } from "@fourtier/core/metrics"
 import type { Method } from "@fourtier/core/model"
 import { FileJournal, fileCheckpoints, loadWeights, removeCheckpoint, saveWeights } from "@fourtier/core/node"
 import type { ScheduleConfig } from "@fourtier/core/schemas"
-import { type Example, type FeatureSet, type TrainTask, train } from "@fourtier/core/train"
+import { type Example, type FeatureSet, type Retrieval, type TrainTask, train } from "@fourtier/core/train"
 import type { Param, Weights } from "@fourtier/tensor/nn"
-import { hashJson } from "@fourtier/tensor/node"
+import { hashJson, readJson, writeJson } from "@fourtier/tensor/node"
+import { z } from "zod"
 import type { Split } from "../video/splits.ts"
 import { drawLabelled, examplesOf, labelledOf } from "./examples.ts"
 import type { Experiment } from "./experiment.ts"
 import type { PseudoLabelFigures } from "./pseudo-label-figures.ts"
+
+const retrievalSchema = z.record(z.string(), z.object({ skill: z.number(), z: z.number() }))
 
 export interface TrialResult {
   /** By method; stage 1 without a classifier as "stage 1, prompt A" … and "stage 1 alone". */
@@ -76,8 +79,15 @@ export class Trial {
   /**
    * Trains a task, or takes over what an earlier run of the same settings and data has trained.
    * @param parts whatever else decides the outcome
+   * @param start computes first weights instead of random ones; called only where the task is trained now
    */
-  async train(name: string, task: TrainTask, schedule: ScheduleConfig, parts: unknown): Promise<Weights> {
+  async train(
+    name: string,
+    task: TrainTask,
+    schedule: ScheduleConfig,
+    parts: unknown,
+    start?: () => Promise<Weights>,
+  ): Promise<Weights> {
     const { size, model, prompts, classes, runtime, reporter, signal } = this.experiment.settings
     const sets = [this.data.train, this.data.labelled, this.data.val].map(({ source, examples }) => [
       source.id,
@@ -89,17 +99,18 @@ export class Trial {
     const path = join(folder, "weights.safetensors")
     const checkpointPath = join(folder, "checkpoint.safetensors")
     const journalPath = join(folder, "metrics.jsonl")
-    this.result.journals.push({ title: name, path: journalPath })
     if (existsSync(path)) {
       const known = await loadWeights(path)
       if (known.metadata.key === key) {
         await removeCheckpoint(checkpointPath)
+        this.#keepJournal(name, journalPath)
         return known.weights
       }
     }
     const { weights, steps, keptStep } = await train(task, {
       schedule,
       seed: this.seed,
+      start: await start?.(),
       checkpoints: fileCheckpoints(checkpointPath, key),
       journal: new FileJournal(journalPath),
       runtime,
@@ -108,7 +119,24 @@ export class Trial {
     })
     await saveWeights(path, task.params, weights, { key, steps: String(steps), keptStep: String(keptStep) })
     await removeCheckpoint(checkpointPath)
+    this.#keepJournal(name, journalPath)
     return weights
+  }
+
+  /** Notes where a training's losses are, for the report: nowhere where there was no update, or somebody has removed them. */
+  #keepJournal(title: string, path: string): void {
+    if (existsSync(path)) this.result.journals.push({ title, path })
+  }
+
+  /** How well unseen clips find their own answers, by prompt: measured by stage 1, used by stage 2. */
+  async keepRetrieval(retrieval: ReadonlyMap<string, Retrieval>): Promise<void> {
+    await writeJson(join(this.folder, "retrieval.json"), Object.fromEntries(retrieval))
+  }
+
+  /** What `keepRetrieval` kept. */
+  async retrieval(): Promise<Map<string, Retrieval>> {
+    const kept = retrievalSchema.parse(await readJson(join(this.folder, "retrieval.json")))
+    return new Map(Object.entries(kept))
   }
 
   /** Writes down what a method says of the test clips: a row of probabilities [C] each. */

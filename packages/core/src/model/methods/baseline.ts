@@ -9,8 +9,8 @@ export const baselineMethod = defineMethod({
   aligned: false,
   build:
     ({ model }) =>
-    (input, size, classes, dropout) => {
-      const { logits, trained } = buildHead(input, size, classes, [], model, dropout)
+    ({ m }, size, classes, dropout) => {
+      const { logits, trained } = buildHead(m, new Map(), size, classes, model, dropout)
       return { logits, trained, frozen: [] }
     },
 })

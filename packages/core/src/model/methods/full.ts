@@ -1,8 +1,13 @@
 /** The method: processors aligned with text, their integration, blocks and classifier (paper Figure 2a). */
 
-import { mul } from "@fourtier/tensor"
+import { add, mul, type Tensor } from "@fourtier/tensor"
+import type { Param } from "@fourtier/tensor/nn"
+import type { ModelConfig } from "../../schemas/model.ts"
 import { buildHead } from "../head.ts"
+import { languageScores } from "../language.ts"
+import { buildProcessors } from "../processor.ts"
 import { prototypeScores } from "../prototypes.ts"
+import type { AlignmentSpace } from "../space.ts"
 import { defineMethod } from "./method.ts"
 
 export const fullMethod = defineMethod({
@@ -11,11 +16,34 @@ export const fullMethod = defineMethod({
   aligned: true,
   build:
     ({ prompts, model, space }) =>
-    (input, size, classes, dropout) => {
-      const { logits, values, trained, processors } = buildHead(input, size, classes, prompts, model, dropout)
-      const network = { logits, trained, frozen: processors }
-      if (!space || values.size === 0 || model.prototypeWeight === 0) return network
-      const { logProbabilities, frozen } = prototypeScores(values, classes, space)
-      return { ...network, prototypes: { scores: mul(logProbabilities, model.prototypeWeight), frozen } }
+    ({ m, pooled }, size, classes, dropout) => {
+      const { values, params } = buildProcessors(pooled, prompts, model, space?.textWidth ?? size.D)
+      const { logits, trained } = buildHead(m, values, size, classes, model, dropout)
+      const network = { logits, trained, frozen: params }
+      const language = space && values.size > 0 ? scoresOf(values, classes, model, space) : null
+      return language ? { ...network, language } : network
     },
 })
+
+/** What stage 1 has learned, read for the classes; null where the model does without. */
+function scoresOf(
+  values: ReadonlyMap<string, Tensor>,
+  classes: number,
+  model: ModelConfig,
+  space: AlignmentSpace,
+): { scores: Tensor; frozen: Param[] } | null {
+  const parts: { scores: Tensor; frozen: Param[] }[] = []
+  if (model.prototypeWeight > 0) {
+    const { logProbabilities, frozen } = prototypeScores(values, classes, space)
+    parts.push({ scores: mul(logProbabilities, model.prototypeWeight), frozen })
+  }
+  if (model.languageWeight > 0) {
+    const { scores, frozen } = languageScores(values, classes)
+    parts.push({ scores: mul(scores, model.languageWeight), frozen })
+  }
+  if (parts.length === 0) return null
+  return {
+    scores: parts.map(({ scores }) => scores).reduce((sum, scores) => add(sum, scores)),
+    frozen: parts.flatMap(({ frozen }) => frozen),
+  }
+}

@@ -3,10 +3,20 @@
 import { plural } from "@fourtier/core"
 import { countHeadFlops } from "@fourtier/core/model"
 import { FourtierError } from "@fourtier/tensor"
+import type { Config } from "../../config.ts"
 import { resolvePrompts } from "../../describe/prompts.ts"
 import { openVisualEncoder } from "../../encoders/catalog.ts"
 import { terminalTable } from "../../util/table.ts"
 import { readConfig } from "./read-config.ts"
+
+/** Dt, where the network depends on it. */
+async function textWidth({ model, text }: Config): Promise<number> {
+  if (model.processors === "visual") return 0
+  const { openTextEncoder } = await import("../../text/targets.ts")
+  const encoder = await openTextEncoder(text)
+  await encoder.release()
+  return encoder.width
+}
 
 export interface InfoOptions {
   config?: string
@@ -21,7 +31,13 @@ export async function printInfo(options: InfoOptions): Promise<void> {
   const encoder = await openVisualEncoder(config.encoder)
   const { T, H, W, D } = encoder.size
   const prompts = resolvePrompts(config.prompts).prompts.map(({ id }) => id)
-  const head = countHeadFlops({ ...encoder.size, D: config.model.width ?? D }, classes, prompts, config.model)
+  const head = countHeadFlops(
+    { ...encoder.size, D: config.model.width ?? D },
+    classes,
+    prompts,
+    config.model,
+    await textWidth(config),
+  )
   const parts = [await encoder.flops(), ...head]
   const rows = [...parts, { part: "head", ...sum(head) }, { part: "all", ...sum(parts) }].map(
     ({ part, weights, macs }) => [part, millions(weights), (macs / 1e9).toFixed(3)],

@@ -1,0 +1,109 @@
+/**
+ * The language classifier in closed form: ridge regression from predicted unit text embeddings z_i to the classes of labelled
+ * clips, one for each prompt, summed by the prompts' weights.
+ *
+ * ```
+ * A_i = κ w_i (ZᵀZ + λI)⁻¹ Zᵀ(onehot − 1/C)
+ * w_i = relevance_i³ · skill_i, scaled to sum 1
+ * ```
+ * relevance: how much a prompt's answers tell of the classes' names (mutual information of a clip's answer and its nearest name, in
+ * units of log C); skill: how well unseen clips find their own answers. Neither needs a label.
+ */
+
+import type { Weights } from "@fourtier/tensor/nn"
+import { CholeskyDecomposition, Matrix } from "ml-matrix"
+import type { Target } from "../objective/classification.ts"
+import type { Retrieval } from "./ridge.ts"
+
+/** λ as a multiple of the mean squared norm. */
+const PENALTY = 0.1
+/** κ: scores of a sure clip differ by about as much as the logits of a classifier do. */
+const SCALE = 20
+/** Standard errors above chance from which retrieval counts. */
+const LEAST_Z = 3
+
+/** Temperature of the softmax over names. */
+const NAME_TEMPERATURE = 0.05
+
+/** 0: a prompt's answers do not tell the classes' names apart; 1: each clip's answer names one class, all classes alike. */
+export function relevance(answers: readonly Float32Array[], names: readonly Float32Array[]): number {
+  const [rows, classes] = [centredUnits(answers), centredUnits(names)]
+  const mean = new Float64Array(names.length)
+  let conditional = 0
+  for (const row of rows) {
+    const powers = classes.map((name) => Math.exp(dot(row, name) / NAME_TEMPERATURE))
+    const total = powers.reduce((sum, power) => sum + power, 0)
+    for (const [c, power] of powers.entries()) {
+      const p = power / total
+      mean[c] += p / rows.length
+      conditional -= (p * Math.log(p + 1e-12)) / rows.length
+    }
+  }
+  const marginal = mean.reduce((sum, p) => sum - p * Math.log(p + 1e-12), 0)
+  return Math.max(0, (marginal - conditional) / Math.log(names.length))
+}
+
+/** Weight of each prompt; all 0 where no prompt's answers are found by unseen clips better than by chance. */
+export function promptWeights(
+  relevances: ReadonlyMap<string, number>,
+  retrieval: ReadonlyMap<string, Retrieval>,
+): Map<string, number> {
+  const raw = [...relevances].map(([prompt, value]) => {
+    const { skill, z } = retrieval.get(prompt) ?? { skill: 0, z: 0 }
+    return [prompt, z >= LEAST_Z ? value ** 3 * skill : 0] as const
+  })
+  const total = raw.reduce((sum, [, weight]) => sum + weight, 0)
+  return new Map(raw.map(([prompt, weight]) => [prompt, total === 0 ? 0 : weight / total]))
+}
+
+/**
+ * The weights `language.*` of `model/language.ts`.
+ * @param embeddings unit z_i [Dt] of each labelled clip, by prompt
+ * @param targets the clips' classes, or class probabilities
+ */
+export function fitLanguage(
+  embeddings: ReadonlyMap<string, readonly Float32Array[]>,
+  targets: readonly Target[],
+  classes: number,
+  weights: ReadonlyMap<string, number>,
+): Weights {
+  const fitted: Weights = new Map([["language.bias", new Float32Array(classes)]])
+  for (const [prompt, rows] of embeddings) {
+    const weight = weights.get(prompt) ?? 0
+    const width = rows[0].length
+    const A = new Float32Array(width * classes)
+    if (weight > 0) {
+      const Z = new Matrix(rows.map((row) => [...row]))
+      const Y = new Matrix(targets.map((target) => oneHot(target, classes).map((share) => share - 1 / classes)))
+      const gram = Z.transpose().mmul(Z)
+      const ridge = (PENALTY * gram.trace()) / rows.length
+      for (let d = 0; d < width; d++) gram.set(d, d, gram.get(d, d) + ridge)
+      const solved = new CholeskyDecomposition(gram).solve(Z.transpose().mmul(Y))
+      for (let d = 0; d < width; d++)
+        for (let c = 0; c < classes; c++) A[d * classes + c] = SCALE * weight * solved.get(d, c)
+    }
+    fitted.set(`language.${prompt}.weight`, A)
+  }
+  return fitted
+}
+
+function oneHot(target: Target, classes: number): number[] {
+  return typeof target === "number" ? Array.from({ length: classes }, (_, c) => (c === target ? 1 : 0)) : [...target]
+}
+
+function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let total = 0
+  for (let i = 0; i < a.length; i++) total += a[i] * b[i]
+  return total
+}
+
+function centredUnits(vectors: readonly Float32Array[]): Float32Array[] {
+  const unit = (vector: Float32Array) => {
+    const length = Math.sqrt(dot(vector, vector))
+    return length === 0 ? vector : vector.map((value) => value / length)
+  }
+  const units = vectors.map(unit)
+  const mean = new Float32Array(units[0]?.length ?? 0)
+  for (const row of units) for (let d = 0; d < mean.length; d++) mean[d] += row[d] / units.length
+  return units.map((row) => unit(row.map((value, d) => value - mean[d])))
+}
