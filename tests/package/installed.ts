@@ -5,6 +5,7 @@
 
 import { spawnSync } from "node:child_process"
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -76,6 +77,7 @@ export function runIn({ folder }: Installed, command: string, ...args: string[])
 function packPackages(folder: string): PackedPackage[] {
   mkdirSync(folder, { recursive: true })
   const sources = readdirSync(join(ROOT, "packages")).map((name) => join(ROOT, "packages", name))
+  if (!sources.every((source) => existsSync(join(source, "dist")))) throw new Error("run `npm run build` first")
   const workspaces = sources.flatMap((source) => ["--workspace", source])
   const printed = run(ROOT, "npm", "pack", ...workspaces, "--json", "--ignore-scripts", "--pack-destination", folder)
   const packedSchema = z.array(

@@ -131,7 +131,8 @@ export interface Difference extends Interval {
 /**
  * Differences `first − second` of figures of two methods tested on the same clips. Clusters are drawn together; training
  * seeds too where both methods ran with the same ones, otherwise each method's on their own.
- * @param first, second observations of each method, and one statistic per figure, in the same order
+ * @param first observations of one method, and one statistic per figure
+ * @param second those of the other, figures in the same order
  */
 export function pairedBootstrap(
   first: { observations: readonly Observation[]; statistics: readonly Statistic[] },

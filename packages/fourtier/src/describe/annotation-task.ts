@@ -41,7 +41,7 @@ export async function exportAnnotationTask(
   let table = csvLine(["strip", ...ids])
   let lines = ""
   let clipTable = csvLine(["strip", "clip"])
-  const task = reporter.task("Writing strips", clips.length, "clips")
+  const task = reporter.task("write strips", clips.length, "clips")
   for (const [i, clip] of order.entries()) {
     const strip = `${String(i + 1).padStart(digits, "0")}.jpg`
     await writeFileAtomic(join(folder, strip), await strips.encode(clip))

@@ -23,6 +23,7 @@ export type { Estimate } from "./estimate.ts"
 export { folderStrips, type StripConfig, stripFile, stripFolder } from "./folder-strips.ts"
 export { answersByClip, answersOf, editAnswer, importAnswers, withCache } from "./manage.ts"
 export type { DescribeOptions } from "./options.ts"
+export type { PresetName } from "./prompt-settings.ts"
 export { type Prompt, type PromptSet, presets, resolvePrompts } from "./prompts.ts"
 export {
   type BatchProgress,

@@ -36,14 +36,14 @@ function familyKind<K extends string>(
 }
 
 /** The families over pictures or clips as kinds of visual encoder. */
-export function familyKinds<K extends string>(
+function familyKinds<K extends string>(
   families: readonly Family<VisualFamily<K> | null>[],
 ): ReturnType<typeof familyKind<K>>[] {
   return families.flatMap(({ visual }) => (visual ? [familyKind(visual)] : []))
 }
 
 /** Every kind of visual encoder. */
-export const KINDS = [movenet, onnx, ...familyKinds(FAMILIES)] as const
+const KINDS = [movenet, onnx, ...familyKinds(FAMILIES)] as const
 
 /**
  * The setting `encoder`: a discriminated union by `kind`.

@@ -89,11 +89,11 @@ export class Trial {
     const path = join(folder, "weights.safetensors")
     const checkpointPath = join(folder, "checkpoint.safetensors")
     const journalPath = join(folder, "metrics.jsonl")
-    this.result.journals.push({ title: name, path: journalPath })
     if (existsSync(path)) {
       const known = await loadWeights(path)
       if (known.metadata.key === key) {
         await removeCheckpoint(checkpointPath)
+        this.#keepJournal(name, journalPath)
         return known.weights
       }
     }
@@ -108,7 +108,13 @@ export class Trial {
     })
     await saveWeights(path, task.params, weights, { key, steps: String(steps), keptStep: String(keptStep) })
     await removeCheckpoint(checkpointPath)
+    this.#keepJournal(name, journalPath)
     return weights
+  }
+
+  /** Notes where a training's losses are, for the report: nowhere where there was no update, or somebody has removed them. */
+  #keepJournal(title: string, path: string): void {
+    if (existsSync(path)) this.result.journals.push({ title, path })
   }
 
   /** Writes down what a method says of the test clips: a row of probabilities [C] each. */
