@@ -48,11 +48,12 @@ describe("docstrings", () => {
             writeFileSync(join(folder, `${entry.replaceAll("/", ".")}.${name}.ts`), `${code}export {}\n`)
         }
       }
-      const { stdout } = spawnSync(join(ROOT, "node_modules/.bin/tsc"), ["-p", folder, "--pretty", "false"], {
+      const { stdout, status } = spawnSync(join(ROOT, "node_modules/.bin/tsc"), ["-p", folder, "--pretty", "false"], {
         cwd: folder,
         encoding: "utf8",
       })
       expect(stdout).toBe("")
+      expect(status).toBe(0)
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }

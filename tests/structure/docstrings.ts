@@ -31,10 +31,13 @@ export interface Docstring {
 /** The docstring of what `file` exports under this name. @returns null where the file exports no such thing */
 export function docstringOf(file: string, name: string): Docstring | null {
   const source = readFileSync(file, "utf8")
-  const declaration = new RegExp(`^export (?:abstract class|class|async function|function|const) ${name}\\b`, "m")
+  const declaration = new RegExp(
+    `^export (?:abstract class|class|async function\\*?|function\\*?|const) ${name}\\b`,
+    "m",
+  )
   const at = declaration.exec(source)?.index
   if (at !== undefined) {
-    const text = /\/\*\*((?:(?!\*\/)[^])*)\*\/\n$/.exec(source.slice(0, at))?.[1] ?? null
+    const text = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n$/.exec(source.slice(0, at))?.[1] ?? null
     return { file: relative(ROOT, file), text: text?.replaceAll(/^ *\* ?/gm, "").trim() ?? null }
   }
   for (const [, list, from] of source.matchAll(/^export (?:\{([^}]*)\}|\*) from "([^"]+)"/gm)) {
@@ -57,5 +60,5 @@ function originalName(list: string, name: string): string | null {
 
 /** The code of an `@example`. */
 export function exampleIn(text: string): string | null {
-  return /^@example\n```ts\n([^]*?)^```/m.exec(text)?.[1] ?? null
+  return /^@example\n```ts\n([\s\S]*?)^```/m.exec(text)?.[1] ?? null
 }

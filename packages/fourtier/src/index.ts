@@ -13,6 +13,8 @@
  *
  * `recipe.ts` puts them together: read it first. The network, its losses and the training loop are `@fourtier/core`; what
  * they are built on is `@fourtier/tensor`.
+ *
+ * @module
  */
 
 export { type Reporter, silent } from "@fourtier/core"

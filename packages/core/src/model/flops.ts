@@ -9,7 +9,18 @@ import { poolMap } from "./pooling.ts"
 
 const weightsOf = (params: readonly Param[]) => params.reduce((sum, { tensor }) => sum + tensor.size, 0)
 
-/** The head's parts for one clip. */
+/**
+ * The head's parts for one clip.
+ *
+ * @example
+ * ```ts
+ * import { countHeadFlops } from "@fourtier/core/model"
+ * import { modelSchema } from "@fourtier/core/schemas"
+ *
+ * const parts = countHeadFlops({ T: 8, H: 6, W: 6, D: 64 }, 12, ["A", "B", "C", "D"], modelSchema.parse({}))
+ * parts[0] // { part: "processors", weights: 33_280, macs: … }
+ * ```
+ */
 export function countHeadFlops(
   size: MapSize,
   classes: number,

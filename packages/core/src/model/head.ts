@@ -36,6 +36,18 @@ export interface Head {
  * The head on a standardised map m [B,T,N,D] and its pooled rows.
  * @param prompts ids of the prompts that have a processor; none gives the baseline network (Table 7, group 1)
  * @param dropout for training; null in evaluation and in shipped models
+ *
+ * @example
+ * ```ts
+ * import { buildHead, poolMap } from "@fourtier/core/model"
+ * import { modelSchema } from "@fourtier/core/schemas"
+ * import { input } from "@fourtier/tensor"
+ *
+ * const m = input("m", [2, 8, 36, 64])
+ * const network = { m, pooled: poolMap(m, "mean") }
+ * const head = buildHead(network, { T: 8, H: 6, W: 6, D: 64 }, 12, ["A", "B"], modelSchema.parse({}))
+ * head.logits.shape // [2, 12]
+ * ```
  */
 export function buildHead(
   { m, pooled }: NetworkInput,

@@ -14,7 +14,18 @@ import { concat, type Tensor } from "@fourtier/tensor"
 import { identity, linear, type Param, Scope } from "@fourtier/tensor/nn"
 import type { Pooled } from "./pooling.ts"
 
-/** One processor: [B,T,D] and [B,N,D] to v_i [B,T+N,D]. Starts as the identity, so v_i starts as the pooled map. */
+/**
+ * One processor: [B,T,D] and [B,N,D] to v_i [B,T+N,D]. Starts as the identity, so v_i starts as the pooled map.
+ *
+ * @example
+ * ```ts
+ * import { poolMap, processor } from "@fourtier/core/model"
+ * import { input } from "@fourtier/tensor"
+ * import { Scope } from "@fourtier/tensor/nn"
+ *
+ * processor(new Scope("processor.A"), poolMap(input("m", [2, 8, 36, 64]), "mean")).shape // [2, 44, 64]
+ * ```
+ */
 export function processor(scope: Scope, { s, t }: Pooled): Tensor {
   const width = s.shape[2]
   return concat(
@@ -26,7 +37,18 @@ export function processor(scope: Scope, { s, t }: Pooled): Tensor {
   )
 }
 
-/** The processors of all prompts on pooled features: v_i [B,T+N,D] by prompt id, and their weights. */
+/**
+ * The processors of all prompts on pooled features: v_i [B,T+N,D] by prompt id, and their weights.
+ *
+ * @example
+ * ```ts
+ * import { buildProcessors, poolMap } from "@fourtier/core/model"
+ * import { input } from "@fourtier/tensor"
+ *
+ * const { values } = buildProcessors(poolMap(input("m", [2, 8, 36, 64]), "mean"), ["A", "B"])
+ * values.get("B")?.shape // [2, 44, 64]
+ * ```
+ */
 export function buildProcessors(
   pooled: Pooled,
   prompts: readonly string[],

@@ -10,6 +10,8 @@
  *  7. describe.ts        a run: plan.ts says what to ask, live.ts and batch.ts ask, cache-sink.ts keeps the answers
  *  8. answer-formats.ts  answers in files; annotation-task.ts exports questions for people
  *  9. manage.ts          show, edit, import; stats.ts the answers as a whole
+ *
+ * @module
  */
 
 export { exportAnnotationTask } from "./annotation-task.ts"

@@ -50,6 +50,8 @@ const KINDS = [movenet, onnx, ...familyKinds(FAMILIES)] as const
  *
  * @example
  * ```ts
+ * import { encoderSchema } from "fourtier/encoders"
+ *
  * encoderSchema.parse({ kind: "clip", checkpoint: "ViT-B-16.pt" }).precision // "float32"
  * ```
  */
@@ -65,6 +67,8 @@ export type EncoderConfig = z.infer<typeof encoderSchema>
  *
  * @example
  * ```ts
+ * import { encoderSchema, openVisualEncoder } from "fourtier/encoders"
+ *
  * const encoder = await openVisualEncoder(encoderSchema.parse({ kind: "vit", checkpoint: "random", frames: 4 }))
  * encoder.size // { T: 4, H: 14, W: 14, D: 768 }
  * ```

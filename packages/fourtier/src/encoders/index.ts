@@ -1,6 +1,8 @@
 /**
  * `fourtier/encoders`: frozen visual encoders. `catalog.ts` has every kind, `encoder.ts` what they all offer, `checkpoint/` reads
  * files of weights.
+ *
+ * @module
  */
 
 export { type EncoderConfig, encoderSchema, openVisualEncoder } from "./catalog.ts"

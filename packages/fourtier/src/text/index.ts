@@ -5,6 +5,8 @@
  * 2. `tokenizer.ts`, `use.ts` Universal Sentence Encoder Lite.
  * 3. `bpe.ts`, `wordpiece.ts`, `network.ts` CLIP's text tower and BERT, from checkpoints.
  * 4. `cache.ts` embeddings on disk: no text is embedded twice.
+ *
+ * @module
  */
 
 export { BpeTokenizer } from "./bpe.ts"

@@ -57,7 +57,19 @@ interface TextNetwork {
   parameterName(key: string, keys: ReadonlySet<string>): string | null
 }
 
-/** @throws FourtierError when files are missing, or vocabulary, sizes and weights do not fit together */
+/**
+ * A text encoder from a checkpoint and a vocabulary.
+ * @throws FourtierError when files are missing, or vocabulary, sizes and weights do not fit together
+ *
+ * @example
+ * ```ts
+ * import { openTextNetwork, textNetworkSchema } from "fourtier/text"
+ *
+ * const files = { checkpoint: "ViT-B-16.pt", vocabulary: "bpe_simple_vocab_16e6.txt.gz" }
+ * const encoder = await openTextNetwork("clip", textNetworkSchema.parse(files))
+ * encoder.width // 512
+ * ```
+ */
 export async function openTextNetwork(
   kind: TextNetworkKind,
   config: TextNetworkConfig,

@@ -139,6 +139,9 @@ describe("reading settings", () => {
   })
 })
 
+/** An import of values, or an export from elsewhere; its one group is the module. */
+const IMPORT = /^(?:import|export) (?:(?:\w+|\*(?: as \w+)?|\{[^}]*\}) from )?"([^"]+)"/gm
+
 /** The files that importing a module loads, the module included, and the packages that these import. */
 function loadedBy(module: string): { files: string[]; packages: string[] } {
   const files = new Set<string>()
@@ -146,8 +149,7 @@ function loadedBy(module: string): { files: string[]; packages: string[] } {
   const visit = (path: string) => {
     if (files.has(path)) return
     files.add(path)
-    const imports = readFileSync(path, "utf8").matchAll(/^(?:import|export) (?!type\b)(?:[^"]*? from )?"([^"]+)"/gm)
-    for (const [, from] of imports) {
+    for (const [, from] of readFileSync(path, "utf8").matchAll(IMPORT)) {
       if (from.startsWith(".")) visit(join(path, "..", from))
       else packages.add(from)
     }
