@@ -8,7 +8,6 @@
  * Writes bench/decode.csv.
  */
 
-import { execFileSync } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, rmSync, statSync } from "node:fs"
 import { cpus, tmpdir } from "node:os"
@@ -19,7 +18,7 @@ import { type Clip, clipOfFile } from "fourtier/video"
 import { z } from "zod"
 import { KINDS, makeBenchClip } from "./decode_clips.ts"
 import { FRAMES } from "./decode_worker.ts"
-import { BENCH, median, Partner, ratios, Table, takeTurns } from "./harness.ts"
+import { BENCH, median, Partner, pythonVersion, ratios, Table, takeTurns } from "./harness.ts"
 
 const { values: settings } = parseArgs({
   options: {
@@ -58,9 +57,9 @@ class Threads {
   }
 }
 
+const version = pythonVersion(settings.python, "av", "pip install av")
 const folder = mkdtempSync(join(tmpdir(), "fourtier-bench-"))
 const script = join(BENCH, "decode_pyav.py")
-const version = execFileSync(settings.python, [script, "--version"], { encoding: "utf8" }).trim()
 const machine = `${cpus()[0].model}, ${cpus().length} cores; Node ${process.version}, PyAV ${version}; ${FRAMES} frames a clip of 10 s`
 const columns = ["codec", "size", "workers", "rounds", "clips", "kilobytes_a_clip"]
 const rates = ["fourtier_clips_per_s", "pyav_clips_per_s", "ratio", "ratio_min", "ratio_max"]

@@ -46,7 +46,4 @@ def main():
 
 
 if __name__ == "__main__":
-    if "--version" in sys.argv:
-        print(av.__version__)
-    else:
-        main()
+    main()

@@ -22,7 +22,19 @@ import { videomae } from "../packages/fourtier/src/encoders/families/videomae.ts
 import { presetOf } from "../packages/fourtier/src/encoders/presets.ts"
 import { compileLarge } from "../packages/fourtier/src/encoders/run.ts"
 import { randomSource } from "../packages/fourtier/src/encoders/weights.ts"
-import { answerLines, BENCH, type Cost, medianCost, Partner, peakMemory, Table, takeTurns, timed } from "./harness.ts"
+import {
+  answerLines,
+  BENCH,
+  type Cost,
+  medianCost,
+  Partner,
+  peakMemory,
+  pythonVersion,
+  stop,
+  Table,
+  takeTurns,
+  timed,
+} from "./harness.ts"
 
 const caseSchema = z.object({
   kind: z.enum(["uniformerv2", "videomae"]),
@@ -93,10 +105,7 @@ function torchSide(setting: Case, checkout: string, python: string): Partner {
 
 async function compare(setting: Case, rounds: number, checkouts: string | null, python: string) {
   const checkout = checkouts ? join(checkouts, REPOSITORY[setting.kind]) : null
-  const partners = [
-    ourSide(setting),
-    ...(checkout !== null && existsSync(checkout) ? [torchSide(setting, checkout, python)] : []),
-  ]
+  const partners = [ourSide(setting), ...(checkout === null ? [] : [torchSide(setting, checkout, python)])]
   const sides = partners.map((partner) => () => partner.ask("run", runSchema))
   const results = await takeTurns(sides, rounds)
   for (const partner of partners) partner.end()
@@ -149,6 +158,11 @@ const COLUMNS = [
 const [first = "5", checkouts = null, python = "python3"] = process.argv.slice(2)
 if (first === "serve") await answerLines(caseSchema, serve)
 else {
+  if (checkouts !== null) {
+    pythonVersion(python, "torch", "apt-get install python3-torch libopenblas0-pthread")
+    const missing = Object.values(REPOSITORY).find((name) => !existsSync(join(checkouts, name)))
+    if (missing !== undefined) stop(`${checkouts} has no checkout of ${missing}`)
+  }
   const table = new Table(join(BENCH, "encoder.csv"), COLUMNS)
   for (const network of NETWORKS) {
     for (const threads of THREADS) table.add(await compare({ ...network, threads }, Number(first), checkouts, python))

@@ -9,7 +9,7 @@
  * then, from the project's root, `node .fourtier/bench/<name>.js` with the arguments that its header names.
  */
 
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process"
 import { writeFile } from "node:fs/promises"
 import { resolve } from "node:path"
 import { createInterface } from "node:readline"
@@ -21,6 +21,27 @@ export { type Cost, median, medianCost, peakMemory, timed }
 
 /** The folder with the scripts in other languages and the published tables. */
 export const BENCH = resolve("bench")
+
+/** Ends the program with a message. */
+export function stop(message: string): never {
+  process.stderr.write(`${message}\n`)
+  process.exit(1)
+}
+
+/**
+ * The version of a Python package. Ends the program where the package is missing.
+ * @param python the interpreter
+ * @param install how to get the package
+ */
+export function pythonVersion(python: string, module: string, install: string): string {
+  const code = `import ${module}; print(${module}.__version__)`
+  const { status, stdout, error } = spawnSync(python, ["-c", code], { encoding: "utf8" })
+  if (status === 0) return stdout.trim()
+  const missing = error ? `there is no ${python}` : `${python} has no module ${module}`
+  return stop(
+    `This measurement needs Python's ${module}: ${missing}. Install it (${install}), or name another interpreter.`,
+  )
+}
 
 /** One measurement of a side. */
 export type Measure<T> = (round: number) => Promise<T>

@@ -12,11 +12,12 @@ import { existsSync, readFileSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
-import { BENCH, Table } from "./harness.ts"
+import { BENCH, stop, Table } from "./harness.ts"
 
 const cli = resolve("packages/fourtier/dist/cli/main.js")
 const [data, ...flags] = process.argv.slice(2)
-if (data === undefined) throw new Error("usage: main_job.js <data> [flags of fourtier run]")
+if (data === undefined) stop("usage: node .fourtier/bench/main_job.js <data> [flags of fourtier run]")
+if (!existsSync(cli)) stop("run `npm run bench` first, from the project's root")
 
 /** Linux tells the peak while the process lives; null elsewhere. */
 function peakMB(pid: number): number | null {

@@ -20,7 +20,18 @@ import { grad, input, reshape, Session, type Shape, sizeOf } from "@fourtier/ten
 import { Scope } from "@fourtier/tensor/nn"
 import { AdamW } from "@fourtier/tensor/optim"
 import { z } from "zod"
-import { answerLines, BENCH, type Cost, medianCost, Partner, peakMemory, Table, takeTurns, timed } from "./harness.ts"
+import {
+  answerLines,
+  BENCH,
+  type Cost,
+  medianCost,
+  Partner,
+  peakMemory,
+  pythonVersion,
+  Table,
+  takeTurns,
+  timed,
+} from "./harness.ts"
 
 const CLASSES = 6
 
@@ -124,6 +135,7 @@ async function startSide(command: string, args: readonly string[], spec: object,
 const costsOf = ({ times, cpu }: Answer): Cost[] => times.map((clock, i) => ({ clock, processor: cpu[i] }))
 
 async function compare(rounds: number, python: string, threads: number): Promise<void> {
+  pythonVersion(python, "torch", "apt-get install python3-torch libopenblas0")
   const columns = [
     "shape",
     "ffn",

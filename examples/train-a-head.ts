@@ -34,7 +34,7 @@ async function accuracyOf(method: Method, train: core.FeatureSet, test: core.Fea
   const frozen = await core.fitStandardize(train, null)
   if (methodNamed(method).aligned) {
     const embeddings = new Map(prompts.map((prompt) => [prompt, madeUpAnswers(prompt, train.examples)]))
-    const spec = { size, prompts, textWidth, contrastive: contrastiveSchema.parse({}), width: null }
+    const spec = { size, prompts, textWidth, contrastive: contrastiveSchema.parse({}), width: null, processors: model }
     const stage1 = await core.AlignGraphs.compile(spec, batch, batch)
     const task = core.alignmentTask(stage1, data, { width: textWidth, embeddings }, frozen, async () => null)
     for (const [name, values] of (await core.train(task, options)).weights) frozen.set(name, values)

@@ -86,7 +86,14 @@ export async function trainSmallHead(): Promise<TrainedHead> {
   }
 
   const contrastive = contrastiveSchema.parse({ mixup: 0.8 })
-  const spec = { size: SIZE, prompts: PROMPTS, textWidth: TEXT_WIDTH, contrastive, width: 8 }
+  const spec = {
+    size: SIZE,
+    prompts: PROMPTS,
+    textWidth: TEXT_WIDTH,
+    contrastive,
+    width: 8,
+    processors: modelSchema.parse({}),
+  }
   const align = await AlignGraphs.compile(spec, 12, 12)
   const targets = { width: TEXT_WIDTH, embeddings: makeTexts(set.examples) }
   const stage1 = await run(alignmentTask(align, { train: set, val: none }, targets, standardize, async () => null))

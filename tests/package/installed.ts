@@ -1,10 +1,11 @@
 /**
  * Packs every package as it would be published and installs the tarballs into an empty project, without a registry: ours are
- * unpacked, of others' exactly those that a package.json of ours names are linked.
+ * unpacked, of others' exactly those that a package.json of ours cannot do without are linked: optional ones are absent.
  */
 
 import { spawnSync } from "node:child_process"
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -30,7 +31,6 @@ const manifestSchema = z.object({
   bin: z.record(z.string(), z.string()).default({}),
   dependencies: dependenciesSchema,
   optionalDependencies: dependenciesSchema,
-  peerDependencies: dependenciesSchema,
 })
 
 export interface PackedPackage {
@@ -56,10 +56,8 @@ export function installPackages(): Installed {
   const modules = join(folder, "node_modules")
   for (const { manifest, tarball } of packages) unpack(tarball, join(modules, manifest.name))
   const ours = new Set(packages.map(({ manifest }) => manifest.name))
-  const named = packages.flatMap(({ manifest }) =>
-    [manifest.dependencies, manifest.optionalDependencies, manifest.peerDependencies].flatMap(Object.keys),
-  )
-  for (const name of new Set([...named, "@types/node"])) if (!ours.has(name)) link(name, modules)
+  const needed = packages.flatMap(({ manifest }) => Object.keys(manifest.dependencies))
+  for (const name of new Set([...needed, "@types/node"])) if (!ours.has(name)) link(name, modules)
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }))
   return { folder, packages }
 }
@@ -76,6 +74,7 @@ export function runIn({ folder }: Installed, command: string, ...args: string[])
 function packPackages(folder: string): PackedPackage[] {
   mkdirSync(folder, { recursive: true })
   const sources = readdirSync(join(ROOT, "packages")).map((name) => join(ROOT, "packages", name))
+  if (!sources.every((source) => existsSync(join(source, "dist")))) throw new Error("run `npm run build` first")
   const workspaces = sources.flatMap((source) => ["--workspace", source])
   const printed = run(ROOT, "npm", "pack", ...workspaces, "--json", "--ignore-scripts", "--pack-destination", folder)
   const packedSchema = z.array(

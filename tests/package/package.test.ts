@@ -5,7 +5,7 @@
  */
 
 import { readFileSync, writeFileSync } from "node:fs"
-import { basename, join } from "node:path"
+import { join } from "node:path"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -44,7 +44,9 @@ describe.each(NAMES)("the tarball of %s", (name) => {
     expect(files).toEqual(
       expect.arrayContaining(["LICENSE", "README.md", "package.json", "dist/index.js", "src/index.ts"]),
     )
-    expect(files.filter((path) => /results|\.test\.|tsbuildinfo|\.csv$|^docs|^tests/.test(basename(path)))).toEqual([])
+    expect(
+      files.filter((path) => /\.test\.|\.tsbuildinfo$|\.csv$|results.*\.json$|^(docs|tests|bench)\//.test(path)),
+    ).toEqual([])
     expect(readFileSync(join(source, "LICENSE"), "utf8")).toBe(readFileSync(join(ROOT, "LICENSE"), "utf8"))
   })
 

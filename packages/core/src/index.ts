@@ -10,6 +10,8 @@
  *  7. `./bundle`     a shipped model, and recognising with it
  *
  * `./node` adds files, terminal and threads. Here: progress, and a few small helpers.
+ *
+ * @module
  */
 
 export * from "./util/csv-line.ts"

@@ -124,8 +124,13 @@ export type ConfigOptions = Pick<SettingsOptions<typeof configSchema>, "file" | 
 /**
  * Resolves presets, files and assignments to one configuration.
  * @throws FourtierError that names the setting, where it was set, and what may stand there
+ *
  * @example
+ * ```ts
+ * import { loadConfig } from "fourtier"
+ *
  * const { value: config, print } = await loadConfig({ file: "config.yaml", set: ["finetune.epochs=60"] })
+ * ```
  */
 export function loadConfig(options: ConfigOptions = {}): Promise<Settings<Config>> {
   return loadSettings({

@@ -13,13 +13,17 @@
  *
  * `recipe.ts` puts them together: read it first. The network, its losses and the training loop are `@fourtier/core`; what
  * they are built on is `@fourtier/tensor`.
+ *
+ * @module
  */
 
 export { type Reporter, silent } from "@fourtier/core"
 export { type Bundle, bundleSchema, type Guess, type Recognition } from "@fourtier/core/bundle"
 export { terminalReporter } from "@fourtier/core/node"
 export { FourtierError } from "@fourtier/tensor"
-export { type Config, configSchema, loadConfig, PRESETS } from "./config.ts"
+export { type Config, type ConfigOptions, configSchema, loadConfig, PRESETS } from "./config.ts"
 export { readBundle } from "./deploy/folder.ts"
 export { type RecognizeOptions, Recognizer } from "./deploy/recognizer.ts"
-export { type RecipeResult, runRecipe } from "./recipe.ts"
+export { type RecipeResult, runRecipe, type Until } from "./recipe.ts"
+export type { StageContext } from "./stages.ts"
+export type { Settings, SettingsTree } from "./util/settings.ts"

@@ -42,6 +42,15 @@ export interface RecipeResult {
  * @param out folder of the run: manifest, weights, journals, report, bundle
  * @param configText the resolved config as it is to be stored
  * @param until stops after this stage; what is done is taken over by a later run that goes further
+ *
+ * @example
+ * ```ts
+ * import { loadConfig, runRecipe, terminalReporter } from "fourtier"
+ *
+ * const { value: config, print } = await loadConfig({ file: "config.yaml" })
+ * const { report } = await runRecipe("clips", "runs/mine", print(), { config, reporter: terminalReporter() })
+ * console.log(report?.text)
+ * ```
  */
 export async function runRecipe(
   data: string,

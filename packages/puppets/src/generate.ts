@@ -38,6 +38,13 @@ const stampSchema = z.object({ version: z.number(), seed: z.number(), width: z.n
  * differ between processors.
  *
  * @throws FourtierError when the folder holds a set of another seed, size or version, or a clip cannot be rendered
+ *
+ * @example
+ * ```ts
+ * import { demoClasses, demoCounts, generatePuppets } from "@fourtier/puppets"
+ *
+ * await generatePuppets({ out: "runs/puppets", classes: demoClasses, counts: demoCounts, seed: 1 })
+ * ```
  */
 export async function generatePuppets(options: GenerateOptions, reporter: Reporter = silent): Promise<Generated> {
   const { out, seed, width = 256, height = 192 } = options

@@ -9,6 +9,8 @@
  * 5. `scenes*.ts`, `materials.ts`, `noise.ts`, `world.ts`: the places
  * 6. `canvas.ts`, `camera.ts`, `clip.ts`: triangles to pictures
  * 7. `encode.ts`, `generate.ts`, `sheet.ts`: pictures to files
+ *
+ * @module
  */
 
 import { fileURLToPath } from "node:url"
@@ -36,6 +38,13 @@ export const DESCRIBED_SEED = 1
 /**
  * Path of the recorded answers to the four prompts, one JSON line a training clip of the default set with seed
  * `DESCRIBED_SEED`: `{path, model, key_frames, answers: {A, B, C, D}}`, paths as in the set's manifest.
+ *
+ * @example
+ * ```ts
+ * import { puppetDescriptions } from "@fourtier/puppets"
+ *
+ * puppetDescriptions() // "…/node_modules/@fourtier/puppets/descriptions.jsonl"
+ * ```
  */
 export function puppetDescriptions(): string {
   return fileURLToPath(new URL("../descriptions.jsonl", import.meta.url))

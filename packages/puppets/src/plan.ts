@@ -72,7 +72,17 @@ const pools = {
   test: { person: 20, style: 30, camera: 24 },
 }
 
-/** @throws FourtierError for an unknown class or a size that cannot be encoded */
+/**
+ * Every clip of a set, before anything is rendered.
+ * @throws FourtierError for an unknown class or a size that cannot be encoded
+ *
+ * @example
+ * ```ts
+ * import { demoClasses, demoCounts, planClips } from "@fourtier/puppets"
+ *
+ * planClips({ classes: demoClasses, counts: demoCounts, seed: 1 }).length // 372
+ * ```
+ */
 export function planClips(options: PlanOptions): PlannedClip[] {
   const { classes, counts, seed, width = 256, height = 192 } = options
   if (width % 2 !== 0 || height % 2 !== 0 || width < 64 || height < 64) {
@@ -132,7 +142,16 @@ function planClip(
   }
 }
 
-/** Splits a total over classes and splits in the default set's proportions. */
+/**
+ * Splits a total over classes and splits in the default set's proportions.
+ *
+ * @example
+ * ```ts
+ * import { countsFor } from "@fourtier/puppets"
+ *
+ * countsFor(2000, 18) // { train: 54, test: 29, "test-shift": 29 }
+ * ```
+ */
 export function countsFor(total: number, classes: number): Counts {
   const each = total / classes
   const whole = demoCounts.train + demoCounts.test + demoCounts["test-shift"]
@@ -140,7 +159,16 @@ export function countsFor(total: number, classes: number): Counts {
   return { train: share("train"), test: share("test"), "test-shift": share("test-shift") }
 }
 
-/** Reads "all", "demo" or names between commas. */
+/**
+ * Reads "all", "demo" or names between commas.
+ *
+ * @example
+ * ```ts
+ * import { parseClasses } from "@fourtier/puppets"
+ *
+ * parseClasses("push, pull") // ["push", "pull"]
+ * ```
+ */
 export function parseClasses(text: string): ActionName[] {
   if (text === "all") return [...actionNames]
   if (text === "demo") return [...demoClasses]

@@ -11,6 +11,14 @@ const GAP = 3
  * Writes a PNG with one strip of `keyFrames` frames a row, the centres of equal segments.
  *
  * @returns the sheet's width and height in pixels
+ *
+ * @example
+ * ```ts
+ * import { demoClasses, planClips, writeSheet } from "@fourtier/puppets"
+ *
+ * const clips = planClips({ classes: demoClasses, counts: { train: 1, test: 0, "test-shift": 0 }, seed: 1 })
+ * await writeSheet("sheet.png", clips, 5)
+ * ```
  */
 export async function writeSheet(
   path: string,

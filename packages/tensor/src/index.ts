@@ -6,6 +6,8 @@
  * 3. Compile and run it: `Session.compile({ outputs })`, `session.run(feeds)`; or write it as ONNX with `toOnnx`.
  *
  * `./nn` has layers, `./optim` AdamW, `./onnx` models as bytes, `./node` files.
+ *
+ * @module
  */
 
 export { type ArrayOf, type Data, type DType, holds } from "./dtype.ts"

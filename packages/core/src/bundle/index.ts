@@ -1,4 +1,8 @@
-/** `@fourtier/core/bundle`: a shipped model, and recognising with it, in Node and in the browser. */
+/**
+ * `@fourtier/core/bundle`: a shipped model, and recognising with it, in Node and in the browser.
+ *
+ * @module
+ */
 
 export * from "../schemas/bundle.ts"
 export * from "./parse.ts"

@@ -7,6 +7,14 @@ import { type Bundle, bundleSchema } from "../schemas/bundle.ts"
  * Checks parsed JSON.
  * @param where the file, for errors
  * @throws FourtierError that names the field
+ *
+ * @example
+ * ```ts
+ * import { parseBundle } from "@fourtier/core/bundle"
+ *
+ * const address = "https://example.org/bundle/bundle.json"
+ * const { labels } = parseBundle(await (await fetch(address)).json(), address)
+ * ```
  */
 export function parseBundle(value: unknown, where: string): Bundle {
   const parsed = bundleSchema.safeParse(value)

@@ -30,10 +30,17 @@ export interface Recognition {
  *
  * @example
  * ```ts
- * const bundle = parseBundle(await (await fetch("bundle/bundle.json")).json(), "bundle.json")
- * const model = new Uint8Array(await (await fetch("bundle/model.onnx")).arrayBuffer())
- * const recognizer = await FrameRecognizer.load(model, bundle)
- * const { top } = await recognizer.recognize(framesInMemory(pictures, 25))
+ * import { FrameRecognizer, parseBundle } from "@fourtier/core/bundle"
+ * import { framesInMemory, type Pictures } from "@fourtier/core/frames"
+ *
+ * async function recognise(pictures: Pictures) {
+ *   const bundle = parseBundle(await (await fetch("bundle/bundle.json")).json(), "bundle.json")
+ *   const model = new Uint8Array(await (await fetch("bundle/model.onnx")).arrayBuffer())
+ *   const recognizer = await FrameRecognizer.load(model, bundle)
+ *   const { top } = await recognizer.recognize(framesInMemory(pictures, 25))
+ *   await recognizer.release()
+ *   return top[0].label
+ * }
  * ```
  */
 export class FrameRecognizer {

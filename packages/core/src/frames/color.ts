@@ -11,7 +11,17 @@ export interface ColorFactors {
   hue: number
 }
 
-/** Draws factors: `1 ± amount`, never below 0; for hue `± amount`. */
+/**
+ * Draws factors: `1 ± amount`, never below 0; for hue `± amount`.
+ *
+ * @example
+ * ```ts
+ * import { colorFactors } from "@fourtier/core/frames"
+ * import { Rng } from "@fourtier/tensor"
+ *
+ * colorFactors({ brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 }, Rng.fork(0, "clip 1"))
+ * ```
+ */
 export function colorFactors(amounts: ColorFactors, rng: Rng): ColorFactors {
   const around = (amount: number) => rng.uniform(Math.max(0, 1 - amount), 1 + amount)
   return {
@@ -22,7 +32,17 @@ export function colorFactors(amounts: ColorFactors, rng: Rng): ColorFactors {
   }
 }
 
-/** Brightness, contrast (about the clip's mean grey), saturation, hue, in this order; values are held in 0 to 255. */
+/**
+ * Brightness, contrast (about the clip's mean grey), saturation, hue, in this order; values are held in 0 to 255.
+ *
+ * @example
+ * ```ts
+ * import { jitterColors } from "@fourtier/core/frames"
+ *
+ * const grey = { data: new Uint8Array(8 * 4 * 4 * 3).fill(100), count: 8, height: 4, width: 4 }
+ * jitterColors(grey, { brightness: 1.5, contrast: 1, saturation: 1, hue: 0 }).data[0] // 150
+ * ```
+ */
 export function jitterColors(source: Pictures, { brightness, contrast, saturation, hue }: ColorFactors): Pictures {
   const values = Float32Array.from(source.data)
   let sum = 0

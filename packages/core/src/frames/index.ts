@@ -1,4 +1,8 @@
-/** `@fourtier/core/frames`: from a clip's frames to a network's input: which frames, and what is done to their pixels. */
+/**
+ * `@fourtier/core/frames`: from a clip's frames to a network's input: which frames, and what is done to their pixels.
+ *
+ * @module
+ */
 
 export * from "./color.ts"
 export * from "./resize.ts"

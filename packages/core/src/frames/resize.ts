@@ -29,7 +29,17 @@ interface Taps {
   weights: Float32Array
 }
 
-/** Resizes an area (default: all) of every picture. */
+/**
+ * Resizes an area (default: all) of every picture.
+ *
+ * @example
+ * ```ts
+ * import { resize } from "@fourtier/core/frames"
+ *
+ * const pictures = { data: new Uint8Array(8 * 480 * 640 * 3), count: 8, height: 480, width: 640 }
+ * resize(pictures, 320, 240).data.length // 8 * 240 * 320 * 3
+ * ```
+ */
 export function resize(source: Pictures, width: number, height: number, area: Area = wholeOf(source)): Pictures {
   const whole = area.x === 0 && area.y === 0 && area.width === source.width && area.height === source.height
   if (area.width === width && area.height === height) return whole ? source : crop(source, area)
@@ -53,7 +63,17 @@ export function resize(source: Pictures, width: number, height: number, area: Ar
   return { data, count: source.count, height, width }
 }
 
-/** Copies an area of every picture. */
+/**
+ * Copies an area of every picture.
+ *
+ * @example
+ * ```ts
+ * import { crop } from "@fourtier/core/frames"
+ *
+ * const pictures = { data: new Uint8Array(8 * 240 * 320 * 3), count: 8, height: 240, width: 320 }
+ * crop(pictures, { x: 40, y: 0, width: 240, height: 240 }).width // 240
+ * ```
+ */
 export function crop(source: Pictures, { x, y, width, height }: Area): Pictures {
   const data = new Uint8Array(source.count * height * width * 3)
   const row = width * 3
@@ -131,7 +151,16 @@ function mixRows(rows: Float32Array, { first, width: taps, weights }: Taps, y: n
 /** Size of the upright picture: fixed, or from the short or long side with the aspect kept (rounded). */
 export type PictureSize = { width: number; height: number } | { shortSide: number } | { longSide: number }
 
-/** Size of the upright picture after `size`. */
+/**
+ * Size of the upright picture after `size`.
+ *
+ * @example
+ * ```ts
+ * import { scaledSize } from "@fourtier/core/frames"
+ *
+ * scaledSize(640, 480, { shortSide: 240 }) // { width: 320, height: 240 }
+ * ```
+ */
 export function scaledSize(width: number, height: number, size?: PictureSize): { width: number; height: number } {
   if (size === undefined) return { width, height }
   if ("width" in size) return size

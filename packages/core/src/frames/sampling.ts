@@ -10,8 +10,16 @@ import type { Sampling } from "../schemas/sampling.ts"
 import { type FrameTimes, frameAt } from "./times.ts"
 
 /**
+ * Frames of a clip, by number.
  * @param rng random places as in training; null for the fixed places of evaluation
  * @returns frame numbers `[clips][T]`, ascending within a clip
+ *
+ * @example
+ * ```ts
+ * import { evenTimes, sampleFrames } from "@fourtier/core/frames"
+ *
+ * sampleFrames(evenTimes(16, 25), { kind: "segments", frames: 4, clips: 1 }, null) // [[2, 6, 10, 14]]
+ * ```
  */
 export function sampleFrames(frames: FrameTimes, sampling: Sampling, rng: Rng | null): number[][] {
   const locate = locator(frames)
@@ -24,13 +32,31 @@ export function sampleFrames(frames: FrameTimes, sampling: Sampling, rng: Rng | 
   })
 }
 
-/** Centres of `count` equal segments: the key frames of a strip. */
+/**
+ * Centres of `count` equal segments: the key frames of a strip.
+ *
+ * @example
+ * ```ts
+ * import { evenTimes, keyFrameIndices } from "@fourtier/core/frames"
+ *
+ * keyFrameIndices(evenTimes(100, 25), 5) // [10, 30, 50, 70, 90]
+ * ```
+ */
 export function keyFrameIndices(frames: FrameTimes, count: number): number[] {
   const locate = locator(frames)
   return Array.from({ length: count }, (_, k) => locate(k + 0.5, count))
 }
 
-/** Frame times of a clip with an even rate. */
+/**
+ * Frame times of a clip with an even rate.
+ *
+ * @example
+ * ```ts
+ * import { evenTimes } from "@fourtier/core/frames"
+ *
+ * evenTimes(50, 25).duration // 2
+ * ```
+ */
 export function evenTimes(frames: number, fps: number): FrameTimes {
   return { times: Float64Array.from({ length: frames }, (_, i) => i / fps), duration: frames / fps }
 }

@@ -14,6 +14,14 @@ export interface FrameSource extends FrameTimes {
  * Pictures in memory as a clip of an even frame rate.
  * @param pictures [T,height,width,3], RGB
  * @param fps frames a second
+ *
+ * @example
+ * ```ts
+ * import { framesInMemory } from "@fourtier/core/frames"
+ *
+ * const pictures = { data: new Uint8Array(50 * 240 * 320 * 3), count: 50, height: 240, width: 320 }
+ * framesInMemory(pictures, 25).duration // 2
+ * ```
  */
 export function framesInMemory(pictures: Pictures, fps: number): FrameSource {
   const { height, width } = pictures
@@ -30,7 +38,17 @@ export function framesInMemory(pictures: Pictures, fps: number): FrameSource {
   }
 }
 
-/** The frames that evaluation looks at, those past the end replaced by the last, and how many were replaced. */
+/**
+ * The frames that evaluation looks at, those past the end replaced by the last, and how many were replaced.
+ *
+ * @example
+ * ```ts
+ * import { framesInMemory, readSampled } from "@fourtier/core/frames"
+ *
+ * const source = framesInMemory({ data: new Uint8Array(6 * 4 * 4 * 3), count: 6, height: 4, width: 4 }, 25)
+ * const { padded } = await readSampled(source, { kind: "dense", frames: 8, stride: 1, clips: 1 }) // 2
+ * ```
+ */
 export async function readSampled(
   source: FrameSource,
   sampling: Sampling,

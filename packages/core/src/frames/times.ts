@@ -7,7 +7,16 @@ export interface FrameTimes {
   duration: number
 }
 
-/** Number of the frame shown at `time`: the last that starts no later. */
+/**
+ * Number of the frame shown at `time`: the last that starts no later.
+ *
+ * @example
+ * ```ts
+ * import { evenTimes, frameAt } from "@fourtier/core/frames"
+ *
+ * frameAt(evenTimes(50, 25).times, 0.5) // 12
+ * ```
+ */
 export function frameAt(times: Float64Array, time: number): number {
   let low = 0
   let high = times.length

@@ -26,6 +26,16 @@ export interface TransformedViews {
  *
  * @param rng drawn from by the random steps; null where there are none
  * @throws FourtierError when a crop is larger than the picture, or a random step has no generator
+ *
+ * @example
+ * ```ts
+ * import { applyTransform } from "@fourtier/core/frames"
+ * import { transformSchema } from "@fourtier/core/schemas"
+ *
+ * const frames = { data: new Uint8Array(8 * 240 * 320 * 3), count: 8, height: 240, width: 320 }
+ * const transform = transformSchema.parse({ steps: [{ step: "letterbox", size: 192 }] })
+ * applyTransform(frames, transform, null).shape // [8, 192, 192, 3]
+ * ```
  */
 export function applyTransform(frames: Pictures, transform: Transform, rng: Rng | null): TransformedViews {
   let views = [frames]
@@ -35,7 +45,16 @@ export function applyTransform(frames: Pictures, transform: Transform, rng: Rng 
   return { views: views.map((view) => normalise(view, transform)), shape }
 }
 
-/** Views a transform makes of one clip: 1, 3 or 10 for each crop step, 2 for each mirrored step. */
+/**
+ * Views a transform makes of one clip: 1, 3 or 10 for each crop step, 2 for each mirrored step.
+ *
+ * @example
+ * ```ts
+ * import { transformOf, viewsOf } from "@fourtier/core/frames"
+ *
+ * viewsOf(transformOf([{ step: "crop", size: 224, views: "three" }, { step: "mirrored" }])) // 6
+ * ```
+ */
 export function viewsOf(transform: Transform): number {
   const counts = { center: 1, three: 3, ten: 10 }
   return transform.steps.reduce((views, step) => {
@@ -44,12 +63,30 @@ export function viewsOf(transform: Transform): number {
   }, 1)
 }
 
-/** Whether any step draws at random. */
+/**
+ * Whether any step draws at random.
+ *
+ * @example
+ * ```ts
+ * import { isRandom, transformOf } from "@fourtier/core/frames"
+ *
+ * isRandom(transformOf([{ step: "flip", probability: 0.5 }])) // true
+ * ```
+ */
 export function isRandom(transform: Transform): boolean {
   return transform.steps.some(({ step }) => ["multiScaleCrop", "flip", "colorJitter"].includes(step))
 }
 
-/** The size to which a transform first resizes, which decoding can do on the way; undefined where it starts otherwise. */
+/**
+ * The size to which a transform first resizes, which decoding can do on the way; undefined where it starts otherwise.
+ *
+ * @example
+ * ```ts
+ * import { leadingSize, transformOf } from "@fourtier/core/frames"
+ *
+ * leadingSize(transformOf([{ step: "shortSide", size: 256 }])) // { shortSide: 256 }
+ * ```
+ */
 export function leadingSize(transform: Transform): PictureSize | undefined {
   const step = transform.steps[0]
   if (step?.step === "shortSide") return { shortSide: step.size }

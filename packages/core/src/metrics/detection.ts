@@ -49,13 +49,32 @@ export interface DetectionResult {
   classes: Map<number, { averagePrecision: number | null; truths: number; detections: number }>
 }
 
-/** Identity of a key frame: "videoId,902"; timestamps are told apart to a microsecond. */
+/**
+ * Identity of a key frame: "videoId,902"; timestamps are told apart to a microsecond.
+ *
+ * @example
+ * ```ts
+ * import { frameKey } from "@fourtier/core/metrics"
+ *
+ * frameKey({ videoId: "5BDj0ow5hnA", timestamp: 902 }) // "5BDj0ow5hnA,902"
+ * ```
+ */
 export function frameKey({ videoId, timestamp }: { videoId: string; timestamp: number }): string {
   return `${videoId},${Number(timestamp.toFixed(6))}`
 }
 
 /**
+ * Mean average precision over the listed classes, and each class's own.
  * @throws FourtierError when no listed class has a true box, or a box or score is not a number.
+ *
+ * @example
+ * ```ts
+ * import { type Detection, evaluateDetections } from "@fourtier/core/metrics"
+ *
+ * const truth = { videoId: "a", timestamp: 902, box: [0, 0, 0.5, 1], classId: 12 } as const
+ * const found: Detection[] = [{ ...truth, box: [0, 0, 0.5, 0.9], score: 0.8 }]
+ * evaluateDetections([truth], found, { classes: [12] }).meanAveragePrecision // 1
+ * ```
  */
 export function evaluateDetections(
   truths: readonly FrameBox[],
@@ -130,7 +149,17 @@ function best(detections: readonly Detection[], capacity: number): Detection[] {
   return detections.toSorted((a, b) => b.score - a.score || b.classId - a.classId).slice(0, capacity)
 }
 
-/** Whether each detection (in falling order of score) finds a true box that none before it found. */
+/**
+ * Whether each detection (in falling order of score) finds a true box that none before it found.
+ *
+ * @example
+ * ```ts
+ * import { matchFrame } from "@fourtier/core/metrics"
+ *
+ * const box = [0, 0, 1, 1] as const
+ * matchFrame([box, box], [box], 0.5) // [true, false]: the second finds nothing new
+ * ```
+ */
 export function matchFrame(detections: readonly Box[], truths: readonly Box[], threshold: number): boolean[] {
   const taken = new Set<number>()
   return detections.map((detection) => {
@@ -142,7 +171,16 @@ export function matchFrame(detections: readonly Box[], truths: readonly Box[], t
   })
 }
 
-/** Intersection over union of two boxes. */
+/**
+ * Intersection over union of two boxes.
+ *
+ * @example
+ * ```ts
+ * import { overlap } from "@fourtier/core/metrics"
+ *
+ * overlap([0, 0, 2, 1], [1, 0, 3, 1]) // 1/3
+ * ```
+ */
 export function overlap(a: Box, b: Box): number {
   const width = Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0]))
   const height = Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]))
@@ -158,6 +196,13 @@ function area([x1, y1, x2, y2]: Box): number {
 /**
  * Area under precision made non-increasing in recall.
  * @param total number of true boxes
+ *
+ * @example
+ * ```ts
+ * import { envelopeArea } from "@fourtier/core/metrics"
+ *
+ * envelopeArea([0.9, 0.8, 0.7], [true, false, true], 2) // 1/2 + 1/2 * 2/3
+ * ```
  */
 export function envelopeArea(scores: readonly number[], right: readonly boolean[], total: number): number {
   const order = scores.map((_, i) => i).sort((a, b) => scores[b] - scores[a])
@@ -184,6 +229,13 @@ export interface AvaFile {
 /**
  * Parses AVA's CSV: `video_id, timestamp, x1, y1, x2, y2, class_id[, score or person id]`, or `video_id, timestamp` for
  * a frame without boxes (or an excluded one). The score is 1 where there is none.
+ *
+ * @example
+ * ```ts
+ * import { parseAvaCsv } from "@fourtier/core/metrics"
+ *
+ * parseAvaCsv("5BDj0ow5hnA,0902,0.1,0.1,0.5,0.9,12,0.8\n", "detections.csv").boxes[0].score // 0.8
+ * ```
  */
 export function parseAvaCsv(text: string, where: string): AvaFile {
   const boxes: Detection[] = []

@@ -1,4 +1,8 @@
-/** `@fourtier/core/metrics`: figures of one set of predictions, and how sure they are. */
+/**
+ * `@fourtier/core/metrics`: figures of one set of predictions, and how sure they are.
+ *
+ * @module
+ */
 
 export * from "./detection.ts"
 export * from "./intervals.ts"

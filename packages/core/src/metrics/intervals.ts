@@ -74,7 +74,16 @@ function layOut(observations: readonly Observation[], clusters: readonly string[
   }
 }
 
-/** The unit that is drawn as a whole: the group, or the clip where it has none. */
+/**
+ * The unit that is drawn as a whole: the group, or the clip where it has none.
+ *
+ * @example
+ * ```ts
+ * import { clusterOf } from "@fourtier/core/metrics"
+ *
+ * clusterOf({ clipId: "jump/a", group: "person 1" }) // "group person 1"
+ * ```
+ */
 export function clusterOf({ clipId, group }: Observation): string {
   return group === undefined ? `clip ${clipId}` : `group ${group}`
 }
@@ -99,6 +108,17 @@ function weigh(layout: Layout, clusterCounts: Float64Array, seedCounts: Float64A
 /**
  * Percentile intervals of several figures of the same observations.
  * @returns one interval per statistic, in order
+ *
+ * @example
+ * ```ts
+ * import { bootstrap } from "@fourtier/core/metrics"
+ *
+ * const right = [1, 1, 0, 1]
+ * const accuracy = (weights: Float64Array) =>
+ *   right.reduce((sum, x, i) => sum + x * weights[i], 0) / weights.reduce((sum, weight) => sum + weight, 0)
+ * const clips = right.map((_, i) => ({ clipId: `${i}` }))
+ * const [{ value, low, high }] = bootstrap(clips, [accuracy]) // 0.75, between 0.25 and 1
+ * ```
  */
 export function bootstrap(
   observations: readonly Observation[],
@@ -131,7 +151,22 @@ export interface Difference extends Interval {
 /**
  * Differences `first − second` of figures of two methods tested on the same clips. Clusters are drawn together; training
  * seeds too where both methods ran with the same ones, otherwise each method's on their own.
- * @param first, second observations of each method, and one statistic per figure, in the same order
+ * @param first observations of one method, and one statistic per figure
+ * @param second those of the other, figures in the same order
+ *
+ * @example
+ * ```ts
+ * import { type Observation, pairedBootstrap } from "@fourtier/core/metrics"
+ *
+ * // One method: which clips it was right on.
+ * function method(right: readonly number[]) {
+ *   const observations: Observation[] = right.map((_, i) => ({ clipId: `${i}` }))
+ *   const accuracy = (weights: Float64Array) => right.reduce((sum, x, i) => sum + (x * weights[i]) / right.length, 0)
+ *   return { observations, statistics: [accuracy] }
+ * }
+ * const [difference] = pairedBootstrap(method([1, 1, 0, 1]), method([1, 0, 0, 1]))
+ * difference.value // 0.25
+ * ```
  */
 export function pairedBootstrap(
   first: { observations: readonly Observation[]; statistics: readonly Statistic[] },
@@ -201,7 +236,16 @@ function percentileInterval(value: number, draws: Float64Array, level: number): 
   return { value, low: quantile(sorted, (1 - level) / 2), high: quantile(sorted, (1 + level) / 2) }
 }
 
-/** Quantile of sorted values, linear between neighbours. */
+/**
+ * Quantile of sorted values, linear between neighbours.
+ *
+ * @example
+ * ```ts
+ * import { quantile } from "@fourtier/core/metrics"
+ *
+ * quantile([1, 2, 3, 4], 0.5) // 2.5
+ * ```
+ */
 export function quantile(sorted: ArrayLike<number>, q: number): number {
   if (sorted.length === 0) return Number.NaN
   const place = q * (sorted.length - 1)
@@ -215,6 +259,13 @@ export function quantile(sorted: ArrayLike<number>, q: number): number {
  * mean difference is at least as far from zero as the one seen. All patterns where there are few, otherwise random ones.
  * It holds the trained models fixed; it says nothing about other training seeds.
  * @param differences sum of the differences of each cluster
+ *
+ * @example
+ * ```ts
+ * import { signFlipP } from "@fourtier/core/metrics"
+ *
+ * signFlipP([1, 1, 1, 1, 1, 1]) // 2/64
+ * ```
  */
 export function signFlipP(differences: readonly number[], options: BootstrapOptions = {}): number {
   const { resamples, seed } = settle({ resamples: 10_000, ...options })
@@ -245,7 +296,16 @@ function exactFlips(differences: readonly number[], threshold: number): number {
   return extreme / patterns
 }
 
-/** Wilson's score interval of a proportion: `successes` of `trials` (Wilson 1927). */
+/**
+ * Wilson's score interval of a proportion: `successes` of `trials` (Wilson 1927).
+ *
+ * @example
+ * ```ts
+ * import { wilson } from "@fourtier/core/metrics"
+ *
+ * wilson(9, 10) // { value: 0.9, low: 0.596, high: 0.982 }
+ * ```
+ */
 export function wilson(successes: number, trials: number, level = 0.95): Interval {
   if (!(trials > 0) || successes < 0 || successes > trials) {
     throw new FourtierError({
@@ -263,7 +323,16 @@ export function wilson(successes: number, trials: number, level = 0.95): Interva
   return { value: share, low: Math.max(0, centre - half), high: Math.min(1, centre + half) }
 }
 
-/** Quantile of the standard normal distribution, by Newton's method on its distribution function. */
+/**
+ * Quantile of the standard normal distribution, by Newton's method on its distribution function.
+ *
+ * @example
+ * ```ts
+ * import { normalQuantile } from "@fourtier/core/metrics"
+ *
+ * normalQuantile(0.975) // 1.96
+ * ```
+ */
 export function normalQuantile(p: number): number {
   if (!(p > 0 && p < 1)) {
     throw new FourtierError({

@@ -36,6 +36,13 @@ export interface ClassMetrics {
  * Checks that predictions can be scored.
  * @returns C, the number of classes
  * @throws FourtierError for no predictions, labels outside the classes, and probabilities that are not a distribution.
+ *
+ * @example
+ * ```ts
+ * import { checkPredictions } from "@fourtier/core/metrics"
+ *
+ * checkPredictions([{ clipId: "jump/a", label: 0, probabilities: [0.7, 0.3] }]) // 2
+ * ```
  */
 export function checkPredictions(predictions: readonly Prediction[], where = "predictions"): number {
   if (predictions.length === 0) {
@@ -90,14 +97,32 @@ function checkOne({ clipId, label, probabilities }: Prediction, classes: number,
   }
 }
 
-/** The class of highest probability. */
+/**
+ * The class of highest probability.
+ *
+ * @example
+ * ```ts
+ * import { argmax } from "@fourtier/core/metrics"
+ *
+ * argmax([0.1, 0.7, 0.2]) // 1
+ * ```
+ */
 export function argmax(probabilities: ArrayLike<number>): number {
   let best = 0
   for (let c = 1; c < probabilities.length; c++) if (probabilities[c] > probabilities[best]) best = c
   return best
 }
 
-/** How many classes stand before the true one; 0 where the prediction is right. */
+/**
+ * How many classes stand before the true one; 0 where the prediction is right.
+ *
+ * @example
+ * ```ts
+ * import { rankOfLabel } from "@fourtier/core/metrics"
+ *
+ * rankOfLabel({ clipId: "jump/a", label: 1, probabilities: [0.6, 0.4] }) // 1
+ * ```
+ */
 export function rankOfLabel({ label, probabilities }: Prediction): number {
   let before = 0
   for (let c = 0; c < probabilities.length; c++) {
@@ -106,7 +131,18 @@ export function rankOfLabel({ label, probabilities }: Prediction): number {
   return before
 }
 
-/** Share of clips whose true class is among the k most probable. `k` may not exceed the number of classes. */
+/**
+ * Share of clips whose true class is among the k most probable. `k` may not exceed the number of classes.
+ *
+ * @example
+ * ```ts
+ * import { topK } from "@fourtier/core/metrics"
+ *
+ * const right = { clipId: "jump/a", label: 0, probabilities: [0.7, 0.3] }
+ * const wrong = { clipId: "wave/b", label: 1, probabilities: [0.6, 0.4] }
+ * topK([right, wrong], 1) // 0.5
+ * ```
+ */
 export function topK(predictions: readonly Prediction[], k: number): number {
   const classes = checkPredictions(predictions)
   if (!Number.isInteger(k) || k < 1 || k > classes) {
@@ -120,7 +156,16 @@ export function topK(predictions: readonly Prediction[], k: number): number {
   return predictions.filter((prediction) => rankOfLabel(prediction) < k).length / predictions.length
 }
 
-/** `[C][C]` counts: row = true class, column = predicted class. */
+/**
+ * `[C][C]` counts: row = true class, column = predicted class.
+ *
+ * @example
+ * ```ts
+ * import { confusionMatrix } from "@fourtier/core/metrics"
+ *
+ * confusionMatrix([{ clipId: "wave/b", label: 1, probabilities: [0.6, 0.4] }]) // [[0, 0], [1, 0]]
+ * ```
+ */
 export function confusionMatrix(predictions: readonly Prediction[]): number[][] {
   const classes = checkPredictions(predictions)
   const counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
@@ -128,12 +173,35 @@ export function confusionMatrix(predictions: readonly Prediction[]): number[][] 
   return counts
 }
 
-/** Precision, recall and F1 of every class. */
+/**
+ * Precision, recall and F1 of every class.
+ *
+ * @example
+ * ```ts
+ * import { perClass } from "@fourtier/core/metrics"
+ *
+ * const [jump] = perClass([{ clipId: "jump/a", label: 0, probabilities: [0.7, 0.3] }])
+ * jump.recall // 1
+ * ```
+ */
 export function perClass(predictions: readonly Prediction[]): ClassMetrics[] {
   return classMetrics(confusionMatrix(predictions))
 }
 
-/** Precision, recall and F1 of every class from confusion counts `[C][C]`. */
+/**
+ * Precision, recall and F1 of every class from confusion counts `[C][C]`.
+ *
+ * @example
+ * ```ts
+ * import { classMetrics } from "@fourtier/core/metrics"
+ *
+ * const [jump] = classMetrics([
+ *   [8, 2],
+ *   [0, 9],
+ * ])
+ * jump // { precision: 1, recall: 0.8, f1: 0.889, support: 10, predicted: 8 }
+ * ```
+ */
 export function classMetrics(confusion: readonly (readonly number[])[]): ClassMetrics[] {
   return confusion.map((row, c) => {
     const support = row.reduce((sum, count) => sum + count, 0)
@@ -148,19 +216,48 @@ export function classMetrics(confusion: readonly (readonly number[])[]): ClassMe
   })
 }
 
-/** Mean of the recalls of the classes that have clips in the test part. */
+/**
+ * Mean of the recalls of the classes that have clips in the test part.
+ *
+ * @example
+ * ```ts
+ * import { meanClassAccuracy } from "@fourtier/core/metrics"
+ *
+ * const right = { clipId: "jump/a", label: 0, probabilities: [0.7, 0.3] }
+ * const wrong = { clipId: "wave/b", label: 1, probabilities: [0.6, 0.4] }
+ * meanClassAccuracy([right, right, wrong]) // 0.5
+ * ```
+ */
 export function meanClassAccuracy(predictions: readonly Prediction[]): number {
   const recalls = perClass(predictions).flatMap(({ recall }) => (recall === null ? [] : [recall]))
   return recalls.reduce((sum, recall) => sum + recall, 0) / recalls.length
 }
 
-/** Mean negative log-likelihood of the true class, in nats. Probabilities below 1e-12 count as 1e-12. */
+/**
+ * Mean negative log-likelihood of the true class, in nats. Probabilities below 1e-12 count as 1e-12.
+ *
+ * @example
+ * ```ts
+ * import { negativeLogLikelihood } from "@fourtier/core/metrics"
+ *
+ * negativeLogLikelihood([{ clipId: "jump/a", label: 0, probabilities: [0.5, 0.5] }]) // log 2
+ * ```
+ */
 export function negativeLogLikelihood(predictions: readonly Prediction[]): number {
   checkPredictions(predictions)
   return predictions.reduce((sum, prediction) => sum + clipNegativeLogLikelihood(prediction), 0) / predictions.length
 }
 
-/** Negative log-likelihood of one clip's true class, in nats, at most -log 1e-12. */
+/**
+ * Negative log-likelihood of one clip's true class, in nats, at most -log 1e-12.
+ *
+ * @example
+ * ```ts
+ * import { clipNegativeLogLikelihood } from "@fourtier/core/metrics"
+ *
+ * clipNegativeLogLikelihood({ clipId: "jump/a", label: 0, probabilities: [0.5, 0.5] }) // log 2
+ * ```
+ */
 export function clipNegativeLogLikelihood({ label, probabilities }: Prediction): number {
   return -Math.log(Math.min(1, Math.max(1e-12, probabilities[label])))
 }
@@ -168,6 +265,13 @@ export function clipNegativeLogLikelihood({ label, probabilities }: Prediction):
 /**
  * Expected calibration error: mean over clips of |accuracy − confidence| of the clip's confidence bin
  * (Guo et al. 2017, equal-width bins; a confidence on an edge belongs to the bin below).
+ *
+ * @example
+ * ```ts
+ * import { calibrationError } from "@fourtier/core/metrics"
+ *
+ * calibrationError([{ clipId: "jump/a", label: 0, probabilities: [0.7, 0.3] }]) // 0.3
+ * ```
  */
 export function calibrationError(predictions: readonly Prediction[], bins = 15): number {
   checkPredictions(predictions)
@@ -192,6 +296,17 @@ export interface MultiLabelPrediction {
 /**
  * Average precision of every class and their mean. The precision–recall curve is summed step by step without
  * interpolation, equal scores as one step. Classes without a positive clip are null and not in the mean.
+ *
+ * @example
+ * ```ts
+ * import { multiLabelPrecision } from "@fourtier/core/metrics"
+ *
+ * const clips = [
+ *   { clipId: "a", labels: [0], scores: [0.9, 0.2] },
+ *   { clipId: "b", labels: [0, 1], scores: [0.4, 0.8] },
+ * ]
+ * multiLabelPrecision(clips).mean // 1
+ * ```
  */
 export function multiLabelPrecision(predictions: readonly MultiLabelPrediction[]): {
   mean: number
@@ -223,7 +338,16 @@ export function multiLabelPrecision(predictions: readonly MultiLabelPrediction[]
   return { mean: known.reduce((sum, value) => sum + value, 0) / known.length, classes }
 }
 
-/** Area under the step-wise precision–recall curve; null without positives. */
+/**
+ * Area under the step-wise precision–recall curve; null without positives.
+ *
+ * @example
+ * ```ts
+ * import { averagePrecision } from "@fourtier/core/metrics"
+ *
+ * averagePrecision([0.9, 0.8, 0.7], [true, false, true]) // 1/2 + 1/2 * 2/3
+ * ```
+ */
 export function averagePrecision(scores: readonly number[], positive: readonly boolean[]): number | null {
   const total = positive.filter(Boolean).length
   if (total === 0) return null

@@ -22,7 +22,20 @@ export interface FigureStatistic {
   shares: Float64Array
 }
 
-/** One statistic per figure; top-5 only where there are more than five classes. */
+/**
+ * One statistic per figure; top-5 only where there are more than five classes.
+ *
+ * @example
+ * ```ts
+ * import { figureStatistics } from "@fourtier/core/metrics"
+ *
+ * const predictions = [
+ *   { clipId: "jump/a", label: 0, probabilities: [0.7, 0.3] },
+ *   { clipId: "wave/b", label: 1, probabilities: [0.6, 0.4] },
+ * ]
+ * figureStatistics(predictions, "clips").get("top1")?.statistic(Float64Array.of(1, 1)) // 0.5
+ * ```
+ */
 export function figureStatistics(
   predictions: readonly Prediction[],
   averaging: Averaging,

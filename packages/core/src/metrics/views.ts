@@ -5,6 +5,13 @@ import { FourtierError } from "@fourtier/tensor"
 /**
  * Softmax of one row of logits `[C]`, computed in float64 after subtracting the maximum.
  * @throws FourtierError when a logit is not a finite number.
+ *
+ * @example
+ * ```ts
+ * import { softmax } from "@fourtier/core/metrics"
+ *
+ * softmax([0, 0]) // [0.5, 0.5]
+ * ```
  */
 export function softmax(logits: ArrayLike<number>): Float32Array {
   const classes = logits.length
@@ -32,6 +39,13 @@ export function softmax(logits: ArrayLike<number>): Float32Array {
  * @param logits `[V,C]`, row after row
  * @param views V
  * @returns probabilities `[C]`
+ *
+ * @example
+ * ```ts
+ * import { averageViews } from "@fourtier/core/metrics"
+ *
+ * averageViews([2, 0, 0, 2], 2) // [0.5, 0.5]
+ * ```
  */
 export function averageViews(logits: ArrayLike<number>, views: number): Float32Array {
   const classes = logits.length / views
@@ -57,6 +71,13 @@ export function averageViews(logits: ArrayLike<number>, views: number): Float32A
  * Averages the views of many clips.
  * @param logits `[B,V,C]`, row after row
  * @returns one array of probabilities `[C]` per clip
+ *
+ * @example
+ * ```ts
+ * import { averageClips } from "@fourtier/core/metrics"
+ *
+ * const [first, second] = averageClips([2, 0, 0, 2, 1, 1, 1, 1], 2, 2) // two clips with two views each
+ * ```
  */
 export function averageClips(logits: ArrayLike<number>, clips: number, views: number): Float32Array[] {
   const stride = clips === 0 ? 0 : logits.length / clips

@@ -28,7 +28,20 @@ import { headsFor } from "./heads.ts"
 import type { MapSize } from "./map.ts"
 import { pooledRows } from "./pooling.ts"
 
-/** One pre-norm block on x [B,T,N,D]. */
+/**
+ * One pre-norm block on x [B,T,N,D].
+ *
+ * @example
+ * ```ts
+ * import { block } from "@fourtier/core/model"
+ * import { modelSchema } from "@fourtier/core/schemas"
+ * import { input } from "@fourtier/tensor"
+ * import { Scope } from "@fourtier/tensor/nn"
+ *
+ * const x = input("x", [2, 8, 36, 64])
+ * block(new Scope(), x, { T: 8, H: 6, W: 6, D: 64 }, modelSchema.parse({}), null).shape // [2, 8, 36, 64]
+ * ```
+ */
 export function block(scope: Scope, x: Tensor, size: MapSize, config: ModelConfig, dropout: Dropout | null): Tensor {
   const heads = headsFor(size.D, config.headWidth)
   const attended = config.attention === "joint" ? joint(scope, x, heads, dropout) : divided(scope, x, heads, dropout)
@@ -67,7 +80,18 @@ function convFfn(scope: Scope, x: Tensor, { H, W }: MapSize): Tensor {
   return reshape(gelu(conv3x3(reshape(x, [B, T, H, W, D]), weight, bias)), [B, T, N, D])
 }
 
-/** f [B,T,N,D] + an embedding of each frame [T,1,D] + one of each place [1,N,D] */
+/**
+ * f [B,T,N,D] + an embedding of each frame [T,1,D] + one of each place [1,N,D]
+ *
+ * @example
+ * ```ts
+ * import { addPositions } from "@fourtier/core/model"
+ * import { input } from "@fourtier/tensor"
+ * import { Scope } from "@fourtier/tensor/nn"
+ *
+ * addPositions(new Scope(), input("f", [2, 8, 36, 64])).shape // [2, 8, 36, 64]
+ * ```
+ */
 export function addPositions(scope: Scope, f: Tensor): Tensor {
   const [, T, N, D] = f.shape
   const frame = scope.param("frame", [T, 1, D], zeros, { decay: false })
@@ -75,7 +99,20 @@ export function addPositions(scope: Scope, f: Tensor): Tensor {
   return add(f, add(frame, place))
 }
 
-/** f [B,T,N,D] -> logits [B,C] */
+/**
+ * f [B,T,N,D] -> logits [B,C]
+ *
+ * @example
+ * ```ts
+ * import { classify } from "@fourtier/core/model"
+ * import { modelSchema } from "@fourtier/core/schemas"
+ * import { input } from "@fourtier/tensor"
+ * import { Scope } from "@fourtier/tensor/nn"
+ *
+ * const f = input("f", [2, 8, 36, 64])
+ * classify(new Scope(), f, { T: 8, H: 6, W: 6, D: 64 }, 12, modelSchema.parse({}), null).shape // [2, 12]
+ * ```
+ */
 export function classify(
   scope: Scope,
   f: Tensor,

@@ -13,6 +13,15 @@ const weightsOf = (params: readonly Param[]) => params.reduce((sum, { tensor }) 
 /**
  * The head's parts for one clip.
  * @param textWidth Dt, the width of processors of the text space
+ *
+ * @example
+ * ```ts
+ * import { countHeadFlops } from "@fourtier/core/model"
+ * import { modelSchema } from "@fourtier/core/schemas"
+ *
+ * const parts = countHeadFlops({ T: 8, H: 6, W: 6, D: 64 }, 12, ["A", "B", "C", "D"], modelSchema.parse({}), 512)
+ * parts[0] // { part: "processors", weights: 33_280, macs: … }
+ * ```
  */
 export function countHeadFlops(
   size: MapSize,

@@ -30,6 +30,17 @@ export interface Head {
  * The head on a standardised map m [B,T,N,D] and the processors' outputs.
  * @param values v_i [B,T+N,·] by prompt id; none gives the baseline network (Table 7, group 1)
  * @param dropout for training; null in evaluation and in shipped models
+ *
+ * @example
+ * ```ts
+ * import { buildHead } from "@fourtier/core/model"
+ * import { modelSchema } from "@fourtier/core/schemas"
+ * import { input } from "@fourtier/tensor"
+ *
+ * const m = input("m", [2, 8, 36, 64])
+ * const baseline = buildHead(m, new Map(), { T: 8, H: 6, W: 6, D: 64 }, 12, modelSchema.parse({}))
+ * baseline.logits.shape // [2, 12]
+ * ```
  */
 export function buildHead(
   m: Tensor,

@@ -1,4 +1,8 @@
-/** `@fourtier/core/model`: the network as graphs, and every method of a comparison. Read `head.ts` first. */
+/**
+ * `@fourtier/core/model`: the network as graphs, and every method of a comparison. Read `head.ts` first.
+ *
+ * @module
+ */
 
 export * from "./classifier.ts"
 export * from "./flops.ts"

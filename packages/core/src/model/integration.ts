@@ -15,7 +15,16 @@ import { depthwise3x3, type Init, linear, type Scope, zeros } from "@fourtier/te
 import type { ModelConfig } from "../schemas/model.ts"
 import type { MapSize } from "./map.ts"
 
-/** M [T·N,T+N] that replicates: ones at (t·N+n, t) and (t·N+n, T+n). */
+/**
+ * M [T·N,T+N] that replicates: ones at (t·N+n, t) and (t·N+n, T+n).
+ *
+ * @example
+ * ```ts
+ * import { replication } from "@fourtier/core/model"
+ *
+ * replication(1, 2) // [1, 1, 0,  1, 0, 1]
+ * ```
+ */
 export function replication(T: number, N: number): Float32Array {
   const matrix = new Float32Array(T * N * (T + N))
   for (let t = 0; t < T; t++) {
@@ -29,9 +38,20 @@ export function replication(T: number, N: number): Float32Array {
 }
 
 /**
+ * Adds what the processors say to the map.
  * @param m encoder map [B,T,N,D]
  * @param values processor outputs v_i [B,T+N,D] by prompt id
  * @returns f [B,T,N,D]
+ *
+ * @example
+ * ```ts
+ * import { integrate } from "@fourtier/core/model"
+ * import { input } from "@fourtier/tensor"
+ * import { Scope } from "@fourtier/tensor/nn"
+ *
+ * const values = new Map([["A", input("v", [2, 8 + 36, 64])]])
+ * integrate(new Scope(), input("m", [2, 8, 36, 64]), values, { integration: "axial" }).shape // [2, 8, 36, 64]
+ * ```
  */
 export function integrate(
   scope: Scope,
@@ -62,7 +82,18 @@ export function integrate(
   return f
 }
 
-/** f + depth-wise 3×3 of f over each frame's grid, zero at first. f [B,T,N,D] */
+/**
+ * f + depth-wise 3×3 of f over each frame's grid, zero at first. f [B,T,N,D]
+ *
+ * @example
+ * ```ts
+ * import { mixNeighbours } from "@fourtier/core/model"
+ * import { input } from "@fourtier/tensor"
+ * import { Scope } from "@fourtier/tensor/nn"
+ *
+ * mixNeighbours(new Scope(), input("f", [2, 8, 36, 64]), { H: 6, W: 6 }).shape // [2, 8, 36, 64]
+ * ```
+ */
 export function mixNeighbours(scope: Scope, f: Tensor, { H, W }: Pick<MapSize, "H" | "W">): Tensor {
   const [B, T, N, D] = f.shape
   const grid = reshape(f, [B, T, H, W, D])

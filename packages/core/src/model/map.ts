@@ -8,6 +8,16 @@ export interface MapSize {
   D: number
 }
 
+/**
+ * Places of a frame, N = H·W.
+ *
+ * @example
+ * ```ts
+ * import { placesOf } from "@fourtier/core/model"
+ *
+ * placesOf({ H: 6, W: 6 }) // 36
+ * ```
+ */
 export function placesOf({ H, W }: Pick<MapSize, "H" | "W">): number {
   return H * W
 }

@@ -57,8 +57,20 @@ export interface RawMapNetwork {
 }
 
 /**
+ * Builds a network on the encoder's own map.
  * @param raw the encoder's map [B,T,N,D]
  * @param mix mixup, in training
+ *
+ * @example
+ * ```ts
+ * import { methodNamed, onRawMap } from "@fourtier/core/model"
+ * import { modelSchema } from "@fourtier/core/schemas"
+ * import { input } from "@fourtier/tensor"
+ *
+ * const build = methodNamed("baseline").build({ prompts: [], model: modelSchema.parse({}), space: null })
+ * const spec = { size: { T: 8, H: 6, W: 6, D: 64 }, classes: 12, width: null, pool: "mean" as const, build }
+ * onRawMap(input("m", [1, 8, 36, 64]), spec, null).final.shape // [1, 12]
+ * ```
  */
 export function onRawMap(
   raw: Tensor,

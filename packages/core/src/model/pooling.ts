@@ -20,13 +20,33 @@ export interface Pooled {
   t: Tensor
 }
 
-/** m [B,T,N,D] -> s [B,T,D], t [B,N,D], as nodes of its graph. */
+/**
+ * m [B,T,N,D] -> s [B,T,D], t [B,N,D], as nodes of its graph.
+ *
+ * @example
+ * ```ts
+ * import { poolMap } from "@fourtier/core/model"
+ * import { input } from "@fourtier/tensor"
+ *
+ * const { s, t } = poolMap(input("m", [2, 8, 36, 64]), "mean") // [2, 8, 64] and [2, 36, 64]
+ * ```
+ */
 export function poolMap(m: Tensor, pool: Pool): Pooled {
   const over = pool === "mean" ? mean : max
   return { s: over(m, 2), t: over(m, 1) }
 }
 
-/** x [B,T,N,D] -> its means over the places of each frame and over the frames of each place: [B,T+N,D] */
+/**
+ * x [B,T,N,D] -> its means over the places of each frame and over the frames of each place: [B,T+N,D]
+ *
+ * @example
+ * ```ts
+ * import { pooledRows } from "@fourtier/core/model"
+ * import { input } from "@fourtier/tensor"
+ *
+ * pooledRows(input("x", [2, 8, 36, 64])).shape // [2, 44, 64]
+ * ```
+ */
 export function pooledRows(x: Tensor): Tensor {
   const { s, t } = poolMap(x, "mean")
   return concat([s, t], 1)
@@ -39,7 +59,16 @@ export interface RecordSize {
   D: number
 }
 
-/** The arrays of `poolMap` for one clip: m [T,N,D] -> s [T,D], t [N,D]. */
+/**
+ * The arrays of `poolMap` for one clip: m [T,N,D] -> s [T,D], t [N,D].
+ *
+ * @example
+ * ```ts
+ * import { poolRecord } from "@fourtier/core/model"
+ *
+ * poolRecord(Float32Array.of(1, 2, 3, 4), { T: 2, N: 2, D: 1 }, "mean") // { s: [1.5, 3.5], t: [2, 3] }
+ * ```
+ */
 export function poolRecord(m: Float32Array, { T, N, D }: RecordSize, pool: Pool): { s: Float32Array; t: Float32Array } {
   const first = pool === "mean" ? 0 : Number.NEGATIVE_INFINITY
   const s = new Float32Array(T * D).fill(first)

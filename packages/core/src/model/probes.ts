@@ -5,7 +5,18 @@ import { layerNorm, linear, rearrange, type Scope, truncatedNormal } from "@four
 import { headsFor } from "./heads.ts"
 import { pooledRows } from "./pooling.ts"
 
-/** m [B,T,N,D] -> mean over T·N -> linear -> logits [B,C] */
+/**
+ * m [B,T,N,D] -> mean over T·N -> linear -> logits [B,C]
+ *
+ * @example
+ * ```ts
+ * import { linearProbe } from "@fourtier/core/model"
+ * import { input } from "@fourtier/tensor"
+ * import { Scope } from "@fourtier/tensor/nn"
+ *
+ * linearProbe(new Scope(), input("m", [2, 8, 36, 64]), 12).shape // [2, 12]
+ * ```
+ */
 export function linearProbe(scope: Scope, m: Tensor, classes: number): Tensor {
   return linear(scope.in("linear"), mean(m, [1, 2]), classes)
 }
@@ -13,6 +24,15 @@ export function linearProbe(scope: Scope, m: Tensor, classes: number): Tensor {
 /**
  * A linear probe that keeps frame and place: m [B,T,N,D] -> the T+N pooled rows that processors see, side by side -> linear.
  * Tells how much of what stage 1 reaches is the layout's doing, not the text's.
+ *
+ * @example
+ * ```ts
+ * import { rowProbe } from "@fourtier/core/model"
+ * import { input } from "@fourtier/tensor"
+ * import { Scope } from "@fourtier/tensor/nn"
+ *
+ * rowProbe(new Scope(), input("m", [2, 8, 36, 64]), 12).shape // [2, 12]
+ * ```
  */
 export function rowProbe(scope: Scope, m: Tensor, classes: number): Tensor {
   const [B, T, N, D] = m.shape
@@ -24,6 +44,15 @@ export function rowProbe(scope: Scope, m: Tensor, classes: number): Tensor {
  * ```
  * m [B,T·N,D] ─ norm ─ k, v ─┐
  * query [1,D] ───────────────┴─ multi-head cross-attention ─ [B,D] ─ norm ─ linear ─ logits [B,C]
+ * ```
+ *
+ * @example
+ * ```ts
+ * import { attentiveProbe } from "@fourtier/core/model"
+ * import { input } from "@fourtier/tensor"
+ * import { Scope } from "@fourtier/tensor/nn"
+ *
+ * attentiveProbe(new Scope(), input("m", [2, 8, 36, 64]), 12, 64).shape // [2, 12]
  * ```
  */
 export function attentiveProbe(scope: Scope, m: Tensor, classes: number, headWidth: number): Tensor {

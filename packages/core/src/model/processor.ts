@@ -43,6 +43,17 @@ function positional(scope: Scope, { s, t }: Pooled, width: number): Tensor {
 /**
  * The processors of all prompts on pooled features: v_i by prompt id, and their weights.
  * @param textWidth Dt
+ *
+ * @example
+ * ```ts
+ * import { buildProcessors, poolMap } from "@fourtier/core/model"
+ * import { modelSchema } from "@fourtier/core/schemas"
+ * import { input } from "@fourtier/tensor"
+ *
+ * const config = modelSchema.parse({ processors: "text" })
+ * const { values } = buildProcessors(poolMap(input("m", [2, 8, 36, 64]), "mean"), ["A", "B"], config, 512)
+ * values.get("B")?.shape // [2, 44, 512]
+ * ```
  */
 export function buildProcessors(
   pooled: Pooled,

@@ -12,7 +12,18 @@ import { add, exp, log, matmul, minimum, mul, softmax, type Tensor } from "@four
 import { type Param, Scope, zeros } from "@fourtier/tensor/nn"
 import { type AlignmentSpace, embedVisual, MAX_LOGIT_SCALE } from "./space.ts"
 
-/** log of the mean over prompts of each prompt's class probabilities: [B,C]; and the weights, all known after stage 1. */
+/**
+ * log of the mean over prompts of each prompt's class probabilities: [B,C]; and the weights, all known after stage 1.
+ *
+ * @example
+ * ```ts
+ * import { prototypeScores } from "@fourtier/core/model"
+ * import { input } from "@fourtier/tensor"
+ *
+ * const values = new Map([["A", input("v", [2, 44, 64])]])
+ * prototypeScores(values, 12, { similarity: "pooled", textWidth: 512 }).logProbabilities.shape // [2, 12]
+ * ```
+ */
 export function prototypeScores(
   values: ReadonlyMap<string, Tensor>,
   classes: number,

@@ -25,6 +25,14 @@ type KeyedCursor = z.infer<typeof cursorSchema>
  * The checkpoint of one training in one file.
  * @param key hash of everything that decides the outcome: a file of another training (other settings, data or seed) is left to be
  * replaced
+ *
+ * @example
+ * ```ts
+ * import { fileCheckpoints } from "@fourtier/core/node"
+ * import { hashJson } from "@fourtier/tensor/node"
+ *
+ * const checkpoints = fileCheckpoints("runs/mine/checkpoint.safetensors", hashJson({ seed: 0, epochs: 50 }))
+ * ```
  */
 export function fileCheckpoints(path: string, key: string): Checkpoints {
   return {
@@ -84,11 +92,31 @@ function parseCursor(path: string, text: string): KeyedCursor {
   }
 }
 
+/**
+ * Deletes a checkpoint, if there is one.
+ *
+ * @example
+ * ```ts
+ * import { removeCheckpoint } from "@fourtier/core/node"
+ *
+ * await removeCheckpoint("runs/mine/checkpoint.safetensors")
+ * ```
+ */
 export async function removeCheckpoint(path: string): Promise<void> {
   await rm(path, { force: true })
 }
 
-/** Finished weights, by parameter name. */
+/**
+ * Writes finished weights, by parameter name, as safetensors.
+ *
+ * @example
+ * ```ts
+ * import { saveWeights } from "@fourtier/core/node"
+ *
+ * const weights = new Map([["classifier.bias", Float32Array.of(0, 0)]])
+ * await saveWeights("runs/mine/weights.safetensors", [{ name: "classifier.bias", shape: [2] }], weights)
+ * ```
+ */
 export async function saveWeights(
   path: string,
   params: readonly { name: string; shape: readonly number[] }[],
@@ -104,6 +132,18 @@ export async function saveWeights(
   await writeSafetensors(path, entries, metadata)
 }
 
+/**
+ * Reads what `saveWeights` wrote.
+ * @throws FourtierError when the file is missing or damaged
+ *
+ * @example
+ * ```ts
+ * import { loadWeights } from "@fourtier/core/node"
+ *
+ * const { weights } = await loadWeights("runs/mine/weights.safetensors")
+ * weights.get("classifier.bias")
+ * ```
+ */
 export async function loadWeights(
   path: string,
 ): Promise<{ weights: Weights; metadata: Readonly<Record<string, string>> }> {

@@ -1,4 +1,8 @@
-/** `@fourtier/core/node`: what Node adds: checkpoints and journals in files, progress in a terminal, worker threads. */
+/**
+ * `@fourtier/core/node`: what Node adds: checkpoints and journals in files, progress in a terminal, worker threads.
+ *
+ * @module
+ */
 
 export * from "./checkpoint.ts"
 export * from "./journal.ts"

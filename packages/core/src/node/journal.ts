@@ -5,6 +5,17 @@ import { dirname } from "node:path"
 import { readText, writeFileAtomic } from "@fourtier/tensor/node"
 import type { Journal, Metrics } from "../train/journal.ts"
 
+/**
+ * A journal as a file, which `train` writes to.
+ *
+ * @example
+ * ```ts
+ * import { FileJournal } from "@fourtier/core/node"
+ *
+ * const journal = new FileJournal("runs/mine/metrics.jsonl")
+ * journal.write(1, 0, "train", { loss: 2.3 })
+ * ```
+ */
 export class FileJournal implements Journal {
   readonly #path: string
 

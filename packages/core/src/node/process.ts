@@ -4,8 +4,13 @@ import { readFileSync } from "node:fs"
 
 /**
  * Whether a process with this number runs on this machine, whoever owns it.
+ *
  * @example
+ * ```ts
+ * import { isRunning } from "@fourtier/core/node"
+ *
  * isRunning(process.pid) // true
+ * ```
  */
 export function isRunning(pid: number): boolean {
   try {
@@ -20,8 +25,13 @@ export function isRunning(pid: number): boolean {
  * When a process started, in clock ticks since boot (proc(5), field 22 of `stat`). Process numbers are reused; number and
  * start time together are unique until the next boot.
  * @returns null when there is no such process, and on systems other than Linux
+ *
  * @example
+ * ```ts
+ * import { startTimeOf } from "@fourtier/core/node"
+ *
  * startTimeOf(process.pid) // "1234567"
+ * ```
  */
 export function startTimeOf(pid: number): string | null {
   try {

@@ -6,7 +6,18 @@
 import pc from "picocolors"
 import { formatSeconds, type Reporter, type Task } from "../util/progress.ts"
 
-/** Reports to a stream, standard error by default, so that standard output stays free for results. */
+/**
+ * Reports to a stream, standard error by default, so that standard output stays free for results.
+ *
+ * @example
+ * ```ts
+ * import { terminalReporter } from "@fourtier/core/node"
+ *
+ * const task = terminalReporter().task("decode", 120, "clips")
+ * task.tick()
+ * task.done()
+ * ```
+ */
 export function terminalReporter(stream: NodeJS.WriteStream = process.stderr): Reporter {
   const live = stream.isTTY === true
   return {

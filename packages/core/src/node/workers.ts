@@ -46,6 +46,15 @@ const END = null
  *
  * The thread ends itself and is not terminated from outside: a thread that is stopped inside native code (loading an
  * addon, decoding) cannot throw there any more, and takes the whole process down (`FATAL ERROR … napi_throw`).
+ *
+ * @example
+ * ```ts
+ * import { serveJobs } from "@fourtier/core/node"
+ * import { z } from "zod"
+ *
+ * // square.worker.ts
+ * serveJobs(z.number(), (x) => ({ value: x * x }))
+ * ```
  */
 export function serveJobs<Job>(schema: z.ZodType<Job>, handle: (job: Job) => Reply | Promise<Reply>): void {
   const port = parentPort
@@ -82,6 +91,17 @@ interface Seat<Job> {
  *
  * @param entry URL of compiled JavaScript that calls `serveJobs` (see `workerUrl`)
  * @param schema checks the workers' results
+ *
+ * @example
+ * ```ts
+ * import { runJobs, workerUrl } from "@fourtier/core/node"
+ * import { z } from "zod"
+ *
+ * const entry = workerUrl(import.meta.url, "./square.worker.ts")
+ * for await (const outcome of runJobs(entry, [1, 2, 3], z.number(), { workers: 2 })) {
+ *   if ("result" in outcome) console.log(outcome.job, outcome.result)
+ * }
+ * ```
  */
 export async function* runJobs<Job, Result>(
   entry: URL,

@@ -35,6 +35,16 @@ import { mixBatch } from "./mixup.ts"
  * @param e text embeddings [B,E] likewise
  * @param logScale logarithm of the logit scale []
  * @param mixing what the clips behind v were mixed from: partner i64 [B] and own share f32 [B]; null where they were not
+ *
+ * @example
+ * ```ts
+ * import { infoNce } from "@fourtier/core/objective"
+ * import { contrastiveSchema } from "@fourtier/core/schemas"
+ * import { input } from "@fourtier/tensor"
+ *
+ * const [v, e] = [input("v", [16, 512]), input("e", [16, 512])]
+ * infoNce(v, e, input("scale", []), contrastiveSchema.parse({})).shape // []
+ * ```
  */
 export function infoNce(
   v: Tensor,

@@ -1,4 +1,8 @@
-/** `@fourtier/core/objective`: the losses of both stages, and mixup. */
+/**
+ * `@fourtier/core/objective`: the losses of both stages, and mixup.
+ *
+ * @module
+ */
 
 export * from "./classification.ts"
 export * from "./contrastive.ts"

@@ -30,7 +30,7 @@ export const bundleSchema = z.strictObject({
   labels: z.array(z.string()).min(2),
   input: z.strictObject({
     name: z.literal(FRAMES),
-    /** [1,T,H,W,3]: float32, RGB, 0 to 255. */
+    /** `[1,T,H,W,3]`, float32: RGB, 0 to 255. */
     shape: z.tuple([z.literal(1), z.int(), z.int(), z.int(), z.literal(3)]),
   }),
   output: z.strictObject({ name: z.literal(PROBABILITIES) }),

@@ -1,4 +1,8 @@
-/** `@fourtier/core/schemas`: every setting of network, stages and views, with its default. Loads nothing but zod. */
+/**
+ * `@fourtier/core/schemas`: every setting of network, stages and views, with its default. Loads nothing but zod.
+ *
+ * @module
+ */
 
 export * from "./bundle.ts"
 export * from "./classification.ts"

@@ -111,7 +111,20 @@ function contrast(spec: AlignSpec, visual: ReadonlyMap<string, Tensor>, texts: R
   return { loss, losses, params: scope.params }
 }
 
-/** Compiled graphs of stage 1; weights are inputs. */
+/**
+ * Compiled graphs of stage 1; weights are inputs.
+ *
+ * @example
+ * ```ts
+ * import { contrastiveSchema } from "@fourtier/core/schemas"
+ * import { AlignGraphs } from "@fourtier/core/train"
+ *
+ * const size = { T: 8, H: 6, W: 6, D: 64 }
+ * const spec = { size, prompts: ["A", "B"], textWidth: 512, contrastive: contrastiveSchema.parse({}), width: null }
+ * const graphs = await AlignGraphs.compile(spec, 64, 16) // batches of 64 clips, 16 in memory at once
+ * await graphs.release()
+ * ```
+ */
 export class AlignGraphs {
   readonly spec: AlignSpec
   readonly batch: number
@@ -289,7 +302,24 @@ function lossesIn(results: Values): Record<string, number> {
   )
 }
 
-/** Stage 1 as a training task. Without validation clips it always runs to its end. */
+/**
+ * Stage 1 as a training task. Without validation clips it always runs to its end.
+ *
+ * @example
+ * ```ts
+ * import { silent } from "@fourtier/core"
+ * import { scheduleSchema } from "@fourtier/core/schemas"
+ * import * as core from "@fourtier/core/train"
+ *
+ * async function stage1(graphs: core.AlignGraphs, clips: core.FeatureSet, texts: core.TextTargets) {
+ *   const standardize = await core.fitStandardize(clips, null)
+ *   const data = { train: clips, val: { ...clips, examples: [] } }
+ *   const task = core.alignmentTask(graphs, data, texts, standardize, async () => null)
+ *   const schedule = scheduleSchema.parse({ epochs: 50, batch: 64, learningRate: 1e-3 })
+ *   return core.train(task, { schedule, seed: 0, reporter: silent })
+ * }
+ * ```
+ */
 export function alignmentTask(
   graphs: AlignGraphs,
   data: { train: FeatureSet<Example>; val: FeatureSet<Example> },

@@ -24,7 +24,19 @@ export interface Collective {
 /** One process by itself: its gradient is the mean already. */
 export const alone: Collective = { rank: 0, size: 1, mean: async () => {} }
 
-/** Gradients and losses become their means over all ranks. */
+/**
+ * Gradients and losses become their means over all ranks.
+ *
+ * @example
+ * ```ts
+ * import { alone, combineGradients } from "@fourtier/core/train"
+ * import { AdamW } from "@fourtier/tensor/optim"
+ *
+ * const optimizer = await AdamW.create([{ name: "w", shape: [2, 2], decay: true }])
+ * await combineGradients(alone, optimizer, { loss: 0.7 }) // one process: nothing changes
+ * await optimizer.release()
+ * ```
+ */
 export async function combineGradients(collective: Collective, optimizer: AdamW, losses: Metrics): Promise<void> {
   if (collective.size === 1) return
   const means = Float32Array.from(Object.values(losses))

@@ -50,7 +50,18 @@ export interface FeatureSet<E extends Example = Labelled> {
   examples: readonly E[]
 }
 
-/** Features in memory, float16 as a store on disk keeps them. */
+/**
+ * Features in memory, float16 as a store on disk keeps them.
+ *
+ * @example
+ * ```ts
+ * import { MemoryFeatures } from "@fourtier/core/train"
+ *
+ * const features = new MemoryFeatures("camera", { T: 8, N: 36, D: 64 })
+ * features.add({ clip: "jump/a", view: 0 }, new Float32Array(8 * 36 * 64))
+ * await features.read({ clip: "jump/a", view: 0 }, "s") // [8, 64], float16
+ * ```
+ */
 export class MemoryFeatures implements FeatureSource {
   readonly id: string
   readonly size: RecordSize
@@ -78,7 +89,19 @@ export class MemoryFeatures implements FeatureSource {
   }
 }
 
-/** The records of `keys`, one after another, as float16 bits: [B, record..]. */
+/**
+ * The records of `keys`, one after another, as float16 bits: [B, record..].
+ *
+ * @example
+ * ```ts
+ * import { MemoryFeatures, readBatch } from "@fourtier/core/train"
+ *
+ * const features = new MemoryFeatures("camera", { T: 8, N: 36, D: 64 })
+ * const [a, b] = ["jump/a", "wave/b"].map((clip) => ({ clip, view: 0 }))
+ * for (const key of [a, b]) features.add(key, new Float32Array(8 * 36 * 64))
+ * await readBatch(features, [a, b, a], "t") // [3, 36, 64], float16
+ * ```
+ */
 export async function readBatch(
   source: FeatureSource,
   keys: readonly RecordKey[],
@@ -91,7 +114,19 @@ export async function readBatch(
   return batch
 }
 
-/** A random view of each of the clips numbered `batch`. */
+/**
+ * A random view of each of the clips numbered `batch`.
+ *
+ * @example
+ * ```ts
+ * import { drawViews, MemoryFeatures } from "@fourtier/core/train"
+ * import { Rng } from "@fourtier/tensor"
+ *
+ * const source = new MemoryFeatures("camera", { T: 8, N: 36, D: 64 })
+ * const examples = [{ id: "jump/a", hash: "5f1c", views: [0, 1, 2] }]
+ * drawViews({ source, examples }, [0], Rng.fork(0, "step", 1)) // [{ clip: "5f1c", view: 0, 1 or 2 }]
+ * ```
+ */
 export function drawViews({ examples }: FeatureSet<Example>, batch: readonly number[], rng: Rng): RecordKey[] {
   return batch.map((i) => ({ clip: examples[i].hash, view: rng.pick(examples[i].views) }))
 }

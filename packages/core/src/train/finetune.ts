@@ -20,7 +20,21 @@ import type { TrainTask } from "./task.ts"
 
 const mapShape = (batch: number, size: MapSize) => [batch, size.T, placesOf(size), size.D]
 
-/** Compiled graphs of one network: weights are inputs, so every fold and seed shares them. */
+/**
+ * Compiled graphs of one network: weights are inputs, so every fold and seed shares them.
+ *
+ * @example
+ * ```ts
+ * import { methodNamed } from "@fourtier/core/model"
+ * import { modelSchema } from "@fourtier/core/schemas"
+ * import { ClassifierGraphs } from "@fourtier/core/train"
+ *
+ * const build = methodNamed("baseline").build({ prompts: [], model: modelSchema.parse({}), space: null })
+ * const spec = { size: { T: 8, H: 6, W: 6, D: 64 }, classes: 12, width: null, pool: "mean" as const, build }
+ * const graphs = await ClassifierGraphs.compile(spec, 16, 0) // batches of 16 clips, no dropout
+ * await graphs.release()
+ * ```
+ */
 export class ClassifierGraphs {
   readonly spec: NetworkSpec
   readonly trained: readonly Param[]
@@ -91,6 +105,18 @@ export class ClassifierGraphs {
  * Class probabilities of each example, the mean over its views: [C] each.
  * @param weights every weight of the network, frozen ones included
  * @param output `classifier` leaves out what language adds
+ *
+ * @example
+ * ```ts
+ * import { argmax } from "@fourtier/core/metrics"
+ * import { type ClassifierGraphs, clipProbabilities, type FeatureSet } from "@fourtier/core/train"
+ * import type { Weights } from "@fourtier/tensor/nn"
+ *
+ * // Class numbers of clips.
+ * async function classesOf(graphs: ClassifierGraphs, clips: FeatureSet, weights: Weights) {
+ *   return (await clipProbabilities(graphs, clips, weights)).map(argmax)
+ * }
+ * ```
  */
 export async function clipProbabilities(
   graphs: ClassifierGraphs,
@@ -119,6 +145,21 @@ export async function clipProbabilities(
 /**
  * Stage 2 as a training task.
  * @param frozen weights that are not trained: `standardize.*` and the processors'
+ *
+ * @example
+ * ```ts
+ * import { silent } from "@fourtier/core"
+ * import { classificationSchema, scheduleSchema } from "@fourtier/core/schemas"
+ * import * as core from "@fourtier/core/train"
+ *
+ * async function stage2(graphs: core.ClassifierGraphs, clips: core.FeatureSet) {
+ *   const standardize = await core.fitStandardize(clips, null)
+ *   const data = { train: clips, val: { ...clips, examples: [] } }
+ *   const task = core.classificationTask("baseline", graphs, classificationSchema.parse({}), data, standardize)
+ *   const schedule = scheduleSchema.parse({ epochs: 50, batch: 16, learningRate: 1e-3 })
+ *   return core.train(task, { schedule, seed: 0, reporter: silent })
+ * }
+ * ```
  */
 export function classificationTask(
   name: string,

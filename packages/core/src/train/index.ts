@@ -1,4 +1,8 @@
-/** `@fourtier/core/train`: the loop, both stages as its tasks, and what they learn from. Read `loop.ts` first. */
+/**
+ * `@fourtier/core/train`: the loop, both stages as its tasks, and what they learn from. Read `loop.ts` first.
+ *
+ * @module
+ */
 
 export * from "./align.ts"
 export * from "./checkpoint.ts"

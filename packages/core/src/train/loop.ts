@@ -45,7 +45,21 @@ export interface Trained {
   score: number | null
 }
 
-/** Trains a task to its end, or to an early stop, going on from a checkpoint where there is one. */
+/**
+ * Trains a task to its end, or to an early stop, going on from a checkpoint where there is one.
+ *
+ * @example
+ * ```ts
+ * import { silent } from "@fourtier/core"
+ * import { scheduleSchema } from "@fourtier/core/schemas"
+ * import { type TrainTask, train } from "@fourtier/core/train"
+ *
+ * async function weightsOf(task: TrainTask) {
+ *   const schedule = scheduleSchema.parse({ epochs: 50, batch: 16, learningRate: 1e-3, patience: 5 })
+ *   return (await train(task, { schedule, seed: 0, reporter: silent })).weights
+ * }
+ * ```
+ */
 export async function train(task: TrainTask, options: LoopOptions): Promise<Trained> {
   const { schedule, seed, checkpoints, journal } = options
   const { beta1, beta2, weightDecay } = schedule

@@ -12,7 +12,17 @@ import { type Example, type FeatureSet, type Labelled, readBatch } from "./featu
 /** By prompt, a unit vector for each class [C][E]. */
 export type Prototypes = ReadonlyMap<string, readonly Float32Array[]>
 
-/** Unit vector per class [C][E] of one prompt: mean of the class's unit text embeddings. Null where a class has none. */
+/**
+ * Unit vector per class [C][E] of one prompt: mean of the class's unit text embeddings. Null where a class has none.
+ *
+ * @example
+ * ```ts
+ * import { classPrototypes } from "@fourtier/core/train"
+ *
+ * const texts = new Map([["jump/a", Float32Array.of(3, 4)]])
+ * classPrototypes(texts, [{ id: "jump/a", hash: "5f1c", views: [0], label: 0 }], 1, 2) // [[0.6, 0.8]]
+ * ```
+ */
 export function classPrototypes(
   texts: ReadonlyMap<string, Float32Array>,
   examples: readonly Labelled[],
@@ -43,7 +53,20 @@ function unitRows(values: Float32Array, width: number): Float32Array {
   return out
 }
 
-/** Class probabilities of each example by prompt, at stage 1's temperatures, and their mean over the prompts under `all`. */
+/**
+ * Class probabilities of each example by prompt, at stage 1's temperatures, and their mean over the prompts under `all`.
+ *
+ * @example
+ * ```ts
+ * import { type AlignGraphs, type FeatureSet, type Prototypes, prototypeProbabilities } from "@fourtier/core/train"
+ * import type { Weights } from "@fourtier/tensor/nn"
+ *
+ * // Class probabilities [C] of each clip after stage 1 alone.
+ * async function afterStage1(graphs: AlignGraphs, clips: FeatureSet, weights: Weights, prototypes: Prototypes) {
+ *   return (await prototypeProbabilities(graphs, clips, weights, prototypes)).get("all")
+ * }
+ * ```
+ */
 export async function prototypeProbabilities(
   graphs: AlignGraphs,
   set: FeatureSet<Example>,
@@ -87,7 +110,17 @@ export async function prototypeProbabilities(
   return byPrompt.set("all", all)
 }
 
-/** The prototypes as weights of `model/prototypes.ts`: [C,E] by prompt. */
+/**
+ * The prototypes as weights of `model/prototypes.ts`: [C,E] by prompt.
+ *
+ * @example
+ * ```ts
+ * import { prototypeWeights } from "@fourtier/core/train"
+ *
+ * const prototypes = new Map([["A", [Float32Array.of(1, 0), Float32Array.of(0, 1)]]])
+ * prototypeWeights(prototypes).get("prototype.A") // [1, 0,  0, 1]
+ * ```
+ */
 export function prototypeWeights(prototypes: Prototypes): Weights {
   return new Map(
     [...prototypes].map(([prompt, rows]) => {
@@ -105,7 +138,17 @@ function dot(rows: Float32Array, offset: number, other: Float32Array): number {
   return sum
 }
 
-/** Prototypes of every prompt from the labelled clips' texts; null where a class has no such text. */
+/**
+ * Prototypes of every prompt from the labelled clips' texts; null where a class has no such text.
+ *
+ * @example
+ * ```ts
+ * import { prototypesOf } from "@fourtier/core/train"
+ *
+ * const texts = { width: 2, embeddings: new Map([["A", new Map([["jump/a", Float32Array.of(3, 4)]])]]) }
+ * prototypesOf(texts, [{ id: "jump/a", hash: "5f1c", views: [0], label: 0 }], 1)?.get("A") // [[0.6, 0.8]]
+ * ```
+ */
 export function prototypesOf(texts: TextTargets, labelled: readonly Labelled[], classes: number): Prototypes | null {
   const prototypes = new Map<string, readonly Float32Array[]>()
   for (const [prompt, byClip] of texts.embeddings) {

@@ -34,6 +34,18 @@ export interface PseudoLabels {
 /**
  * Whether the answers tell the classes at all: each half of the labelled clips in turn is treated as if it had no label.
  * @returns how many clips that was done to, and how many of them got their own label
+ *
+ * @example
+ * ```ts
+ * import { pseudoLabelsSchema } from "@fourtier/core/schemas"
+ * import { checkPseudoLabels, type PseudoLabelsInput } from "@fourtier/core/train"
+ *
+ * // Share of the labelled clips whose own label the answers give.
+ * function accuracy(input: PseudoLabelsInput) {
+ *   const { clips, right } = checkPseudoLabels(input, pseudoLabelsSchema.parse({}))
+ *   return right / clips
+ * }
+ * ```
  */
 export function checkPseudoLabels(
   input: PseudoLabelsInput,
@@ -57,6 +69,20 @@ export function checkPseudoLabels(
 /** Never sure that a prompt is always right, or no better than chance: shares are kept this far from both. */
 const MARGIN = 0.01
 
+/**
+ * Class probabilities of the clips without a label, and how much each prompt counts.
+ *
+ * @example
+ * ```ts
+ * import { pseudoLabelsSchema } from "@fourtier/core/schemas"
+ * import { pseudoLabel } from "@fourtier/core/train"
+ *
+ * const names = [Float32Array.of(1, 0), Float32Array.of(0, 1)]
+ * const answers = new Map([["a", Float32Array.of(0.9, 0.1)], ["b", Float32Array.of(0.2, 0.8)]])
+ * const input = { texts: new Map([["A", answers]]), names, labels: new Map([["a", 0]]) }
+ * pseudoLabel(input, pseudoLabelsSchema.parse({})).probabilities.get("b") // class 1, almost surely
+ * ```
+ */
 export function pseudoLabel(
   { texts, names, labels }: PseudoLabelsInput,
   { temperature, rounds }: PseudoLabelsConfig,

@@ -18,6 +18,7 @@ import {
   matmul,
   mean,
   mul,
+  Rng,
   reshape,
   Session,
   sum,
@@ -82,7 +83,7 @@ export async function fitRidge(
       fix: "set model.processors=text, or align.start=random",
     })
   }
-  const { examples } = set
+  const examples = inRandomOrder(set.examples)
   if (examples.length < folds) {
     throw new FourtierError({
       where: "align.start",
@@ -92,26 +93,18 @@ export async function fitRidge(
     })
   }
   const penalty = spec.contrastive.ridge
-  const parts = await sumsOf(set, frozen, spec, folds)
+  const parts = await sumsOf({ source: set.source, examples }, frozen, spec, folds)
   const targets = new Map(spec.prompts.map((prompt) => [prompt, unitTargets(texts, prompt, examples)]))
   const retrieval = new Map<string, Retrieval>()
   const ranks = new Map(spec.prompts.map((prompt) => [prompt, [] as number[]]))
   for (let fold = 0; fold < folds; fold++) {
-    const own = [...examples.keys()].filter((i) => i % folds !== fold)
-    const held = [...examples.keys()].filter((i) => i % folds === fold)
-    const solved = solve(joined(parts.filter((_, part) => part !== fold)), penalty)
+    const others = [...Array(folds).keys()].filter((other) => other !== fold)
+    const solved = solve(joined(others.map((other) => parts[other])), penalty)
     for (const [prompt, target] of targets) {
-      const W = weigh(
-        solved,
-        own.map((i) => target[i]),
-      )
+      const own = others.flatMap((other) => inFold(target, other, folds))
+      const W = weigh(solved, own)
       const found = parts[fold].means.map((x) => project(x, solved.mean, W))
-      ranks.get(prompt)?.push(
-        ...ranksOf(
-          found,
-          held.map((i) => target[i]),
-        ),
-      )
+      ranks.get(prompt)?.push(...ranksOf(found, inFold(target, fold, folds)))
     }
   }
   for (const [prompt, all] of ranks) {
@@ -119,20 +112,28 @@ export async function fitRidge(
     // under chance ranks are uniform on [0,1]: the skill has mean 0 and deviation 1/√(3n)
     retrieval.set(prompt, { skill, z: skill * Math.sqrt(3 * all.length) })
   }
-  const order = Array.from({ length: folds }, (_, fold) =>
-    [...examples.keys()].filter((i) => i % folds === fold),
-  ).flat()
   const solved = solve(joined(parts), penalty)
   const weights: Weights = new Map()
   for (const [prompt, target] of targets) {
     const W = weigh(
       solved,
-      order.map((i) => target[i]),
+      [...Array(folds).keys()].flatMap((fold) => inFold(target, fold, folds)),
     )
     for (const [name, values] of processorWeights(W, solved.mean, spec))
       weights.set(`processor.${prompt}.${name}`, values)
   }
   return { weights, retrieval }
+}
+
+/** Clips often come class by class: an order by chance, decided by their ids, gives every fold a share of each. */
+function inRandomOrder(examples: readonly Example[]): Example[] {
+  const places = new Map(examples.map(({ id }) => [id, Rng.fork("fold", id).next()]))
+  return [...examples].sort((a, b) => (places.get(a.id) ?? 0) - (places.get(b.id) ?? 0))
+}
+
+/** The items of one fold, in the order in which their clips are summed. */
+function inFold<Item>(items: readonly Item[], fold: number, folds: number): Item[] {
+  return items.filter((_, i) => i % folds === fold)
 }
 
 /** x [B,F] of standardised pooled rows. */
@@ -158,7 +159,7 @@ async function sumsOf(set: FeatureSet<Example>, frozen: Weights, spec: AlignSpec
   try {
     const parts: Sums[] = []
     for (let fold = 0; fold < folds; fold++) {
-      const clips = set.examples.filter((_, i) => i % folds === fold)
+      const clips = inFold(set.examples, fold, folds)
       const part: Sums = {
         count: 0,
         x: new Float64Array(F),

@@ -12,6 +12,18 @@ const CHUNK = 1024
 /**
  * The weights `standardize.mean`, `.scale` and, with a width, `.projection` of `model/standardize.ts`, from the pooled rows s
  * and t of every view of the clips. The principal components are scaled together, to a mean variance of 1.
+ *
+ * @example
+ * ```ts
+ * import { fitStandardize, MemoryFeatures } from "@fourtier/core/train"
+ * import { Rng } from "@fourtier/tensor"
+ *
+ * const source = new MemoryFeatures("camera", { T: 2, N: 4, D: 8 })
+ * const rng = Rng.fork(0, "noise")
+ * source.add({ clip: "5f1c", view: 0 }, Float32Array.from({ length: 64 }, () => rng.normal()))
+ * const weights = await fitStandardize({ source, examples: [{ id: "jump/a", hash: "5f1c", views: [0] }] }, 2)
+ * weights.get("standardize.projection") // [8, 2]
+ * ```
  */
 export async function fitStandardize(set: FeatureSet<Example>, width: number | null): Promise<Weights> {
   const { D } = set.source.size

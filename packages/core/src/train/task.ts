@@ -23,6 +23,13 @@ export interface TrainTask {
 /**
  * The batch asked for, or all clips where there are fewer, in whole micro-batches of every rank.
  * @throws FourtierError when there are fewer clips than one micro-batch, whose size is compiled in
+ *
+ * @example
+ * ```ts
+ * import { batchSize } from "@fourtier/core/train"
+ *
+ * batchSize({ name: "full", examples: 50, microBatch: 16 }, { batch: 64 }) // 48
+ * ```
  */
 export function batchSize(
   { name, examples, microBatch }: Pick<TrainTask, "name" | "examples" | "microBatch">,

@@ -22,7 +22,16 @@ export const silent: Reporter = {
   warn: () => {},
 }
 
-/** "48 ms", "3.2 s", "4 min 5 s", "2 h 10 min" */
+/**
+ * "48 ms", "3.2 s", "4 min 5 s", "2 h 10 min"
+ *
+ * @example
+ * ```ts
+ * import { formatSeconds } from "@fourtier/core"
+ *
+ * formatSeconds(245) // "4 min 5 s"
+ * ```
+ */
 export function formatSeconds(seconds: number): string {
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`
   if (seconds < 60) return `${seconds.toFixed(1)} s`
@@ -30,7 +39,16 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`
 }
 
-/** "512 B", "3.4 MB" (powers of ten) */
+/**
+ * "512 B", "3.4 MB" (powers of ten)
+ *
+ * @example
+ * ```ts
+ * import { formatBytes } from "@fourtier/core"
+ *
+ * formatBytes(3_400_000) // "3.40 MB"
+ * ```
+ */
 export function formatBytes(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"]
   let value = bytes

@@ -16,6 +16,7 @@ const rng = new Rng("head")
 const m = Float32Array.from({ length: B * T * N * D }, () => rng.normal())
 const map = input("m", [B, T, N, D])
 const PROMPTS = ["A", "B", "C"]
+const TEXT_WIDTH = 5
 
 /** Values of tensors on `m`, parameters fresh or bent a little. */
 async function valuesOf(outputs: Record<string, Tensor>, params: readonly Param[], bent = false) {
@@ -34,12 +35,17 @@ const expectClose = (found: ArrayLike<number | bigint>, expected: ArrayLike<numb
 
 const config = (some: Partial<ModelConfig> = {}) => modelSchema.parse({ headWidth: 4, ...some })
 
-const headOn = (m: Tensor, prompts: readonly string[], model: ModelConfig) =>
-  buildHead({ m, pooled: poolMap(m, model.pool) }, size, 5, prompts, model)
+const processorsOn = (m: Tensor, prompts: readonly string[], model: ModelConfig = config()) =>
+  buildProcessors(poolMap(m, model.pool), prompts, model, TEXT_WIDTH)
+
+function headOn(m: Tensor, prompts: readonly string[], model: ModelConfig) {
+  const { values, params } = processorsOn(m, prompts, model)
+  return { ...buildHead(m, values, size, 5, model), processors: params }
+}
 
 describe("processors", () => {
   it("start as the pooled map, s first, then t", async () => {
-    const { values, params } = buildProcessors(poolMap(map, "mean"), ["A"])
+    const { values, params } = processorsOn(map, ["A"])
     const { v } = await valuesOf({ v: values.get("A") ?? map }, params)
     const expected: number[] = []
     for (let b = 0; b < B; b++) {
@@ -53,10 +59,34 @@ describe("processors", () => {
   })
 })
 
+describe("processors of the text space", () => {
+  it.each(["shared", "positional"] as const)("%s: rows have the text embeddings' width", (processorWeights) => {
+    const { values } = processorsOn(map, ["A"], config({ processors: "text", processorWeights }))
+    expect(values.get("A")?.shape).toEqual([B, T + N, TEXT_WIDTH])
+  })
+
+  it("positional: each row has a matrix of its own", async () => {
+    const { values, params } = processorsOn(map, ["A"], config({ processors: "text", processorWeights: "positional" }))
+    const weights = initialize(params, (name) => Rng.fork("init", name))
+    const weight = weights.get("processor.A.weight") ?? new Float32Array()
+    // all but the matrix of the last row are zero: all but the last row of v are
+    weight.fill(0, 0, (T + N - 1) * D * TEXT_WIDTH)
+    const { v } = await evaluate({ outputs: { v: values.get("A") ?? map } }, { m, ...Object.fromEntries(weights) })
+    const rows = Array.from({ length: B * (T + N) }, (_, row) =>
+      Array.from(v.slice(row * TEXT_WIDTH, (row + 1) * TEXT_WIDTH), Number),
+    )
+    for (const [row, values] of rows.entries()) {
+      const largest = Math.max(...values.map(Math.abs))
+      if (row % (T + N) === T + N - 1) expect(largest).toBeGreaterThan(0)
+      else expect(largest).toBe(0)
+    }
+  })
+})
+
 describe("integration", () => {
   /** f of both ways to spread, with the same projections. */
   async function fused(integration: ModelConfig["integration"], bent: boolean) {
-    const { values, params } = buildProcessors(poolMap(map, "mean"), PROMPTS)
+    const { values, params } = processorsOn(map, PROMPTS)
     const scope = new Scope("integration")
     const f = integrate(scope, map, values, { integration })
     const weights = initialize([...params, ...scope.params], (name) => Rng.fork("init", name))
@@ -94,6 +124,8 @@ describe("the head", () => {
     { pool: "max" },
     { integration: "learned" },
     { mix: false, blocks: 1 },
+    { processors: "text" },
+    { processors: "text", processorWeights: "positional" },
   ]
 
   it.each(variants)("%o: finite logits, and a gradient for every trained weight", async (some) => {

@@ -5,6 +5,7 @@ import { initialize, type Weights } from "@fourtier/tensor/nn"
 import { AdamW } from "@fourtier/tensor/optim"
 import { beforeAll, describe, expect, it } from "vitest"
 import { type ContrastiveConfig, contrastiveSchema } from "../../src/schemas/contrastive.ts"
+import { modelSchema } from "../../src/schemas/model.ts"
 import { scheduleSchema } from "../../src/schemas/schedule.ts"
 import { AlignGraphs, alignmentTask } from "../../src/train/align.ts"
 import { type FeatureSet, readBatch } from "../../src/train/features.ts"
@@ -27,6 +28,7 @@ const specOf = (contrastive: ContrastiveConfig) => ({
   textWidth: TEXT_WIDTH,
   contrastive,
   width: null,
+  processors: modelSchema.parse({}),
 })
 
 /** Losses and all gradients of the first `batch` clips. */

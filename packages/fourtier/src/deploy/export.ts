@@ -38,7 +38,22 @@ export interface ExportOptions {
   workers?: number
 }
 
-/** @returns the bundle's description. Throws, leaving nothing behind, when bundle and trainer disagree. */
+/**
+ * Writes a bundle and proves it against the trainer.
+ * @returns the bundle's description
+ * @throws FourtierError, leaving nothing behind, when bundle and trainer disagree
+ * @returns the bundle's description. Throws, leaving nothing behind, when bundle and trainer disagree.
+ *
+ * @example
+ * ```ts
+ * import { type ExportOptions, exportBundle } from "fourtier/deploy"
+ *
+ * async function ship(trained: Omit<ExportOptions, "folder">) {
+ *   const { parity } = await exportBundle({ ...trained, folder: "runs/mine/bundle" })
+ *   return parity.largestDifference // 1e-4 at most
+ * }
+ * ```
+ */
 export async function exportBundle(options: ExportOptions): Promise<Bundle> {
   const { folder, encoder, recipe, labels, network, weights, provenance, accuracy } = options
   const temporary = temporaryName(folder)

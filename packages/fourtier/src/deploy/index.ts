@@ -4,6 +4,8 @@
  * 1. `build.ts` the graph that ships, from pixels to probabilities; `folder.ts` where it lies.
  * 2. `export.ts` writes one and proves it against the trainer.
  * 3. `recognizer.ts` loads one and recognises.
+ *
+ * @module
  */
 
 export { type Bundle, bundleSchema, type Guess, type Recognition } from "@fourtier/core/bundle"

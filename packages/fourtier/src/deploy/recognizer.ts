@@ -26,6 +26,19 @@ export interface RecognizeOptions {
   end?: number
 }
 
+/**
+ * A bundle that recognises video files.
+ *
+ * @example
+ * ```ts
+ * import { Recognizer } from "fourtier/deploy"
+ *
+ * const recognizer = await Recognizer.load("runs/mine/bundle")
+ * const { top } = await recognizer.predict("jump.mp4")
+ * console.log(top[0].label, top[0].probability)
+ * await recognizer.release()
+ * ```
+ */
 export class Recognizer {
   readonly bundle: Bundle
   readonly #frames: FrameRecognizer

@@ -23,8 +23,17 @@ const CLIPS_FILE = "clips.csv"
 /**
  * Writes an annotation task into a folder.
  * @param seed of the order of the strips
+ *
  * @example
- * await exportAnnotationTask("task", clips, resolvePrompts("paper"), strips, reporter)
+ * ```ts
+ * import { silent } from "@fourtier/core"
+ * import { exportAnnotationTask, folderStrips, resolvePrompts } from "fourtier/describe"
+ * import { readManifest } from "fourtier/video"
+ *
+ * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
+ * const strips = folderStrips(".fourtier/strips", { frames: 5, height: 256 })
+ * await exportAnnotationTask("task", manifest.clips, resolvePrompts("paper"), strips, silent)
+ * ```
  */
 export async function exportAnnotationTask(
   folder: string,
@@ -41,7 +50,7 @@ export async function exportAnnotationTask(
   let table = csvLine(["strip", ...ids])
   let lines = ""
   let clipTable = csvLine(["strip", "clip"])
-  const task = reporter.task("Writing strips", clips.length, "clips")
+  const task = reporter.task("write strips", clips.length, "clips")
   for (const [i, clip] of order.entries()) {
     const strip = `${String(i + 1).padStart(digits, "0")}.jpg`
     await writeFileAtomic(join(folder, strip), await strips.encode(clip))

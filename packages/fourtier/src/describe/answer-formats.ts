@@ -37,8 +37,13 @@ const lineSchema = z.union([wideSchema, longSchema, specSchema])
 /**
  * Reads the answers of a `.jsonl` or `.csv` file. Flagged answers of a `descriptions.jsonl` are left out.
  * @throws FourtierError that names the line
+ *
  * @example
+ * ```ts
+ * import { readRecords } from "fourtier/describe"
+ *
  * for await (const { clip, prompt, answer } of readRecords("answers.jsonl")) console.log(clip, prompt, answer)
+ * ```
  */
 export async function* readRecords(file: string): AsyncGenerator<AnswerRecord> {
   const clipOf = await readStrips(file)
@@ -164,8 +169,14 @@ export interface ClipAnswers {
 /**
  * The text of a `.csv` file (one column per prompt) or a `.jsonl` file (one line per clip). `readRecords` reads both.
  * @param file its ending decides on the format
+ *
  * @example
- * await writeFile("answers.csv", formatAnswers("answers.csv", answersByClip(cache, labels)))
+ * ```ts
+ * import { formatAnswers } from "fourtier/describe"
+ *
+ * const row = { clip: "hug/clip-01", path: "hug/clip-01.mp4", label: "hug", model: "llava", answers: { A: "hugging" } }
+ * formatAnswers("answers.csv", [row]) // "clip,path,label,model,A\nhug/clip-01,hug/clip-01.mp4,hug,llava,hugging\n"
+ * ```
  */
 export function formatAnswers(file: string, rows: readonly ClipAnswers[]): string {
   if (!/\.csv$/i.test(file)) return rows.map((row) => `${JSON.stringify(row)}\n`).join("")

@@ -67,8 +67,13 @@ export class Budget {
 /**
  * "5usd", "$5", "0.50 USD" or a bare number, in US dollars.
  * @throws FourtierError for anything else
+ *
  * @example
+ * ```ts
+ * import { parseBudget } from "fourtier/describe"
+ *
  * parseBudget("5usd") // 5
+ * ```
  */
 export function parseBudget(text: string): number {
   const match = /^\s*\$?\s*(\d+(?:\.\d+)?)\s*(usd|\$)?\s*$/i.exec(text)

@@ -60,8 +60,14 @@ const specLineSchema = z.object({ spec: z.string(), is: z.record(z.string(), z.u
 
 /**
  * A hash of a spec, 16 hexadecimal digits.
+ *
  * @example
- * specId(promptSpec(prompt, { system: null, model: "gpt-4o", settings, strip })) // "9e0b..."
+ * ```ts
+ * import { promptSpec, specId } from "fourtier/describe"
+ *
+ * const common = { system: null, model: "gpt-4o", settings: {}, strip: { frames: 5, height: 256 } }
+ * specId(promptSpec({ id: "A", text: "What is the action category?" }, common)).length // 16
+ * ```
  */
 export function specId(spec: Spec): string {
   return hashJson(spec).slice(0, 16)
@@ -69,8 +75,14 @@ export function specId(spec: Spec): string {
 
 /**
  * The spec of the answers to a prompt. The prompt's id is not part of it: after renaming a column, nothing is asked again.
+ *
  * @example
- * promptSpec({ id: "A", text: "What is the action category?" }, { system: null, model: "gpt-4o", settings, strip })
+ * ```ts
+ * import { promptSpec } from "fourtier/describe"
+ *
+ * const common = { system: null, model: "gpt-4o", settings: {}, strip: { frames: 5, height: 256 } }
+ * promptSpec({ id: "A", text: "What is the action category?" }, common).prompt // "What is the action category?"
+ * ```
  */
 export function promptSpec(prompt: Prompt, common: Omit<Spec, "prompt">): Spec {
   return { ...common, prompt: prompt.text }
@@ -78,8 +90,13 @@ export function promptSpec(prompt: Prompt, common: Omit<Spec, "prompt">): Spec {
 
 /**
  * The key of an answer: a hash of the clip's content (with its time window) and the spec, 32 hexadecimal digits.
+ *
  * @example
- * answerKey(clip.hash, specId(spec))
+ * ```ts
+ * import { answerKey } from "fourtier/describe"
+ *
+ * answerKey("5feceb66ffc86f38", "9e0b1c2d3e4f5a6b").length // 32
+ * ```
  */
 export function answerKey(clipHash: string, spec: string): string {
   return createHash("sha256").update(`${clipHash}\u0000${spec}`).digest("hex").slice(0, 32)
@@ -96,10 +113,15 @@ const FLAGGED = 2
 
 /**
  * The answers in a file.
+ *
  * @example
+ * ```ts
+ * import { DescriptionCache } from "fourtier/describe"
+ *
  * const cache = new DescriptionCache(".fourtier/descriptions.jsonl")
  * for (const { clip, prompt, answer } of cache.answers()) console.log(clip, prompt, answer)
  * cache.close()
+ * ```
  */
 export class DescriptionCache {
   readonly path: string

@@ -51,8 +51,14 @@ const STOP_WORDS: Record<string, string[]> = {
  * Checks an answer to `prompt`.
  * @param finish how the reply ended, as the provider reports it
  * @returns the reasons not to trust the answer; empty when it looks sound
+ *
  * @example
+ * ```ts
+ * import { checkAnswer, checksSchema } from "fourtier/describe"
+ *
+ * const prompt = { id: "A", text: "What is the action category?" }
  * checkAnswer("I'm sorry, I can't help with that.", "stop", prompt, checksSchema.parse({})) // ["refusal"]
+ * ```
  */
 export function checkAnswer(text: string, finish: Reply["finish"], prompt: Prompt, checks: Checks): Flag[] {
   const flags: Flag[] = []

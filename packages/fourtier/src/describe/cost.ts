@@ -43,8 +43,13 @@ export const listPrices: Record<string, Price> = {
 /**
  * Reads a price file.
  * @throws FourtierError that names the wrong entry
+ *
  * @example
+ * ```ts
+ * import { readPrices } from "fourtier/describe"
+ *
  * const prices = await readPrices("prices.json") // as `fourtier describe prices` prints one
+ * ```
  */
 export async function readPrices(file: string): Promise<Record<string, Price>> {
   const parsed = pricesSchema.safeParse(await readJson(file))

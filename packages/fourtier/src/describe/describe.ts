@@ -18,17 +18,23 @@ import { DescribeRun } from "./run.ts"
  * `report.answers`.
  * @throws FourtierError when the provider cannot be used (wrong key, unknown model, server down); the signal's reason when
  * aborted. Answers so far are kept.
+ *
  * @example
- * const provider = await openProvider({ kind: "openai", model: "llava", baseUrl: "http://127.0.0.1:11434/v1" })
+ * ```ts
+ * import { describe, folderStrips, openProvider, resolvePrompts } from "fourtier/describe"
+ * import { readManifest } from "fourtier/video"
+ *
+ * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
  * const report = await describe({
  *   clips: manifest.clips,
  *   prompts: resolvePrompts("paper"),
- *   provider,
+ *   provider: await openProvider({ kind: "openai", model: "llava", baseUrl: "http://127.0.0.1:11434/v1" }),
  *   strips: folderStrips(".fourtier/strips", { frames: 5, height: 256 }),
  *   cachePath: ".fourtier/descriptions.jsonl",
  *   mayDescribe: (clip) => clip.split === "train",
  * })
  * report.answers.get("hug/clip-01") // { A: "...", B: "...", C: "...", D: "..." }
+ * ```
  */
 export async function describe(options: DescribeOptions): Promise<DescribeReport> {
   const run = new DescribeRun(options)
@@ -41,8 +47,16 @@ export async function describe(options: DescribeOptions): Promise<DescribeReport
 
 /**
  * As `describe`, for those who need the sound answers only: clip id → prompt id → text.
+ *
  * @example
- * const answers = await describeClips({ clips, prompts, provider, strips, cachePath: ".fourtier/descriptions.jsonl" })
+ * ```ts
+ * import { type DescribeOptions, describeClips } from "fourtier/describe"
+ *
+ * // What the model said to prompt A.
+ * async function categories(options: DescribeOptions) {
+ *   return [...(await describeClips(options))].map(([clip, { A }]) => [clip, A])
+ * }
+ * ```
  */
 export async function describeClips(options: DescribeOptions): Promise<Map<string, Record<string, string>>> {
   return (await describe(options)).answers
@@ -51,8 +65,16 @@ export async function describeClips(options: DescribeOptions): Promise<Map<strin
 /**
  * What `describe` would ask, and what it would cost. Nothing is sent.
  * @throws FourtierError when a budget is set and the model has no price
+ *
  * @example
- * const { answers, cost } = await estimateDescriptions({ clips, prompts, provider, strips, cachePath })
+ * ```ts
+ * import { type DescribeOptions, estimateDescriptions } from "fourtier/describe"
+ *
+ * async function fits(options: DescribeOptions, dollars: number) {
+ *   const { cost } = await estimateDescriptions(options)
+ *   return cost !== null && cost <= dollars
+ * }
+ * ```
  */
 export async function estimateDescriptions(options: DescribeOptions): Promise<Estimate> {
   const run = new DescribeRun(options)

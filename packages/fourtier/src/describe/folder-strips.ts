@@ -15,8 +15,13 @@ export interface StripConfig {
 
 /**
  * Where strips are kept: beside the cache of answers.
+ *
  * @example
+ * ```ts
+ * import { stripFolder } from "fourtier/describe"
+ *
  * stripFolder(".fourtier/descriptions.jsonl") // ".fourtier/strips"
+ * ```
  */
 export function stripFolder(cachePath: string): string {
   return join(dirname(cachePath), "strips")
@@ -24,8 +29,14 @@ export function stripFolder(cachePath: string): string {
 
 /**
  * Path of a clip's strip. When the video or the settings change, so does the name.
+ *
  * @example
- * stripFile(".fourtier/strips", clip, { frames: 5, height: 256 }) // ".fourtier/strips/hug/clip-01.5feceb66-k5-h256.jpg"
+ * ```ts
+ * import { stripFile } from "fourtier/describe"
+ *
+ * const clip = { id: "hug/clip-01", hash: "5feceb66ffc86f38" }
+ * stripFile("strips", clip, { frames: 5, height: 256 }) // "strips/hug/clip-01.5feceb66-k5-h256.jpg"
+ * ```
  */
 export function stripFile(folder: string, clip: Pick<DescribedClip, "id" | "hash">, config: StripConfig): string {
   const size = config.height === null ? "" : `-h${config.height}`
@@ -34,8 +45,13 @@ export function stripFile(folder: string, clip: Pick<DescribedClip, "id" | "hash
 
 /**
  * Strips from a folder; missing ones are made and kept there. The video decoder is loaded when the first has to be made.
+ *
  * @example
- * const strips = folderStrips(stripFolder(cachePath), { frames: 5, height: 256 })
+ * ```ts
+ * import { folderStrips, stripFolder } from "fourtier/describe"
+ *
+ * const strips = folderStrips(stripFolder(".fourtier/descriptions.jsonl"), { frames: 5, height: 256 })
+ * ```
  */
 export function folderStrips(folder: string, config: StripConfig): StripSource {
   const { frames, height } = config

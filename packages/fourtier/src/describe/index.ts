@@ -10,6 +10,8 @@
  *  7. describe.ts        a run: plan.ts says what to ask, live.ts and batch.ts ask, cache-sink.ts keeps the answers
  *  8. answer-formats.ts  answers in files; annotation-task.ts exports questions for people
  *  9. manage.ts          show, edit, import; stats.ts the answers as a whole
+ *
+ * @module
  */
 
 export { exportAnnotationTask } from "./annotation-task.ts"
@@ -23,6 +25,7 @@ export type { Estimate } from "./estimate.ts"
 export { folderStrips, type StripConfig, stripFile, stripFolder } from "./folder-strips.ts"
 export { answersByClip, answersOf, editAnswer, importAnswers, withCache } from "./manage.ts"
 export type { DescribeOptions } from "./options.ts"
+export type { PresetName } from "./prompt-settings.ts"
 export { type Prompt, type PromptSet, presets, resolvePrompts } from "./prompts.ts"
 export {
   type BatchProgress,

@@ -8,8 +8,14 @@ import type { DescribedClip } from "./provider.ts"
 
 /**
  * Opens the cache, and closes it after `work`.
+ *
  * @example
+ * ```ts
+ * import { describeStats, withCache } from "fourtier/describe"
+ *
+ * const labels = new Map([["hug/clip-01", "hug"]])
  * const stats = await withCache(".fourtier/descriptions.jsonl", (cache) => describeStats(cache, labels))
+ * ```
  */
 export async function withCache<T>(path: string, work: (cache: DescriptionCache) => T | Promise<T>): Promise<T> {
   const cache = new DescriptionCache(path)
@@ -24,8 +30,14 @@ export async function withCache<T>(path: string, work: (cache: DescriptionCache)
  * The valid answers about a clip, flagged ones included.
  * @param name the clip's id or its path relative to the data folder
  * @throws FourtierError when there are none
+ *
  * @example
- * answersOf(cache, "hug/clip-01").map(({ prompt, answer }) => `${prompt}: ${answer}`)
+ * ```ts
+ * import { answersOf, withCache } from "fourtier/describe"
+ *
+ * const answers = await withCache(".fourtier/descriptions.jsonl", (cache) => answersOf(cache, "hug/clip-01"))
+ * answers.map(({ prompt, answer }) => `${prompt}: ${answer}`)
+ * ```
  */
 export function answersOf(cache: DescriptionCache, name: string): Answer[] {
   const path = cleanPath(name)
@@ -49,8 +61,13 @@ export function answersOf(cache: DescriptionCache, name: string): Answer[] {
  * @param model needed when several models have answered
  * @returns the answer that was replaced
  * @throws FourtierError when it is not clear which answer is meant
+ *
  * @example
- * editAnswer(cache, "hug/clip-01", "A", "hugging")
+ * ```ts
+ * import { editAnswer, withCache } from "fourtier/describe"
+ *
+ * await withCache(".fourtier/descriptions.jsonl", (cache) => editAnswer(cache, "hug/clip-01", "A", "hugging"))
+ * ```
  */
 export function editAnswer(
   cache: DescriptionCache,
@@ -80,9 +97,18 @@ export function editAnswer(
  * Imports answers from a JSONL or CSV file as if the model of `common` had given them: a later run with the same prompts,
  * model, settings and strips does not ask for them.
  * @returns how many were imported, and the records whose clip or prompt is unknown
+ *
  * @example
- * const { model, settings } = provider
- * await importAnswers(cache, "task/tasks.csv", clips, prompts, { model, settings, strip: strips.settings })
+ * ```ts
+ * import { importAnswers, resolvePrompts, withCache } from "fourtier/describe"
+ * import { readManifest } from "fourtier/video"
+ *
+ * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
+ * const by = { model: "people", settings: {}, strip: { frames: 5, height: 256 } }
+ * const { imported, unknown } = await withCache(".fourtier/descriptions.jsonl", (cache) =>
+ *   importAnswers(cache, "task/tasks.csv", manifest.clips, resolvePrompts("paper"), by),
+ * )
+ * ```
  */
 export async function importAnswers(
   cache: DescriptionCache,
@@ -129,8 +155,15 @@ export async function importAnswers(
 /**
  * The sound answers by clip and model, in the order of the file.
  * @param labels classes by clip id; answers about other clips are left out
+ *
  * @example
- * answersByClip(cache, new Map([["hug/clip-01", "hug"]]))[0].answers // { A: "...", B: "...", C: "...", D: "..." }
+ * ```ts
+ * import { answersByClip, withCache } from "fourtier/describe"
+ *
+ * const labels = new Map([["hug/clip-01", "hug"]])
+ * const [row] = await withCache(".fourtier/descriptions.jsonl", (cache) => answersByClip(cache, labels))
+ * row.answers // { A: "...", B: "...", C: "...", D: "..." }
+ * ```
  */
 export function answersByClip(cache: DescriptionCache, labels: ReadonlyMap<string, string | null>): ClipAnswers[] {
   const rows = new Map<string, ClipAnswers>()

@@ -50,8 +50,13 @@ export const presets: Record<PresetName, PromptSet> = {
 /**
  * The prompts that a config names, the four of the paper by default.
  * @throws FourtierError for an unknown letter, or an id that is used twice
+ *
  * @example
- * resolvePrompts(["A", { id: "speed", text: "How fast does the person move?" }])
+ * ```ts
+ * import { resolvePrompts } from "fourtier/describe"
+ *
+ * resolvePrompts(["A", { id: "speed", text: "How fast does the person move?" }]).prompts.length // 2
+ * ```
  */
 export function resolvePrompts(config: PromptsConfig = "paper"): PromptSet {
   const value = promptsSchema.parse(config)

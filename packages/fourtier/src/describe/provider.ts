@@ -116,6 +116,13 @@ export function usesStrip(provider: Provider): boolean {
  * - `retry`: may succeed another time (5xx, network, timeout, garbled reply).
  * - `rejected`: this one request cannot succeed (image refused, too large).
  * - `absent`: the source has no answer about this clip (recorded answers).
+ *
+ * @example
+ * ```ts
+ * import { ProviderError } from "fourtier/describe"
+ *
+ * throw new ProviderError("throttled", "429 Too Many Requests", { retryAfter: 2000 })
+ * ```
  */
 export class ProviderError extends Error {
   override readonly name = "ProviderError"

@@ -42,8 +42,13 @@ export type ProviderConfig = z.input<typeof providerSchema>
 /**
  * Opens a provider. Close it after use if it has a `close` method.
  * @throws FourtierError when something it needs is missing (a file, a package)
+ *
  * @example
+ * ```ts
+ * import { openProvider } from "fourtier/describe"
+ *
  * const provider = await openProvider({ kind: "openai", model: "llava", baseUrl: "http://127.0.0.1:11434/v1" })
+ * ```
  */
 export async function openProvider(config: ProviderConfig): Promise<Provider> {
   const settings = providerSchema.parse(config)

@@ -90,7 +90,7 @@ export class DescribeRun {
     await this.#announce()
     const strip = throttle(stripWorkers, (clip: DescribedClip) => strips.encode(clip))
     const leases = await Leases.open(this.#cache.path)
-    const task = this.#reporter.task("Describing clips", pending, "answers")
+    const task = this.#reporter.task("describe clips", pending, "answers")
     const parts = { plan: this.#plan, cache: this.#cache, leases, budget, provider, task, reporter: this.#reporter }
     try {
       for (;;) {

@@ -46,8 +46,16 @@ const PHRASES_FROM = 5000
 /**
  * Statistics of the answers to each prompt, by model.
  * @param labels classes by clip id; answers about other clips are left out
+ *
  * @example
- * const [{ prompt, distinct, agreement }] = describeStats(cache, new Map([["hug/clip-01", "hug"]]))
+ * ```ts
+ * import { describeStats, withCache } from "fourtier/describe"
+ *
+ * const labels = new Map([["hug/clip-01", "hug"]])
+ * const [{ prompt, distinct, agreement }] = await withCache(".fourtier/descriptions.jsonl", (cache) =>
+ *   describeStats(cache, labels),
+ * )
+ * ```
  */
 export function describeStats(cache: DescriptionCache, labels: ReadonlyMap<string, string | null>): PromptStats[] {
   const tallies = new Map<string, Tally>()

@@ -178,7 +178,7 @@ export function packedProjection(
 }
 
 /** The weight [C,C], in rows and out columns, and bias [C] of one of the three projections. */
-export function packedPart(
+function packedPart(
   binder: WeightBinder,
   width: number,
   part: (typeof PARTS)[number],

@@ -36,20 +36,22 @@ function familyKind<K extends string>(
 }
 
 /** The families over pictures or clips as kinds of visual encoder. */
-export function familyKinds<K extends string>(
+function familyKinds<K extends string>(
   families: readonly Family<VisualFamily<K> | null>[],
 ): ReturnType<typeof familyKind<K>>[] {
   return families.flatMap(({ visual }) => (visual ? [familyKind(visual)] : []))
 }
 
 /** Every kind of visual encoder. */
-export const KINDS = [movenet, onnx, ...familyKinds(FAMILIES)] as const
+const KINDS = [movenet, onnx, ...familyKinds(FAMILIES)] as const
 
 /**
  * The setting `encoder`: a discriminated union by `kind`.
  *
  * @example
  * ```ts
+ * import { encoderSchema } from "fourtier/encoders"
+ *
  * encoderSchema.parse({ kind: "clip", checkpoint: "ViT-B-16.pt" }).precision // "float32"
  * ```
  */
@@ -65,6 +67,8 @@ export type EncoderConfig = z.infer<typeof encoderSchema>
  *
  * @example
  * ```ts
+ * import { encoderSchema, openVisualEncoder } from "fourtier/encoders"
+ *
  * const encoder = await openVisualEncoder(encoderSchema.parse({ kind: "vit", checkpoint: "random", frames: 4 }))
  * encoder.size // { T: 4, H: 14, W: 14, D: 768 }
  * ```

@@ -38,6 +38,9 @@ export const MAP = "m"
  *
  * @example
  * ```ts
+ * import { encoderSchema, encoderShapes, openVisualEncoder } from "fourtier/encoders"
+ *
+ * const encoder = await openVisualEncoder(encoderSchema.parse({ kind: "movenet" }))
  * encoderShapes(encoder, 2) // { frames: [2, 8, 192, 192, 3], m: [2, 8, 9, 320] }
  * ```
  */
@@ -58,8 +61,12 @@ export function encoderShapes(
  *
  * @example
  * ```ts
+ * import { encoderSchema, openEncoder, openVisualEncoder } from "fourtier/encoders"
+ *
+ * const encoder = await openVisualEncoder(encoderSchema.parse({ kind: "movenet" }))
  * const session = await openEncoder(encoder, 1, { provider: "cpu" })
- * const { m } = await session.run({ [FRAMES]: frames }) // [1,T,H,W,3] -> [1,T',N,D]
+ * const frames = new Float32Array(8 * 192 * 192 * 3).fill(128) // a grey clip [1,T,H,W,3]
+ * const { m } = await session.run({ frames }) // [1,T',N,D]
  * await session.release()
  * ```
  */

@@ -52,7 +52,7 @@ export interface FamilyDefinition<S extends DimensionsSchema, V> {
    * @param keys all keys of the checkpoint
    */
   parameterName(key: string, keys: ReadonlySet<string>): string | null
-  /** Between the parts of a parameter's name: "." where nothing is said. */
+  /** Between the parts of a parameter's name; "." by default. */
   readonly separator?: string
   /** Everything that a network computes from those inputs that are given. */
   graph(binder: WeightBinder, dimensions: z.output<S>, inputs: Inputs): EncoderGraph

@@ -1,9 +1,12 @@
 /**
  * `fourtier/encoders`: frozen visual encoders. `catalog.ts` has every kind, `encoder.ts` what they all offer, `checkpoint/` reads
  * files of weights.
+ *
+ * @module
  */
 
 export { type EncoderConfig, encoderSchema, openVisualEncoder } from "./catalog.ts"
 export { type Checkpoint, type CheckpointOptions, openCheckpoint } from "./checkpoint/checkpoint.ts"
+export type { TorchFormat } from "./checkpoint/torch.ts"
 export { encoderShapes, MAP, openEncoder, type VisualEncoder } from "./encoder.ts"
 export type { Precision } from "./precision.ts"

@@ -110,7 +110,10 @@ export function gridTable({ extra, time, rows, columns, width, interpolation }: 
   }
 }
 
-/** Lets a learned table [..,time,width] come from a checkpoint of another number of frames: linear interpolation, as frames are sampled evenly. */
+/**
+ * Lets a learned table [..,time,width] come from a checkpoint of another number of frames. It is interpolated linearly, as
+ * frames are sampled evenly.
+ */
 export function timeTable(time: number, width: number): SourceTensor["adapt"] {
   return {
     fits: (found) => found.length >= 2 && found[found.length - 1] === width,

@@ -1,6 +1,10 @@
 /** Official sizes: the parts of a family's list of models. */
 
 import { FourtierError, nearest } from "@fourtier/tensor"
+import { z } from "zod"
+
+/** One number for each of red, green and blue. */
+export const rgbSchema = z.tuple([z.number(), z.number(), z.number()])
 
 /** Mean and standard deviation of red, green and blue on the scale 0 to 1. */
 export interface Normalisation {

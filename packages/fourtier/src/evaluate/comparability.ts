@@ -6,8 +6,18 @@ import { FourtierError, nearest } from "@fourtier/tensor"
 import type { EvaluationInput, MethodPredictions } from "./results.ts"
 
 /**
+ * Whether predictions can be scored and the methods of each split compared.
  * @throws FourtierError where predictions cannot be scored or the methods of a split cannot be compared: other clips or
  * labels, a seed missing for some clips, a clip twice, no reference.
+ *
+ * @example
+ * ```ts
+ * import { checkComparable } from "fourtier/evaluate"
+ *
+ * const predictions = [{ clipId: "jump/a", label: 0, probabilities: [0.7, 0.3] }]
+ * const runs = [{ split: "test", method: "full", trainedWeights: null, predictions }]
+ * checkComparable({ classes: ["jump", "wave"], runs, reference: "full", configHash: "5f1c" })
+ * ```
  */
 export function checkComparable({ classes, runs, exclude = [], reference }: EvaluationInput): void {
   checkExcluded(classes, exclude)
@@ -15,7 +25,17 @@ export function checkComparable({ classes, runs, exclude = [], reference }: Eval
   for (const ofSplit of groupBy(runs, ({ split }) => split).values()) checkSplit(ofSplit, reference)
 }
 
-/** @throws FourtierError for a class to leave out that there is not, or when none is left */
+/**
+ * Whether these classes can be left out.
+ * @throws FourtierError for a class to leave out that there is not, or when none is left
+ *
+ * @example
+ * ```ts
+ * import { checkExcluded } from "fourtier/evaluate"
+ *
+ * checkExcluded(["jump", "point", "wave"], ["point"])
+ * ```
+ */
 export function checkExcluded(classes: readonly string[], exclude: readonly string[]): void {
   for (const name of exclude) {
     if (classes.includes(name)) continue

@@ -5,6 +5,8 @@
  * 2. `summary.ts` figures with intervals over folds and seeds, as `results.ts` has them
  *
  * Metrics and intervals themselves: `@fourtier/core/metrics`.
+ *
+ * @module
  */
 
 export * from "./comparability.ts"

@@ -31,7 +31,20 @@ import type {
   SplitSummary,
 } from "./results.ts"
 
-/** @throws FourtierError where the methods cannot be compared (see `checkComparable`) */
+/**
+ * Figures of every method with intervals, and its difference to the reference.
+ * @throws FourtierError where the methods cannot be compared (see `checkComparable`)
+ *
+ * @example
+ * ```ts
+ * import { summarise } from "fourtier/evaluate"
+ *
+ * const predictions = [{ clipId: "jump/a", label: 0, probabilities: [0.7, 0.3] }]
+ * const runs = [{ split: "test", method: "full", trainedWeights: null, predictions }]
+ * const { splits } = summarise({ classes: ["jump", "wave"], runs, reference: "full", configHash: "5f1c" })
+ * splits[0].methods[0].figures.top1?.value // 1
+ * ```
+ */
 export function summarise(input: EvaluationInput): EvaluationResults {
   const { classes, runs, exclude = [], averaging = "clips", reference } = input
   const options = { resamples: 2000, level: 0.95, seed: 0, ...input.bootstrap }
@@ -77,6 +90,14 @@ function withoutClasses(
  * Predictions as if some classes did not exist: their clips are dropped, and the probabilities of the other classes are
  * scaled to sum to 1 (all equal where nothing is left of them). The models are the same; they are not trained again.
  * Labels count within the classes that are left, in their old order.
+ *
+ * @example
+ * ```ts
+ * import { leaveOut } from "fourtier/evaluate"
+ *
+ * const prediction = { clipId: "wave/b", label: 2, probabilities: [0.2, 0.5, 0.3] }
+ * leaveOut([prediction], ["jump", "point", "wave"], ["point"])[0].probabilities // [0.4, 0.6]
+ * ```
  */
 export function leaveOut(
   predictions: readonly Prediction[],

@@ -5,23 +5,65 @@ import { Rng } from "@fourtier/tensor"
 import type { TextEmbeddingTable } from "../text/targets.ts"
 import type { Clip } from "../video/manifest.ts"
 
-/** Clips with `views` views each in the store. */
+/**
+ * Clips with `views` views each in the store.
+ *
+ * @example
+ * ```ts
+ * import { examplesOf } from "fourtier/experiment"
+ * import { clipOfFile } from "fourtier/video"
+ *
+ * examplesOf([clipOfFile("jump.mp4")], 3)[0].views // [0, 1, 2]
+ * ```
+ */
 export function examplesOf(clips: readonly Clip[], views: number): Example[] {
   return clips.map(({ id, hash }) => ({ id, hash, views: [...Array(views).keys()] }))
 }
 
-/** Those of the clips that have a label. */
+/**
+ * Those of the clips that have a label.
+ *
+ * @example
+ * ```ts
+ * import { labelledOf } from "fourtier/experiment"
+ * import { clipOfFile } from "fourtier/video"
+ *
+ * const clip = { ...clipOfFile("jump.mp4"), label: "jump" }
+ * labelledOf([clip], ["jump", "wave"], 1)[0].label // 0
+ * ```
+ */
 export function labelledOf(clips: readonly Clip[], classes: readonly string[], views: number): Labelled[] {
   const labels = clips.map(({ label }) => (label === null ? -1 : classes.indexOf(label)))
   return examplesOf(clips, views).flatMap((example, i) => (labels[i] < 0 ? [] : [{ ...example, label: labels[i] }]))
 }
 
-/** Whether a clip has an answer to every prompt: others sit out stage 1. */
+/**
+ * Whether a clip has an answer to every prompt: others sit out stage 1.
+ *
+ * @example
+ * ```ts
+ * import { isDescribed } from "fourtier/experiment"
+ *
+ * const table = new Map([["A", new Map([["jump/a", new Float32Array(512)]])]])
+ * isDescribed("jump/a", ["A"], table) // true
+ * isDescribed("jump/a", ["A", "B"], table) // false
+ * ```
+ */
 export function isDescribed(clip: string, prompts: readonly string[], table: TextEmbeddingTable): boolean {
   return prompts.every((prompt) => table.get(prompt)?.has(clip))
 }
 
-/** At most `perClass` clips of each class, drawn by the seed, in the order of `examples`; all with null. */
+/**
+ * At most `perClass` clips of each class, drawn by the seed, in the order of `examples`; all with null.
+ *
+ * @example
+ * ```ts
+ * import { drawLabelled } from "fourtier/experiment"
+ *
+ * const clips = ["a", "b", "c"].map((id) => ({ id, hash: id, views: [0], label: 0 }))
+ * drawLabelled(clips, 1, 0).length // 1
+ * ```
+ */
 export function drawLabelled(
   examples: readonly Labelled[],
   perClass: number | null,
@@ -40,7 +82,18 @@ export function drawLabelled(
   return examples.filter((example) => chosen.has(example))
 }
 
-/** How many of the clips have a label that may be used. */
+/**
+ * How many of the clips have a label that may be used.
+ *
+ * @example
+ * ```ts
+ * import { countLabelled } from "fourtier/experiment"
+ * import { clipOfFile } from "fourtier/video"
+ *
+ * const clip = { ...clipOfFile("jump.mp4"), label: "jump" }
+ * countLabelled([clip, clip, clip], 2) // 2
+ * ```
+ */
 export function countLabelled(clips: readonly Clip[], perClass: number | null): number {
   const counts = new Map<string, number>()
   for (const { label } of clips) if (label !== null) counts.set(label, (counts.get(label) ?? 0) + 1)

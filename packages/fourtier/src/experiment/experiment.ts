@@ -50,6 +50,19 @@ export interface ExperimentSettings {
   signal?: AbortSignal
 }
 
+/**
+ * What all trials share: settings, and each graph compiled once.
+ *
+ * @example
+ * ```ts
+ * import { Experiment, type ExperimentSettings, Trial } from "fourtier/experiment"
+ * import type { Split } from "fourtier/video"
+ *
+ * function firstTrial(settings: ExperimentSettings, split: Split) {
+ *   return new Trial(new Experiment(settings), split, 0, "runs/mine/seed-0")
+ * }
+ * ```
+ */
 export class Experiment {
   readonly settings: ExperimentSettings
   readonly #classifiers = new Map<string, Promise<ClassifierGraphs>>()

@@ -4,6 +4,8 @@
  * 1. `experiment.ts` what all splits and seeds share; `trial.ts` one of them
  * 2. `stage1.ts` processors meet text embeddings; `stage2.ts` the classifier meets labels
  * 3. `pseudo-labelled.ts` classes of clips without a label, from the answers about them
+ *
+ * @module
  */
 
 export * from "./examples.ts"

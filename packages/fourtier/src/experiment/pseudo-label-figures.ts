@@ -15,7 +15,18 @@ export interface PseudoLabelFigures {
   promptWeights: Record<string, number>
 }
 
-/** "168 clips; check: 11 of 12 labelled clips get their own label; right for 93.5 % of 168 …; prompt weights A 5.7, B 5.3" */
+/**
+ * "168 clips; check: 11 of 12 labelled clips get their own label; right for 93.5 % of 168 …; prompt weights A 5.7, B 5.3"
+ *
+ * @example
+ * ```ts
+ * import { formatFigures } from "fourtier/experiment"
+ *
+ * const check = { clips: 12, right: 11 }
+ * formatFigures({ clips: 168, check, used: true, known: 0, right: 0, promptWeights: { A: 5.7 } })
+ * // "168 clips; check: 11 of 12 labelled clips get their own label; prompt weights A 5.7"
+ * ```
+ */
 export function formatFigures({ clips, check, used, known, right, promptWeights }: PseudoLabelFigures): string {
   const weights = Object.entries(promptWeights).map(([prompt, weight]) => `${prompt} ${weight.toFixed(1)}`)
   const share = ((100 * right) / known).toFixed(1)

@@ -21,6 +21,14 @@ export interface TrainingClips {
 /**
  * The clips that stage 2 of an aligned method learns from: labelled ones and, with the classes that the answers suggest, those
  * without a label. Writes the suggestions down as `pseudo-labels.csv`. Null where there are none, or they are not to be trusted.
+ *
+ * @example
+ * ```ts
+ * import { addPseudoLabels, type Trial } from "fourtier/experiment"
+ *
+ * // Clips that stage 2 learns from.
+ * const clipsOf = async (trial: Trial) => (await addPseudoLabels(trial)) ?? trial.data.labelled
+ * ```
  */
 export async function addPseudoLabels(trial: Trial): Promise<FeatureSet<Taught> | null> {
   const { text, pseudoLabels, classes, reporter } = trial.experiment.settings
@@ -41,7 +49,19 @@ export async function addPseudoLabels(trial: Trial): Promise<FeatureSet<Taught> 
   return { source: trial.data.train.source, examples: found.examples }
 }
 
-/** The labelled clips and, if the check is good enough, those that the answers give a class; null where there are no such. */
+/**
+ * The labelled clips and, if the check is good enough, those that the answers give a class; null where there are no such.
+ *
+ * @example
+ * ```ts
+ * import { pseudoLabelsSchema } from "@fourtier/core/schemas"
+ * import { addPseudoLabelled, type ExperimentSettings, type TrainingClips } from "fourtier/experiment"
+ *
+ * function figures(clips: TrainingClips, { text }: ExperimentSettings) {
+ *   return text && addPseudoLabelled(clips, text, pseudoLabelsSchema.parse({}))?.figures
+ * }
+ * ```
+ */
 export function addPseudoLabelled(
   { train, labelled, known }: TrainingClips,
   { table, names, width }: EmbeddedTexts,
@@ -78,7 +98,17 @@ export function addPseudoLabelled(
   }
 }
 
-/** A table for people to check: clip, class, its probability; the least sure first. */
+/**
+ * A table for people to check: clip, class, its probability; the least sure first.
+ *
+ * @example
+ * ```ts
+ * import { pseudoLabelTable } from "fourtier/experiment"
+ *
+ * const probabilities = new Map([["jump/b", [0.9, 0.1]]])
+ * pseudoLabelTable(probabilities, ["jump", "wave"]) // "clip,label,probability\njump/b,jump,0.9000\n"
+ * ```
+ */
 export function pseudoLabelTable(
   probabilities: ReadonlyMap<string, readonly number[]>,
   classes: readonly string[],

@@ -24,7 +24,17 @@ import { trainingTargets } from "../text/targets.ts"
 import { isDescribed } from "./examples.ts"
 import type { Trial } from "./trial.ts"
 
-/** Aligns the processors. @returns the weights that stage 2 keeps frozen: `standardize`'s, the processors' and the prototypes' */
+/**
+ * Aligns the processors.
+ * @returns the weights that stage 2 keeps frozen: `standardize`'s, the processors' and the prototypes'
+ *
+ * @example
+ * ```ts
+ * import { alignProcessors, type Trial } from "fourtier/experiment"
+ *
+ * const stage1 = async (trial: Trial) => alignProcessors(trial, await trial.standardize())
+ * ```
+ */
 export async function alignProcessors(trial: Trial, standardize: Weights): Promise<Weights> {
   const { text, align, prompts, classes, model, reporter } = trial.experiment.settings
   if (!text) throw new Error("internal error: stage 1 without texts")

@@ -34,7 +34,21 @@ export interface Stage2Options {
   fewest: number
 }
 
-/** Trains a method's network and lets it predict the test clips. @returns every weight of the network */
+/**
+ * Trains a method's network and lets it predict the test clips.
+ * @returns every weight of the network
+ *
+ * @example
+ * ```ts
+ * import { alignProcessors, fineTune, type Trial } from "fourtier/experiment"
+ *
+ * async function bothStages(trial: Trial) {
+ *   const frozen = await alignProcessors(trial, await trial.standardize())
+ *   const clips = trial.data.labelled
+ *   return fineTune(trial, "full", { frozen, clips, fewest: clips.examples.length })
+ * }
+ * ```
+ */
 export async function fineTune(
   trial: Trial,
   method: Method,

@@ -45,6 +45,22 @@ export interface TrialData {
   groups: ReadonlyMap<string, string | null>
 }
 
+/**
+ * One split with one seed.
+ *
+ * @example
+ * ```ts
+ * import { type Experiment, fineTune, Trial } from "fourtier/experiment"
+ * import type { Split } from "fourtier/video"
+ *
+ * async function baseline(experiment: Experiment, split: Split) {
+ *   const trial = new Trial(experiment, split, 0, "runs/mine/seed-0")
+ *   const clips = trial.data.labelled
+ *   await fineTune(trial, "baseline", { frozen: await trial.standardize(), clips, fewest: clips.examples.length })
+ *   return trial.result.predictions.get("baseline")
+ * }
+ * ```
+ */
 export class Trial {
   readonly experiment: Experiment
   readonly seed: number
@@ -155,7 +171,16 @@ export class Trial {
   }
 }
 
-/** "stage 1" -> "stage-1" */
+/**
+ * "stage 1" -> "stage-1"
+ *
+ * @example
+ * ```ts
+ * import { safeName } from "fourtier/experiment"
+ *
+ * safeName("stage 1, prompt A") // "stage-1-prompt-A"
+ * ```
+ */
 export function safeName(name: string): string {
   return name.normalize("NFKD").replaceAll(/[^\p{L}\p{N}._-]+/gu, "-")
 }

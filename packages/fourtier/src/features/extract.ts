@@ -40,7 +40,21 @@ export interface Extraction {
   failed: { clip: Clip; error: FourtierError }[]
 }
 
-/** Opens the store of a recipe without extracting anything. */
+/**
+ * Opens the store of a recipe without extracting anything.
+ *
+ * @example
+ * ```ts
+ * import type { ViewRecipe } from "@fourtier/core/frames"
+ * import { encoderSchema, openVisualEncoder } from "fourtier/encoders"
+ * import { openFeatures } from "fourtier/features"
+ *
+ * async function storedViews(recipe: ViewRecipe) {
+ *   const encoder = await openVisualEncoder(encoderSchema.parse({ kind: "movenet" }))
+ *   return (await openFeatures({ encoder, recipe, pool: "mean", root: ".fourtier/features" })).count
+ * }
+ * ```
+ */
 export async function openFeatures({
   encoder,
   recipe,
@@ -58,7 +72,32 @@ export async function openFeatures({
   })
 }
 
-/** Makes sure that every view of every clip is in the store. */
+/**
+ * Makes sure that every view of every clip is in the store.
+ *
+ * @example
+ * ```ts
+ * import { terminalReporter } from "@fourtier/core/node"
+ * import { encoderSchema, openVisualEncoder } from "fourtier/encoders"
+ * import { extractFeatures } from "fourtier/features"
+ * import { clipOfFile } from "fourtier/video"
+ *
+ * const encoder = await openVisualEncoder(encoderSchema.parse({ kind: "movenet" }))
+ * const [height, width] = encoder.resolution
+ * const { store } = await extractFeatures([clipOfFile("jump.mp4")], {
+ *   encoder,
+ *   recipe: {
+ *     sampling: { kind: "segments", frames: encoder.frames, clips: 1 },
+ *     steps: [{ step: "stretch", width, height }],
+ *     draws: null,
+ *   },
+ *   pool: "mean",
+ *   root: ".fourtier/features",
+ *   reporter: terminalReporter(),
+ * })
+ * await store.close()
+ * ```
+ */
 export async function extractFeatures(clips: readonly Clip[], options: ExtractOptions): Promise<Extraction> {
   const { encoder, recipe, reporter } = options
   checkRecipe(encoder, recipe)
@@ -160,7 +199,20 @@ function batchEncoder(
   }
 }
 
-/** Steps whose outcome depends on the clip (a short side, no steps at all) may miss the encoder's resolution. */
+/**
+ * Steps whose outcome depends on the clip (a short side, no steps at all) may miss the encoder's resolution.
+ * @throws FourtierError that names the clip and the size
+ *
+ * @example
+ * ```ts
+ * import { encoderSchema, openVisualEncoder } from "fourtier/encoders"
+ * import { checkFrames } from "fourtier/features"
+ * import { clipOfFile } from "fourtier/video"
+ *
+ * const encoder = await openVisualEncoder(encoderSchema.parse({ kind: "movenet" }))
+ * checkFrames(encoder, clipOfFile("jump.mp4"), [encoder.frames, ...encoder.resolution, 3])
+ * ```
+ */
 export function checkFrames(
   { name, frames, resolution: [H, W] }: VisualEncoder,
   { path }: Clip,

@@ -3,6 +3,8 @@
  *
  * 1. `extract.ts` clips → views → encoder → store
  * 2. `store.ts` maps and pooled rows on disk, read by offset
+ *
+ * @module
  */
 
 export * from "./extract.ts"

@@ -49,6 +49,20 @@ const keyText = ({ clip, view }: RecordKey) => `${clip}/${view}`
 
 const recordShape = ({ T, N, D }: RecordSize): Record<FeatureKind, number[]> => ({ m: [T, N, D], s: [T, D], t: [N, D] })
 
+/**
+ * Maps and pooled rows of clips on disk.
+ *
+ * @example
+ * ```ts
+ * import { FeatureStore } from "fourtier/features"
+ *
+ * const size = { T: 8, N: 36, D: 64 }
+ * const spec = { sampling: "centre", transform: [], encoder: "5f1c", size, pool: "mean" as const }
+ * const store = await FeatureStore.open(".fourtier/features", spec)
+ * if (store.has({ clip: "5f1c", view: 0 })) await store.read({ clip: "5f1c", view: 0 }, "s") // [8, 64], float16
+ * await store.close()
+ * ```
+ */
 export class FeatureStore implements FeatureSource {
   readonly path: string
   readonly size: RecordSize
@@ -165,7 +179,20 @@ function parseLine(line: string, where: string): z.infer<typeof lineSchema> {
   }
 }
 
-/** Appends records to one shard. Await each call before the next. */
+/**
+ * Appends records to one shard. Await each call before the next.
+ *
+ * @example
+ * ```ts
+ * import type { FeatureStore } from "fourtier/features"
+ *
+ * async function add(store: FeatureStore, clip: string, m: Float32Array) {
+ *   const writer = await store.writer()
+ *   await writer.append({ clip, view: 0 }, m, 0)
+ *   await writer.close()
+ * }
+ * ```
+ */
 export class FeatureWriter {
   readonly #files: Record<FeatureKind, NpyWriter<"f16">>
   readonly #size: RecordSize

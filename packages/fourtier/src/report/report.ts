@@ -43,7 +43,19 @@ export interface Report {
   files: string[]
 }
 
-/** Summarises the predictions and writes all files of the report into `folder`. */
+/**
+ * Summarises the predictions and writes all files of the report into `folder`.
+ *
+ * @example
+ * ```ts
+ * import { writeReport } from "fourtier/report"
+ *
+ * const predictions = [{ clipId: "jump/a", label: 0, probabilities: [0.7, 0.3] }]
+ * const runs = [{ split: "test", method: "full", trainedWeights: null, predictions }]
+ * const input = { title: "Mine", classes: ["jump", "wave"], runs, reference: "full", configHash: "5f1c" }
+ * const { text, files } = await writeReport("runs/mine", input)
+ * ```
+ */
 export async function writeReport(folder: string, input: ReportInput): Promise<Report> {
   const results = summarise(input)
   const pictures = [...drawSplits(results, input.baseline), ...(await drawTraining(input.journals ?? []))]
@@ -143,7 +155,17 @@ function rowFor({ method, seeds, figures, trainedWeights, difference }: MethodSu
   ]
 }
 
-/** The tables of all splits for a terminal. */
+/**
+ * The tables of all splits for a terminal.
+ *
+ * @example
+ * ```ts
+ * import { type EvaluationInput, summarise } from "fourtier/evaluate"
+ * import { terminalReport } from "fourtier/report"
+ *
+ * const show = (input: EvaluationInput) => console.log(terminalReport(summarise(input)))
+ * ```
+ */
 export function terminalReport(results: EvaluationResults): string {
   const columns = columnsFor(results)
   const tables = results.splits.map(

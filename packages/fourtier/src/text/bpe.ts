@@ -28,6 +28,17 @@ const BYTE_ORDER = [...BYTES].sort((a, b) => {
   return x - y
 })
 
+/**
+ * Texts to the numbers of CLIP's pieces.
+ *
+ * @example
+ * ```ts
+ * import { BpeTokenizer } from "fourtier/text"
+ *
+ * const tokenizer = await BpeTokenizer.load("bpe_simple_vocab_16e6.txt.gz")
+ * tokenizer.encodeWithEnds("a person", 77) // [49406, 320, 2533, 49407]
+ * ```
+ */
 export class BpeTokenizer {
   readonly #ranks: ReadonlyMap<string, number>
   readonly #numbers: ReadonlyMap<string, number>

@@ -38,7 +38,18 @@ interface Segment {
   file: Promise<FileHandle> | undefined
 }
 
-/** A text encoder that asks another one only for what is not on disk yet. */
+/**
+ * A text encoder that asks another one only for what is not on disk yet.
+ *
+ * @example
+ * ```ts
+ * import { CachedTextEncoder, loadUse } from "fourtier/text"
+ *
+ * const encoder = await CachedTextEncoder.open(await loadUse(), ".fourtier/text")
+ * const { pooled } = await encoder.embed(["a person jumps"])
+ * await encoder.release()
+ * ```
+ */
 export class CachedTextEncoder implements TextEncoder {
   readonly id: string
   readonly width: number

@@ -31,6 +31,13 @@ export interface TextEncoder {
  * (PyTorch's `interpolate(mode="linear", align_corners=False)`).
  *
  * @throws FourtierError when there is no token
+ *
+ * @example
+ * ```ts
+ * import { resampleTokens } from "fourtier/text"
+ *
+ * resampleTokens({ data: Float32Array.of(0, 2), length: 2 }, 4) // [0, 0.5, 1.5, 2]
+ * ```
  */
 export function resampleTokens({ data, length }: TokenVectors, rows: number): Float32Array {
   if (length === 0) {

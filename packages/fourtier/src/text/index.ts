@@ -5,13 +5,16 @@
  * 2. `tokenizer.ts`, `use.ts` Universal Sentence Encoder Lite.
  * 3. `bpe.ts`, `wordpiece.ts`, `network.ts` CLIP's text tower and BERT, from checkpoints.
  * 4. `cache.ts` embeddings on disk: no text is embedded twice.
+ *
+ * @module
  */
 
 export { BpeTokenizer } from "./bpe.ts"
 export { CachedTextEncoder } from "./cache.ts"
 export { resampleTokens, type TextEmbeddings, type TextEncoder, type TokenVectors } from "./embed.ts"
-export { openTextNetwork } from "./network.ts"
+export { openTextNetwork, type TextNetworkKind } from "./network.ts"
 export { type TextConfig, type TextNetworkConfig, textNetworkSchema, textSchema } from "./settings.ts"
+export type { EmbeddedTexts, TextEmbeddingTable } from "./targets.ts"
 export { UnigramTokenizer, type Vocabulary } from "./tokenizer.ts"
 export { loadUse, USE_MAX_TOKENS, type UseOptions } from "./use.ts"
 export { WordPieceTokenizer } from "./wordpiece.ts"

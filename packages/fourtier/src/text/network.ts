@@ -3,8 +3,8 @@
  *
  *   texts ──tokeniser──► ids [n,L], mask [n,L] ──► tokens [n,L,Dt], pooled [n,Dt]
  *
- * CLIP: pooled is the projected vector of the end of the text; its words' vectors are projected likewise. BERT: pooled is the mean
- * over words and [SEP], as in VideoCLIP.
+ * CLIP: pooled is the projected vector of the end of the text, and the vectors of the words are projected in the same way.
+ * BERT: pooled is the mean over words and [SEP], as in VideoCLIP.
  */
 
 import {
@@ -29,8 +29,7 @@ import { bertName, bertSizes, bertTower } from "../encoders/bert.ts"
 import { findWeights } from "../encoders/checkpoint/source.ts"
 import { clip, clipName, clipTextSizes, clipTextTower } from "../encoders/families/clip.ts"
 import { presetOf } from "../encoders/presets.ts"
-import { WeightBinder } from "../encoders/weight-binder.ts"
-import type { OpenSource } from "../encoders/weights.ts"
+import { WeightBinder, type WeightSource } from "../encoders/weight-binder.ts"
 import { BpeTokenizer } from "./bpe.ts"
 import type { TextEmbeddings, TextEncoder, TokenVectors } from "./embed.ts"
 import type { TextNetworkConfig } from "./settings.ts"
@@ -58,7 +57,19 @@ interface TextNetwork {
   parameterName(key: string, keys: ReadonlySet<string>): string | null
 }
 
-/** @throws FourtierError when files are missing, or vocabulary, sizes and weights do not fit together */
+/**
+ * A text encoder from a checkpoint and a vocabulary.
+ * @throws FourtierError when files are missing, or vocabulary, sizes and weights do not fit together
+ *
+ * @example
+ * ```ts
+ * import { openTextNetwork, textNetworkSchema } from "fourtier/text"
+ *
+ * const files = { checkpoint: "ViT-B-16.pt", vocabulary: "bpe_simple_vocab_16e6.txt.gz" }
+ * const encoder = await openTextNetwork("clip", textNetworkSchema.parse(files))
+ * encoder.width // 512
+ * ```
+ */
 export async function openTextNetwork(
   kind: TextNetworkKind,
   config: TextNetworkConfig,
@@ -77,9 +88,8 @@ export async function openTextNetwork(
       ...settings,
     })
     return new NetworkTextEncoder(id, network, await weightsOf(network, source), options)
-  } catch (error) {
+  } finally {
     await source.close()
-    throw error
   }
 }
 
@@ -133,7 +143,7 @@ function parseSizes<T>(schema: z.ZodType<T>, sizes: unknown): T {
   const parsed = schema.safeParse(sizes)
   if (parsed.success) return parsed.data
   throw new FourtierError({
-    where: "text encoder, sizes",
+    where: "text.network.sizes",
     what: "they do not fit the network",
     found: parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "),
   })
@@ -146,7 +156,7 @@ function checkVocabulary(path: string, found: number, expected: number): void {
     what: "the vocabulary does not belong to the network",
     expected: `${expected} pieces`,
     found: `${found}`,
-    fix: "use the vocabulary that comes with the weights, or set sizes.vocab_size",
+    fix: "use the vocabulary that comes with the weights, or set text.network.sizes.vocab_size",
   })
 }
 
@@ -157,13 +167,11 @@ function firstLeftOut(length: number): Tensor {
   return constant(ones, [1, length])
 }
 
-/** Reads the network's weights, all of them, and closes the source. */
-async function weightsOf(network: TextNetwork, source: OpenSource): Promise<ReadonlyMap<string, Float32Array>> {
+/** All weights of the network, by their names in the graph. */
+async function weightsOf(network: TextNetwork, source: WeightSource): Promise<ReadonlyMap<string, Float32Array>> {
   const binder = WeightBinder.over(source.shapes && new Set(source.shapes.keys()))
   network.graph(binder, input("ids", [1, 2], "i64"), input("mask", [1, 2], "i64"))
-  const weights = await binder.load(source)
-  await source.close()
-  return weights
+  return binder.load(source)
 }
 
 class NetworkTextEncoder implements TextEncoder {

@@ -33,6 +33,18 @@ interface TrieNode {
   piece: number | undefined
 }
 
+/**
+ * Texts to the numbers of pieces.
+ *
+ * @example
+ * ```ts
+ * import { UnigramTokenizer } from "fourtier/text"
+ *
+ * const reserved = Array.from({ length: 6 }, (_, i): [string, number] => [`<${i}>`, 0])
+ * const tokenizer = new UnigramTokenizer([...reserved, ["▁", -3], ["▁jump", -2], ["s", -4]])
+ * tokenizer.encode("jumps") // [7, 8]
+ * ```
+ */
 export class UnigramTokenizer {
   readonly vocabulary: Vocabulary
   readonly #root: TrieNode = { next: new Map(), piece: undefined }

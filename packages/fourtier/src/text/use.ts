@@ -62,6 +62,15 @@ export interface UseOptions {
  * Loads the encoder; networks are compiled when first used.
  *
  * @throws FourtierError with the install command where the package is missing
+ *
+ * @example
+ * ```ts
+ * import { loadUse } from "fourtier/text"
+ *
+ * const encoder = await loadUse()
+ * const { pooled, tokens } = await encoder.embed(["a person jumps"]) // [512], and [L,512]
+ * await encoder.release()
+ * ```
  */
 export async function loadUse({
   directory = usePackageDirectory(),

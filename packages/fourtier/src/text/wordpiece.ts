@@ -15,6 +15,17 @@ const CHINESE =
   /[\u{4e00}-\u{9fff}\u{3400}-\u{4dbf}\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b820}-\u{2ceaf}\u{f900}-\u{faff}\u{2f800}-\u{2fa1f}]/gu
 const PUNCTUATION = /[\p{P}!-/:-@[-`{-~]|[^\p{P}!-/:-@[-`{-~]+/gu
 
+/**
+ * Texts to the numbers of BERT's pieces.
+ *
+ * @example
+ * ```ts
+ * import { WordPieceTokenizer } from "fourtier/text"
+ *
+ * const tokenizer = new WordPieceTokenizer(["[UNK]", "[CLS]", "[SEP]", "jump", "##s"])
+ * tokenizer.encodeWithEnds("Jumps", 16) // [1, 3, 4, 2]
+ * ```
+ */
 export class WordPieceTokenizer {
   readonly #pieces: ReadonlyMap<string, number>
   readonly #lower: boolean

@@ -60,6 +60,13 @@ export interface DecodedFrames {
  * Decodes chosen frames of a clip. Duplicates and any order are allowed.
  *
  * @throws FourtierError when the file cannot be opened or not one of the frames decodes.
+ *
+ * @example
+ * ```ts
+ * import { clipOfFile, decodeFrames } from "fourtier/video"
+ *
+ * const { data, height, width } = decodeFrames(clipOfFile("jump.mp4"), { times: [0, 0.5, 1] }) // [3,height,width,3]
+ * ```
  */
 export function decodeFrames(clip: DecodableClip, pick: FramePick, options: DecodeOptions = {}): DecodedFrames {
   const file = VideoFile.open(clip.path)

@@ -46,6 +46,15 @@ export interface DoctorOptions extends Pick<WorkerOptions, "workers" | "timeout"
 /**
  * Measures every file of a source and writes the manifest file `out`, whole or not at all. Files whose size and time are
  * those of the manifest already at `out` are not opened again; an interrupted run goes on where it stopped.
+ *
+ * @example
+ * ```ts
+ * import { terminalReporter } from "@fourtier/core/node"
+ * import { doctor } from "fourtier/video"
+ *
+ * const { manifest, leaks } = await doctor("clips", "runs/mine/manifest.jsonl", terminalReporter())
+ * console.log(manifest.classes, manifest.quarantine, leaks)
+ * ```
  */
 export async function doctor(
   source: string,

@@ -10,6 +10,8 @@
  * 7. `views.ts`       one clip's views: which frames and what is done to them is `@fourtier/core/frames`
  * 8. `pool.ts`        many clips' views over worker threads
  * 9. `keyframes.ts`   strips of key frames as JPEG; `strips.ts` writes those of many clips
+ *
+ * @module
  */
 
 export * from "./decode.ts"

@@ -37,7 +37,16 @@ export interface Strip {
 /** JPEG has 16 bits for each side. */
 const MAX_JPEG_SIDE = 65_500
 
-/** Makes a strip in memory. Decoding blocks the thread; see `strips.ts` for many. */
+/**
+ * Makes a strip in memory. Decoding blocks the thread; see `strips.ts` for many.
+ *
+ * @example
+ * ```ts
+ * import { clipOfFile, makeStrip } from "fourtier/video"
+ *
+ * const { jpeg, keyFrames } = await makeStrip(clipOfFile("jump.mp4"), { frames: 5, height: 192 })
+ * ```
+ */
 export async function makeStrip(clip: StripClip, options: StripOptions = {}): Promise<Strip> {
   const { frames: count = 5, height: wanted, quality = 90 } = options
   const size =
@@ -76,7 +85,16 @@ export async function makeStrip(clip: StripClip, options: StripOptions = {}): Pr
   }
 }
 
-/** Makes a strip and writes it to `path`, whole or not at all. */
+/**
+ * Makes a strip and writes it to `path`, whole or not at all.
+ *
+ * @example
+ * ```ts
+ * import { clipOfFile, writeStrip } from "fourtier/video"
+ *
+ * await writeStrip(clipOfFile("jump.mp4"), "strips/jump.jpg", { frames: 5 })
+ * ```
+ */
 export async function writeStrip(clip: StripClip, path: string, options: StripOptions = {}): Promise<Strip> {
   const strip = await makeStrip(clip, options)
   await writeFileAtomic(path, strip.jpeg)

@@ -126,12 +126,31 @@ export interface StampedManifest {
   stamps: Map<string, Stamp>
 }
 
-/** The sorted set of all labels. */
+/**
+ * The sorted set of all labels.
+ *
+ * @example
+ * ```ts
+ * import { classesOf } from "fourtier/video"
+ *
+ * classesOf([{ labels: ["wave"] }, { labels: [] }, { labels: ["jump"] }]) // ["jump", "wave"]
+ * ```
+ */
 export function classesOf(clips: readonly { labels: readonly string[] }[]): string[] {
   return [...new Set(clips.flatMap((clip) => clip.labels))].sort()
 }
 
-/** The same manifest without some classes: clips that have no other label go too. */
+/**
+ * The same manifest without some classes: clips that have no other label go too.
+ *
+ * @example
+ * ```ts
+ * import { readManifest, withoutClasses } from "fourtier/video"
+ *
+ * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
+ * withoutClasses(manifest, ["point"]).classes.includes("point") // false
+ * ```
+ */
 export function withoutClasses(manifest: Manifest, classes: readonly string[]): Manifest {
   const unknown = classes.find((name) => !manifest.classes.includes(name))
   if (unknown !== undefined) {
@@ -146,7 +165,17 @@ export function withoutClasses(manifest: Manifest, classes: readonly string[]): 
   return { ...manifest, clips, quarantine, classes: classesOf(clips) }
 }
 
-/** Writes the manifest file, whole or not at all. */
+/**
+ * Writes the manifest file, whole or not at all.
+ *
+ * @example
+ * ```ts
+ * import { readManifest, withoutClasses, writeManifest } from "fourtier/video"
+ *
+ * const { manifest, stamps } = await readManifest("runs/mine/manifest.jsonl")
+ * await writeManifest("runs/mine/fewer.jsonl", { manifest: withoutClasses(manifest, ["point"]), stamps })
+ * ```
+ */
 export async function writeManifest(path: string, { manifest, stamps }: StampedManifest): Promise<void> {
   const lines = [
     JSON.stringify({ schema: "fourtier/manifest", version: MANIFEST_VERSION, root: manifest.root }),
@@ -158,12 +187,31 @@ export async function writeManifest(path: string, { manifest, stamps }: StampedM
   await writeFileAtomic(path, `${lines.join("\n")}\n`)
 }
 
-/** Whether a text file's first line is a manifest's header. */
+/**
+ * Whether a text file's first line is a manifest's header.
+ *
+ * @example
+ * ```ts
+ * import { isManifest } from "fourtier/video"
+ *
+ * isManifest("path,label\njump/a.mp4,jump\n") // false
+ * ```
+ */
 export function isManifest(text: string): boolean {
   return headerSchema.safeParse(parseLine(text.slice(0, text.indexOf("\n") + 1 || undefined))).success
 }
 
-/** Reads a manifest file. Throws a `FourtierError` that names the line where it does not hold what it should. */
+/**
+ * Reads a manifest file. Throws a `FourtierError` that names the line where it does not hold what it should.
+ *
+ * @example
+ * ```ts
+ * import { readManifest } from "fourtier/video"
+ *
+ * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
+ * console.log(manifest.clips.length, manifest.classes)
+ * ```
+ */
 export async function readManifest(path: string): Promise<StampedManifest> {
   const lines = (await readText(path)).split("\n").filter((line) => line !== "")
   const header = headerSchema.safeParse(parseLine(lines[0] ?? ""))

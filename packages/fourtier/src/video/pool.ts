@@ -46,6 +46,17 @@ export interface LoadedView<C extends LoadableClip> {
  * Loads clips in worker threads; all views of a clip come one after the other.
  *
  * @throws FourtierError that names the clip's file, when one cannot be loaded and `onError` is not given
+ *
+ * @example
+ * ```ts
+ * import { transformOf } from "@fourtier/core/frames"
+ * import { clipOfFile, loadClips } from "fourtier/video"
+ *
+ * const transform = transformOf([{ step: "stretch", width: 192, height: 192 }])
+ * const sampling = { kind: "segments" as const, frames: 8, clips: 1 }
+ * const jobs = ["a.mp4", "b.mp4"].map((path) => ({ clip: clipOfFile(path), sampling, transform }))
+ * for await (const { clip, frames, shape } of loadClips(jobs)) console.log(clip.id, shape) // [8, 192, 192, 3]
+ * ```
  */
 export async function* loadClips<C extends LoadableClip>(
   jobs: Iterable<LoadJob<C>>,
@@ -95,7 +106,16 @@ function* toWorkerJobs<C extends LoadableClip>(
   }
 }
 
-/** The same complaint, with the clip's file as its place. */
+/**
+ * The same complaint, with the clip's file as its place.
+ *
+ * @example
+ * ```ts
+ * import { clipOfFile, namingClip } from "fourtier/video"
+ *
+ * throw namingClip(clipOfFile("jump.mp4"), new Error("disk full")) // …/jump.mp4: disk full
+ * ```
+ */
 export function namingClip(clip: LoadableClip, error: Error): FourtierError {
   if (!(error instanceof FourtierError))
     return new FourtierError({ where: clip.path, what: messageOf(error) }, { cause: error })

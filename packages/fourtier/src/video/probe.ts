@@ -61,7 +61,18 @@ export function probeFile(path: string, windows: readonly Window[]): FileProbe {
   return { size, mtime, fileHash, measures: windows.map((window) => measure(path, window)) }
 }
 
-/** A clip for a single file that is in no manifest, as prediction needs it. @throws FourtierError when it cannot be used */
+/**
+ * A clip for a single file that is in no manifest, as prediction needs it.
+ * @param window seconds of the file; null: from its start, up to its end
+ * @throws FourtierError when it cannot be used
+ *
+ * @example
+ * ```ts
+ * import { clipOfFile } from "fourtier/video"
+ *
+ * const { frames, fps } = clipOfFile("jump.mp4", { start: 1.5, end: 4 })
+ * ```
+ */
 export function clipOfFile(path: string, window: Window = { start: null, end: null }): Clip {
   const absolute = resolve(path)
   const { fileHash, measures } = probeFile(absolute, [window])

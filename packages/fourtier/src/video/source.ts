@@ -54,7 +54,16 @@ const SPLIT_NAMES: Readonly<Record<string, string>> = {
   testing: "test",
 }
 
-/** "training" becomes "train", "validation" "val", and so on; other values stay. */
+/**
+ * "training" becomes "train", "validation" "val", and so on; other values stay.
+ *
+ * @example
+ * ```ts
+ * import { normaliseSplit } from "fourtier/video"
+ *
+ * normaliseSplit("Validation") // "val"
+ * ```
+ */
 export function normaliseSplit(value: string): string {
   return SPLIT_NAMES[value.trim().toLowerCase()] ?? value.trim()
 }
@@ -63,6 +72,14 @@ export function normaliseSplit(value: string): string {
  * Lists the clips of a folder or table, sorted by path and window.
  *
  * @throws FourtierError for a path that is not there, a table that cannot be read or contradicts another, no clips at all.
+ *
+ * @example
+ * ```ts
+ * import { scanSource } from "fourtier/video"
+ *
+ * const { clips, notes } = await scanSource("clips")
+ * console.log(clips.map(({ relative, labels }) => [relative, labels]), notes)
+ * ```
  */
 export async function scanSource(path: string): Promise<Source> {
   const source = resolve(path)

@@ -28,6 +28,14 @@ export interface Split {
  * where the column has no value for them.
  *
  * @throws FourtierError for an unknown column or value, no clips to train on, or quarantined files in val or test
+ *
+ * @example
+ * ```ts
+ * import { readManifest, resolveSplits } from "fourtier/video"
+ *
+ * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
+ * const [{ train, val, test }] = resolveSplits(manifest, { test: 0.25, seed: 1 })
+ * ```
  */
 export function resolveSplits(manifest: Manifest, given: z.input<typeof splitSchema> = {}): Split[] {
   const options = splitSchema.parse(given)

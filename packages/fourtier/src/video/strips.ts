@@ -17,7 +17,16 @@ export interface WrittenStrip<C> {
   padded: number
 }
 
-/** `<folder>/<clip id>.jpg` */
+/**
+ * `<folder>/<clip id>.jpg`
+ *
+ * @example
+ * ```ts
+ * import { stripPath } from "fourtier/video"
+ *
+ * stripPath("strips", { id: "jump/a" }) // "strips/jump/a.jpg"
+ * ```
+ */
 export function stripPath(folder: string, clip: { id: string }): string {
   return join(folder, `${clip.id}.jpg`)
 }
@@ -26,6 +35,15 @@ export function stripPath(folder: string, clip: { id: string }): string {
  * Writes a strip of every clip to `<folder>/<clip id>.jpg`, in the clips' order.
  *
  * @param options.onError told of clips that cannot be decoded; without it the first ends the iteration with its error
+ *
+ * @example
+ * ```ts
+ * import { readManifest, writeStrips } from "fourtier/video"
+ *
+ * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
+ * const strips = writeStrips(manifest.clips, "strips", { frames: 5 })
+ * for await (const { path, keyFrames } of strips) console.log(path, keyFrames)
+ * ```
  */
 export async function* writeStrips<C extends StripClip & { id: string }>(
   clips: Iterable<C>,
@@ -57,7 +75,16 @@ export async function* writeStrips<C extends StripClip & { id: string }>(
   }
 }
 
-/** Whether a clip's strip is there already. */
+/**
+ * Whether a clip's strip is there already.
+ *
+ * @example
+ * ```ts
+ * import { hasStrip } from "fourtier/video"
+ *
+ * await hasStrip("strips", { id: "jump/a" })
+ * ```
+ */
 export async function hasStrip(folder: string, clip: { id: string }): Promise<boolean> {
   return (await stat(stripPath(folder, clip)).catch(() => null))?.isFile() ?? false
 }

@@ -46,7 +46,21 @@ export interface ClipViews {
   padded: number
 }
 
-/** @throws FourtierError when the clip cannot be decoded or the transform does not fit it */
+/**
+ * Decodes, samples and transforms one clip.
+ * @throws FourtierError when the clip cannot be decoded or the transform does not fit it
+ *
+ * @example
+ * ```ts
+ * import { transformOf } from "@fourtier/core/frames"
+ * import { clipOfFile, loadViews } from "fourtier/video"
+ *
+ * const transform = transformOf([{ step: "stretch", width: 192, height: 192 }])
+ * const sampling = { kind: "segments" as const, frames: 8, clips: 2 }
+ * const job = { clip: clipOfFile("jump.mp4"), sampling, transform, seed: null, scaleWhileDecoding: true }
+ * loadViews(job).views.length // 2
+ * ```
+ */
 export function loadViews(job: ViewsJob): ClipViews {
   const rng = job.seed === null ? null : Rng.fork(job.seed, job.clip.id)
   const drawn: number[][] = []

@@ -1,113 +1,130 @@
 /**
- * Protects the promise that a family of networks is one object: a toy family, defined here, is read, run and opened as a frozen
- * visual encoder by the functions that the lists use.
+ * Protects the promise that a family of networks is one object and one entry in the list: with `toy-family.ts` in the list,
+ * `fourtier encode`, the setting `encoder` and the frozen encoder know it. Protects what reading settings loads, too.
  */
 
-import { constant, evaluate, input, matmul, reshape, type Tensor } from "@fourtier/tensor"
-import { beforeAll, describe, expect, it, vi } from "vitest"
-import { z } from "zod"
-import { embedPatches, fromImages, gridOf, linear, patches } from "../../src/encoders/blocks.ts"
-import { familyKinds, KINDS } from "../../src/encoders/catalog.ts"
-import { openEncoder } from "../../src/encoders/encoder.ts"
-import { FAMILIES, networkSchemaOf } from "../../src/encoders/families/index.ts"
-import { defineFamily } from "../../src/encoders/family.ts"
-import { checkInput, count, inputNamed } from "../../src/encoders/graph.ts"
-import { encoderSchemaOf, openEncoderOf } from "../../src/encoders/kind.ts"
-import { encodeArrays } from "../../src/encoders/run.ts"
-import type { WeightBinder } from "../../src/encoders/weight-binder.ts"
-import { randomSource } from "../../src/encoders/weights.ts"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { readNpy, writeJson, writeNpy, writeSafetensors } from "@fourtier/tensor/node"
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
+import { scratchFolder } from "../video/fixtures.ts"
 
-const dimensions = z.object({ encoder: z.literal("toy"), side: count, patch: count, width: count, classes: count })
-type ToyConfig = z.infer<typeof dimensions>
+const folder = scratchFolder()
 
-/** One linear layer on patches. images [B,1,H,W,3] -> [B,N,width] */
-function toyTokens(binder: WeightBinder, { patch, width }: ToyConfig, images: Tensor): Tensor {
-  const pixels = patches(images, [1, patch, patch])
-  const [B, , N] = pixels.shape
-  const embedded = embedPatches(binder, pixels, { name: "proj", width, kernel: [patch, patch], bias: true })
-  return reshape(embedded, [B, N, width])
-}
+/** Two pictures of 8×8 pixels, 0 to 255, as a clip [2,8,8,3]. */
+const pixels = Float32Array.from({ length: 2 * 8 * 8 * 3 }, (_, i) => (i * 37) % 256)
 
-const toy = defineFamily({
-  dimensions,
-  inputs: () => ["input"],
-  parameterName: (key) => key,
-  graph(binder, config, inputs) {
-    const images = inputNamed(inputs, "input", "batch,3,height,width")
-    checkInput("input", images, [-1, 3, config.side, config.side], "batch,3,height,width")
-    const tokens = toyTokens(binder, config, fromImages(images))
-    return { outputs: { tokens, logits: linear(binder, "head", tokens, config.classes) }, intermediates: {} }
-  },
-  visual: {
-    kind: "toy",
-    models: {
-      small: {
-        dimensions: { encoder: "toy", patch: 4, width: 5, classes: 2 },
-        resolution: 8,
-        frames: 3,
-        normalisation: { mean: [0, 0, 0], std: [1, 1, 1] },
-      },
-    },
-    defaultModel: "small",
-    clipKeys: { resolution: "side" },
-    unused: (name) => name.startsWith("head."),
-    featureMap(binder, config, clips) {
-      const [B, T, H, W, C] = clips.shape
-      const grid = gridOf("side", config.side, config.patch)
-      const tokens = toyTokens(binder, config, reshape(clips, [B * T, 1, H, W, C]))
-      return reshape(tokens, [B, T, grid, grid, config.width])
-    },
-  },
+const SIZES = { encoder: "toy", side: 8, patch: 4, width: 5, classes: 2 }
+
+/** The parameters, and what a checkpoint of them looks like. */
+const PARAMETERS = [
+  { name: "proj.weight", shape: [5, 3, 4, 4] },
+  { name: "proj.bias", shape: [5] },
+  { name: "head.weight", shape: [2, 5] },
+  { name: "head.bias", shape: [2] },
+].map(({ name, shape }, n) => {
+  const length = shape.reduce((a, b) => a * b)
+  return { name, shape, data: Float32Array.from({ length }, (_, i) => Math.sin(n + i)) }
 })
 
-describe("a family that the lists do not have", () => {
-  const networks = networkSchemaOf([...FAMILIES, toy])
-  const kinds = [...KINDS, ...familyKinds([toy])] as const
-  const settings = encoderSchemaOf(kinds)
+const checkpoint = join(folder, "toy.safetensors")
 
-  it("is read and run with random weights, like any other", async () => {
-    const network = networks.parse({ encoder: "toy", side: 8, patch: 4, width: 5, classes: 2, colour: "ignored" })
-    expect(network.inputs).toEqual(["input"])
-    const data = Float32Array.from({ length: 2 * 3 * 8 * 8 }, (_, i) => Math.sin(i))
-    const inputs = new Map([["input", { type: "f32" as const, shape: [2, 3, 8, 8], data }]])
-    const { outputs } = await encodeArrays({ network, source: randomSource(7), inputs })
-    const [tokens, logits] = [outputs.get("tokens"), outputs.get("logits")]
-    expect([tokens?.shape, logits?.shape]).toEqual([
-      [2, 4, 5],
-      [2, 4, 2],
-    ])
-    // the last layer by hand, with the weights that the seed stands for
-    const head = constant(await randomSource(7).read("head.weight", [2, 5]), [2, 5])
-    const y = matmul(input("x", [8, 5]), head, { transposeB: true })
-    const expected = await evaluate({ outputs: { y } }, { x: tokens?.data ?? new Float32Array() })
-    for (const [i, value] of (logits?.data ?? []).entries()) expect(value).toBeCloseTo(Number(expected.y[i]), 5)
+/** What the network computes from `pixels`, by hand: tokens [2,4,5] and logits [2,4,2]. */
+function expectedOutputs(): { tokens: number[]; logits: number[] } {
+  const [projection, bias, head, headBias] = PARAMETERS.map(({ data }) => data)
+  const tokens: number[] = []
+  const logits: number[] = []
+  for (let picture = 0; picture < 2; picture++) {
+    for (let patch = 0; patch < 4; patch++) {
+      const token = Array.from(bias, (offset, d) => {
+        let sum = offset
+        for (let c = 0; c < 3; c++) {
+          for (let place = 0; place < 16; place++) {
+            const row = 4 * Math.floor(patch / 2) + Math.floor(place / 4)
+            const column = 4 * (patch % 2) + (place % 4)
+            sum += (projection[(d * 3 + c) * 16 + place] * pixels[((picture * 8 + row) * 8 + column) * 3 + c]) / 255
+          }
+        }
+        return sum
+      })
+      tokens.push(...token)
+      for (const [k, offset] of headBias.entries()) {
+        logits.push(token.reduce((sum, value, d) => sum + value * head[k * 5 + d], offset))
+      }
+    }
+  }
+  return { tokens, logits }
+}
+
+function expectClose(found: Iterable<number | bigint>, expected: readonly number[]): void {
+  const values = Array.from(found, Number)
+  expect(values.length).toBe(expected.length)
+  for (const [i, value] of values.entries()) expect(value).toBeCloseTo(expected[i], 4)
+}
+
+describe("a family added to the list", () => {
+  const LIST = "../../src/encoders/families/index.ts"
+
+  beforeAll(async () => {
+    vi.resetModules()
+    vi.doMock(LIST, async (original) => {
+      const lists = await original<typeof import("../../src/encoders/families/index.ts")>()
+      const { toy } = await import("./toy-family.ts")
+      const FAMILIES = [...lists.FAMILIES, toy] as const
+      return { ...lists, FAMILIES, networkSchema: lists.networkSchemaOf(FAMILIES) }
+    })
+    const named = PARAMETERS.map((tensor) => ({ ...tensor, name: `net.${tensor.name}`, type: "f32" as const }))
+    const steps = { name: "steps", type: "f32" as const, shape: [1], data: Float32Array.of(7) }
+    await writeSafetensors(checkpoint, [...named, steps])
+  })
+  afterAll(() => {
+    vi.doUnmock(LIST)
+    vi.resetModules()
   })
 
-  it("opens as frozen visual encoder: the same tokens from pixels, in each precision", async () => {
-    const encoder = await openEncoderOf(kinds, settings.parse({ kind: "toy", checkpoint: "random:7", frames: 2 }))
-    expect(encoder).toMatchObject({ name: "toy small (random weights)", size: { T: 2, H: 2, W: 2, D: 5 } })
-    const pixels = Float32Array.from({ length: 2 * 8 * 8 * 3 }, (_, i) => (i * 37) % 256)
+  it("runs in `fourtier encode`, with a checkpoint of its own names", async () => {
+    const { encode } = await import("../../src/cli/actions/encode.ts")
+    const [config, input, out] = ["config.json", "input.npy", "out"].map((name) => join(folder, name))
+    await writeJson(config, { ...SIZES, colour: "ignored" })
+    const normalised = Float32Array.from({ length: pixels.length }, (_, i) => {
+      const [picture, channel, place] = [Math.floor(i / 192), Math.floor(i / 64) % 3, i % 64]
+      return pixels[(picture * 64 + place) * 3 + channel] / 255
+    })
+    await writeNpy(input, "f32", [2, 3, 8, 8], normalised)
+    const written = vi.spyOn(process.stderr, "write").mockReturnValue(true)
+    try {
+      await encode(config, { checkpoint, input: [input], out })
+      expect(written.mock.calls.join("")).toContain("output logits [2,4,2]")
+    } finally {
+      written.mockRestore()
+    }
+    const { tokens, logits } = expectedOutputs()
+    expectClose((await readNpy(join(out, "tokens.npy"), "f32")).data, tokens)
+    expectClose((await readNpy(join(out, "logits.npy"), "f32")).data, logits)
+  })
+
+  it("opens as the frozen encoder of a configuration, in each precision", async () => {
+    const { loadConfig } = await import("../../src/config.ts")
+    const { openVisualEncoder } = await import("../../src/encoders/catalog.ts")
+    const { openEncoder } = await import("../../src/encoders/encoder.ts")
+    const set = ["encoder.kind=toy", `encoder.checkpoint=${checkpoint}`, "encoder.frames=2"]
+    const { value } = await loadConfig({ set })
+    const encoder = await openVisualEncoder(value.encoder)
+    expect(encoder).toMatchObject({ name: "toy small", size: { T: 2, H: 2, W: 2, D: 5 } })
     const session = await openEncoder(encoder, 1, {})
     const { m } = await session.run({ frames: pixels })
     await session.release()
+    expectClose(m, expectedOutputs().tokens)
 
-    const network = networks.parse({ ...toy.visual.models.small.dimensions, side: 8 })
-    const data = Float32Array.from({ length: 2 * 3 * 8 * 8 }, (_, i) => {
-      const [image, channel, place] = [Math.floor(i / 192), Math.floor(i / 64) % 3, i % 64]
-      return pixels[(image * 64 + place) * 3 + channel] / 255
-    })
-    const inputs = new Map([["input", { type: "f32" as const, shape: [2, 3, 8, 8], data }]])
-    const { outputs } = await encodeArrays({ network, source: randomSource(7), inputs })
-    for (const [i, value] of (outputs.get("tokens")?.data ?? []).entries()) expect(Number(m[i])).toBeCloseTo(value, 4)
-
-    const half = settings.parse({ kind: "toy", checkpoint: "random:7", precision: "float16" })
-    expect((await openEncoderOf(kinds, half)).name).toBe("toy small (random weights), float16")
+    const half = await loadConfig({ set: [...set, "encoder.precision=float16"] })
+    expect((await openVisualEncoder(half.value.encoder)).name).toBe("toy small, float16")
   })
 
   it("has settings of its own kind: other kinds' settings and wrong sizes are refused", async () => {
-    expect(() => settings.parse({ kind: "toy", checkpoint: "random", grid: [2, 2] })).toThrow(/grid/)
-    expect(() => settings.parse({ kind: "toi", checkpoint: "random" })).toThrow()
-    const open = (more: object) => openEncoderOf(kinds, settings.parse({ kind: "toy", checkpoint: "random", ...more }))
+    const { encoderSchema, openVisualEncoder } = await import("../../src/encoders/catalog.ts")
+    expect(() => encoderSchema.parse({ kind: "toy", checkpoint, grid: [2, 2] })).toThrow(/grid/)
+    expect(() => encoderSchema.parse({ kind: "toi", checkpoint })).toThrow()
+    const open = (more: object) => openVisualEncoder(encoderSchema.parse({ kind: "toy", checkpoint, ...more }))
     await expect(open({ model: "large" })).rejects.toThrow(/no toy of this size[\s\S]*small/)
     await expect(open({ sizes: { width: 0 } })).rejects.toThrow(/not the sizes of a toy[\s\S]*width/)
     await expect(open({ sizes: { side: 4 } })).rejects.toThrow(/resolution of the encoder/)
@@ -115,30 +132,28 @@ describe("a family that the lists do not have", () => {
 })
 
 describe("reading settings", () => {
-  /** What opening an encoder loads, and reading its settings does not. */
-  const HEAVY = ["open/family", "open/movenet", "open/onnx", "checkpoint/source", "checkpoint/hub", "tfjs", "large"]
-  const loaded: string[] = []
-
-  beforeAll(() => {
-    vi.resetModules()
-    for (const name of HEAVY) {
-      vi.doMock(`../../src/encoders/${name}.ts`, (original: () => Promise<object>) => {
-        loaded.push(name)
-        return original()
-      })
-    }
-    vi.doMock("onnxruntime-node", (original: () => Promise<object>) => {
-      loaded.push("onnxruntime-node")
-      return original()
-    })
-  })
-
-  it("loads no reader of weights, no importer and no engine; opening does", async () => {
-    const { encoderSchema, openVisualEncoder } = await import("../../src/encoders/catalog.ts")
-    const config = encoderSchema.parse({ kind: "vit", checkpoint: "random", resolution: 32 })
-    expect(loaded).toEqual([])
-    await openVisualEncoder(config)
-    expect(loaded).toContain("open/family")
-    expect(loaded).toContain("checkpoint/source")
+  it("loads no reader of checkpoints, no importer and no file access", () => {
+    const { files, packages } = loadedBy(join(import.meta.dirname, "../../src/encoders/catalog.ts"))
+    expect(files.filter((path) => /\/(?:open|checkpoint|bench)\/|\/(?:tfjs|large|run)[^/]*$/.test(path))).toEqual([])
+    expect(packages).toEqual(["@fourtier/tensor", "@fourtier/tensor/nn", "zod"])
   })
 })
+
+/** An import of values, or an export from elsewhere; its one group is the module. */
+const IMPORT = /^(?:import|export) (?:(?:\w+|\*(?: as \w+)?|\{[^}]*\}) from )?"([^"]+)"/gm
+
+/** The files that importing a module loads, the module included, and the packages that these import. */
+function loadedBy(module: string): { files: string[]; packages: string[] } {
+  const files = new Set<string>()
+  const packages = new Set<string>()
+  const visit = (path: string) => {
+    if (files.has(path)) return
+    files.add(path)
+    for (const [, from] of readFileSync(path, "utf8").matchAll(IMPORT)) {
+      if (from.startsWith(".")) visit(join(path, "..", from))
+      else packages.add(from)
+    }
+  }
+  visit(module)
+  return { files: [...files], packages: [...packages].sort() }
+}

@@ -35,6 +35,7 @@ const SMALL_ENCODERS: Record<string, unknown>[] = [
   },
   { kind: "xclip", sizes: small },
   { kind: "ila", sizes: { ...small, alignment_hidden: 8 }, resolution: 64 },
+  { kind: "ila", sizes: { ...small, alignment_hidden: 8, encoder: "ila_ssv2", num_classes: 3 }, resolution: 64 },
   {
     kind: "mtv",
     model: "B",

@@ -1,4 +1,8 @@
-/** `@fourtier/tensor/nn`: parameters by name, and the layers that networks are built from. */
+/**
+ * `@fourtier/tensor/nn`: parameters by name, and the layers that networks are built from.
+ *
+ * @module
+ */
 
 export { selfAttention } from "./attention.ts"
 export { conv3x3, depthwise3x3 } from "./conv.ts"

@@ -1,4 +1,8 @@
-/** `@fourtier/tensor/node`: files: whole or absent, `.npy` and safetensors read in ranges, ONNX with its data beside it. */
+/**
+ * `@fourtier/tensor/node`: files: whole or absent, `.npy` and safetensors read in ranges, ONNX with its data beside it.
+ *
+ * @module
+ */
 
 export {
   canonicalJson,

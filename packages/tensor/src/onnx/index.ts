@@ -1,4 +1,8 @@
-/** `@fourtier/tensor/onnx`: ONNX models as bytes: written, read, joined, upgraded, stored in fewer bits. */
+/**
+ * `@fourtier/tensor/onnx`: ONNX models as bytes: written, read, joined, upgraded, stored in fewer bits.
+ *
+ * @module
+ */
 
 export { decodeModel } from "./decode.ts"
 export { encodeModel, encodeModelPieces } from "./encode.ts"

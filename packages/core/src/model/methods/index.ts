@@ -13,7 +13,16 @@ export type Method = (typeof METHODS)[number]["name"]
 
 export const METHOD_NAMES: readonly Method[] = METHODS.map(({ name }) => name)
 
-/** The method of that name. */
+/**
+ * The method of that name.
+ *
+ * @example
+ * ```ts
+ * import { methodNamed } from "@fourtier/core/model"
+ *
+ * methodNamed("full").aligned // true
+ * ```
+ */
 export function methodNamed(name: Method): MethodDefinition<Method> {
   const found = METHODS.find((method) => method.name === name)
   if (!found) throw new Error(`internal error: no method ${name}`)

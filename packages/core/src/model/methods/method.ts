@@ -24,7 +24,25 @@ export interface MethodDefinition<Name extends string = string> {
   build(context: MethodContext): BuildNetwork
 }
 
-/** Keeps the literal type of the name. */
+/**
+ * Keeps the literal type of the name.
+ *
+ * @example
+ * ```ts
+ * import { defineMethod, linearProbe } from "@fourtier/core/model"
+ * import { Scope } from "@fourtier/tensor/nn"
+ *
+ * const method = defineMethod({
+ *   name: "my probe",
+ *   trainedBy: "linearProbe",
+ *   aligned: false,
+ *   build: () => (input, _size, classes) => {
+ *     const scope = new Scope()
+ *     return { logits: linearProbe(scope, input.m, classes), trained: scope.params, frozen: [] }
+ *   },
+ * })
+ * ```
+ */
 export function defineMethod<const Name extends string>(method: MethodDefinition<Name>): MethodDefinition<Name> {
   return method
 }

@@ -1,4 +1,4 @@
-/** Compares the configured encoder's precisions, and how many clips it encodes at a time. */
+/** Compares precisions of the configured encoder, and numbers of clips at a time. */
 
 import { join } from "node:path"
 import { plural, type Reporter } from "@fourtier/core"
@@ -71,7 +71,7 @@ async function measure(
   }
 }
 
-/** Rendered clips, each of another class, made once. */
+/** Rendered clips, each of a different class, made once. */
 async function rendered(cache: string, count: number, reporter: Reporter): Promise<Clip[]> {
   const { demoClasses, generatePuppets } = await loadPuppets("fourtier bench encoder without [data]")
   const out = join(cache, "bench-puppets")

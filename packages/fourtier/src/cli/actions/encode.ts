@@ -1,4 +1,4 @@
-/** Runs a network on arrays: what parity checks compare. */
+/** Runs a network on arrays, to compare it with another implementation. */
 
 import { access, readdir, stat } from "node:fs/promises"
 import { basename, dirname, extname, join } from "node:path"

@@ -27,7 +27,7 @@ export async function writeAllStrips(data: string, options: StripsOptions): Prom
   const exists = await Promise.all(manifest.clips.map((clip) => !force && hasStrip(out, clip)))
   const clips = manifest.clips.filter((_, i) => !exists[i])
   const failures: FourtierError[] = []
-  const task = reporter.task("Writing strips", clips.length, "clips")
+  const task = reporter.task("write strips", clips.length, "clips")
   const onError = (_: unknown, error: FourtierError) => void failures.push(error)
   for await (const _ of writeStrips(clips, out, { frames, height, quality, workers, onError })) task.tick()
   const written = plural(clips.length - failures.length, "strip")

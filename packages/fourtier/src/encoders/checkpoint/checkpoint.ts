@@ -103,6 +103,8 @@ export class Checkpoint {
  *
  * @example
  * ```ts
+ * import { openCheckpoint } from "fourtier/encoders"
+ *
  * const checkpoint = await openCheckpoint("ViT-B-16.pt")
  * const weight = await checkpoint.read("visual.conv1.weight") // Float32Array, shape as in checkpoint.shape(name)
  * await checkpoint.close()

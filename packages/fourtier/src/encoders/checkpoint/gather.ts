@@ -7,7 +7,7 @@ import type { TensorRef } from "./values.ts"
 const WINDOW_BYTES = 1 << 20
 
 /** Whether the elements lie one after another in C order. */
-export function isContiguous(shape: readonly number[], strides: readonly number[]): boolean {
+function isContiguous(shape: readonly number[], strides: readonly number[]): boolean {
   let expected = 1
   for (let axis = shape.length - 1; axis >= 0; axis--) {
     if (shape[axis] !== 1 && strides[axis] !== expected) return false

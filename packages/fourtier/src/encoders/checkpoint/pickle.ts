@@ -8,7 +8,7 @@ import type { ByteCursor } from "./bytes.ts"
 import { corrupt, refused } from "./errors.ts"
 import { Dict, describeValue, Global, Instance, List, TensorRef, Tuple, type Value } from "./values.ts"
 
-/** What the names, calls and persistent ids of a pickle stand for. Python's Unpickler calls it `find_class`, `persistent_load`. */
+/** What the names, calls and persistent ids of a pickle stand for: `find_class` and `persistent_load` of Python's Unpickler. */
 export interface PickleResolver {
   /** The value for a name, or throws. */
   global(name: string): Value

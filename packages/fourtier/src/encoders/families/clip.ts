@@ -152,7 +152,7 @@ export function clipTokens(
   return norm(binder, "ln_pre", add(tokens, table), epsilon)
 }
 
-export interface ClipImageTower {
+interface ClipImageTower {
   /** After ln_pre and after each block: [rows,1+N,D] */
   hiddenStates: Tensor[]
   /** After the last block and ln_post: [rows,1+N,D] */
@@ -160,7 +160,7 @@ export interface ClipImageTower {
 }
 
 /** @param binder the image tower, `visual` */
-export function clipImageTower(binder: WeightBinder, config: ClipImageConfig, images: Tensor): ClipImageTower {
+function clipImageTower(binder: WeightBinder, config: ClipImageConfig, images: Tensor): ClipImageTower {
   let x = clipEmbedding(binder, config, images)
   const hiddenStates = [x]
   for (let i = 0; i < config.vision_layers; i++) {

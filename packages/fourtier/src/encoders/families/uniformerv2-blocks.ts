@@ -56,7 +56,7 @@ interface BlockConfig {
  */
 function localRelations(binder: WeightBinder, x: Tensor, { dw_reduction, batch_norm_eps }: BlockConfig): Tensor {
   const [B, T, N, width] = x.shape
-  const inner = Math.trunc(Math.floor(width / dw_reduction))
+  const inner = Math.floor(width / dw_reduction)
   const statistics = ["weight", "bias", "running_mean", "running_var"].map((name) => ({
     name: `0.${name}`,
     shape: [width],

@@ -1,6 +1,6 @@
 /**
- * X-CLIP (Ni et al. 2022): CLIP's image tower over frames that exchange messages, a transformer over the frames' embeddings, and
- * prompts for the class names that depend on the video. https://github.com/microsoft/VideoX, X-CLIP/models.
+ * X-CLIP (Ni et al. 2022): CLIP's image tower over frames that exchange messages, a transformer over the frames' embeddings,
+ * and prompts for the class names that depend on the video. https://github.com/microsoft/VideoX, X-CLIP/models.
  *
  *   frames ─ CLIP's embedding ─ blocks ─┬─ class tokens ─ ln_post, proj ─ MIT over T ─ video_embedding
  *                                       ├─ patches: feature_map (no norm)
@@ -80,7 +80,7 @@ export function xclipName(key: string): string | null {
 /** The dimensions that the layers after the image tower read. */
 export type VideoHeadConfig = Omit<XclipConfig, "encoder">
 
-export const VIDEO_AXES = "batch,time,3,height,width"
+const VIDEO_AXES = "batch,time,3,height,width"
 
 /** Clips [B,T,3,H,W] as frames [B·T,1,H,W,3]. */
 export function framesOf(clips: Tensor): Tensor {

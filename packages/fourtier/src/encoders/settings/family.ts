@@ -3,9 +3,8 @@
 import { z } from "zod"
 import type { VisualFamily } from "../family.ts"
 import { precisionSchema } from "../precision.ts"
+import { rgbSchema } from "../presets.ts"
 import { CHECKPOINT } from "../weights.ts"
-
-const triple = z.tuple([z.number(), z.number(), z.number()])
 
 export const familySettings = <K extends string>({
   kind,
@@ -20,8 +19,8 @@ export const familySettings = <K extends string>({
     checkpoint: z.string().min(1).describe(CHECKPOINT),
     frames: z.int().positive().nullable().default(null).describe("frames of a clip, T; null: the model's"),
     resolution: z.int().positive().nullable().default(null).describe("pixels; null: the model's"),
-    mean: triple.nullable().default(null).describe("of RGB on the scale 0 to 1; null: the model's"),
-    std: triple.nullable().default(null).describe("likewise, the standard deviation"),
+    mean: rgbSchema.nullable().default(null).describe("of RGB on the scale 0 to 1; null: the model's"),
+    std: rgbSchema.nullable().default(null).describe("likewise, the standard deviation"),
     sizes: z.record(z.string(), z.json()).default({}).describe("sizes that differ from the model's"),
     precision: precisionSchema,
   })

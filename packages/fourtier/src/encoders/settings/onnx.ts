@@ -2,8 +2,7 @@
 
 import { z } from "zod"
 import { precisionSchema } from "../precision.ts"
-
-const triple = z.tuple([z.number(), z.number(), z.number()])
+import { IMAGENET, rgbSchema } from "../presets.ts"
 
 export const onnxSettings = z.strictObject({
   kind: z.literal("onnx").describe("kind of encoder: docs/encoders.md"),
@@ -15,8 +14,8 @@ export const onnxSettings = z.strictObject({
   output: z.string().nullable().default(null).describe("name of the output that holds the map; null: the first"),
   frames: z.int().positive().default(8).describe("frames of a clip, T"),
   size: z.int().positive().default(224).describe("pixels, height and width"),
-  mean: triple.default([0.485, 0.456, 0.406]).describe("of RGB on the scale 0 to 1; the default is ImageNet's"),
-  std: triple.default([0.229, 0.224, 0.225]).describe("likewise, the standard deviation"),
+  mean: rgbSchema.default([...IMAGENET.mean]).describe("of RGB on the scale 0 to 1; the default is ImageNet's"),
+  std: rgbSchema.default([...IMAGENET.std]).describe("likewise, the standard deviation"),
   layout: z.string().default("(b t) c h w").describe("axes of the input, of b t c h w"),
   mapLayout: z
     .string()

@@ -1,0 +1,104 @@
+/** The language classifier: which prompts count, and that it reads the classes of clips that it has not seen. */
+
+import { Rng } from "@fourtier/tensor"
+import { describe, expect, it } from "vitest"
+import { fitLanguage, promptWeights, relevance } from "../../src/train/language.ts"
+
+const [CLASSES, WIDTH] = [4, 16]
+const centers = Array.from({ length: CLASSES }, (_, c) => {
+  const rng = Rng.fork("center", c)
+  return Float32Array.from({ length: WIDTH }, () => rng.normal())
+})
+
+/** Unit vectors about the centre of each clip's class. */
+function clips(count: number, noise: number, seed: number): { label: number; z: Float32Array }[] {
+  return Array.from({ length: count }, (_, i) => {
+    const rng = Rng.fork(seed, i)
+    const vector = centers[i % CLASSES].map((x) => x + noise * rng.normal())
+    const length = Math.hypot(...vector)
+    return { label: i % CLASSES, z: vector.map((x) => x / length) }
+  })
+}
+
+describe("relevance", () => {
+  it("is high for answers that name the class, low for answers that say one thing of all clips", () => {
+    const answers = clips(40, 0.2, 1).map(({ z }) => z)
+    const rng = new Rng("noise")
+    const chatter = answers.map(() => Float32Array.from({ length: WIDTH }, () => rng.normal()))
+    expect(relevance(answers, centers)).toBeGreaterThan(0.9)
+    expect(relevance(answers, centers)).toBeLessThanOrEqual(1)
+    expect(relevance(chatter, centers)).toBeLessThan(relevance(answers, centers) - 0.2)
+    expect(
+      relevance(
+        answers.map(() => answers[0]),
+        centers,
+      ),
+    ).toBeCloseTo(0, 5)
+  })
+})
+
+describe("prompt weights", () => {
+  const relevances = new Map([
+    ["A", 0.8],
+    ["B", 0.4],
+    ["C", 0.8],
+  ])
+
+  it("sum to 1, favour what tells of the classes, and leave out what unseen clips do not find", () => {
+    const found = (skill: number, z: number) => ({ skill, z })
+    const weights = promptWeights(
+      relevances,
+      new Map([
+        ["A", found(0.5, 9)],
+        ["B", found(0.5, 9)],
+        ["C", found(0.1, 1)],
+      ]),
+    )
+    expect(weights.get("C")).toBe(0)
+    expect(weights.get("A") ?? 0).toBeCloseTo(8 * (weights.get("B") ?? 0), 10)
+    expect([...weights.values()].reduce((a, b) => a + b)).toBeCloseTo(1, 10)
+  })
+
+  it("are all 0 where nothing is found", () => {
+    const none = new Map([...relevances.keys()].map((prompt) => [prompt, { skill: 0.1, z: 2.9 }]))
+    expect([...promptWeights(relevances, none).values()]).toEqual([0, 0, 0])
+  })
+})
+
+describe("the language classifier", () => {
+  const scores = (weights: ReturnType<typeof fitLanguage>, z: Float32Array) => {
+    const A = weights.get("language.A.weight") ?? new Float32Array()
+    return Array.from({ length: CLASSES }, (_, c) => z.reduce((sum, x, d) => sum + x * A[d * CLASSES + c], 0))
+  }
+
+  it("from one labelled clip a class knows unseen clips", () => {
+    const labelled = clips(CLASSES, 0.3, 2)
+    const embeddings = new Map([["A", labelled.map(({ z }) => z)]])
+    const weights = fitLanguage(
+      embeddings,
+      labelled.map(({ label }) => label),
+      CLASSES,
+      new Map([["A", 1]]),
+    )
+    const right = clips(80, 0.3, 3).filter(({ label, z }) => {
+      const row = scores(weights, z)
+      return row.indexOf(Math.max(...row)) === label
+    })
+    expect(right.length).toBeGreaterThan(76)
+  })
+
+  it("takes class probabilities as it takes classes, and says nothing with weight 0", () => {
+    const labelled = clips(2 * CLASSES, 0.3, 4)
+    const embeddings = new Map([["A", labelled.map(({ z }) => z)]])
+    const hard = fitLanguage(
+      embeddings,
+      labelled.map(({ label }) => label),
+      CLASSES,
+      new Map([["A", 1]]),
+    )
+    const soft = labelled.map(({ label }) => Array.from({ length: CLASSES }, (_, c) => (c === label ? 1 : 0)))
+    expect(fitLanguage(embeddings, soft, CLASSES, new Map([["A", 1]]))).toEqual(hard)
+    const silent = fitLanguage(embeddings, soft, CLASSES, new Map([["A", 0]]))
+    expect(scores(silent, labelled[0].z)).toEqual([0, 0, 0, 0])
+  })
+})

@@ -1,0 +1,137 @@
+/** Ridge regression into the text space: it solves the normal equations, and says when answers say nothing of the clips. */
+
+import { Rng } from "@fourtier/tensor"
+import { initialize, type Weights } from "@fourtier/tensor/nn"
+import { beforeAll, describe, expect, it } from "vitest"
+import { contrastiveSchema } from "../../src/schemas/contrastive.ts"
+import { type ModelConfig, modelSchema } from "../../src/schemas/model.ts"
+import { AlignGraphs, type AlignSpec, embedExamples, type TextTargets } from "../../src/train/align.ts"
+import type { FeatureSet } from "../../src/train/features.ts"
+import { fitRidge } from "../../src/train/ridge.ts"
+import { fitStandardize } from "../../src/train/standardize.ts"
+import { makeFeatures, makeTexts, PROMPTS, RECORD, SIZE, TEXT_WIDTH } from "./fixtures.ts"
+
+let set: FeatureSet
+let standardize: Weights
+let texts: TextTargets
+beforeAll(async () => {
+  set = await makeFeatures({ clips: 60, noise: 0.5 })
+  standardize = await fitStandardize(set, null)
+  texts = { width: TEXT_WIDTH, embeddings: makeTexts(set.examples) }
+})
+
+const specOf = (some: Partial<ModelConfig> = {}): AlignSpec => ({
+  size: SIZE,
+  prompts: PROMPTS,
+  textWidth: TEXT_WIDTH,
+  contrastive: contrastiveSchema.parse({ start: "ridge" }),
+  width: null,
+  processors: modelSchema.parse({ processors: "text", processorWeights: "positional", ...some }),
+})
+
+const unit = (row: readonly number[]) => {
+  const length = Math.hypot(...row)
+  return row.map((x) => x / length)
+}
+const meanOf = (rows: readonly (readonly number[])[]) =>
+  rows[0].map((_, d) => rows.reduce((sum, row) => sum + row[d], 0) / rows.length)
+const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, x, d) => sum + x * b[d], 0)
+
+/** x [F] of every view of every clip, by plain arithmetic. */
+async function regressors(shared: boolean): Promise<{ clip: number; x: number[] }[]> {
+  const { T, N, D } = RECORD
+  const [mean, scale] = ["mean", "scale"].map((name) => standardize.get(`standardize.${name}`) ?? new Float32Array())
+  const { halfToFloat } = await import("@fourtier/tensor")
+  const jobs = set.examples.flatMap(({ hash, views }, clip) =>
+    views.map((view) => ({ clip, key: { clip: hash, view } })),
+  )
+  return Promise.all(
+    jobs.map(async ({ clip, key }) => {
+      const [s, t] = [halfToFloat(await set.source.read(key, "s")), halfToFloat(await set.source.read(key, "t"))]
+      const rows = [...s, ...t].map((value, i) => (value - mean[i % D]) * scale[i % D])
+      if (!shared) return { clip, x: rows }
+      const means = Array.from({ length: D }, (_, d) => {
+        let sum = 0
+        for (let r = 0; r < T + N; r++) sum += rows[r * D + d]
+        return sum / (T + N)
+      })
+      return { clip, x: means }
+    }),
+  )
+}
+
+/** Gaussian elimination: A [n,n], b [n,k] -> A⁻¹b */
+function eliminate(A: number[][], b: number[][]): number[][] {
+  const rows = A.map((row, i) => [...row, ...b[i]])
+  for (let i = 0; i < rows.length; i++) {
+    const pivot = rows[i][i]
+    rows[i] = rows[i].map((x) => x / pivot)
+    for (let j = 0; j < rows.length; j++) {
+      if (j === i) continue
+      const factor = rows[j][i]
+      rows[j] = rows[j].map((x, k) => x - factor * rows[i][k])
+    }
+  }
+  return rows.map((row) => row.slice(A.length))
+}
+
+describe("ridge", () => {
+  it.each(["shared", "positional"] as const)("%s: processors give what the normal equations say", async (weights) => {
+    const spec = specOf({ processorWeights: weights })
+    const fit = await fitRidge(set, standardize, texts, spec)
+    const samples = await regressors(weights === "shared")
+    const F = samples[0].x.length
+    const center = meanOf(samples.map(({ x }) => x))
+    const X = samples.map(({ x }) => x.map((value, f) => value - center[f]))
+    const lambda = (0.1 * X.reduce((sum, row) => sum + dot(row, row), 0)) / X.length
+    const A = Array.from({ length: F }, (_, i) =>
+      Array.from({ length: F }, (_, j) => X.reduce((sum, row) => sum + row[i] * row[j], i === j ? lambda : 0)),
+    )
+    const targets = set.examples.map(({ id }) => unit([...(texts.embeddings.get("A")?.get(id) ?? [])]))
+    const mean = meanOf(targets)
+    const b = Array.from({ length: F }, (_, f) =>
+      mean.map((_, d) => X.reduce((sum, row, i) => sum + row[f] * (targets[samples[i].clip][d] - mean[d]), 0)),
+    )
+    const W = eliminate(A, b)
+    const graphs = await AlignGraphs.compile(spec, 12, 12)
+    const fresh = initialize(graphs.trained, (name) => Rng.fork("fresh", name))
+    const found = await embedExamples(graphs, set, new Map([...standardize, ...fresh, ...fit.weights]))
+    await graphs.release()
+    for (const clip of [0, 7, 41]) {
+      const views = X.filter((_, i) => samples[i].clip === clip)
+      const expected = unit(
+        meanOf(views.map((x) => unit(mean.map((_, d) => x.reduce((sum, value, f) => sum + value * W[f][d], 0))))),
+      )
+      expect(dot(expected, [...(found.get("A")?.[clip] ?? [])])).toBeCloseTo(1, 4)
+    }
+  })
+
+  it("unseen clips find their own answers; with answers shuffled they do not", async () => {
+    const { retrieval } = await fitRidge(set, standardize, texts, specOf())
+    for (const prompt of PROMPTS) {
+      expect(retrieval.get(prompt)?.skill).toBeGreaterThan(0.4)
+      expect(retrieval.get(prompt)?.z).toBeGreaterThan(5)
+    }
+    let largest = 0
+    for (let draw = 0; draw < 5; draw++) {
+      const ids = set.examples.map(({ id }) => id)
+      const other = Rng.fork("shuffle", draw).shuffle(ids)
+      const embeddings = new Map(
+        [...texts.embeddings].map(([prompt, byClip]) => [
+          prompt,
+          new Map(ids.map((id, i) => [id, byClip.get(other[i]) ?? new Float32Array()])),
+        ]),
+      )
+      const fit = await fitRidge(set, standardize, { ...texts, embeddings }, specOf())
+      for (const { z } of fit.retrieval.values()) largest = Math.max(largest, z)
+    }
+    expect(largest).toBeLessThan(3)
+  })
+
+  it("refuses processors that do not lead into the text space", async () => {
+    const spec = specOf({ processors: "visual" })
+    await expect(fitRidge(set, standardize, texts, spec)).rejects.toThrow(
+      /align.start: ridge needs processors of the text/,
+    )
+  })
+})
