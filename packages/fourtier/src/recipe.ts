@@ -14,6 +14,7 @@ import { type Method, methodNamed } from "@fourtier/core/model"
 import { hashJson, writeFileAtomic } from "@fourtier/tensor/node"
 import type { Bundle } from "./deploy/index.ts"
 import type { MethodPredictions } from "./evaluate/results.ts"
+import { checkStages } from "./experiment/check.ts"
 import { Experiment } from "./experiment/experiment.ts"
 import { addPseudoLabels } from "./experiment/pseudo-labelled.ts"
 import { alignProcessors } from "./experiment/stage1.ts"
@@ -60,6 +61,7 @@ export async function runRecipe(
   until: Until = "export",
 ): Promise<RecipeResult> {
   const { config, reporter, signal } = context
+  checkStages(config)
 
   // 1, 2: what there is, and which clips train, validate and test
   const manifest = await stages.measure(data, join(out, "manifest.jsonl"), context)

@@ -11,7 +11,19 @@ import { add, matmul, type Tensor } from "@fourtier/tensor"
 import { type Param, Scope, zeros } from "@fourtier/tensor/nn"
 import { embedRows } from "./space.ts"
 
-/** Scores [B,C] of processors' outputs v_i [B,T+N,Dt], and the weights `language.*`. */
+/**
+ * Scores [B,C] of processors' outputs v_i [B,T+N,Dt], and the weights `language.*`.
+ *
+ * @example
+ * ```ts
+ * import { languageScores } from "@fourtier/core/model"
+ * import { input } from "@fourtier/tensor"
+ *
+ * const { scores, frozen } = languageScores(new Map([["A", input("v", [2, 44, 512])]]), 12)
+ * scores.shape // [2, 12]
+ * frozen.map(({ name }) => name) // ["language.bias", "language.A.weight"]
+ * ```
+ */
 export function languageScores(
   values: ReadonlyMap<string, Tensor>,
   classes: number,

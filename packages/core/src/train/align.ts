@@ -116,11 +116,11 @@ function contrast(spec: AlignSpec, visual: ReadonlyMap<string, Tensor>, texts: R
  *
  * @example
  * ```ts
- * import { contrastiveSchema } from "@fourtier/core/schemas"
+ * import { contrastiveSchema, modelSchema } from "@fourtier/core/schemas"
  * import { AlignGraphs } from "@fourtier/core/train"
  *
- * const size = { T: 8, H: 6, W: 6, D: 64 }
- * const spec = { size, prompts: ["A", "B"], textWidth: 512, contrastive: contrastiveSchema.parse({}), width: null }
+ * const settings = { contrastive: contrastiveSchema.parse({}), width: null, processors: modelSchema.parse({}) }
+ * const spec = { size: { T: 8, H: 6, W: 6, D: 64 }, prompts: ["A", "B"], textWidth: 512, ...settings }
  * const graphs = await AlignGraphs.compile(spec, 64, 16) // batches of 64 clips, 16 in memory at once
  * await graphs.release()
  * ```
@@ -257,6 +257,18 @@ export class AlignGraphs {
 /**
  * Unit visual embeddings of clips by prompt, the mean over their views: [E] each.
  * @param weights every weight of the graphs, frozen ones included
+ *
+ * @example
+ * ```ts
+ * import { type AlignGraphs, embedExamples, type FeatureSet } from "@fourtier/core/train"
+ * import type { Weights } from "@fourtier/tensor/nn"
+ *
+ * // How far two clips are apart in what prompt A asks for.
+ * async function distance(graphs: AlignGraphs, pair: FeatureSet, weights: Weights) {
+ *   const [a, b] = (await embedExamples(graphs, pair, weights)).get("A") ?? []
+ *   return Math.hypot(...a.map((x, d) => x - b[d]))
+ * }
+ * ```
  */
 export async function embedExamples(
   graphs: AlignGraphs,

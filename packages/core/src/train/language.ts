@@ -25,7 +25,20 @@ const LEAST_Z = 3
 /** Temperature of the softmax over names. */
 const NAME_TEMPERATURE = 0.05
 
-/** 0: a prompt's answers do not tell the classes' names apart; 1: each clip's answer names one class, all classes alike. */
+/**
+ * 0: a prompt's answers do not tell the classes' names apart; 1: each clip's answer names one class, all classes alike.
+ * @param answers text embeddings [Dt] of the clips' answers
+ * @param names text embeddings [Dt] of the classes' names
+ *
+ * @example
+ * ```ts
+ * import { relevance } from "@fourtier/core/train"
+ *
+ * const [jump, wave] = [Float32Array.of(1, 0), Float32Array.of(0, 1)]
+ * relevance([jump, wave, jump, wave], [jump, wave]) // 1, or nearly
+ * relevance([jump, jump, jump, jump], [jump, wave]) // 0
+ * ```
+ */
 export function relevance(answers: readonly Float32Array[], names: readonly Float32Array[]): number {
   const [rows, classes] = [centredUnits(answers), centredUnits(names)]
   const mean = new Float64Array(names.length)
@@ -43,7 +56,17 @@ export function relevance(answers: readonly Float32Array[], names: readonly Floa
   return Math.max(0, (marginal - conditional) / Math.log(names.length))
 }
 
-/** Weight of each prompt; all 0 where no prompt's answers are found by unseen clips better than by chance. */
+/**
+ * Weight of each prompt; all 0 where no prompt's answers are found by unseen clips better than by chance.
+ *
+ * @example
+ * ```ts
+ * import { promptWeights } from "@fourtier/core/train"
+ *
+ * const retrieval = new Map([["A", { skill: 0.6, z: 9 }], ["D", { skill: 0.1, z: 1 }]])
+ * promptWeights(new Map([["A", 0.8], ["D", 0.3]]), retrieval) // A 1, D 0
+ * ```
+ */
 export function promptWeights(
   relevances: ReadonlyMap<string, number>,
   retrieval: ReadonlyMap<string, Retrieval>,
@@ -60,6 +83,14 @@ export function promptWeights(
  * The weights `language.*` of `model/language.ts`.
  * @param embeddings unit z_i [Dt] of each labelled clip, by prompt
  * @param targets the clips' classes, or class probabilities
+ *
+ * @example
+ * ```ts
+ * import { fitLanguage } from "@fourtier/core/train"
+ *
+ * const z = new Map([["A", [Float32Array.of(1, 0), Float32Array.of(0, 1)]]])
+ * fitLanguage(z, [0, 1], 2, new Map([["A", 1]])).get("language.A.weight") // [2,2], the first row for class 0
+ * ```
  */
 export function fitLanguage(
   embeddings: ReadonlyMap<string, readonly Float32Array[]>,

@@ -68,6 +68,17 @@ export interface RidgeFit {
  * @param frozen `standardize.*`
  * @param folds parts of the clips that are held out in turns to measure retrieval
  * @throws FourtierError where the processors are not of the text space, or there are fewer clips than folds
+ *
+ * @example
+ * ```ts
+ * import { type AlignSpec, type FeatureSet, fitRidge, fitStandardize, type TextTargets } from "@fourtier/core/train"
+ *
+ * // Whether the answers to prompt A tell anything of clips that were not fitted.
+ * async function tells(clips: FeatureSet, texts: TextTargets, spec: AlignSpec) {
+ *   const { retrieval } = await fitRidge(clips, await fitStandardize(clips, spec.width), texts, spec)
+ *   return (retrieval.get("A")?.z ?? 0) > 3
+ * }
+ * ```
  */
 export async function fitRidge(
   set: FeatureSet<Example>,

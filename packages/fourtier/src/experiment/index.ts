@@ -8,6 +8,7 @@
  * @module
  */
 
+export * from "./check.ts"
 export * from "./examples.ts"
 export * from "./experiment.ts"
 export * from "./pseudo-label-figures.ts"

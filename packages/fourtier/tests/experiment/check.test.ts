@@ -1,0 +1,26 @@
+/** Settings that contradict each other are refused before anything is computed, each with what to set instead. */
+
+import { describe, expect, it } from "vitest"
+import { loadConfig } from "../../src/config.ts"
+import { checkStages } from "../../src/experiment/check.ts"
+
+const check = async (...set: string[]) => checkStages((await loadConfig({ set })).value)
+
+describe("settings of both stages", () => {
+  it.each(["small", "paper"])("preset %s fits together", async (preset) => {
+    const { value } = await loadConfig({ preset })
+    expect(() => checkStages(value)).not.toThrow()
+  })
+
+  it("ridge and the language classifier need processors of the text space", async () => {
+    await expect(check("align.start=ridge")).rejects.toThrow(
+      /align.start: ridge needs processors.*\n.*set model.processors=text/,
+    )
+    await expect(check("model.languageWeight=1")).rejects.toThrow(/model.languageWeight: .*\n.*set align.start=ridge/)
+    await expect(check("model.processors=text")).rejects.toThrow(
+      /align.similarity: flat is for .*\n.*set align.similarity=pooled/,
+    )
+    const all = ["model.processors=text", "align.similarity=pooled", "align.start=ridge", "model.languageWeight=1"]
+    await expect(check(...all)).resolves.toBeUndefined()
+  })
+})
