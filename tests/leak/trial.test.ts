@@ -60,7 +60,11 @@ function clipOf(id: string, hash: string, label: string): Clip {
 }
 
 const quick = ["model.blocks=1", "model.headWidth=8", "model.width=null", "align.epochs=4", "finetune.epochs=3"]
-const { value: config } = await loadConfig({ set: [...quick, "align.batch=6", "finetune.batch=6"] })
+const small = [...quick, "align.batch=6", "finetune.batch=6"]
+const { value: config } = await loadConfig({ set: small })
+const language = ["model.processors=text", "model.processorWeights=positional", "model.languageWeight=1"]
+const ridge = ["align.start=ridge", "align.similarity=pooled", "align.epochs=0", "align.minUpdates=0"]
+const { value: withLanguage } = await loadConfig({ set: [...small, ...language, ...ridge] })
 
 let runs = 0
 async function trial(
@@ -68,6 +72,7 @@ async function trial(
   own: Split = split,
   labelsPerClass: number | null = null,
   described = own.train.length,
+  { model, align } = config,
 ): Promise<TrialResult> {
   const names = CLASSES.map((_, c) => Float32Array.from({ length: TEXT_WIDTH }, (_, d) => Number(d === c)))
   const { finetune, linearProbe, rowProbe, attentiveProbe } = config
@@ -75,8 +80,8 @@ async function trial(
     classes: CLASSES,
     prompts: PROMPTS,
     size: SIZE,
-    model: config.model,
-    align: config.align,
+    model,
+    align,
     training: { finetune, linearProbe, rowProbe, attentiveProbe },
     text: { table: texts, names, width: TEXT_WIDTH, center: true, id: "made up" },
     features: { train: set.source, trainViews: 2, test: set.source, testViews: 2 },
@@ -112,6 +117,21 @@ describe("a trial", () => {
     const missing = makeTexts(set.examples.slice(0, split.train.length))
     expect((await trial(missing)).predictions).toEqual(clean.predictions)
     expect(liveSessions()).toBe(before)
+  })
+
+  it("with a language classifier is as blind, and hears what the answers say of training clips", async () => {
+    const own = (texts: Map<string, Map<string, Float32Array>>) =>
+      trial(texts, split, null, split.train.length, withLanguage)
+    const clean = await own(makeTexts(set.examples))
+    const poisoned = makeTexts(set.examples)
+    const training = new Set(split.train.map(({ id }) => id))
+    for (const byClip of poisoned.values()) {
+      for (const [clip, vector] of byClip) if (!training.has(clip)) vector.fill(Number.NaN)
+    }
+    expect((await own(poisoned)).predictions).toEqual(clean.predictions)
+    const rows = (name: string) =>
+      clean.predictions.get(name)?.predictions.map(({ probabilities }) => Array.from(probabilities))
+    expect(rows("full")).not.toEqual(rows("full without language"))
   })
 
   it("is blind to the test part: other test clips, same weights", async () => {

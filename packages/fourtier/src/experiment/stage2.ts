@@ -55,18 +55,19 @@ export async function fineTune(
   { name = method, frozen, clips, fewest }: Stage2Options,
 ): Promise<Weights> {
   const { experiment, data } = trial
-  const { text, align } = experiment.settings
+  const { text, align, model } = experiment.settings
+  const { aligned } = methodNamed(method)
+  const language = aligned && text && model.languageWeight > 0 ? await readLanguage(trial, frozen, clips) : []
+  const fixed: Weights = new Map([...frozen, ...language])
+
   const training = experiment.trainingOf(method)
   const graphs = await experiment.classifierGraphs(method, fewest)
-  const task = classificationTask(name, graphs, training, { train: clips, val: data.val }, frozen)
-  const { aligned } = methodNamed(method)
+  const task = classificationTask(name, graphs, training, { train: clips, val: data.val }, fixed)
   const stage1 = aligned && text ? { align, text: text.id, batch: (await experiment.alignGraphs()).batch } : null
   const parts = { method, stage: training, batch: graphs.batch, stage1, taught: clips.examples }
   const trained = await trial.train(name, task, training, parts)
 
-  const language =
-    aligned && experiment.settings.model.languageWeight > 0 ? await readLanguage(trial, frozen, clips) : []
-  const weights: Weights = new Map([...frozen, ...trained, ...language])
+  const weights: Weights = new Map([...fixed, ...trained])
   if (graphs.hasLanguage) {
     const rows = await clipProbabilities(graphs, data.test, weights, "classifier")
     trial.predict(`${name} without language`, graphs.trained, rows)
