@@ -39,7 +39,7 @@ it("all packages are packed, with one version and licence", () => {
 })
 
 describe.each(NAMES)("the tarball of %s", (name) => {
-  it("holds code, licence and README, and nothing that is measured, tested or cached", () => {
+  it("holds code, licence and README, and nothing that is measured, tested, cached or left from an older build", () => {
     const { files, source } = packed(name)
     expect(files).toEqual(
       expect.arrayContaining(["LICENSE", "README.md", "package.json", "dist/index.js", "src/index.ts"]),
@@ -47,6 +47,8 @@ describe.each(NAMES)("the tarball of %s", (name) => {
     expect(
       files.filter((path) => /\.test\.|\.tsbuildinfo$|\.csv$|results.*\.json$|^(docs|tests|bench)\//.test(path)),
     ).toEqual([])
+    const sourceOf = (path: string) => path.replace(/^dist\/(.*)\.js$/, "src/$1.ts")
+    expect(files.filter((path) => /^dist\/.*\.js$/.test(path) && !files.includes(sourceOf(path)))).toEqual([])
     expect(readFileSync(join(source, "LICENSE"), "utf8")).toBe(readFileSync(join(ROOT, "LICENSE"), "utf8"))
   })
 

@@ -54,7 +54,8 @@ function unitRows(values: Float32Array, width: number): Float32Array {
 }
 
 /**
- * Class probabilities of each example by prompt, at stage 1's temperatures, and their mean over the prompts under `all`.
+ * Class probabilities of each example by prompt, at stage 1's temperatures, and their mean over the prompts under
+ * `all`.
  *
  * @example
  * ```ts

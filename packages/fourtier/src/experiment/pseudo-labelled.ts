@@ -50,7 +50,8 @@ export async function addPseudoLabels(trial: Trial): Promise<FeatureSet<Taught> 
 }
 
 /**
- * The labelled clips and, if the check is good enough, those that the answers give a class; null where there are no such.
+ * The labelled clips and, if the check is good enough, those that the answers give a class; null where there are no
+ * such.
  *
  * @example
  * ```ts
