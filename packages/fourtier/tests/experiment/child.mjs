@@ -52,7 +52,12 @@ async function stage(name, task) {
 }
 
 const contrastive = contrastiveSchema.parse({})
-const align = await AlignGraphs.compile({ size, prompts, textWidth, contrastive, width: null, processors: modelSchema.parse({}) }, 8, 4, { threads: 1 })
+const align = await AlignGraphs.compile(
+  { size, prompts, textWidth, contrastive, width: null, processors: modelSchema.parse({}) },
+  8,
+  4,
+  { threads: 1 },
+)
 const aligned = await stage(
   "align",
   alignmentTask(align, sets, { width: textWidth, embeddings }, standardize, async () => null),
