@@ -148,7 +148,8 @@ export async function runTrial(trial: Trial, methods: readonly Method[], until: 
     return result
   }
 
-  const pseudoLabelled = methods.includes("full") ? await addPseudoLabels(trial) : null
+  const aligns = methods.some((method) => methodNamed(method).aligned)
+  const pseudoLabelled = aligns ? await addPseudoLabels(trial) : null
   const clipsOf = (withPseudoLabels: boolean) =>
     withPseudoLabels && pseudoLabelled
       ? { clips: pseudoLabelled, fewest: Math.max(fewestClips, fewestDescribed) }

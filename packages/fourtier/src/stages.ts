@@ -8,7 +8,7 @@ import { dirname, join, resolve } from "node:path"
 import { plural, type Reporter } from "@fourtier/core"
 import type { Bundle } from "@fourtier/core/bundle"
 import type { ViewRecipe } from "@fourtier/core/frames"
-import { type Method, type NetworkSpec, placesOf } from "@fourtier/core/model"
+import { type Method, methodNamed, type NetworkSpec, placesOf } from "@fourtier/core/model"
 import type { Step } from "@fourtier/core/schemas"
 import { FourtierError } from "@fourtier/tensor"
 import { hashJson } from "@fourtier/tensor/node"
@@ -119,7 +119,7 @@ export function plan(manifest: Manifest, { config, reporter }: StageContext): { 
 
 /** Whether any method here learns from answers. */
 export function needsAnswers(config: Config): boolean {
-  return config.methods.includes("full") && promptsOf(config).prompts.length > 0
+  return config.methods.some((name) => methodNamed(name).aligned) && promptsOf(config).prompts.length > 0
 }
 
 /** Ids of the clips that train in some split. */
@@ -334,6 +334,7 @@ export async function ship(
 ): Promise<Bundle> {
   const { features, classes, prompts, results } = about
   const { config, reporter } = about.context
+  const { aligned } = methodNamed(method)
   const weights = result.weights.get(method)
   const predictions = result.predictions.get(method)?.predictions ?? []
   if (!weights) throw new Error(`internal error: ${method} was not trained`)
@@ -354,12 +355,12 @@ export async function ship(
       created: new Date().toISOString(),
       method,
       encoder: { name: features.encoder.name, id: features.encoder.id },
-      prompts: method === "full" ? prompts.map(({ id, text }) => ({ id, text })) : [],
+      prompts: aligned ? prompts.map(({ id, text }) => ({ id, text })) : [],
       config: hashJson(config),
       split: split.name,
       seed,
       trainingClips: split.train.length,
-      pseudoLabelled: method === "full" ? (result.pseudoLabels?.used ? result.pseudoLabels.clips : 0) : 0,
+      pseudoLabelled: aligned && result.pseudoLabels?.used ? result.pseudoLabels.clips : 0,
     },
     accuracy: accuracyOf(results, method),
     expected,
