@@ -10,7 +10,8 @@
 
 import { add, exp, log, matmul, minimum, mul, softmax, type Tensor } from "@fourtier/tensor"
 import { type Param, Scope, zeros } from "@fourtier/tensor/nn"
-import { type AlignmentSpace, embedVisual, MAX_LOGIT_SCALE } from "./space.ts"
+import type { ModelConfig } from "../schemas/model.ts"
+import { type AlignmentSpace, embedRows, embedVisual, MAX_LOGIT_SCALE } from "./space.ts"
 
 /**
  * log of the mean over prompts of each prompt's class probabilities: [B,C]; and the weights, all known after stage 1.
@@ -28,13 +29,15 @@ export function prototypeScores(
   values: ReadonlyMap<string, Tensor>,
   classes: number,
   space: AlignmentSpace,
+  processors: ModelConfig["processors"] = "visual",
 ): { logProbabilities: Tensor; frozen: Param[] } {
   const projection = new Scope("projection")
   const scales = new Scope("logit_scale")
   const prototypes = new Scope("prototype")
   let total: Tensor | undefined
   for (const [prompt, v] of values) {
-    const z = embedVisual(projection.in(prompt), v, space)
+    const text = processors === "text"
+    const z = text ? embedRows(v, space.similarity) : embedVisual(projection.in(prompt), v, space)
     const prototype = prototypes.param(prompt, [classes, z.shape[1]], zeros, { decay: false })
     const scale = minimum(exp(scales.param(prompt, [], zeros, { decay: false })), MAX_LOGIT_SCALE)
     const own = softmax(mul(matmul(z, prototype, { transposeB: true }), scale))

@@ -34,6 +34,7 @@ import { drawMixing, mixRecords } from "../objective/mixup.ts"
 import type { ContrastiveConfig } from "../schemas/contrastive.ts"
 import { drawViews, type Example, type FeatureKind, type FeatureSet, readBatch } from "./features.ts"
 import type { TrainTask } from "./task.ts"
+import { unit } from "./vectors.ts"
 
 /** Text embeddings of the clips' answers. */
 export interface TextTargets {
@@ -293,11 +294,6 @@ export async function embedExamples(
     }
   }
   return new Map([...sums].map(([prompt, rows]) => [prompt, rows.map(unit)]))
-}
-
-function unit(vector: Float32Array): Float32Array {
-  const length = Math.hypot(...vector)
-  return length === 0 ? vector : vector.map((value) => value / length)
 }
 
 function gradientsOf(loss: Tensor, params: readonly Param[]): Record<string, Tensor> {

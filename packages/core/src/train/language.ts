@@ -14,6 +14,7 @@ import type { Weights } from "@fourtier/tensor/nn"
 import { CholeskyDecomposition, Matrix } from "ml-matrix"
 import type { Target } from "../objective/classification.ts"
 import type { Retrieval } from "./ridge.ts"
+import { centred, dot, unit } from "./vectors.ts"
 
 /** λ as a multiple of the mean squared norm. */
 const PENALTY = 0.1
@@ -40,7 +41,7 @@ const NAME_TEMPERATURE = 0.05
  * ```
  */
 export function relevance(answers: readonly Float32Array[], names: readonly Float32Array[]): number {
-  const [rows, classes] = [centredUnits(answers), centredUnits(names)]
+  const [rows, classes] = [answers, names].map((vectors) => centred(vectors.map(unit)).map(unit))
   const mean = new Float64Array(names.length)
   let conditional = 0
   for (const row of rows) {
@@ -120,21 +121,4 @@ export function fitLanguage(
 
 function oneHot(target: Target, classes: number): number[] {
   return typeof target === "number" ? Array.from({ length: classes }, (_, c) => (c === target ? 1 : 0)) : [...target]
-}
-
-function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let total = 0
-  for (let i = 0; i < a.length; i++) total += a[i] * b[i]
-  return total
-}
-
-function centredUnits(vectors: readonly Float32Array[]): Float32Array[] {
-  const unit = (vector: Float32Array) => {
-    const length = Math.sqrt(dot(vector, vector))
-    return length === 0 ? vector : vector.map((value) => value / length)
-  }
-  const units = vectors.map(unit)
-  const mean = new Float32Array(units[0]?.length ?? 0)
-  for (const row of units) for (let d = 0; d < mean.length; d++) mean[d] += row[d] / units.length
-  return units.map((row) => unit(row.map((value, d) => value - mean[d])))
 }

@@ -14,6 +14,7 @@
  */
 
 import type { PseudoLabelsConfig } from "../schemas/pseudo-labels.ts"
+import { centred, dot, unit } from "./vectors.ts"
 
 export interface PseudoLabelsInput {
   /** Text embeddings [Dt] by prompt, then clip. Clips that a prompt lacks are left out altogether. */
@@ -173,20 +174,3 @@ const oneHot = (label: number, classes: number): number[] =>
   Array.from({ length: classes }, (_, c) => (c === label ? 1 : 0))
 
 const argmax = (row: readonly number[]) => row.indexOf(Math.max(...row))
-
-function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0
-  for (let d = 0; d < a.length; d++) sum += a[d] * b[d]
-  return sum
-}
-
-function unit(vector: Float32Array): Float32Array {
-  const length = Math.sqrt(dot(vector, vector))
-  return length === 0 ? vector : vector.map((x) => x / length)
-}
-
-function centred(vectors: readonly Float32Array[]): Float32Array[] {
-  const mean = new Float32Array(vectors[0]?.length ?? 0)
-  for (const vector of vectors) for (let d = 0; d < mean.length; d++) mean[d] += vector[d] / vectors.length
-  return vectors.map((vector) => vector.map((x, d) => x - mean[d]))
-}

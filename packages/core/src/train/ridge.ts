@@ -31,6 +31,7 @@ import type { Pooled } from "../model/pooling.ts"
 import { standardize } from "../model/standardize.ts"
 import type { AlignSpec, TextTargets } from "./align.ts"
 import { type Example, type FeatureSet, readBatch } from "./features.ts"
+import { dot, unit } from "./vectors.ts"
 
 /** Records summed at a time. */
 const CHUNK = 128
@@ -289,12 +290,6 @@ function ranksOf(found: readonly Float64Array[], targets: readonly Float32Array[
   })
 }
 
-function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let total = 0
-  for (let i = 0; i < a.length; i++) total += a[i] * b[i]
-  return total
-}
-
 /** Unit text embedding [Dt] of each clip; rows of `tokens` similarity are averaged first. */
 function unitTargets({ width, embeddings }: TextTargets, prompt: string, examples: readonly Example[]): Float32Array[] {
   return examples.map(({ id }) => {
@@ -302,8 +297,7 @@ function unitTargets({ width, embeddings }: TextTargets, prompt: string, example
     if (!vector) throw new Error(`internal error: clip ${id} has no text for prompt ${prompt}`)
     const row = new Float32Array(width)
     for (let i = 0; i < vector.length; i++) row[i % width] += vector[i]
-    const length = Math.sqrt(dot(row, row))
-    return length === 0 ? row : row.map((value) => value / length)
+    return unit(row)
   })
 }
 

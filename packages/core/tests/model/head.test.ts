@@ -7,6 +7,7 @@ import { buildHead } from "../../src/model/head.ts"
 import { integrate, replication } from "../../src/model/integration.ts"
 import { poolMap } from "../../src/model/pooling.ts"
 import { buildProcessors } from "../../src/model/processor.ts"
+import { prototypeScores } from "../../src/model/prototypes.ts"
 import { type ModelConfig, modelSchema } from "../../src/schemas/model.ts"
 
 const [B, T, H, W, D] = [2, 3, 2, 2, 8]
@@ -80,6 +81,19 @@ describe("processors of the text space", () => {
       if (row % (T + N) === T + N - 1) expect(largest).toBeGreaterThan(0)
       else expect(largest).toBe(0)
     }
+  })
+})
+
+describe("class prototypes", () => {
+  it.each([
+    ["visual", ["projection.A", "logit_scale.A", "prototype.A"]],
+    ["text", ["logit_scale.A", "prototype.A"]],
+  ] as const)("of %s processors need what stage 1 trains, and nothing else", (processors, expected) => {
+    const { values } = processorsOn(map, ["A"], config({ processors }))
+    const space = { similarity: "pooled" as const, textWidth: TEXT_WIDTH }
+    const { logProbabilities, frozen } = prototypeScores(values, 3, space, processors)
+    expect(logProbabilities.shape).toEqual([B, 3])
+    expect(frozen.map(({ name }) => name.replace(/\.weight$/, ""))).toEqual(expected)
   })
 })
 

@@ -24,6 +24,13 @@ export function checkStages({ model, align }: { model: ModelConfig; align: Contr
     const what = "flat is for processors of the map's space; positional processors keep frame and place by themselves"
     throw contradiction("align.similarity", what, "align.similarity=pooled model.processorWeights=positional")
   }
+  if (model.languageWeight > 0 && align.similarity !== "pooled") {
+    throw contradiction(
+      "model.languageWeight",
+      "the language classifier reads pooled embeddings",
+      "align.similarity=pooled",
+    )
+  }
   if (model.languageWeight > 0 && align.start !== "ridge") {
     const what = "the language classifier needs the retrieval that ridge regression measures"
     throw contradiction(

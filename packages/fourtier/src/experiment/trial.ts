@@ -11,7 +11,7 @@ import { FileJournal, fileCheckpoints, loadWeights, removeCheckpoint, saveWeight
 import type { ScheduleConfig } from "@fourtier/core/schemas"
 import { type Example, type FeatureSet, type Retrieval, type TrainTask, train } from "@fourtier/core/train"
 import type { Param, Weights } from "@fourtier/tensor/nn"
-import { hashJson, readJson, writeJson } from "@fourtier/tensor/node"
+import { hashJson, readJson, requireFile, writeJson } from "@fourtier/tensor/node"
 import { z } from "zod"
 import type { Split } from "../video/splits.ts"
 import { drawLabelled, examplesOf, labelledOf } from "./examples.ts"
@@ -151,7 +151,9 @@ export class Trial {
 
   /** What `keepRetrieval` kept. */
   async retrieval(): Promise<Map<string, Retrieval>> {
-    const kept = retrievalSchema.parse(await readJson(join(this.folder, "retrieval.json")))
+    const fix = `delete ${join(this.folder, safeName("stage 1"))}: stage 1 is then fitted again`
+    const path = await requireFile(join(this.folder, "retrieval.json"), fix)
+    const kept = retrievalSchema.parse(await readJson(path))
     return new Map(Object.entries(kept))
   }
 

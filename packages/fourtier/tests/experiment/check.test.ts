@@ -16,11 +16,14 @@ describe("settings of both stages", () => {
     await expect(check("align.start=ridge")).rejects.toThrow(
       /align.start: ridge needs processors.*\n.*set model.processors=text/,
     )
-    await expect(check("model.languageWeight=1")).rejects.toThrow(/model.languageWeight: .*\n.*set align.start=ridge/)
+    await expect(check("model.languageWeight=1", "align.similarity=pooled")).rejects.toThrow(
+      /model.languageWeight: .*\n.*set align.start=ridge/,
+    )
     await expect(check("model.processors=text")).rejects.toThrow(
       /align.similarity: flat is for .*\n.*set align.similarity=pooled/,
     )
     const all = ["model.processors=text", "align.similarity=pooled", "align.start=ridge", "model.languageWeight=1"]
     await expect(check(...all)).resolves.toBeUndefined()
+    await expect(check(...all, "align.similarity=tokens")).rejects.toThrow(/reads pooled embeddings/)
   })
 })

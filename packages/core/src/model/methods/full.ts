@@ -34,7 +34,7 @@ function scoresOf(
 ): { scores: Tensor; frozen: Param[] } | null {
   const parts: { scores: Tensor; frozen: Param[] }[] = []
   if (model.prototypeWeight > 0) {
-    const { logProbabilities, frozen } = prototypeScores(values, classes, space)
+    const { logProbabilities, frozen } = prototypeScores(values, classes, space, model.processors)
     parts.push({ scores: mul(logProbabilities, model.prototypeWeight), frozen })
   }
   if (model.languageWeight > 0) {
