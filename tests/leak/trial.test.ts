@@ -76,6 +76,12 @@ async function trial(
 ): Promise<TrialResult> {
   const names = CLASSES.map((_, c) => Float32Array.from({ length: TEXT_WIDTH }, (_, d) => Number(d === c)))
   const { finetune, linearProbe, rowProbe, attentiveProbe } = config
+  const { pool, width, processors, processorWeights } = model
+  const space = {
+    ...{ encoder: "made up", sampling: null, steps: null, textEncoder: "made up", textWidth: TEXT_WIDTH },
+    ...{ pool, width, processors, processorWeights, similarity: align.similarity },
+    prompts: PROMPTS.map((id) => ({ id, text: id })),
+  }
   const settings: ExperimentSettings = {
     classes: CLASSES,
     prompts: PROMPTS,
@@ -83,7 +89,8 @@ async function trial(
     model,
     align,
     training: { finetune, linearProbe, rowProbe, attentiveProbe },
-    text: { table: texts, names, width: TEXT_WIDTH, center: true, id: "made up" },
+    text: { table: texts, names, width: TEXT_WIDTH, center: true, encoder: "made up", id: "made up" },
+    alignment: { space, cache: null, given: null },
     features: { train: set.source, trainViews: 2, test: set.source, testViews: 2 },
     labelsPerClass,
     pseudoLabels: config.pseudoLabels,
@@ -144,8 +151,9 @@ describe("a trial", () => {
   it("gives pseudo-labels from training answers and labels that may be used, and from nothing else", async () => {
     const clean = await trial(makeTexts(set.examples), split, 2)
     const first = runs - 1
-    expect(clean.pseudoLabels?.clips).toBe(split.train.length - 2 * CLASSES.length)
-    expect(clean.pseudoLabels?.right).toBe(clean.pseudoLabels?.known)
+    const [figures] = clean.pseudoLabels
+    expect(figures.clips + figures.none).toBe(split.train.length - 2 * CLASSES.length)
+    expect(figures.right).toBe(figures.known)
     const used = new Set(drawLabelled(labelledOf(split.train, CLASSES, 2), 2, SEED).map(({ id }) => id))
     expect(used.size).toBe(2 * CLASSES.length)
     const hidden = split.train.map((clip) => (used.has(clip.id) ? clip : { ...clip, label: null, labels: [] }))
@@ -155,16 +163,18 @@ describe("a trial", () => {
       for (const [clip, vector] of byClip) if (!training.has(clip)) vector.fill(Number.NaN)
     }
     const blind = await trial(poisoned, { ...split, train: hidden }, 2)
-    expect(blind.pseudoLabels).toEqual({ ...clean.pseudoLabels, known: 0, right: 0 })
+    expect(blind.pseudoLabels).toEqual([{ ...figures, known: 0, right: 0 }])
     expect(bytes(runs - 1, "full").equals(bytes(first, "full"))).toBe(true)
   })
 
-  it("trusts no answers that no labelled clip can check", async () => {
+  it("trusts answers about unlabelled clips no more than those clips bear out", async () => {
     const used = new Set(drawLabelled(labelledOf(split.train, CLASSES, 2), 2, SEED).map(({ id }) => id))
     const texts = makeTexts(set.examples)
     for (const byClip of texts.values()) for (const id of used) byClip.delete(id)
     const { pseudoLabels } = await trial(texts, split, 2, split.train.length - used.size)
-    expect(pseudoLabels).toMatchObject({ check: { clips: 0 }, used: false })
+    expect(pseudoLabels).toMatchObject([{ evidence: { checked: 0, labels: 1 } }])
+    const [{ evidence }] = pseudoLabels
+    expect(evidence.accepted).toBe(evidence.clips >= 20)
   })
 
   it("would see answers about training clips", async () => {

@@ -30,6 +30,19 @@ export const configSchema = z.strictObject({
     .describe("seed of the first training run and of the random views; `split.seed` decides the split"),
   seeds: z.int().min(1).default(1).describe("number of training runs, which differ only in their seed"),
   cache: z.string().default(".fourtier").describe("folder of cached features, text embeddings and VLM answers"),
+  classes: z
+    .array(
+      z.union([
+        z.string(),
+        z.strictObject({ name: z.string(), text: z.string().describe("a sentence about the class") }),
+      ]),
+    )
+    .min(2)
+    .nullable()
+    .default(null)
+    .describe(
+      "names of all classes, each with a sentence about it if wanted; with answers to the prompts, none of them needs a labelled clip; null: the labels of the clips",
+    ),
   split: splitSchema.prefault({}),
   keyFrames: z
     .strictObject({
@@ -62,6 +75,11 @@ export const configSchema = z.strictObject({
     })
     .describe("how clips become the encoder's input; the number of frames and the sizes are adapted to the encoder"),
   model: modelSchema.prefault({}),
+  alignment: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe("folder of an alignment that `fourtier align` has made: stage 1 is taken from there; null: aligned here"),
   align: z.strictObject({ ...contrastiveSchema.shape, ...scheduleSchema.shape }).describe("stage 1"),
   finetune: trainingSchema.describe("stage 2"),
   linearProbe: trainingSchema.describe("baseline: a linear layer on the mean feature of a clip"),
@@ -69,7 +87,7 @@ export const configSchema = z.strictObject({
   attentiveProbe: trainingSchema.describe("baseline: a linear layer on features pooled by attention"),
   labelsPerClass: z
     .int()
-    .min(1)
+    .min(0)
     .nullable()
     .default(null)
     .describe(
@@ -113,7 +131,8 @@ export const RENAMED: Readonly<Record<string, string>> = {
   "linearProbe.leastUpdates": "linearProbe.minUpdates",
   "rowProbe.leastUpdates": "rowProbe.minUpdates",
   "attentiveProbe.leastUpdates": "attentiveProbe.minUpdates",
-  "pseudoLabels.leastRight": "pseudoLabels.minAccuracy",
+  "pseudoLabels.leastRight": "pseudoLabels.errorRate",
+  "pseudoLabels.minAccuracy": "pseudoLabels.errorRate",
   "model.readout": "model.classifierPooling",
   "model.vote": "model.prototypeWeight",
 }

@@ -10,15 +10,19 @@
  */
 
 import { join } from "node:path"
-import { type Method, methodNamed } from "@fourtier/core/model"
+import { csvLine } from "@fourtier/core"
+import { type Method, methodNamed, titleOf } from "@fourtier/core/model"
+import type { FeatureSet, Taught } from "@fourtier/core/train"
 import { hashJson, writeFileAtomic } from "@fourtier/tensor/node"
 import type { Bundle } from "./deploy/index.ts"
 import type { MethodPredictions } from "./evaluate/results.ts"
 import { checkStages } from "./experiment/check.ts"
 import { Experiment } from "./experiment/experiment.ts"
+import { languageOf } from "./experiment/language.ts"
 import { addPseudoLabels } from "./experiment/pseudo-labelled.ts"
-import { alignProcessors } from "./experiment/stage1.ts"
+import { type Aligned, alignProcessors } from "./experiment/stage1.ts"
 import { fineTune } from "./experiment/stage2.ts"
+import type { Suggestion } from "./experiment/suggest.ts"
 import { safeName, Trial, type TrialResult } from "./experiment/trial.ts"
 import { type Report, writeReport } from "./report/report.ts"
 import type { StageContext } from "./stages.ts"
@@ -35,6 +39,8 @@ export interface RecipeResult {
   /** Null where the recipe stopped before it, or no clip was held back for a test. */
   report: Report | null
   bundle: Bundle | null
+  /** Clips without a label whose label would teach most; also in `suggestions.csv`. */
+  suggestions: Suggestion[]
 }
 
 /**
@@ -67,11 +73,12 @@ export async function runRecipe(
   const manifest = await stages.measure(data, join(out, "manifest.jsonl"), context)
   await writeFileAtomic(join(out, "config.yaml"), configText)
   const { splits: planned, tested } = stages.plan(manifest, context)
+  const classes = stages.classesOf(manifest, config)
 
   // 3: a training clip becomes a strip, the strip becomes the VLM's answers
   const prompts = stages.promptsOf(config)
   const ids = prompts.prompts.map(({ id }) => id)
-  const answers = stages.needsAnswers(config)
+  const answers = stages.needsAnswers(config, data)
     ? await stages.describeClips(data, manifest.clips, stages.trainingClips(planned), prompts, context)
     : null
 
@@ -80,11 +87,12 @@ export async function runRecipe(
   const splits = stages.withoutFailed(planned, features)
 
   // 5: an answer becomes a vector
-  const text = answers ? await stages.embedTexts(answers, ids, manifest.classes, features.encoder, context) : null
+  const words = answers !== null || (config.alignment !== null && ids.length > 0)
+  const text = words ? await stages.embedTexts(answers, ids, classes, features.encoder, context) : null
 
   // 6: both stages of the method and its baselines, split by split, seed by seed
   const reference = config.methods.includes("full") ? "full" : config.methods[0]
-  const settings = stages.experimentSettings(manifest.classes, splits, ids, text, features, context)
+  const settings = await stages.experimentSettings(classes, splits, prompts.prompts, text, features, context)
   const experiment = new Experiment(settings)
   const methods = tested ? config.methods : [reference]
   const trained: TrainedTrial[] = []
@@ -107,68 +115,87 @@ export async function runRecipe(
     await features.test.store.close()
   }
 
-  if (until === "align" || until === "finetune") return { manifest, splits, report: null, bundle: null }
+  const [{ result: first }] = trained
+  const { suggestions } = first
+  if (suggestions.length > 0) await writeFileAtomic(join(out, SUGGESTIONS), suggestionTable(suggestions))
+  if (until === "align" || until === "finetune") return { manifest, splits, report: null, bundle: null, suggestions }
 
   // 7: what it comes to
   const report = tested
     ? await writeReport(out, {
         title: `${data}: ${features.encoder.name}`,
-        classes: manifest.classes,
+        classes,
         runs: collect(trained),
         pseudoLabels: onceATraining(trained).flatMap(({ split, seed, result: { pseudoLabels } }) =>
-          pseudoLabels ? [{ split: split.training, seed, ...pseudoLabels }] : [],
+          pseudoLabels.map((figures) => ({ split: split.training, seed, ...figures })),
+        ),
+        retrieval: onceATraining(trained).flatMap(({ split, seed, result: { retrieval } }) =>
+          retrieval.map((figures) => ({ split: split.training, seed, ...figures })),
         ),
         journals: onceATraining(trained).flatMap(({ result }) => result.journals),
-        reference,
+        reference: titleOf(reference),
         exclude: config.exclude,
         configHash: hashJson(config),
       })
     : null
 
-  if (!final) return { manifest, splits, report, bundle: null }
+  if (!final) return { manifest, splits, report, bundle: null, suggestions }
 
   // 8: what is shipped
   const bundle = await stages.ship(join(out, "bundle"), final, {
     context,
     features,
-    classes: manifest.classes,
+    classes,
     prompts: text ? prompts.prompts : [],
     results: report?.results ?? null,
   })
-  return { manifest, splits, report, bundle }
+  return { manifest, splits, report, bundle, suggestions }
 }
 
 /** One split with one seed: both stages of the method, and every method that it is compared with. */
 export async function runTrial(trial: Trial, methods: readonly Method[], until: Until): Promise<TrialResult> {
-  const { prompts, fewestClips, fewestDescribed } = trial.experiment.settings
+  const { prompts, fewestClips, fewestDescribed, reporter } = trial.experiment.settings
   const { result, data } = trial
-  const standardize = await trial.standardize()
-  if (until === "align") {
-    if (prompts.length > 0) await alignProcessors(trial, standardize)
-    return result
+  const alignedMethods = methods.map(methodNamed).filter(({ aligned }) => aligned && prompts.length > 0)
+  const taught = { clips: data.labelled, fewest: fewestClips }
+
+  // stage 1: processors meet the text embeddings of the answers, or for the control those of other clips' answers
+  const stage1 = new Map<boolean, { aligned: Aligned; clips: FeatureSet<Taught> | null }>()
+  for (const shuffled of new Set(alignedMethods.map((method) => method.shuffled ?? false))) {
+    const language = languageOf(trial, shuffled)
+    if (!language) continue
+    const aligned = await alignProcessors(trial, language)
+    stage1.set(shuffled, { aligned, clips: until === "align" ? null : await addPseudoLabels(trial, aligned) })
   }
+  if (until === "align") return result
 
-  const aligns = methods.some((method) => methodNamed(method).aligned)
-  const pseudoLabelled = aligns ? await addPseudoLabels(trial) : null
-  const clipsOf = (withPseudoLabels: boolean) =>
-    withPseudoLabels && pseudoLabelled
-      ? { clips: pseudoLabelled, fewest: Math.max(fewestClips, fewestDescribed) }
-      : { clips: data.labelled, fewest: fewestClips }
-
+  // stage 2: integration and classifier meet the labels
   for (const method of methods) {
-    const aligned = methodNamed(method).aligned && prompts.length > 0
-    // stage 1: processors meet the text embeddings of the answers
-    const frozen = aligned ? await alignProcessors(trial, standardize) : standardize
-    // stage 2: integration and classifier meet the labels
-    result.weights.set(method, await fineTune(trial, method, { frozen, ...clipsOf(aligned) }))
+    const { aligned: aligns, shuffled } = methodNamed(method)
+    const own = aligns ? stage1.get(shuffled ?? false) : undefined
+    if (!own && data.labelled.examples.length === 0) {
+      reporter.say(`${titleOf(method)}: left out, since it learns from labels alone and there are none`)
+      continue
+    }
+    const clips = own?.clips ? { clips: own.clips, fewest: Math.max(fewestClips, fewestDescribed) } : taught
+    result.weights.set(method, await fineTune(trial, method, { aligned: own?.aligned, ...clips }))
   }
 
   // what the labels do, told from what the processors do: the baseline taught by the same pseudo-labels
+  const pseudoLabelled = stage1.get(false)?.clips
   if (pseudoLabelled && methods.includes("baseline")) {
     const name = "baseline, pseudo-labels"
-    await fineTune(trial, "baseline", { name, frozen: standardize, ...clipsOf(true) })
+    await fineTune(trial, "baseline", { name, clips: pseudoLabelled, fewest: Math.max(fewestClips, fewestDescribed) })
   }
   return result
+}
+
+/** Name of the file of a run that holds what `fourtier suggest` shows. */
+export const SUGGESTIONS = "suggestions.csv"
+
+function suggestionTable(suggestions: readonly Suggestion[]): string {
+  const rows = suggestions.map(({ clip, guess, probability }) => csvLine([clip, guess, probability.toFixed(4)]))
+  return csvLine(["clip", "guess", "probability"]) + rows.join("")
 }
 
 interface TrainedTrial {

@@ -8,20 +8,21 @@ import { dirname, join, resolve } from "node:path"
 import { plural, type Reporter } from "@fourtier/core"
 import type { Bundle } from "@fourtier/core/bundle"
 import type { ViewRecipe } from "@fourtier/core/frames"
-import { type Method, methodNamed, type NetworkSpec, placesOf } from "@fourtier/core/model"
+import { type Method, methodNamed, type NetworkSpec, placesOf, titleOf } from "@fourtier/core/model"
 import type { Step } from "@fourtier/core/schemas"
-import { FourtierError } from "@fourtier/tensor"
+import { FourtierError, nearest } from "@fourtier/tensor"
 import { hashJson } from "@fourtier/tensor/node"
 import type { Config } from "./config.ts"
 import { exportBundle } from "./deploy/export.ts"
 import { describe } from "./describe/describe.ts"
 import { folderStrips, stripFolder } from "./describe/folder-strips.ts"
-import { type PromptSet, resolvePrompts } from "./describe/prompts.ts"
+import { type Prompt, type PromptSet, resolvePrompts } from "./describe/prompts.ts"
 import { openProvider, type ProviderConfig } from "./describe/providers.ts"
 import { openVisualEncoder } from "./encoders/catalog.ts"
 import type { VisualEncoder } from "./encoders/encoder.ts"
 import { checkExcluded } from "./evaluate/comparability.ts"
 import type { EvaluationResults } from "./evaluate/results.ts"
+import { checkAlignment, loadAlignment } from "./experiment/alignment.ts"
 import { countLabelled, isDescribed } from "./experiment/examples.ts"
 import type { ExperimentSettings } from "./experiment/experiment.ts"
 import type { TrialResult } from "./experiment/trial.ts"
@@ -68,31 +69,23 @@ export async function measure(
  * training clips: to prove the bundle with, not to report on.
  */
 export function plan(manifest: Manifest, { config, reporter }: StageContext): { splits: Split[]; tested: boolean } {
-  const { classes } = manifest
-  if (classes.length < 2) {
-    throw new FourtierError({
-      where: "data",
-      what: "too few classes",
-      expected: "labelled clips of at least two classes",
-      found: classes.join(", ") || "none",
-    })
-  }
+  const classes = classesOf(manifest, config)
   checkExcluded(classes, config.exclude)
   const splits = resolveSplits(manifest, config.split)
   for (const { name, train } of splits) {
     const missing = classes.filter((label) => !train.some((clip) => clip.label === label))
-    if (missing.length === 0) continue
+    if (missing.length === 0 || (config.classes && learnsFromWords(config))) continue
     throw new FourtierError({
       where: `split ${name}`,
       what: "a class has no labelled training clip",
       found: missing.join(", "),
-      fix: "label a clip of this class, remove the class, or choose another split",
+      fix: "label a clip of this class, remove the class, choose another split, or list all classes in `classes` and have the clips described",
     })
   }
   const [{ train }] = splits
   const unlabelled = train.filter(({ label }) => label === null)
   if (unlabelled.length > 0) {
-    const use = !needsAnswers(config)
+    const use = !learnsFromWords(config)
       ? "none of the methods uses them"
       : config.pseudoLabels
         ? "they are pseudo-labelled from the answers about them"
@@ -111,15 +104,56 @@ export function plan(manifest: Manifest, { config, reporter }: StageContext): { 
       ...split,
       name,
       training: name,
-      test: split.train.filter(({ label }) => label !== null),
+      test: split.train.some(({ label }) => label !== null)
+        ? split.train.filter(({ label }) => label !== null)
+        : split.train,
     })),
     tested: false,
   }
 }
 
-/** Whether any method here learns from answers. */
-export function needsAnswers(config: Config): boolean {
+/**
+ * Names of the classes: those of the configuration, or else of the clips' labels.
+ * @throws FourtierError for fewer than two, or a label that the configuration does not list
+ */
+export function classesOf({ clips, classes: labels }: Manifest, { classes }: Pick<Config, "classes">): string[] {
+  const names = classes?.map((one) => (typeof one === "string" ? one : one.name)) ?? labels
+  if (names.length < 2) {
+    throw new FourtierError({
+      where: "data",
+      what: "too few classes",
+      expected: "labelled clips of at least two classes, or their names in `classes`",
+      found: names.join(", ") || "none",
+    })
+  }
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) throw new FourtierError({ where: "classes", what: "a class is listed twice", found: twice })
+  const stranger = clips.find(({ label }) => label !== null && !names.includes(label))
+  if (!stranger) return names
+  const close = nearest(stranger.label ?? "", names)
+  throw new FourtierError({
+    where: stranger.relative,
+    what: "its label is not among the classes of the configuration",
+    expected: names.join(", "),
+    found: stranger.label ?? "",
+    fix: close ? `use the name ${close}, or add the label to classes` : "add the label to classes, or remove it",
+  })
+}
+
+/** What each class is called in words. */
+function classTexts(names: readonly string[], { classes }: Pick<Config, "classes">): string[] {
+  const sentences = new Map(classes?.flatMap((one) => (typeof one === "string" ? [] : [[one.name, one.text] as const])))
+  return names.map((name) => sentences.get(name) ?? readableName(name))
+}
+
+/** Whether any method here learns from answers, or from what stage 1 has learned from answers elsewhere. */
+function learnsFromWords(config: Config): boolean {
   return config.methods.some((name) => methodNamed(name).aligned) && promptsOf(config).prompts.length > 0
+}
+
+/** Whether answers about these clips are wanted: with an alignment from elsewhere, only where there is a source of them. */
+export function needsAnswers(config: Config, data: string): boolean {
+  return learnsFromWords(config) && (!config.alignment || providerOf(config, data) !== null)
 }
 
 /** Ids of the clips that train in some split. */
@@ -172,7 +206,7 @@ export async function describeClips(
 
 /** Text embeddings of all answers, and of the class names. */
 export async function embedTexts(
-  answers: Answers,
+  answers: Answers | null,
   prompts: readonly string[],
   classes: readonly string[],
   encoder: VisualEncoder,
@@ -181,13 +215,16 @@ export async function embedTexts(
   const rows = config.align.similarity === "tokens" ? encoder.size.T + placesOf(encoder.size) : null
   const texts = await CachedTextEncoder.open(await openTextEncoder(config.text), join(config.cache, "texts"))
   try {
-    const table = await embedAnswers(texts, answers, prompts, rows)
-    reporter.say(
-      `text: ${answers.size} clips × ${prompts.length} prompts (${config.text.encoder}): ${texts.computed} texts embedded, ${texts.reused} from the cache`,
-    )
-    const { pooled: names } = await texts.embed(classes.map(readableName))
-    const id = hashJson([texts.id, rows, config.text, [...answers].sort(([a], [b]) => (a < b ? -1 : 1))])
-    return { table, names, width: texts.width, center: config.text.center, id }
+    const own = answers ?? new Map()
+    const table = await embedAnswers(texts, own, prompts, rows)
+    if (answers) {
+      reporter.say(
+        `text: ${answers.size} clips × ${prompts.length} prompts (${config.text.encoder}): ${texts.computed} texts embedded, ${texts.reused} from the cache`,
+      )
+    }
+    const { pooled: names } = await texts.embed(classTexts(classes, config))
+    const id = hashJson([texts.id, rows, config.text, [...own].sort(([a], [b]) => (a < b ? -1 : 1))])
+    return { table, names, width: texts.width, center: config.text.center, encoder: texts.id, id }
   } finally {
     await texts.release()
   }
@@ -266,32 +303,68 @@ export function promptsOf({ prompts }: Config): PromptSet {
 }
 
 /** What all trials share: see `experiment/experiment.ts`. */
-export function experimentSettings(
+export async function experimentSettings(
   classes: readonly string[],
   splits: readonly Split[],
-  prompts: readonly string[],
+  prompts: readonly Prompt[],
   text: EmbeddedTexts | null,
-  { encoder, train, test }: Features,
-  { config, reporter, signal }: StageContext,
-): ExperimentSettings {
+  features: Features,
+  context: StageContext,
+): Promise<ExperimentSettings> {
+  const { config, reporter, signal } = context
+  const { encoder, train, test } = features
+  const ids = text ? prompts.map(({ id }) => id) : []
+  const alignment = await alignmentSettings(prompts, text, features, context)
   const { model, align, finetune, linearProbe, rowProbe, attentiveProbe, labelsPerClass, pseudoLabels } = config
   return {
     classes,
-    prompts: text ? prompts : [],
+    prompts: ids,
     size: encoder.size,
     model,
     align,
     training: { finetune, linearProbe, rowProbe, attentiveProbe },
     text,
+    alignment,
     features: { train: train.store, trainViews: train.views, test: test.store, testViews: test.views },
     labelsPerClass,
     pseudoLabels,
     fewestClips: Math.min(...splits.map((split) => countLabelled(split.train, labelsPerClass))),
-    fewestDescribed: text ? fewestDescribed(splits, prompts, text.table) : 0,
+    fewestDescribed: text && !alignment.given ? fewestDescribed(splits, ids, text.table) : 0,
     runtime: { provider: config.runtime.provider, threads: config.runtime.threads ?? undefined },
     reporter,
     signal,
   }
+}
+
+/** What an alignment of these clips and texts reads and meets, and the one that the configuration names. */
+async function alignmentSettings(
+  prompts: readonly Prompt[],
+  text: EmbeddedTexts | null,
+  { encoder }: Features,
+  { config, reporter }: StageContext,
+): Promise<ExperimentSettings["alignment"]> {
+  const { sampling, steps } = viewRecipes(config, encoder).train
+  const { pool, width, processors, processorWeights } = config.model
+  const { similarity } = config.align
+  const space = {
+    encoder: encoder.id,
+    sampling,
+    steps,
+    pool,
+    width,
+    processors,
+    processorWeights,
+    similarity,
+    textEncoder: text?.encoder ?? "",
+    textWidth: text?.width ?? 0,
+    prompts: prompts.map(({ id, text: words }) => ({ id, text: words })),
+  }
+  const cache = join(config.cache, "alignments")
+  if (!config.alignment || !text) return { space, cache, given: null }
+  const given = await loadAlignment(config.alignment)
+  checkAlignment(config.alignment, given.card, space)
+  reporter.say(`stage 1: the alignment ${config.alignment} (${given.card.sets.map(({ name }) => name).join(", ")})`)
+  return { space, cache, given }
 }
 
 /** Training clips with an answer to every prompt, of the split that has the fewest. */
@@ -336,7 +409,7 @@ export async function ship(
   const { config, reporter } = about.context
   const { aligned } = methodNamed(method)
   const weights = result.weights.get(method)
-  const predictions = result.predictions.get(method)?.predictions ?? []
+  const predictions = result.predictions.get(titleOf(method))?.predictions ?? []
   if (!weights) throw new Error(`internal error: ${method} was not trained`)
   const byId = new Map(split.test.map((clip) => [clip.id, clip]))
   const expected = predictions.flatMap(({ clipId, probabilities }) => {
@@ -360,7 +433,7 @@ export async function ship(
       split: split.name,
       seed,
       trainingClips: split.train.length,
-      pseudoLabelled: aligned && result.pseudoLabels?.used ? result.pseudoLabels.clips : 0,
+      pseudoLabelled: aligned ? usedPseudoLabels(result) : 0,
     },
     accuracy: accuracyOf(results, method),
     expected,
@@ -372,11 +445,15 @@ export async function ship(
   return bundle
 }
 
+function usedPseudoLabels({ pseudoLabels }: TrialResult): number {
+  return pseudoLabels.find(({ answers, evidence }) => answers === "" && evidence.accepted)?.clips ?? 0
+}
+
 function accuracyOf(results: EvaluationResults | null, method: Method): Bundle["accuracy"] {
   if (!results) return null
   const { splits, seeds } = results
   const [whole] = splits
-  const top1 = whole?.methods.find((one) => one.method === method)?.figures.top1
+  const top1 = whole?.methods.find((one) => one.method === titleOf(method))?.figures.top1
   if (!top1) return null
   const on = `${whole.split}: ${whole.clips} clips, ${seeds.length} ${seeds.length === 1 ? "seed" : "seeds"}`
   return { on, top1: top1.value, low: top1.low, high: top1.high }

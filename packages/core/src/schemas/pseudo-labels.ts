@@ -8,13 +8,13 @@ export const pseudoLabelsSchema = z.strictObject({
     .positive()
     .default(0.05)
     .describe("temperature of the softmax over cosines; lower gives more confident labels"),
-  minAccuracy: z
+  errorRate: z
     .number()
-    .min(0)
+    .gt(0)
     .max(1)
-    .default(0.5)
+    .default(0.05)
     .describe(
-      "accuracy that the pseudo-labels must reach on labelled clips whose labels are held back; below it they are not used",
+      "chance of accepting answers that have nothing to do with their clips; pseudo-labels are used where the evidence for them is at least 1 / errorRate to 1",
     ),
   rounds: z
     .int()

@@ -1,25 +1,27 @@
 /**
  * The language classifier in closed form: ridge regression from predicted unit text embeddings z_i to the classes of labelled
- * clips, one for each prompt, summed by the prompts' weights.
+ * clips, one for each prompt, summed by the prompts' weights. The names of the classes count as one more clip each, so that it
+ * also reads classes without any label.
  *
  * ```
- * A_i = κ w_i (ZᵀZ + λI)⁻¹ Zᵀ(onehot − 1/C)
+ * A_i = κ w_i (ZᵀZ + λI)⁻¹ Zᵀ(onehot − 1/C)      Z: labelled clips less z̄, then names, centred and of length 1
+ * scores = Σ_i (z_i − z̄_i) A_i                   z̄: mean of all training clips, labelled or not
  * w_i = relevance_i³ · skill_i, scaled to sum 1
  * ```
+ * κ falls with the square root of the clips per class: the more there are, the more the trained classifier knows by itself.
+ *
  * relevance: how much a prompt's answers tell of the classes' names (mutual information of a clip's answer and its nearest name, in
  * units of log C); skill: how well unseen clips find their own answers. Neither needs a label.
  */
 
 import type { Weights } from "@fourtier/tensor/nn"
-import { CholeskyDecomposition, Matrix } from "ml-matrix"
 import type { Target } from "../objective/classification.ts"
 import type { Retrieval } from "./ridge.ts"
+import { ridgeClassifier } from "./ridge-classifier.ts"
 import { centred, dot, unit } from "./vectors.ts"
 
-/** λ as a multiple of the mean squared norm. */
-const PENALTY = 0.1
-/** κ: scores of a sure clip differ by about as much as the logits of a classifier do. */
-const SCALE = 20
+/** κ for one clip per class: scores of a sure clip differ by more than the logits of a classifier do. */
+const SCALE = 40
 /** Standard errors above chance from which retrieval counts. */
 const LEAST_Z = 3
 
@@ -30,6 +32,7 @@ const NAME_TEMPERATURE = 0.05
  * 0: a prompt's answers do not tell the classes' names apart; 1: each clip's answer names one class, all classes alike.
  * @param answers text embeddings [Dt] of the clips' answers
  * @param names text embeddings [Dt] of the classes' names
+ * @param means z̄ [Dt] by prompt; default 0
  *
  * @example
  * ```ts
@@ -82,43 +85,45 @@ export function promptWeights(
 
 /**
  * The weights `language.*` of `model/language.ts`.
- * @param embeddings unit z_i [Dt] of each labelled clip, by prompt
+ * @param embeddings unit z_i [Dt] of each labelled clip, by prompt; there may be none
  * @param targets the clips' classes, or class probabilities
+ * @param names text embeddings [Dt] of the classes' names
  *
  * @example
  * ```ts
  * import { fitLanguage } from "@fourtier/core/train"
  *
  * const z = new Map([["A", [Float32Array.of(1, 0), Float32Array.of(0, 1)]]])
- * fitLanguage(z, [0, 1], 2, new Map([["A", 1]])).get("language.A.weight") // [2,2], the first row for class 0
+ * const names = [Float32Array.of(1, 0), Float32Array.of(0, 1)]
+ * fitLanguage(z, [0, 1], names, new Map([["A", 1]])).get("language.A.weight") // [2,2], the first row for class 0
  * ```
  */
 export function fitLanguage(
   embeddings: ReadonlyMap<string, readonly Float32Array[]>,
   targets: readonly Target[],
-  classes: number,
+  names: readonly Float32Array[],
   weights: ReadonlyMap<string, number>,
+  means: ReadonlyMap<string, Float32Array> = new Map(),
 ): Weights {
-  const fitted: Weights = new Map([["language.bias", new Float32Array(classes)]])
-  for (const [prompt, rows] of embeddings) {
+  const classes = names.length
+  const anchors = centred(names.map(unit)).map(unit)
+  const taught = [...targets, ...names.keys()]
+  const scale = SCALE / Math.sqrt(Math.max(1, targets.length / classes))
+  const width = names[0].length
+  const bias = new Float32Array(classes)
+  const fitted: Weights = new Map([["language.bias", bias]])
+  for (const [prompt, own] of embeddings) {
+    const mean = means.get(prompt) ?? new Float32Array(width)
+    const rows = [...own.map((row) => row.map((x, d) => x - mean[d])), ...anchors]
     const weight = weights.get(prompt) ?? 0
-    const width = rows[0].length
     const A = new Float32Array(width * classes)
     if (weight > 0) {
-      const Z = new Matrix(rows.map((row) => [...row]))
-      const Y = new Matrix(targets.map((target) => oneHot(target, classes).map((share) => share - 1 / classes)))
-      const gram = Z.transpose().mmul(Z)
-      const ridge = (PENALTY * gram.trace()) / rows.length
-      for (let d = 0; d < width; d++) gram.set(d, d, gram.get(d, d) + ridge)
-      const solved = new CholeskyDecomposition(gram).solve(Z.transpose().mmul(Y))
+      const solved = ridgeClassifier(rows, taught, classes)
       for (let d = 0; d < width; d++)
-        for (let c = 0; c < classes; c++) A[d * classes + c] = SCALE * weight * solved.get(d, c)
+        for (let c = 0; c < classes; c++) A[d * classes + c] = scale * weight * solved.get(d, c)
+      for (let d = 0; d < width; d++) for (let c = 0; c < classes; c++) bias[c] -= mean[d] * A[d * classes + c]
     }
     fitted.set(`language.${prompt}.weight`, A)
   }
   return fitted
-}
-
-function oneHot(target: Target, classes: number): number[] {
-  return typeof target === "number" ? Array.from({ length: classes }, (_, c) => (c === target ? 1 : 0)) : [...target]
 }

@@ -94,7 +94,7 @@ async function run(
   const cursor: Cursor = position
   let bestWeights = restoredBest
   let saved = performance.now()
-  const progress = options.reporter.task(task.name, steps - cursor.step, "updates")
+  const progress = steps > cursor.step ? options.reporter.task(task.name, steps - cursor.step, "updates") : null
 
   while (cursor.step < steps && !cursor.finished) {
     const epoch = Math.floor(cursor.step / perEpoch)
@@ -114,7 +114,7 @@ async function run(
     await optimizer.step({ learningRate, clipNorm: schedule.clipNorm ?? undefined })
     cursor.step++
     journal?.write(cursor.step, epoch, "train", { learningRate, ...losses })
-    progress.tick(1, `loss ${losses.loss.toFixed(3)}`)
+    progress?.tick(1, `loss ${losses.loss.toFixed(3)}`)
 
     const epochEnds = cursor.step % perEpoch === 0
     if ((epochEnds && (epoch + 1) % schedule.validateEvery === 0) || cursor.step === steps) {
@@ -137,7 +137,7 @@ async function run(
     }
     signal?.throwIfAborted()
   }
-  progress.done()
+  progress?.done()
   return {
     weights: bestWeights ?? copyWeights(task, optimizer),
     steps: cursor.step,

@@ -7,13 +7,16 @@
  *
  * ```
  * centre_pc = unit( name_c + Σ_clips sureness · P(c) · e_p )        for every prompt p and class c
- * P(c)      = softmax over c of ( Σ_p w_p cos(e_p, centre_pc) / Σ_p w_p ) / temperature
- * w_p       = log odds that prompt p alone agrees with the class of all prompts together (Dawid and Skene 1979)
+ * P(c)      = softmax over c of ( Σ_p w_p cos(e_p, centre_pc) / Σ_p w_p + anchor_c ) / temperature
+ * anchor_c  = what a ridge classifier of the labelled clips and the names says: it does not drift
+ * w_p       = weight_p · log odds that prompt p alone agrees with the class of all prompts together (Dawid and Skene 1979)
  * ```
- * So a prompt that says nothing about the classes, such as one about the scene, loses its say by itself.
+ * So a prompt that says nothing about the classes, such as one about the scene, loses its say by itself. A clip that is no
+ * nearer to its class than clips usually are to a class that is not theirs is of none of them.
  */
 
 import type { PseudoLabelsConfig } from "../schemas/pseudo-labels.ts"
+import { oneHot, ridgeClassifier } from "./ridge-classifier.ts"
 import { centred, dot, unit } from "./vectors.ts"
 
 export interface PseudoLabelsInput {
@@ -23,48 +26,17 @@ export interface PseudoLabelsInput {
   names: readonly Float32Array[]
   /** Class number by clip, of the labelled ones. */
   labels: ReadonlyMap<string, number>
+  /** How much each prompt counts from the start; default: all alike. */
+  weights?: ReadonlyMap<string, number>
 }
 
 export interface PseudoLabels {
-  /** Class probabilities [C] of the clips without a label. */
+  /** Class probabilities [C] of the clips without a label; of those too that are of no class. */
   probabilities: Map<string, number[]>
+  /** Clips without a label that resemble no class. */
+  none: Set<string>
   /** w_p by prompt. */
   promptWeights: Map<string, number>
-}
-
-/**
- * Whether the answers tell the classes at all: each half of the labelled clips in turn is treated as if it had no label.
- * @returns how many clips that was done to, and how many of them got their own label
- *
- * @example
- * ```ts
- * import { pseudoLabelsSchema } from "@fourtier/core/schemas"
- * import { checkPseudoLabels, type PseudoLabelsInput } from "@fourtier/core/train"
- *
- * // Share of the labelled clips whose own label the answers give.
- * function accuracy(input: PseudoLabelsInput) {
- *   const { clips, right } = checkPseudoLabels(input, pseudoLabelsSchema.parse({}))
- *   return right / clips
- * }
- * ```
- */
-export function checkPseudoLabels(
-  input: PseudoLabelsInput,
-  config: PseudoLabelsConfig,
-): { clips: number; right: number } {
-  const labels = [...input.labels].sort(([, a], [, b]) => a - b)
-  let [clips, right] = [0, 0]
-  for (const half of [0, 1]) {
-    const kept = new Map(labels.filter((_, i) => i % 2 !== half))
-    const { probabilities } = pseudoLabel({ ...input, labels: kept }, config)
-    for (const [clip, label] of labels.filter((_, i) => i % 2 === half)) {
-      const row = probabilities.get(clip)
-      if (!row) continue
-      clips++
-      if (argmax(row) === label) right++
-    }
-  }
-  return { clips, right }
 }
 
 /** Never sure that a prompt is always right, or no better than chance: shares are kept this far from both. */
@@ -85,7 +57,7 @@ const MARGIN = 0.01
  * ```
  */
 export function pseudoLabel(
-  { texts, names, labels }: PseudoLabelsInput,
+  { texts, names, labels, weights: priors }: PseudoLabelsInput,
   { temperature, rounds }: PseudoLabelsConfig,
 ): PseudoLabels {
   const prompts = [...texts.keys()]
@@ -96,28 +68,61 @@ export function pseudoLabel(
   const known = clips.map((clip) => labels.get(clip))
   const classes = names.length
 
-  let weights = prompts.map(() => 1)
+  const given = prompts.map((prompt) => priors?.get(prompt) ?? 1)
+  const prior = given.some((weight) => weight > 0) ? given : prompts.map(() => 1)
+  let weights = prior
   let chosen = known.map((label) => label ?? -1)
   let probabilities = known.map((label) => (label === undefined ? null : oneHot(label, classes)))
+  const anchors = anchorScores(rows, known, classNames, prior)
+  let scores: number[][] = []
   for (let round = 0; round < rounds; round++) {
     const cosines = rows.map((own) => cosinesTo(centresOf(own, probabilities, known, classNames), own))
+    scores = clips.map((_, clip) => weightedMean(cosines, weights, clip).map((score, c) => score + anchors[clip][c]))
     probabilities = known.map((label, clip) =>
-      label === undefined ? softmax(weightedMean(cosines, weights, clip), temperature) : oneHot(label, classes),
+      label === undefined ? softmax(scores[clip], temperature) : oneHot(label, classes),
     )
     const before = chosen
     chosen = probabilities.map((row) => (row ? argmax(row) : -1))
-    weights = cosines.map((own) => logOdds(agreement(own, chosen), classes))
+    weights = cosines.map((own, p) => prior[p] * logOdds(agreement(own, chosen), classes))
     if (chosen.every((label, clip) => label === before[clip])) break
   }
+  const open = clips.flatMap((clip, i) => (known[i] === undefined ? [{ clip, i }] : []))
+  const least = leastScore(open.map(({ i }) => scores[i]))
   return {
     probabilities: new Map(
-      clips.flatMap((clip, i) => {
-        const row = probabilities[i]
-        return known[i] === undefined && row ? [[clip, row] as const] : []
-      }),
+      open.flatMap(({ clip, i }) => (probabilities[i] ? [[clip, probabilities[i]] as const] : [])),
     ),
+    none: new Set(open.flatMap(({ clip, i }) => (Math.max(...scores[i]) < least ? [clip] : []))),
     promptWeights: new Map(prompts.map((prompt, p) => [prompt, weights[p]])),
   }
+}
+
+/** [clips][C]: ridge classifiers of labelled clips and names, one for each prompt, summed by the prompts' weights. */
+function anchorScores(
+  rows: readonly (readonly Float32Array[])[],
+  known: readonly (number | undefined)[],
+  names: readonly Float32Array[],
+  weights: readonly number[],
+): number[][] {
+  const scores = known.map(() => names.map(() => 0))
+  const total = weights.reduce((sum, weight) => sum + weight, 0)
+  for (const [p, own] of rows.entries()) {
+    const labelled = own.filter((_, clip) => known[clip] !== undefined)
+    const labels = known.filter((label) => label !== undefined)
+    const A = ridgeClassifier([...labelled, ...names], [...labels, ...names.keys()], names.length)
+    const columns = names.map((_, c) => A.getColumn(c))
+    for (const [clip, row] of own.entries()) {
+      for (const [c, column] of columns.entries()) scores[clip][c] += (weights[p] / total) * dot(row, column)
+    }
+  }
+  return scores
+}
+
+/** Half-way between what clips usually score for their own class and for the next. */
+function leastScore(scores: readonly (readonly number[])[]): number {
+  if (scores.length === 0) return 0
+  const ranked = scores.map((row) => [...row].sort((a, b) => b - a))
+  return (median(ranked.map(([first]) => first)) + median(ranked.map(([, second]) => second))) / 2
 }
 
 /** Centres [C][Dt]: names, labelled clips, and others by the square of their surest class. */
@@ -170,7 +175,6 @@ function softmax(values: readonly number[], temperature: number): number[] {
   return powers.map((power) => power / sum)
 }
 
-const oneHot = (label: number, classes: number): number[] =>
-  Array.from({ length: classes }, (_, c) => (c === label ? 1 : 0))
+const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
 
 const argmax = (row: readonly number[]) => row.indexOf(Math.max(...row))

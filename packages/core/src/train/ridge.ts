@@ -7,7 +7,7 @@
  * W = (XᵀX + λ·I)⁻¹ XᵀY      X centred, over all views of all clips; Y the clips' unit text embeddings, centred
  * ```
  * λ is `penalty` times the mean squared norm of x. Sums run on the engine, so memory does not grow with the number of clips; the
- * equations are solved once, whatever the number of prompts.
+ * equations are solved once, whatever the number of prompts. Where clips come from several data sets, each set weighs the same.
  */
 
 import {
@@ -36,17 +36,18 @@ import { dot, unit } from "./vectors.ts"
 /** Records summed at a time. */
 const CHUNK = 128
 
-/** Sums over the views of some clips: what normal equations need. */
+/** Weighted sums over the views of some clips: what normal equations need. */
 interface Sums {
-  count: number
+  /** Sum of the weights of all views. */
+  mass: number
   /** Σx [F] */
   x: Float64Array
   /** Σxxᵀ [F,F] */
   gram: Float64Array
   /** Mean of x over the views of each clip [clips][F]. */
   means: Float32Array[]
-  /** Views of each clip. */
-  views: number[]
+  /** Weight of each clip: of all its views together. */
+  weights: number[]
 }
 
 export interface Retrieval {
@@ -59,15 +60,23 @@ export interface Retrieval {
 export interface RidgeFit {
   /** `processor.*` of `model/processor.ts`. */
   weights: Weights
-  /** By prompt: how well clips that were held out find their own answers. */
+  /** By prompt: how well clips that were held out find their own answers among those of their data set. */
   retrieval: Map<string, Retrieval>
+  /** The same by data set, where there are several. */
+  bySet: Map<string, Map<string, Retrieval>>
+}
+
+export interface RidgeOptions {
+  /** Parts of the clips that are held out in turns to measure retrieval; default 3. */
+  folds?: number
+  /** The data set of each clip, by clip id; default: all of one. */
+  sets?: ReadonlyMap<string, string>
 }
 
 /**
  * Fits the processors of all prompts.
  * @param set training clips, each with a text embedding of every prompt
  * @param frozen `standardize.*`
- * @param folds parts of the clips that are held out in turns to measure retrieval
  * @throws FourtierError where the processors are not of the text space, or there are fewer clips than folds
  *
  * @example
@@ -86,7 +95,7 @@ export async function fitRidge(
   frozen: Weights,
   texts: TextTargets,
   spec: AlignSpec,
-  folds = 3,
+  { folds = 3, sets = new Map() }: RidgeOptions = {},
 ): Promise<RidgeFit> {
   if (spec.processors.processors !== "text") {
     throw new FourtierError({
@@ -105,10 +114,10 @@ export async function fitRidge(
     })
   }
   const penalty = spec.contrastive.ridge
-  const parts = await sumsOf({ source: set.source, examples }, frozen, spec, folds)
+  const setOf = examples.map(({ id }) => sets.get(id) ?? "")
+  const parts = await sumsOf({ source: set.source, examples }, frozen, spec, folds, balanced(setOf))
   const targets = new Map(spec.prompts.map((prompt) => [prompt, unitTargets(texts, prompt, examples)]))
-  const retrieval = new Map<string, Retrieval>()
-  const ranks = new Map(spec.prompts.map((prompt) => [prompt, [] as number[]]))
+  const ranks = new Map(spec.prompts.map((prompt) => [prompt, [] as { set: string; rank: number }[]]))
   for (let fold = 0; fold < folds; fold++) {
     const others = [...Array(folds).keys()].filter((other) => other !== fold)
     const solved = solve(joined(others.map((other) => parts[other])), penalty)
@@ -116,14 +125,17 @@ export async function fitRidge(
       const own = others.flatMap((other) => inFold(target, other, folds))
       const W = weigh(solved, own)
       const found = parts[fold].means.map((x) => project(x, solved.mean, W))
-      ranks.get(prompt)?.push(...ranksOf(found, inFold(target, fold, folds)))
+      const sources = inFold(setOf, fold, folds)
+      const places = ranksOf(found, inFold(target, fold, folds), sources)
+      ranks.get(prompt)?.push(...places.map((rank, i) => ({ set: sources[i], rank })))
     }
   }
-  for (const [prompt, all] of ranks) {
-    const skill = 1 - (2 * all.reduce((total, rank) => total + rank, 0)) / all.length
-    // under chance ranks are uniform on [0,1]: the skill has mean 0 and deviation 1/√(3n)
-    retrieval.set(prompt, { skill, z: skill * Math.sqrt(3 * all.length) })
-  }
+  const measured = (keep: (set: string) => boolean) =>
+    new Map(
+      [...ranks].map(([prompt, all]) => [prompt, retrievalOf(all.flatMap((one) => (keep(one.set) ? [one.rank] : [])))]),
+    )
+  const names = [...new Set(setOf)]
+  const bySet = names.length < 2 ? [] : names.map((name) => [name, measured((own) => own === name)] as const)
   const solved = solve(joined(parts), penalty)
   const weights: Weights = new Map()
   for (const [prompt, target] of targets) {
@@ -134,7 +146,20 @@ export async function fitRidge(
     for (const [name, values] of processorWeights(W, solved.mean, spec))
       weights.set(`processor.${prompt}.${name}`, values)
   }
-  return { weights, retrieval }
+  return { weights, retrieval: measured(() => true), bySet: new Map(bySet) }
+}
+
+function retrievalOf(ranks: readonly number[]): Retrieval {
+  const skill = 1 - (2 * ranks.reduce((total, rank) => total + rank, 0)) / ranks.length
+  // under chance ranks are uniform on [0,1]: the skill has mean 0 and deviation 1/√(3n)
+  return { skill, z: skill * Math.sqrt(3 * ranks.length) }
+}
+
+/** A weight for each clip, 1 on average, such that every set weighs the same. */
+function balanced(setOf: readonly string[]): number[] {
+  const counts = new Map<string, number>()
+  for (const set of setOf) counts.set(set, (counts.get(set) ?? 0) + 1)
+  return setOf.map((set) => setOf.length / (counts.size * (counts.get(set) ?? 1)))
 }
 
 /** Clips often come class by class: an order by chance, decided by their ids, gives every fold a share of each. */
@@ -156,7 +181,13 @@ function regressors({ s, t }: Pooled, spec: AlignSpec): Tensor {
 }
 
 /** Sums of each fold's clips, in their order. */
-async function sumsOf(set: FeatureSet<Example>, frozen: Weights, spec: AlignSpec, folds: number): Promise<Sums[]> {
+async function sumsOf(
+  set: FeatureSet<Example>,
+  frozen: Weights,
+  spec: AlignSpec,
+  folds: number,
+  clipWeights: readonly number[],
+): Promise<Sums[]> {
   const { T, D } = spec.size
   const N = placesOf(spec.size)
   const scope = new Scope("standardize")
@@ -164,35 +195,41 @@ async function sumsOf(set: FeatureSet<Example>, frozen: Weights, spec: AlignSpec
     s: standardize(scope, cast(input("s", [CHUNK, T, D], "f16"), "f32"), spec.width),
     t: standardize(scope, cast(input("t", [CHUNK, N, D], "f16"), "f32"), spec.width),
   }
-  const x = mul(regressors(pooled, spec), input("used", [CHUNK, 1]))
-  const session = await Session.compile({ outputs: { x, gram: matmul(x, x, { transposeA: true }), total: sum(x, 0) } })
+  const root = input("root", [CHUNK, 1]) // of a view's weight: 0 fills up a chunk
+  const x = regressors(pooled, spec)
+  const scaled = mul(x, root)
+  const gram = matmul(scaled, scaled, { transposeA: true })
+  const session = await Session.compile({ outputs: { x, gram, total: sum(mul(scaled, root), 0) } })
   const weights = Object.fromEntries(selectWeights("stage 1", scope.params, frozen))
   const F = x.shape[1]
   try {
     const parts: Sums[] = []
     for (let fold = 0; fold < folds; fold++) {
       const clips = inFold(set.examples, fold, folds)
+      const perView = inFold(clipWeights, fold, folds)
       const part: Sums = {
-        count: 0,
+        mass: 0,
         x: new Float64Array(F),
         gram: new Float64Array(F * F),
         means: clips.map(() => new Float32Array(F)),
-        views: clips.map(({ views }) => views.length),
+        weights: clips.map(({ views }, clip) => views.length * perView[clip]),
       }
       const jobs = clips.flatMap(({ hash, views }, clip) => views.map((view) => ({ clip, key: { clip: hash, view } })))
       for (let i = 0; i < jobs.length; i += CHUNK) {
         const batch = jobs.slice(i, i + CHUNK)
         const keys = Array.from({ length: CHUNK }, (_, row) => batch[Math.min(row, batch.length - 1)].key)
-        const used = Float32Array.from({ length: CHUNK }, (_, row) => (row < batch.length ? 1 : 0))
+        const root = Float32Array.from({ length: CHUNK }, (_, row) =>
+          row < batch.length ? Math.sqrt(perView[batch[row].clip]) : 0,
+        )
         const [s, t] = [await readBatch(set.source, keys, "s"), await readBatch(set.source, keys, "t")]
-        const found = await session.run({ ...weights, s, t, used })
+        const found = await session.run({ ...weights, s, t, root })
         addTo(part.gram, found.gram)
         addTo(part.x, found.total)
         for (const [row, { clip }] of batch.entries()) {
           const mean = part.means[clip]
-          for (let f = 0; f < F; f++) mean[f] += Number(found.x[row * F + f]) / part.views[clip]
+          for (let f = 0; f < F; f++) mean[f] += Number(found.x[row * F + f]) / clips[clip].views.length
+          part.mass += perView[clip]
         }
-        part.count += batch.length
       }
       parts.push(part)
     }
@@ -209,18 +246,18 @@ function addTo(total: Float64Array, part: ArrayLike<number | bigint>): void {
 function joined(parts: readonly Sums[]): Sums {
   const [{ x, gram }] = parts
   const all: Sums = {
-    count: 0,
+    mass: 0,
     x: new Float64Array(x.length),
     gram: new Float64Array(gram.length),
     means: [],
-    views: [],
+    weights: [],
   }
   for (const part of parts) {
-    all.count += part.count
+    all.mass += part.mass
     addTo(all.x, part.x)
     addTo(all.gram, part.gram)
     all.means.push(...part.means)
-    all.views.push(...part.views)
+    all.weights.push(...part.weights)
   }
   return all
 }
@@ -228,39 +265,45 @@ function joined(parts: readonly Sums[]): Sums {
 interface Solved {
   /** [F] */
   mean: Float64Array
+  /** Share of each clip in all weights. */
+  shares: number[]
   /** (XᵀX + λI)⁻¹ Σ_views (x − mean) of each clip: [F,clips] */
   columns: Matrix
 }
 
 /** Solves for every clip by itself: what is asked of the clips comes in afterwards, so that all prompts share the work. */
-function solve({ count, x, gram, means, views }: Sums, penalty: number): Solved {
+function solve({ mass, x, gram, means, weights }: Sums, penalty: number): Solved {
   const F = x.length
-  const mean = x.map((total) => total / count)
+  const mean = x.map((total) => total / mass)
   const matrix = new Matrix(F, F)
   let trace = 0
   for (let i = 0; i < F; i++) {
     for (let j = 0; j <= i; j++) {
       // the engine's sums differ in the last bit on the two sides of the diagonal
-      const value = (gram[i * F + j] + gram[j * F + i]) / 2 - count * mean[i] * mean[j]
+      const value = (gram[i * F + j] + gram[j * F + i]) / 2 - mass * mean[i] * mean[j]
       matrix.set(i, j, value)
       matrix.set(j, i, value)
     }
     trace += matrix.get(i, i)
   }
-  const ridge = (penalty * trace) / count
+  const ridge = (penalty * trace) / mass
   for (let i = 0; i < F; i++) matrix.set(i, i, matrix.get(i, i) + ridge)
   const sums = new Matrix(F, means.length)
   for (const [clip, own] of means.entries()) {
-    for (let f = 0; f < F; f++) sums.set(f, clip, views[clip] * (own[f] - mean[f]))
+    for (let f = 0; f < F; f++) sums.set(f, clip, weights[clip] * (own[f] - mean[f]))
   }
-  return { mean, columns: new CholeskyDecomposition(matrix).solve(sums) }
+  return {
+    mean,
+    shares: weights.map((weight) => weight / mass),
+    columns: new CholeskyDecomposition(matrix).solve(sums),
+  }
 }
 
 /** W [F][Dt]: the clips' columns, weighted by what each clip should give. */
-function weigh({ columns }: Solved, targets: readonly Float32Array[]): Float64Array[] {
+function weigh({ columns, shares }: Solved, targets: readonly Float32Array[]): Float64Array[] {
   const width = targets[0].length
   const center = new Float64Array(width)
-  for (const target of targets) for (let d = 0; d < width; d++) center[d] += target[d] / targets.length
+  for (const [clip, target] of targets.entries()) for (let d = 0; d < width; d++) center[d] += shares[clip] * target[d]
   return Array.from({ length: columns.rows }, (_, f) => {
     const row = new Float64Array(width)
     for (const [clip, target] of targets.entries()) {
@@ -280,12 +323,13 @@ function project(x: Float32Array, mean: Float64Array, W: readonly Float64Array[]
   return z
 }
 
-/** Where each clip's own target stands among all by cosine: 0 first, 1 last; those that are equal do not count. */
-function ranksOf(found: readonly Float64Array[], targets: readonly Float32Array[]): number[] {
+/** Where each clip's own target stands among its set's by cosine: 0 first, 1 last; those that are equal do not count. */
+function ranksOf(found: readonly Float64Array[], targets: readonly Float32Array[], sets: readonly string[]): number[] {
   return found.map((z, i) => {
-    const cosines = targets.map((target) => dot(z, target))
-    const before = cosines.filter((cosine) => cosine > cosines[i] + 1e-9).length
-    const after = cosines.filter((cosine) => cosine < cosines[i] - 1e-9).length
+    const cosines = targets.flatMap((target, j) => (sets[j] === sets[i] ? [dot(z, target)] : []))
+    const own = dot(z, targets[i])
+    const before = cosines.filter((cosine) => cosine > own + 1e-9).length
+    const after = cosines.filter((cosine) => cosine < own - 1e-9).length
     return before + after === 0 ? 0.5 : before / (before + after)
   })
 }

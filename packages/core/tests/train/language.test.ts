@@ -77,7 +77,7 @@ describe("the language classifier", () => {
     const weights = fitLanguage(
       embeddings,
       labelled.map(({ label }) => label),
-      CLASSES,
+      centers,
       new Map([["A", 1]]),
     )
     const right = clips(80, 0.3, 3).filter(({ label, z }) => {
@@ -93,12 +93,31 @@ describe("the language classifier", () => {
     const hard = fitLanguage(
       embeddings,
       labelled.map(({ label }) => label),
-      CLASSES,
+      centers,
       new Map([["A", 1]]),
     )
     const soft = labelled.map(({ label }) => Array.from({ length: CLASSES }, (_, c) => (c === label ? 1 : 0)))
-    expect(fitLanguage(embeddings, soft, CLASSES, new Map([["A", 1]]))).toEqual(hard)
-    const silent = fitLanguage(embeddings, soft, CLASSES, new Map([["A", 0]]))
+    expect(fitLanguage(embeddings, soft, centers, new Map([["A", 1]]))).toEqual(hard)
+    const silent = fitLanguage(embeddings, soft, centers, new Map([["A", 0]]))
     expect(scores(silent, labelled[0].z)).toEqual([0, 0, 0, 0])
+  })
+
+  it("reads classes without a label by their names", () => {
+    const weights = fitLanguage(new Map([["A", []]]), [], centers, new Map([["A", 1]]))
+    const right = clips(80, 0.3, 3).filter(({ label, z }) => {
+      const row = scores(weights, z)
+      return row.indexOf(Math.max(...row)) === label
+    })
+    expect(right.length).toBeGreaterThan(72)
+  })
+
+  it("has less to say where there are more clips to learn from", () => {
+    const size = (count: number) => {
+      const own = clips(count * CLASSES, 0.3, 5)
+      const z = new Map([["A", own.map(({ z: row }) => row)]])
+      const labels = own.map(({ label }) => label)
+      return Math.max(...scores(fitLanguage(z, labels, centers, new Map([["A", 1]])), own[0].z))
+    }
+    expect(size(16)).toBeLessThan(size(1) / 2)
   })
 })

@@ -3,14 +3,14 @@
 import { Rng } from "@fourtier/tensor"
 import { expect, it } from "vitest"
 import { pseudoLabelsSchema } from "../../src/schemas/pseudo-labels.ts"
-import { checkPseudoLabels, pseudoLabel } from "../../src/train/pseudo-labels.ts"
+import { pseudoLabel } from "../../src/train/pseudo-labels.ts"
 
 const CLASSES = 5
 const WIDTH = 64
 const config = pseudoLabelsSchema.parse({})
 const clips = Array.from({ length: 100 }, (_, i) => ({ id: `clip${i}`, label: i % CLASSES }))
 
-function randomVector(rng: Rng): Float32Array {
+function randomVector(rng: Rng): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: WIDTH }, () => rng.normal())
 }
 
@@ -73,23 +73,32 @@ it("one round is what the formula says", () => {
   const r = Math.SQRT1_2
   const length = Math.hypot(r + 1, -r)
   const cosines = [(0.6 * (r + 1) + 0.8 * -r) / length, 0.6 * -r + 0.8 * r]
-  const [p, q] = cosines.map((cosine) => Math.exp(cosine / 0.5))
+  // ridge classifier of the clip and both names: (ZᵀZ + 0.1 I)⁻¹ Zᵀ(±½) = [2.1, −1; −1, 1.1]⁻¹ (½ + r, −r)
+  const anchor = (0.6 * (1.1 * (0.5 + r) - r) + 0.8 * (0.5 + r - 2.1 * r)) / (2.1 * 1.1 - 1)
+  const [p, q] = [cosines[0] + anchor, cosines[1] - anchor].map((score) => Math.exp(score / 0.5))
   expect(probabilities.get("open")?.[0]).toBeCloseTo(p / (p + q), 5)
 })
 
-it("the check tells answers that know the classes from answers that do not", () => {
-  const labels = new Map(clips.slice(0, CLASSES).map(({ id, label }) => [id, label]))
+it("a clip whose answers resemble no class is of none, and the others keep theirs", () => {
   const { texts, names } = made({ A: 1, B: 1 })
-  const good = checkPseudoLabels({ texts, names, labels }, config)
-  expect(good).toEqual({ clips: CLASSES, right: CLASSES })
-  const order = new Rng(1).shuffle(clips.map(({ id }) => id))
-  const shuffled = new Map(
-    [...texts].map(([prompt, byClip]) => [
-      prompt,
-      new Map(clips.map(({ id }, i) => [id, byClip.get(order[i]) ?? new Float32Array(WIDTH)])),
-    ]),
-  )
-  expect(checkPseudoLabels({ texts: shuffled, names, labels }, config).right).toBeLessThan(CLASSES / 2)
+  const strangers = clips.slice(90).map(({ id }) => id)
+  for (const [prompt, byClip] of texts) {
+    for (const id of strangers) byClip.set(id, randomVector(Rng.fork("stranger", prompt, id)))
+  }
+  const { none } = pseudoLabel({ texts, names, labels: new Map() }, config)
+  expect(strangers.filter((id) => none.has(id)).length).toBeGreaterThan(8)
+  expect([...none].filter((id) => !strangers.includes(id)).length).toBeLessThan(3)
+})
+
+it("a prompt's weight is its say from the start", () => {
+  const { texts, names } = made({ A: 1, B: 6 })
+  const weights = new Map([
+    ["A", 0.1],
+    ["B", 0.9],
+  ])
+  const right = (given: ReadonlyMap<string, number>) =>
+    shareRight(pseudoLabel({ texts, names, labels: new Map(), weights: given }, { ...config, rounds: 1 }).probabilities)
+  expect(right(new Map([["A", 1]]))).toBeGreaterThan(right(weights))
 })
 
 it("says nothing about a clip that lacks an answer", () => {

@@ -18,11 +18,12 @@ import { predictCommand } from "./predict.ts"
 import { puppetsCommand } from "./puppets.ts"
 import { alignCommand, evaluateCommand, exportCommand, finetuneCommand, runCommand } from "./run.ts"
 import { stripsCommand } from "./strips.ts"
+import { suggestCommand } from "./suggest.ts"
 
 /** The verbs under the headings of the help. */
 const VERBS: Readonly<Record<string, readonly (() => Command)[]>> = {
   "Start here:": [demoCommand, runCommand, predictCommand],
-  "Prepare the data:": [doctorCommand, stripsCommand, describeCommand, extractCommand],
+  "Prepare the data:": [doctorCommand, stripsCommand, describeCommand, extractCommand, suggestCommand],
   "Run the recipe up to one of its stages:": [alignCommand, finetuneCommand, evaluateCommand, exportCommand],
   "Inspect and measure:": [infoCommand, benchCommand, encodeCommand, puppetsCommand],
 }

@@ -30,5 +30,6 @@ export function configOptions(command: Command): Command {
     .option("--folds <column>", "table column that numbers the folds")
     .option("--seeds <n>", "number of training runs, each with its own seed", wholeNumber)
     .option("--exclude <class...>", "classes to leave out of a second table of results")
+    .option("--alignment <folder>", "take stage 1 from a folder that `fourtier align` has made")
     .option("--answers <file>", "recorded answers of a vision-language model (JSONL or CSV)")
 }

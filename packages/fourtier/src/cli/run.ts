@@ -11,7 +11,17 @@ export const runCommand = () =>
   recipeCommand("run", "train, evaluate and export a recogniser: the whole recipe", "export")
 
 export const alignCommand = () =>
-  stageCommand("align", "stage 1: align the processors with the text embeddings of the answers")
+  configOptions(
+    new Command("align")
+      .description("stage 1, once for any number of data sets: align the processors with the answers about their clips")
+      .argument("<data...>", `${DATA}; each with answers`)
+      .option("-o, --out <folder>", "folder of the alignment", "runs/alignment"),
+  )
+    .addHelpText("after", "\nLabels are not needed. `fourtier run <data> --alignment <folder>` uses the result.")
+    .action(async (data: string[], options: { out: string }) => {
+      const { runAlign } = await import("./actions/align.ts")
+      await runAlign(data, options)
+    })
 
 export const finetuneCommand = () =>
   stageCommand("finetune", "stage 2: train integration and classifier on the labels; also trains the baselines")

@@ -10,6 +10,7 @@ import type {
   Prediction,
 } from "@fourtier/core/metrics"
 import type { PseudoLabelFigures } from "../experiment/pseudo-label-figures.ts"
+import type { RetrievalFigures } from "../experiment/trial.ts"
 
 /** What one method predicted on one split: all its folds and seeds. */
 export interface MethodPredictions {
@@ -33,9 +34,16 @@ export interface EvaluationInput {
   configHash: string
   /** How well pseudo-labels fitted, trial by trial; none where every training clip's label could be used. */
   pseudoLabels?: readonly PseudoLabelTrial[]
+  /** How well stage 1 did on clips that it was not fitted on, trial by trial. */
+  retrieval?: readonly RetrievalTrial[]
 }
 
 export interface PseudoLabelTrial extends PseudoLabelFigures {
+  split: string
+  seed: number
+}
+
+export interface RetrievalTrial extends RetrievalFigures {
   split: string
   seed: number
 }
@@ -88,6 +96,7 @@ export interface EvaluationResults {
   bootstrapSeed: number | string
   seeds: number[]
   pseudoLabels: readonly PseudoLabelTrial[]
+  retrieval: readonly RetrievalTrial[]
   /** Each split with all classes, then, where classes are left out, once more without them. */
   splits: SplitSummary[]
 }

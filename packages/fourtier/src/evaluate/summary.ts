@@ -64,6 +64,7 @@ export function summarise(input: EvaluationInput): EvaluationResults {
     bootstrapSeed: options.seed,
     seeds: distinct(runs.flatMap((run) => seedsOf(run.predictions))).sort((a, b) => a - b),
     pseudoLabels: input.pseudoLabels ?? [],
+    retrieval: input.retrieval ?? [],
     splits: [...whole, ...partial],
   }
 }

@@ -37,6 +37,25 @@ export function labelledOf(clips: readonly Clip[], classes: readonly string[], v
   return examplesOf(clips, views).flatMap((example, i) => (labels[i] < 0 ? [] : [{ ...example, label: labels[i] }]))
 }
 
+/** The class number of a clip of no known class. */
+export const NO_CLASS = -1
+
+/**
+ * The labelled clips of a test part; where there is none, all of them, for a model to be proven with that cannot be measured.
+ *
+ * @example
+ * ```ts
+ * import { provenBy } from "fourtier/experiment"
+ * import { clipOfFile } from "fourtier/video"
+ *
+ * provenBy([clipOfFile("jump.mp4")], ["jump", "wave"], 1)[0].label // NO_CLASS
+ * ```
+ */
+export function provenBy(clips: readonly Clip[], classes: readonly string[], views: number): Labelled[] {
+  const labelled = labelledOf(clips, classes, views)
+  return labelled.length > 0 ? labelled : examplesOf(clips, views).map((clip) => ({ ...clip, label: NO_CLASS }))
+}
+
 /**
  * Whether a clip has an answer to every prompt: others sit out stage 1.
  *

@@ -22,6 +22,7 @@ import {
 import type { SessionOptions } from "@fourtier/tensor"
 import type { Weights } from "@fourtier/tensor/nn"
 import type { EmbeddedTexts } from "../text/targets.ts"
+import type { Alignment, AlignmentSpace } from "./alignment.ts"
 
 /** What is the same for every split and seed. */
 export interface ExperimentSettings {
@@ -38,6 +39,10 @@ export interface ExperimentSettings {
   pseudoLabels: PseudoLabelsConfig | null
   /** Where features are read, and how many views a clip has there, for training and for evaluation. */
   features: { train: FeatureSource; trainViews: number; test: FeatureSource; testViews: number }
+  /** What an alignment of these clips and texts reads and meets; where alignments are kept, if anywhere; one from elsewhere. */
+  alignment: { space: AlignmentSpace; cache: string | null; given: Alignment | null }
+  /** The data set of each training clip, by clip id, where they come from several. */
+  sets?: ReadonlyMap<string, string>
   /** Training clips of each class that are labelled; null: all. */
   labelsPerClass: number | null
   /** Training clips of the smallest split: bounds the batch, which is compiled in. */
@@ -76,7 +81,7 @@ export class Experiment {
   /** The graphs of stage 1. */
   alignGraphs(): Promise<AlignGraphs> {
     const { size, prompts, align, text, fewestDescribed, runtime, model } = this.settings
-    const batch = Math.min(align.batch, fewestDescribed)
+    const batch = Math.max(1, Math.min(align.batch, fewestDescribed))
     const chunk = Math.min(align.microBatch ?? batch, batch)
     const spec = {
       size,

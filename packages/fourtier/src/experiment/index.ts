@@ -8,11 +8,14 @@
  * @module
  */
 
+export * from "./alignment.ts"
 export * from "./check.ts"
 export * from "./examples.ts"
 export * from "./experiment.ts"
+export * from "./language.ts"
 export * from "./pseudo-label-figures.ts"
 export * from "./pseudo-labelled.ts"
 export * from "./stage1.ts"
 export * from "./stage2.ts"
+export * from "./suggest.ts"
 export * from "./trial.ts"

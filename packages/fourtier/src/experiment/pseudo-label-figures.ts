@@ -1,13 +1,16 @@
-/** Figures of pseudo-labels: how many there are, and how well they fit. */
+/** Figures of pseudo-labels: how many there are, what speaks for them, and how well they fit. */
 
-/** How well the answers' classes fit, on clips whose label was held back. */
+import type { Evidence } from "@fourtier/core/train"
+
 export interface PseudoLabelFigures {
+  /** Whose answers: "" the clips' own, ", shuffled answers" for the control. */
+  answers: string
   /** Clips that got one. */
   clips: number
-  /** Labelled clips that were treated as if they had no label, and how many of them got their own. */
-  check: { clips: number; right: number }
-  /** Whether the check was good enough; never without a labelled clip that has answers. */
-  used: boolean
+  /** Clips whose answers resemble no class: they are left out. */
+  none: number
+  /** What speaks for them, and whether it was enough to use them. */
+  evidence: Evidence
   /** Those whose label is known, and how many of them got it. */
   known: number
   right: number
@@ -20,20 +23,27 @@ export interface PseudoLabelFigures {
  *
  * @example
  * ```ts
- * import { formatFigures } from "fourtier/experiment"
+ * import { formatFigures, type PseudoLabelFigures } from "fourtier/experiment"
  *
- * const check = { clips: 12, right: 11 }
- * formatFigures({ clips: 168, check, used: true, known: 0, right: 0, promptWeights: { A: 5.7 } })
- * // "168 clips; check: 11 of 12 labelled clips get their own label; prompt weights A 5.7"
+ * // "168 clips; evidence 75 to 1 from clips, 310 to 1 from 12 labels (11 right); right for 96.4 % of …"
+ * const show = (figures: PseudoLabelFigures) => formatFigures(figures)
  * ```
  */
-export function formatFigures({ clips, check, used, known, right, promptWeights }: PseudoLabelFigures): string {
-  const weights = Object.entries(promptWeights).map(([prompt, weight]) => `${prompt} ${weight.toFixed(1)}`)
+export function formatFigures({ clips, none, evidence, known, right, promptWeights }: PseudoLabelFigures): string {
+  const weights = Object.entries(promptWeights).map(([prompt, weight]) => `${prompt} ${weight.toFixed(2)}`)
   const share = ((100 * right) / known).toFixed(1)
   return [
-    `${clips} clips${used ? "" : ", not used"}`,
-    `check: ${check.right} of ${check.clips} labelled clips get their own label`,
+    `${clips} clips${evidence.accepted ? "" : ", not used"}`,
+    ...(none === 0 ? [] : [`${none} resemble no class`]),
+    `evidence ${odds(evidence.clips)} from clips, ${odds(evidence.labels)} from ${evidence.checked} labels (${evidence.right} right)`,
     ...(known === 0 ? [] : [`right for ${share} % of ${known} whose label was held back`]),
     `prompt weights ${weights.join(", ")}`,
   ].join("; ")
+}
+
+/** "75 to 1", "1 to 4", "over 1000 to 1" */
+function odds(evidence: number): string {
+  if (evidence > 1000) return "over 1000 to 1"
+  if (evidence < 1 / 1000) return "1 to over 1000"
+  return evidence >= 1 ? `${Number(evidence.toPrecision(2))} to 1` : `1 to ${Number((1 / evidence).toPrecision(2))}`
 }

@@ -1,14 +1,76 @@
 /** Training clips without a usable label, with the classes that the answers about them suggest, and how well those fit. */
 
 import { join } from "node:path"
-import { csvLine } from "@fourtier/core"
+import { csvLine, plural } from "@fourtier/core"
 import type { PseudoLabelsConfig } from "@fourtier/core/schemas"
-import { checkPseudoLabels, type Example, type FeatureSet, pseudoLabel, type Taught } from "@fourtier/core/train"
+import {
+  clipRows,
+  type Example,
+  evidenceFor,
+  type FeatureSet,
+  type PseudoLabelsInput,
+  pseudoLabel,
+  type Taught,
+} from "@fourtier/core/train"
 import { writeFileAtomic } from "@fourtier/tensor/node"
 import { type EmbeddedTexts, meanRow, trainingTargets } from "../text/targets.ts"
 import { formatFigures, type PseudoLabelFigures } from "./pseudo-label-figures.ts"
-import type { Trial } from "./trial.ts"
+import type { Aligned } from "./stage1.ts"
+import { suggestLabels } from "./suggest.ts"
+import { safeName, type Trial } from "./trial.ts"
 
+/** Clips whose label is asked for, at most. */
+const SUGGESTIONS = 20
+
+/**
+ * The clips that stage 2 of an aligned method learns from: labelled ones and, with the classes that the answers suggest, those
+ * without a label. Writes the suggestions down as `pseudo-labels.csv`. Null where there are none, or they are not to be trusted.
+ *
+ * @example
+ * ```ts
+ * import { type Aligned, addPseudoLabels, type Trial } from "fourtier/experiment"
+ *
+ * // Clips that stage 2 learns from.
+ * const clipsOf = async (trial: Trial, aligned: Aligned) => (await addPseudoLabels(trial, aligned)) ?? trial.data.labelled
+ * ```
+ */
+export async function addPseudoLabels(trial: Trial, aligned: Aligned): Promise<FeatureSet<Taught> | null> {
+  const { pseudoLabels, classes, reporter, size, model, runtime } = trial.experiment.settings
+  const { train, labelled } = trial.data
+  const { language } = aligned
+  if (!pseudoLabels || labelled.examples.length === train.examples.length) return null
+  if (![...language.text.table.values()].some((byClip) => byClip.size > 0)) return null
+  const rows = await clipRows(train, await trial.standardize(), size, model.width, runtime)
+  const found = suggestClasses(trial.data, aligned, rows, pseudoLabels)
+  if (!found) return null
+  const { figures, probabilities, examples } = found
+  trial.result.pseudoLabels.push(figures)
+  reporter.say(`pseudo-labels${language.suffix}: ${formatFigures(figures)}`)
+  const name = `pseudo-labels${safeName(language.suffix)}.csv`
+  await writeFileAtomic(join(trial.folder, name), pseudoLabelTable(probabilities, found.none, classes))
+  if (!language.suffix) trial.result.suggestions = suggestLabels(probabilities, found.none, rows, classes, SUGGESTIONS)
+  if (!figures.evidence.accepted) {
+    if (!language.suffix) reporter.warn(refusal(figures, pseudoLabels))
+    return null
+  }
+  const empty = classes.filter((_, c) => !examples.some(({ label }) => largest(label) === c))
+  if (empty.length > 0 && !language.suffix) {
+    reporter.warn(
+      `nobody's answers resemble ${empty.join(", ")}: label a clip of each, or describe the class in a sentence`,
+    )
+  }
+  return { source: train.source, examples }
+}
+
+function refusal({ evidence }: PseudoLabelFigures, { errorRate }: PseudoLabelsConfig): string {
+  const odds = Number((evidence.clips * evidence.labels).toPrecision(2))
+  return `it is not sure that the answers tell the classes (evidence ${odds} to 1, wanted ${Math.round(1 / errorRate)} to 1): clips without a label are left out of stage 2; about ${plural(evidence.labelsWanted, "label")} more would decide it (fourtier suggest)`
+}
+
+const largest = (label: number | readonly number[]) =>
+  typeof label === "number" ? label : label.indexOf(Math.max(...label))
+
+/** What classes are suggested for. */
 export interface TrainingClips {
   /** All training clips. */
   train: FeatureSet<Example>
@@ -19,104 +81,81 @@ export interface TrainingClips {
 }
 
 /**
- * The clips that stage 2 of an aligned method learns from: labelled ones and, with the classes that the answers suggest, those
- * without a label. Writes the suggestions down as `pseudo-labels.csv`. Null where there are none, or they are not to be trusted.
- *
- * @example
- * ```ts
- * import { addPseudoLabels, type Trial } from "fourtier/experiment"
- *
- * // Clips that stage 2 learns from.
- * const clipsOf = async (trial: Trial) => (await addPseudoLabels(trial)) ?? trial.data.labelled
- * ```
- */
-export async function addPseudoLabels(trial: Trial): Promise<FeatureSet<Taught> | null> {
-  const { text, pseudoLabels, classes, reporter } = trial.experiment.settings
-  if (!text || !pseudoLabels) return null
-  const found = addPseudoLabelled(trial.data, text, pseudoLabels)
-  if (!found) return null
-  trial.result.pseudoLabels = found.figures
-  reporter.say(`pseudo-labels: ${formatFigures(found.figures)}`)
-  await writeFileAtomic(join(trial.folder, "pseudo-labels.csv"), pseudoLabelTable(found.probabilities, classes))
-  if (!found.figures.used) {
-    reporter.warn(
-      found.figures.check.clips === 0
-        ? "pseudo-labels cannot be checked, since no labelled clip has answers: clips without a label are left out of stage 2; describe some labelled clips"
-        : "the answers do not identify the classes: clips without a label are left out of stage 2 (pseudoLabels.minAccuracy)",
-    )
-    return null
-  }
-  return { source: trial.data.train.source, examples: found.examples }
-}
-
-/**
- * The labelled clips and, if the check is good enough, those that the answers give a class; null where there are no
- * such.
+ * Suggests classes for the clips without a label, from the answers about all clips; null where there are no such clips. Where
+ * processors predict text embeddings, those of the clips themselves are clustered: they tell what an answer says that can be seen.
+ * The evidence comes from the answers alone.
+ * @param rows features of the training clips, by id
  *
  * @example
  * ```ts
  * import { pseudoLabelsSchema } from "@fourtier/core/schemas"
- * import { addPseudoLabelled, type ExperimentSettings, type TrainingClips } from "fourtier/experiment"
+ * import { type Aligned, suggestClasses, type TrainingClips } from "fourtier/experiment"
  *
- * function figures(clips: TrainingClips, { text }: ExperimentSettings) {
- *   return text && addPseudoLabelled(clips, text, pseudoLabelsSchema.parse({}))?.figures
- * }
+ * const figures = (clips: TrainingClips, aligned: Aligned, rows: ReadonlyMap<string, Float32Array>) =>
+ *   suggestClasses(clips, aligned, rows, pseudoLabelsSchema.parse({}))?.figures
  * ```
  */
-export function addPseudoLabelled(
+export function suggestClasses(
   { train, labelled, known }: TrainingClips,
-  { table, names, width }: EmbeddedTexts,
+  { language, promptWeights: weights, predicted }: Pick<Aligned, "language" | "promptWeights" | "predicted">,
+  rows: ReadonlyMap<string, Float32Array>,
   config: PseudoLabelsConfig,
-): {
-  examples: readonly Taught[]
-  probabilities: ReadonlyMap<string, readonly number[]>
-  figures: PseudoLabelFigures
-} | null {
-  if (labelled.examples.length === train.examples.length) return null
+) {
+  const { text, suffix } = language
   const labels = new Map(labelled.examples.map(({ id, label }) => [id, label]))
+  const answers: PseudoLabelsInput = { texts: pooledAnswers(text, train.examples), names: text.names, labels, weights }
+  const evidence = evidenceFor(answers, rows, config)
+  const described = [...answers.texts.values()]
+  const seen = predicted && new Map([...predicted].map(([p, byClip]) => [p, only(byClip, described)] as const))
+  const { probabilities, none, promptWeights } = pseudoLabel({ ...answers, texts: seen ?? answers.texts }, config)
+  const added = train.examples.flatMap((example): Taught[] => {
+    const label = probabilities.get(example.id)
+    return label && !none.has(example.id) ? [{ ...example, label }] : []
+  })
+  if (added.length === 0) return null
+  const checked = [...probabilities].filter(([id]) => known.has(id) && !none.has(id))
+  const right = checked.filter(([id, row]) => row.indexOf(Math.max(...row)) === known.get(id)).length
+  const counts = { answers: suffix, clips: added.length, none: none.size, evidence, known: checked.length, right }
+  const figures: PseudoLabelFigures = { ...counts, promptWeights: Object.fromEntries(promptWeights) }
+  const examples: readonly Taught[] = [...labelled.examples, ...added]
+  return { examples, probabilities, none, figures }
+}
+
+/** Centred text embeddings [Dt] of the clips' answers, by prompt. */
+function pooledAnswers({ table, width }: EmbeddedTexts, clips: readonly Example[]) {
   const pooled = new Map(
     [...table].map(([prompt, byClip]) => [
       prompt,
       new Map([...byClip].map(([id, vector]) => [id, meanRow(vector, width)] as const)),
     ]),
   )
-  const texts = trainingTargets(pooled, new Set(train.examples.map(({ id }) => id)), { center: true })
-  const { probabilities, promptWeights } = pseudoLabel({ texts, names, labels }, config)
-  const check = checkPseudoLabels({ texts, names, labels }, config)
-  const used = check.clips > 0 && check.right >= config.minAccuracy * check.clips
-  const added = train.examples.flatMap((example): Taught[] => {
-    const label = probabilities.get(example.id)
-    return label ? [{ ...example, label }] : []
-  })
-  if (added.length === 0) return null
-  const checked = [...probabilities].filter(([id]) => known.has(id))
-  const right = checked.filter(([id, row]) => row.indexOf(Math.max(...row)) === known.get(id)).length
-  const counts = { clips: added.length, check, used, known: checked.length, right }
-  return {
-    examples: used ? [...labelled.examples, ...added] : labelled.examples,
-    probabilities,
-    figures: { ...counts, promptWeights: Object.fromEntries(promptWeights) },
-  }
+  return trainingTargets(pooled, new Set(clips.map(({ id }) => id)), { center: true })
+}
+
+/** Entries of the clips that all tables have. */
+function only(byClip: ReadonlyMap<string, Float32Array>, tables: readonly ReadonlyMap<string, Float32Array>[]) {
+  return new Map([...byClip].filter(([clip]) => tables.every((table) => table.has(clip))))
 }
 
 /**
- * A table for people to check: clip, class, its probability; the least sure first.
+ * A table for people to check: clip, class, its probability; the least sure first, and before them those of no class.
  *
  * @example
  * ```ts
  * import { pseudoLabelTable } from "fourtier/experiment"
  *
  * const probabilities = new Map([["jump/b", [0.9, 0.1]]])
- * pseudoLabelTable(probabilities, ["jump", "wave"]) // "clip,label,probability\njump/b,jump,0.9000\n"
+ * pseudoLabelTable(probabilities, new Set(), ["jump", "wave"]) // "clip,label,probability\njump/b,jump,0.9000\n"
  * ```
  */
 export function pseudoLabelTable(
   probabilities: ReadonlyMap<string, readonly number[]>,
+  none: ReadonlySet<string>,
   classes: readonly string[],
 ): string {
   const rows = [...probabilities].map(([clip, row]) => {
     const most = Math.max(...row)
-    return { clip, label: classes[row.indexOf(most)], most }
+    return none.has(clip) ? { clip, label: "", most: 0 } : { clip, label: classes[row.indexOf(most)], most }
   })
   rows.sort((a, b) => a.most - b.most)
   return (

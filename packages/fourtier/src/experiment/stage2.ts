@@ -7,27 +7,24 @@
  * ```
  */
 
-import { type Method, methodNamed } from "@fourtier/core/model"
+import { type Method, titleOf } from "@fourtier/core/model"
 import {
   classificationTask,
   clipProbabilities,
   embedExamples,
   type FeatureSet,
   fitLanguage,
-  promptWeights,
-  relevance,
   type Taught,
 } from "@fourtier/core/train"
-import type { Weights } from "@fourtier/tensor/nn"
-import { meanRow } from "../text/targets.ts"
-import { isDescribed } from "./examples.ts"
+import type { Param, Weights } from "@fourtier/tensor/nn"
+import type { Aligned } from "./stage1.ts"
 import type { Trial } from "./trial.ts"
 
 export interface Stage2Options {
-  /** What the figures are reported as; default: the method's name. */
+  /** What the figures are reported as; default: the method's title. */
   name?: string
-  /** Weights that stay as they are: the standardisation's, and for an aligned method those of stage 1. */
-  frozen: Weights
+  /** What stage 1 has learned, for a method that is aligned. */
+  aligned?: Aligned | null
   /** Clips to learn from. */
   clips: FeatureSet<Taught>
   /** Clips of the smallest split that is trained like this: bounds the batch, which is compiled in. */
@@ -40,35 +37,35 @@ export interface Stage2Options {
  *
  * @example
  * ```ts
- * import { alignProcessors, fineTune, type Trial } from "fourtier/experiment"
+ * import { alignProcessors, fineTune, languageOf, type Trial } from "fourtier/experiment"
  *
  * async function bothStages(trial: Trial) {
- *   const frozen = await alignProcessors(trial, await trial.standardize())
+ *   const language = languageOf(trial, false)
+ *   const aligned = language && (await alignProcessors(trial, language))
  *   const clips = trial.data.labelled
- *   return fineTune(trial, "full", { frozen, clips, fewest: clips.examples.length })
+ *   return fineTune(trial, "full", { aligned, clips, fewest: clips.examples.length })
  * }
  * ```
  */
 export async function fineTune(
   trial: Trial,
   method: Method,
-  { name = method, frozen, clips, fewest }: Stage2Options,
+  { name = titleOf(method), aligned = null, clips, fewest }: Stage2Options,
 ): Promise<Weights> {
   const { experiment, data } = trial
-  const { text, align, model } = experiment.settings
-  const { aligned } = methodNamed(method)
-  const language = aligned && text && model.languageWeight > 0 ? await readLanguage(trial, frozen, clips) : []
-  const fixed: Weights = new Map([...frozen, ...language])
+  const { model } = experiment.settings
+  const language = aligned && model.languageWeight > 0 ? await readLanguage(trial, aligned, clips) : []
+  const fixed: Weights = new Map([...(aligned?.weights ?? (await trial.standardize())), ...language])
 
   const training = experiment.trainingOf(method)
-  const graphs = await experiment.classifierGraphs(method, fewest)
+  const taught = clips.examples.length
+  const graphs = await experiment.classifierGraphs(method, Math.max(1, Math.min(fewest, taught)))
   const task = classificationTask(name, graphs, training, { train: clips, val: data.val }, fixed)
-  const stage1 = aligned && text ? { align, text: text.id, batch: (await experiment.alignGraphs()).batch } : null
-  const parts = { method, stage: training, batch: graphs.batch, stage1, taught: clips.examples }
-  const trained = await trial.train(name, task, training, parts)
+  const parts = { method, stage: training, batch: graphs.batch, stage1: aligned?.id ?? null, taught: clips.examples }
+  const trained = taught > 0 ? await trial.train(name, task, training, parts) : silent(graphs.trained)
 
   const weights: Weights = new Map([...fixed, ...trained])
-  if (graphs.hasLanguage) {
+  if (graphs.hasLanguage && !aligned?.language.suffix) {
     const rows = await clipProbabilities(graphs, data.test, weights, "classifier")
     trial.predict(`${name} without language`, graphs.trained, rows)
   }
@@ -76,32 +73,18 @@ export async function fineTune(
   return weights
 }
 
-/** The language classifier of stage 1's processors, from the labels of `clips`. */
-async function readLanguage(trial: Trial, frozen: Weights, clips: FeatureSet<Taught>): Promise<Weights> {
-  const { text, prompts, classes, reporter } = trial.experiment.settings
-  if (!text) throw new Error("internal error: a language classifier without texts")
-  const described = trial.data.train.examples.filter(({ id }) => isDescribed(id, prompts, text.table))
-  const relevances = new Map(
-    prompts.map((prompt) => {
-      const answers = described.flatMap(({ id }) => text.table.get(prompt)?.get(id) ?? [])
-      return [
-        prompt,
-        relevance(
-          answers.map((vector) => meanRow(vector, text.width)),
-          text.names,
-        ),
-      ] as const
-    }),
-  )
-  const weights = promptWeights(relevances, await trial.retrieval())
-  reporter.say(
-    `language: prompt weights ${[...weights].map(([id, weight]) => `${id} ${weight.toFixed(2)}`).join(", ")}`,
-  )
-  const embeddings = await embedExamples(await trial.experiment.alignGraphs(), clips, frozen)
-  return fitLanguage(
-    embeddings,
-    clips.examples.map(({ label }) => label),
-    classes.length,
-    weights,
-  )
+/** Weights of a network that has learned nothing: all classes are alike to it. */
+function silent(params: readonly Param[]): Weights {
+  return new Map(params.map(({ name, tensor }) => [name, new Float32Array(tensor.size)]))
+}
+
+/** The language classifier of stage 1's processors, from the labels of `clips` and the classes' names. */
+async function readLanguage(trial: Trial, aligned: Aligned, clips: FeatureSet<Taught>): Promise<Weights> {
+  const { reporter } = trial.experiment.settings
+  const { language, promptWeights, weights, means } = aligned
+  const shares = [...promptWeights].map(([id, weight]) => `${id} ${weight.toFixed(2)}`)
+  reporter.say(`language${language.suffix}: prompt weights ${shares.join(", ")}`)
+  const embeddings = await embedExamples(await trial.experiment.alignGraphs(), clips, weights)
+  const labels = clips.examples.map(({ label }) => label)
+  return fitLanguage(embeddings, labels, language.text.names, promptWeights, means)
 }

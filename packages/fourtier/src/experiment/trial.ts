@@ -11,22 +11,31 @@ import { FileJournal, fileCheckpoints, loadWeights, removeCheckpoint, saveWeight
 import type { ScheduleConfig } from "@fourtier/core/schemas"
 import { type Example, type FeatureSet, type Retrieval, type TrainTask, train } from "@fourtier/core/train"
 import type { Param, Weights } from "@fourtier/tensor/nn"
-import { hashJson, readJson, requireFile, writeJson } from "@fourtier/tensor/node"
-import { z } from "zod"
+import { hashJson } from "@fourtier/tensor/node"
 import type { Split } from "../video/splits.ts"
-import { drawLabelled, examplesOf, labelledOf } from "./examples.ts"
+import { drawLabelled, examplesOf, labelledOf, provenBy } from "./examples.ts"
 import type { Experiment } from "./experiment.ts"
 import type { PseudoLabelFigures } from "./pseudo-label-figures.ts"
+import type { Suggestion } from "./suggest.ts"
 
-const retrievalSchema = z.record(z.string(), z.object({ skill: z.number(), z: z.number() }))
+/** How well held-out clips find their own answers, and how much each prompt counts for it. */
+export interface RetrievalFigures {
+  /** Whose answers: "" the clips' own, ", shuffled answers" for the control. */
+  answers: string
+  prompts: Record<string, Retrieval & { weight: number }>
+}
 
 export interface TrialResult {
   /** By method; stage 1 without a classifier as "stage 1, prompt A" … and "stage 1 alone". */
   predictions: Map<string, { trainedWeights: number; predictions: Prediction[] }>
   /** Every weight of each method's network. */
   weights: Map<Method, Weights>
-  /** Null where every clip's label could be used. */
-  pseudoLabels: PseudoLabelFigures | null
+  /** One for each kind of answers; none where every clip's label could be used. */
+  pseudoLabels: PseudoLabelFigures[]
+  /** One for each kind of answers. */
+  retrieval: RetrievalFigures[]
+  /** Clips without a label whose label would teach most, the first first. */
+  suggestions: Suggestion[]
   /** What each training wrote of its losses. */
   journals: { title: string; path: string }[]
 }
@@ -66,7 +75,14 @@ export class Trial {
   readonly seed: number
   readonly folder: string
   readonly data: TrialData
-  readonly result: TrialResult = { predictions: new Map(), weights: new Map(), pseudoLabels: null, journals: [] }
+  readonly result: TrialResult = {
+    predictions: new Map(),
+    weights: new Map(),
+    pseudoLabels: [],
+    retrieval: [],
+    suggestions: [],
+    journals: [],
+  }
 
   /** @param folder holds weights and journals */
   constructor(experiment: Experiment, split: Split, seed: number, folder: string) {
@@ -82,7 +98,7 @@ export class Trial {
       known: new Map(known.map(({ id, label }) => [id, label])),
       labelled: { source: features.train, examples: drawLabelled(known, labelsPerClass, seed) },
       val: { source: features.test, examples: labelledOf(split.val, classes, features.testViews) },
-      test: { source: features.test, examples: labelledOf(split.test, classes, features.testViews) },
+      test: { source: features.test, examples: provenBy(split.test, classes, features.testViews) },
       groups: new Map(split.test.map(({ id, group }) => [id, group])),
     }
   }
@@ -119,7 +135,7 @@ export class Trial {
       const known = await loadWeights(path)
       if (known.metadata.key === key) {
         await removeCheckpoint(checkpointPath)
-        this.#keepJournal(name, journalPath)
+        this.keepJournal(name)
         return known.weights
       }
     }
@@ -135,26 +151,14 @@ export class Trial {
     })
     await saveWeights(path, task.params, weights, { key, steps: String(steps), keptStep: String(keptStep) })
     await removeCheckpoint(checkpointPath)
-    this.#keepJournal(name, journalPath)
+    this.keepJournal(name)
     return weights
   }
 
   /** Notes where a training's losses are, for the report: nowhere where there was no update, or somebody has removed them. */
-  #keepJournal(title: string, path: string): void {
-    if (existsSync(path)) this.result.journals.push({ title, path })
-  }
-
-  /** How well unseen clips find their own answers, by prompt: measured by stage 1, used by stage 2. */
-  async keepRetrieval(retrieval: ReadonlyMap<string, Retrieval>): Promise<void> {
-    await writeJson(join(this.folder, "retrieval.json"), Object.fromEntries(retrieval))
-  }
-
-  /** What `keepRetrieval` kept. */
-  async retrieval(): Promise<Map<string, Retrieval>> {
-    const fix = `delete ${join(this.folder, safeName("stage 1"))}: stage 1 is then fitted again`
-    const path = await requireFile(join(this.folder, "retrieval.json"), fix)
-    const kept = retrievalSchema.parse(await readJson(path))
-    return new Map(Object.entries(kept))
+  keepJournal(name: string): void {
+    const path = join(this.folder, safeName(name), "metrics.jsonl")
+    if (existsSync(path)) this.result.journals.push({ title: name, path })
   }
 
   /** Writes down what a method says of the test clips: a row of probabilities [C] each. */

@@ -9,8 +9,9 @@
 
 import type { FileHandle } from "node:fs/promises"
 import { join } from "node:path"
-import { csvLine, plural } from "@fourtier/core"
+import { csvLine, distinct, plural } from "@fourtier/core"
 import { argmax, type Interval } from "@fourtier/core/metrics"
+import { titleOf } from "@fourtier/core/model"
 import { readText, writeAtomically, writeFileAtomic, writeJson } from "@fourtier/tensor/node"
 import type {
   EvaluationInput,
@@ -168,8 +169,10 @@ function rowFor({ method, seeds, figures, trainedWeights, difference }: MethodSu
  */
 export function terminalReport(results: EvaluationResults): string {
   const columns = columnsFor(results)
-  const tables = results.splits.map(
-    (split) => `${heading(split)}\n${terminalTable(columns, split.methods.map(rowFor))}`,
+  const tables = results.splits.map((split) =>
+    [heading(split), terminalTable(columns, split.methods.map(rowFor)), ...wordsLine(split, results.reference)].join(
+      "\n",
+    ),
   )
   return `${tables.join("\n\n")}\n`
 }
@@ -184,7 +187,8 @@ function heading({ split, excluded, clips, groups, folds, classes }: SplitSummar
 function markdownReport(input: ReportInput, results: EvaluationResults, pictures: readonly Picture[]): string {
   const sections = results.splits.map((split) => {
     const table = markdownTable(columnsFor(results), split.methods.map(rowFor))
-    return `## ${heading(split)}\n\n${table}\n\n${calibrationLine(split)}`
+    const lines = [...wordsLine(split, results.reference), calibrationLine(split)]
+    return `## ${heading(split)}\n\n${table}\n\n${lines.join("\n\n")}`
   })
   const classSections = results.splits
     .filter(({ excluded }) => excluded.length === 0)
@@ -193,6 +197,7 @@ function markdownReport(input: ReportInput, results: EvaluationResults, pictures
     `# ${input.title}`,
     ...(input.notes ?? []),
     ...pseudoLabelNotes(results),
+    ...retrievalNotes(results),
     ...sections,
     ...pictures.map(({ name, caption }) => `![${caption}](${encodeURI(name)})`),
     ...classSections,
@@ -204,7 +209,42 @@ function markdownReport(input: ReportInput, results: EvaluationResults, pictures
 function pseudoLabelNotes({ pseudoLabels }: EvaluationResults): string[] {
   if (pseudoLabels.length === 0) return []
   const intro = "Training clips without a label were pseudo-labelled from the VLM's answers about them:"
-  return [[intro, ...pseudoLabels.map((own) => `- ${own.split}, seed ${own.seed}: ${formatFigures(own)}`)].join("\n")]
+  const lines = pseudoLabels.map((own) => `- ${own.split}, seed ${own.seed}${own.answers}: ${formatFigures(own)}`)
+  return [[intro, ...lines].join("\n")]
+}
+
+/** How well held-out clips find their own answers: a table of means over the trials. */
+function retrievalNotes({ retrieval }: EvaluationResults): string[] {
+  const measured = retrieval.filter(({ prompts }) => Object.keys(prompts).length > 0)
+  if (measured.length === 0) return []
+  const kinds = distinct(measured.map(({ answers }) => answers))
+  const columns: Column[] = [
+    { title: "prompt" },
+    ...kinds.flatMap((answers): Column[] => [
+      { title: `found${answers}`, align: "right" },
+      { title: "weight", align: "right" },
+    ]),
+  ]
+  const rows = distinct(measured.flatMap(({ prompts }) => Object.keys(prompts))).map((prompt) => [
+    prompt,
+    ...kinds.flatMap((answers) => {
+      const own = measured.filter((one) => one.answers === answers).flatMap(({ prompts }) => prompts[prompt] ?? [])
+      return [formatMean(own.map(({ skill }) => skill)), formatMean(own.map(({ weight }) => weight))]
+    }),
+  ])
+  const intro =
+    "Whether clips that stage 1 was not fitted on find their own answers (1: always first, 0: by chance), and how much each prompt counts for it; means over the trials:"
+  return [`${intro}\n\n${markdownTable(columns, rows)}`]
+}
+
+const formatMean = (values: readonly number[]) =>
+  values.length === 0 ? "–" : (values.reduce((sum, value) => sum + value, 0) / values.length).toFixed(2)
+
+/** The reference against its control, for the reference that has one. */
+function wordsLine({ methods }: SplitSummary, reference: string): string[] {
+  const difference = methods.find(({ method }) => method === titleOf("full-shuffled"))?.difference?.top1
+  if (!difference || reference !== titleOf("full")) return []
+  return [`What the words add (full − full, shuffled answers): ${formatDifference(difference)} points`]
 }
 
 function calibrationLine({ methods }: SplitSummary): string {

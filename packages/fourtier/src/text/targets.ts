@@ -30,6 +30,8 @@ export interface EmbeddedTexts {
   names: readonly Float32Array[]
   width: number
   center: boolean
+  /** The text encoder's identity. */
+  encoder: string
   id: string
 }
 
@@ -93,7 +95,8 @@ export function meanRow(vector: Float32Array, width: number): Float32Array {
   return meanOf(Array.from({ length: rows }, (_, row) => vector.subarray(row * width, (row + 1) * width)))
 }
 
-function meanOf(vectors: readonly Float32Array[]): Float32Array {
+/** The mean of vectors of one length. */
+export function meanOf(vectors: readonly Float32Array[]): Float32Array {
   const sum = new Float32Array(vectors[0]?.length ?? 0)
   for (const vector of vectors) for (let d = 0; d < sum.length; d++) sum[d] += vector[d] / vectors.length
   return sum

@@ -3,11 +3,19 @@
 import { attentiveProbeMethod } from "./attentive-probe.ts"
 import { baselineMethod } from "./baseline.ts"
 import { fullMethod } from "./full.ts"
+import { fullShuffledMethod } from "./full-shuffled.ts"
 import { linearProbeMethod } from "./linear-probe.ts"
 import type { MethodDefinition } from "./method.ts"
 import { rowProbeMethod } from "./row-probe.ts"
 
-export const METHODS = [linearProbeMethod, rowProbeMethod, attentiveProbeMethod, baselineMethod, fullMethod] as const
+export const METHODS = [
+  linearProbeMethod,
+  rowProbeMethod,
+  attentiveProbeMethod,
+  baselineMethod,
+  fullMethod,
+  fullShuffledMethod,
+] as const
 
 export type Method = (typeof METHODS)[number]["name"]
 
@@ -27,4 +35,18 @@ export function methodNamed(name: Method): MethodDefinition<Method> {
   const found = METHODS.find((method) => method.name === name)
   if (!found) throw new Error(`internal error: no method ${name}`)
   return found
+}
+
+/**
+ * What a method's figures are reported as.
+ *
+ * @example
+ * ```ts
+ * import { titleOf } from "@fourtier/core/model"
+ *
+ * titleOf("full-shuffled") // "full, shuffled answers"
+ * ```
+ */
+export function titleOf(name: Method): string {
+  return methodNamed(name).title ?? name
 }

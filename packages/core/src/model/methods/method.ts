@@ -18,9 +18,13 @@ export interface MethodContext {
 
 export interface MethodDefinition<Name extends string = string> {
   readonly name: Name
+  /** What its figures are reported as; default: the name. */
+  readonly title?: string
   readonly trainedBy: TrainingSection
   /** Whether its network has the processors of stage 1. */
   readonly aligned: boolean
+  /** A control: stage 1 learns from the answers about other clips. */
+  readonly shuffled?: boolean
   build(context: MethodContext): BuildNetwork
 }
 

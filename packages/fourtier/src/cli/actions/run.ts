@@ -21,8 +21,10 @@ export async function runUntil(until: Until, data: string, options: { out?: stri
   process.stdout.write(`${summary(result, out)}\n`)
 }
 
-function summary({ report, bundle }: RecipeResult, out: string): string {
+function summary({ report, bundle, suggestions }: RecipeResult, out: string): string {
   const exported = bundle ? `\nbundle: ${join(out, "bundle")}` : ""
-  if (!report) return `weights and training curves: ${join(out, "trials")}${exported}`
-  return `${report.text}\nreport: ${join(out, "report.md")}${exported}`
+  const next = suggestions.slice(0, 3).map(({ clip }) => `\n  ${clip}`)
+  const wanted = next.length > 0 ? `\nlabels that would teach most (fourtier suggest ${out}):${next.join("")}` : ""
+  if (!report) return `weights and training curves: ${join(out, "trials")}${exported}${wanted}`
+  return `${report.text}\nreport: ${join(out, "report.md")}${exported}${wanted}`
 }

@@ -1,0 +1,156 @@
+/**
+ * Whether pseudo-labels may be trusted: evidence against the hypothesis that answers have nothing to do with their clips.
+ *
+ * ```
+ * clips:  e_v = ¼ p^(−¾)    p: permutation test whether the classes that the answers suggest can be told from the features of
+ *                           clips that were held out (Mantel 1967, with held-out ridge regression)
+ * labels: e_l = Π P(right or wrong | accuracy) / P(right or wrong | chance)     each labelled clip in turn without its label
+ * ```
+ * Both are e-values (Vovk and Wang 2021): without a connection their mean is at most 1, and so is that of their product, since the
+ * permutation test is valid whatever the answers and labels are. By Markov's inequality e_v · e_l reaches 1/α with a chance of
+ * at most α. The first needs no label at all.
+ */
+
+import { Rng } from "@fourtier/tensor"
+import { CholeskyDecomposition, Matrix } from "ml-matrix"
+import type { PseudoLabelsConfig } from "../schemas/pseudo-labels.ts"
+import { type PseudoLabelsInput, pseudoLabel } from "./pseudo-labels.ts"
+import { centred, dot } from "./vectors.ts"
+
+/** Accuracy of pseudo-labels that are worth using; less where a clip was the only labelled one of its class. */
+const ACCURACY = 0.85
+const ACCURACY_BY_NAME = 0.7
+/** Clips that the permutation test looks at, and labelled clips whose label is held back, at most. */
+const MOST_CLIPS = 400
+const MOST_LABELS = 24
+const PERMUTATIONS = 1999
+const FOLDS = 5
+/** λ as a multiple of the mean squared norm. */
+const PENALTY = 0.1
+
+export interface Evidence {
+  /** e_v */
+  clips: number
+  /** e_l; 1 without labelled clips that have answers. */
+  labels: number
+  /** Labelled clips that were treated as if they had no label, and how many of them got their own. */
+  checked: number
+  right: number
+  /** Whether the product is large enough. */
+  accepted: boolean
+  /** About how many more labels would decide it if the answers are good; 0 where it is decided. */
+  labelsWanted: number
+}
+
+/**
+ * The evidence for pseudo-labels from these answers.
+ * @param input answers' text embeddings, not anything predicted from the clips
+ * @param rows features [F] by clip, of clips with and without a label
+ *
+ * @example
+ * ```ts
+ * import { pseudoLabelsSchema } from "@fourtier/core/schemas"
+ * import { evidenceFor, type PseudoLabelsInput } from "@fourtier/core/train"
+ *
+ * const trusted = (input: PseudoLabelsInput, rows: ReadonlyMap<string, Float32Array>) =>
+ *   evidenceFor(input, rows, pseudoLabelsSchema.parse({})).accepted
+ * ```
+ */
+export function evidenceFor(
+  input: PseudoLabelsInput,
+  rows: ReadonlyMap<string, Float32Array>,
+  config: PseudoLabelsConfig,
+): Evidence {
+  const clips = evidenceOfClips(pseudoLabel(input, config).probabilities, rows)
+  const { checked, right, evidence: labels } = evidenceOfLabels(input, config)
+  const total = clips * labels
+  const accepted = total >= 1 / config.errorRate
+  const perLabel = gainPerLabel(input.names.length)
+  const missing = Math.ceil(Math.log(1 / config.errorRate / total) / perLabel)
+  return { clips, labels, checked, right, accepted, labelsWanted: accepted ? 0 : Math.max(1, missing) }
+}
+
+/** Each labelled clip in turn is treated as if it had no label. */
+function evidenceOfLabels(input: PseudoLabelsInput, config: PseudoLabelsConfig) {
+  const tables = [...input.texts.values()]
+  const labelled = [...input.labels].filter(([clip]) => tables.every((table) => table.has(clip)))
+  const shares = input.names.map((_, c) => labelled.filter(([, label]) => label === c).length / labelled.length)
+  const asked = new Set(
+    someOf(
+      labelled.map(([clip]) => clip),
+      MOST_LABELS,
+    ),
+  )
+  let [right, evidence] = [0, 1]
+  for (const [clip, label] of labelled.filter(([own]) => asked.has(own))) {
+    const others = new Map([...input.labels].filter(([other]) => other !== clip))
+    const row = pseudoLabel({ ...input, labels: others }, config).probabilities.get(clip)
+    if (!row) continue
+    const guess = row.indexOf(Math.max(...row))
+    const alone = shares[label] * labelled.length < 2
+    const accuracy = alone ? ACCURACY_BY_NAME : ACCURACY
+    // an unrelated answer is right as often as its guess is among the labels
+    const chance = Math.min(Math.max(shares[guess], 1 / labelled.length), accuracy)
+    if (guess === label) right++
+    evidence *= guess === label ? accuracy / chance : (1 - accuracy) / (1 - chance)
+  }
+  return { checked: asked.size, right, evidence }
+}
+
+/** Mean logarithm of the evidence of one more label, where answers are good. */
+function gainPerLabel(classes: number): number {
+  const chance = 1 / classes
+  return ACCURACY * Math.log(ACCURACY / chance) + (1 - ACCURACY) * Math.log((1 - ACCURACY) / (1 - chance))
+}
+
+/** Permutation test whether classes can be told from features; as an e-value. */
+function evidenceOfClips(
+  probabilities: ReadonlyMap<string, readonly number[]>,
+  features: ReadonlyMap<string, Float32Array>,
+): number {
+  const open = [...probabilities.keys()].filter((clip) => features.has(clip))
+  const clips = someOf(open, MOST_CLIPS)
+  if (clips.length < 2 * FOLDS) return 1
+  const hat = heldOutHat(centred(clips.map((clip) => features.get(clip) ?? new Float32Array())))
+  const classes = centred(clips.map((clip) => Float32Array.from(probabilities.get(clip) ?? [])))
+  const alike = classes.map((a) => Float64Array.from(classes, (b) => dot(a, b)))
+  const agreement = (order: readonly number[]) => {
+    let sum = 0
+    for (const [i, row] of hat.entries()) {
+      const own = alike[order[i]]
+      for (let j = 0; j < row.length; j++) sum += row[j] * own[order[j]]
+    }
+    return sum
+  }
+  const order = [...clips.keys()]
+  const found = agreement(order)
+  const rng = new Rng("permutations")
+  let asLarge = 1
+  for (let i = 0; i < PERMUTATIONS; i++) if (agreement(rng.shuffle(order)) >= found - 1e-12) asLarge++
+  return 0.25 * (asLarge / (PERMUTATIONS + 1)) ** -0.75
+}
+
+/** At most `count` of the clips, in an order by chance that their ids decide. */
+function someOf(clips: readonly string[], count: number): string[] {
+  const places = new Map(clips.map((clip) => [clip, Rng.fork("evidence", clip).next()]))
+  return [...clips].sort((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0)).slice(0, count)
+}
+
+/** H [n][n]: H·Y predicts Y of each clip by ridge regression on the clips of the other folds. */
+function heldOutHat(rows: readonly Float32Array[]): Float64Array[] {
+  const n = rows.length
+  const gram = rows.map((a) => Float64Array.from(rows, (b) => dot(a, b)))
+  const hat = rows.map(() => new Float64Array(n))
+  for (let fold = 0; fold < FOLDS; fold++) {
+    const inside = [...rows.keys()].filter((i) => i % FOLDS === fold)
+    const outside = [...rows.keys()].filter((i) => i % FOLDS !== fold)
+    const mean = outside.reduce((sum, i) => sum + gram[i][i], 0) / outside.length
+    const kernel = new Matrix(
+      outside.map((i) => outside.map((j) => gram[i][j] + (i === j ? PENALTY * mean + 1e-9 : 0))),
+    )
+    const right = new Matrix(outside.map((i) => inside.map((j) => gram[i][j])))
+    const solved = new CholeskyDecomposition(kernel).solve(right) // [outside,inside]
+    for (const [b, i] of inside.entries()) for (const [a, j] of outside.entries()) hat[i][j] = solved.get(a, b)
+  }
+  return hat
+}

@@ -1,0 +1,63 @@
+/** The guard of pseudo-labels: answers about other clips are refused, answers about the clips themselves are not, at the stated rate. */
+
+import { Rng } from "@fourtier/tensor"
+import { describe, expect, it } from "vitest"
+import { pseudoLabelsSchema } from "../../src/schemas/pseudo-labels.ts"
+import { evidenceFor } from "../../src/train/evidence.ts"
+
+const WIDTH = 32
+const config = pseudoLabelsSchema.parse({})
+
+/** Clips with features and answers around one direction a class; `labelled` of each class have a label. */
+function made(seed: number, classes: number, labelled: number, shuffled: boolean) {
+  const direction = (kind: string, c: number) => vector(Rng.fork(kind, c), 1)
+  const clips = Array.from({ length: 60 }, (_, i) => ({ id: `clip${i}`, label: i % classes }))
+  const around = (kind: string, { id, label }: (typeof clips)[number], spread: number) =>
+    plus(direction(kind, label), vector(Rng.fork(seed, kind, id), spread))
+  const rows = new Map(clips.map((clip) => [clip.id, around("features", clip, 2)]))
+  const told = shuffled ? Rng.fork(seed, "shuffled").shuffle(clips) : clips
+  const texts = new Map(
+    ["A", "B"].map((prompt) => [prompt, new Map(clips.map(({ id }, i) => [id, around(prompt, told[i], 1)]))]),
+  )
+  const names = Array.from({ length: classes }, (_, c) => plus(direction("A", c), vector(Rng.fork("name", c), 1)))
+  const labels = new Map(clips.slice(0, classes * labelled).map(({ id, label }) => [id, label]))
+  return { rows, input: { texts, names, labels } }
+}
+
+const vector = (rng: Rng, spread: number) => Float32Array.from({ length: WIDTH }, () => spread * rng.normal())
+const plus = (a: Float32Array, b: Float32Array) => a.map((x, d) => x + b[d])
+
+function accepted(classes: number, labelled: number, shuffled: boolean): number {
+  const draws = Array.from({ length: 8 }, (_, seed) => {
+    const { input, rows } = made(seed, classes, labelled, shuffled)
+    return evidenceFor(input, rows, config).accepted
+  })
+  return draws.filter((one) => one).length
+}
+
+describe("the evidence for pseudo-labels", () => {
+  it.each([
+    [2, 0],
+    [2, 1],
+    [6, 1],
+  ])("accepts sound answers and refuses shuffled ones: %i classes, %i labels", (classes, labelled) => {
+    expect(accepted(classes, labelled, false)).toBeGreaterThan(6)
+    expect(accepted(classes, labelled, true)).toBeLessThan(2)
+  })
+
+  it("labels that contradict the answers outweigh clips that agree with them", () => {
+    const { input, rows } = made(1, 2, 4, false)
+    const wrong = new Map([...input.labels].map(([id, label], i) => [id, i % 4 < 2 ? 1 - label : label]))
+    const found = evidenceFor({ ...input, labels: wrong }, rows, config)
+    expect(found.labels).toBeLessThan(0.5)
+    expect(found.clips * found.labels).toBeLessThan(20)
+  })
+
+  it("says how many labels more would decide it", () => {
+    const { input } = made(1, 2, 0, false)
+    const found = evidenceFor(input, new Map(), config)
+    expect(found).toMatchObject({ accepted: false, clips: 1, labels: 1, checked: 0 })
+    // log 20 over the mean gain of a label with two classes: 0.85 log 1.7 + 0.15 log 0.3 = 0.270
+    expect(found.labelsWanted).toBe(12)
+  })
+})

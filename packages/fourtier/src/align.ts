@@ -1,0 +1,113 @@
+/**
+ * Stage 1 over several data sets at once (paper Sec. 3.2: it "only needs to be performed once"): an alignment that any other set
+ * may use, without answers of its own.
+ */
+
+import { basename, join, resolve } from "node:path"
+import { FourtierError } from "@fourtier/tensor"
+import { writeFileAtomic } from "@fourtier/tensor/node"
+import { type Alignment, saveAlignment } from "./experiment/alignment.ts"
+import { Experiment } from "./experiment/experiment.ts"
+import { languageOf } from "./experiment/language.ts"
+import { fitAlignment } from "./experiment/stage1.ts"
+import { Trial } from "./experiment/trial.ts"
+import type { StageContext } from "./stages.ts"
+import * as stages from "./stages.ts"
+import type { Answers } from "./text/targets.ts"
+import type { Clip } from "./video/manifest.ts"
+import { resolveSplits, type Split } from "./video/splits.ts"
+
+/**
+ * Aligns the processors with the answers about the training clips of all sets; every set weighs the same. Labels are not used,
+ * validation and test clips are neither described nor looked at.
+ * @param data folders or tables of clips, each with a source of answers as `runRecipe` finds it
+ * @param out folder of the alignment
+ * @param configText the resolved config as it is to be stored
+ *
+ * @example
+ * ```ts
+ * import { alignSets, loadConfig, terminalReporter } from "fourtier"
+ *
+ * const { value: config, print } = await loadConfig()
+ * const context = { config, reporter: terminalReporter() }
+ * const { card } = await alignSets(["dances", "sports"], "runs/alignment", print(), context)
+ * ```
+ */
+export async function alignSets(
+  data: readonly string[],
+  out: string,
+  configText: string,
+  context: StageContext,
+): Promise<Alignment> {
+  const { config } = context
+  const prompts = stages.promptsOf(config)
+  const ids = prompts.prompts.map(({ id }) => id)
+  if (ids.length === 0) {
+    throw new FourtierError({
+      where: "prompts",
+      what: "an alignment needs prompts",
+      found: "none",
+      fix: "set prompts=paper",
+    })
+  }
+  const names = namesOf(data)
+  const sets = new Map<string, string>()
+  const clips: Clip[] = []
+  const answers = new Map<string, Readonly<Record<string, string>>>()
+  const classes = new Set<string>()
+  for (const [i, folder] of data.entries()) {
+    const manifest = await stages.measure(folder, join(out, "manifests", `${names[i]}.jsonl`), context)
+    const train = trainingPart(folder, resolveSplits(manifest, config.split))
+    const own: Answers = await stages.describeClips(
+      folder,
+      manifest.clips,
+      new Set(train.map(({ id }) => id)),
+      prompts,
+      context,
+    )
+    for (const clip of train) {
+      const id = `${names[i]}/${clip.id}`
+      sets.set(id, names[i])
+      clips.push({ ...clip, id })
+      const told = own.get(clip.id)
+      if (told) answers.set(id, told)
+    }
+    for (const label of manifest.classes) classes.add(label)
+  }
+  await writeFileAtomic(join(out, "config.yaml"), configText)
+  const planned: Split = { name: "all sets", training: "all sets", fold: false, train: clips, val: [], test: [] }
+  const features = await stages.extract([planned], context)
+  const splits = stages.withoutFailed([planned], features)
+  const text = await stages.embedTexts(answers, ids, [...classes], features.encoder, context)
+  const settings = await stages.experimentSettings([...classes], splits, prompts.prompts, text, features, context)
+  const experiment = new Experiment({ ...settings, sets })
+  try {
+    const trial = new Trial(experiment, splits[0], config.seed, join(out, "trial"))
+    const language = languageOf(trial, false)
+    if (!language) throw new Error("internal error: an alignment without texts")
+    const alignment = await fitAlignment(trial, language, await experiment.alignGraphs())
+    await saveAlignment(out, alignment)
+    return alignment
+  } finally {
+    await experiment.release()
+    await features.train.store.close()
+    await features.test.store.close()
+  }
+}
+
+/** The folders' own names; those that occur twice are numbered. */
+function namesOf(data: readonly string[]): string[] {
+  const names = data.map((folder) => basename(resolve(folder)))
+  return names.map((name, i) => (names.indexOf(name) === i ? name : `${name}-${i + 1}`))
+}
+
+/** The one training part of a set. */
+function trainingPart(folder: string, splits: readonly Split[]): Clip[] {
+  if (new Set(splits.map(({ training }) => training)).size === 1) return splits[0].train
+  throw new FourtierError({
+    where: folder,
+    what: "the clips are in folds, so each of them is a test clip once",
+    expected: "one training part, so that no test clip is learned from",
+    fix: "name a column that says train or test (--split), or draw a test part (--set split.test=0.2)",
+  })
+}
