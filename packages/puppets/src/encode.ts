@@ -11,6 +11,7 @@ import {
   AV_PIX_FMT_YUV420P,
   AVERROR_EAGAIN,
   AVERROR_EOF,
+  AVFMT_FLAG_BITEXACT,
   FF_ENCODER_LIBVPX_VP9,
   FF_ENCODER_LIBX264,
 } from "node-av/constants"
@@ -58,6 +59,8 @@ function writeVideo(path: string, frames: Iterable<Uint8Array>, options: Encodin
   const packet = new Packet()
   try {
     check(output.allocOutputContext2(null, format, path), path)
+    // no random track numbers: equal frames, equal files
+    output.setFlags(AVFMT_FLAG_BITEXACT)
     const stream = output.newStream(null)
     context.allocContext3(encoder)
     context.width = options.width
