@@ -32,7 +32,6 @@ const NAME_TEMPERATURE = 0.05
  * 0: a prompt's answers do not tell the classes' names apart; 1: each clip's answer names one class, all classes alike.
  * @param answers text embeddings [Dt] of the clips' answers
  * @param names text embeddings [Dt] of the classes' names
- * @param means z̄ [Dt] by prompt; default 0
  *
  * @example
  * ```ts
@@ -88,6 +87,7 @@ export function promptWeights(
  * @param embeddings unit z_i [Dt] of each labelled clip, by prompt; there may be none
  * @param targets the clips' classes, or class probabilities
  * @param names text embeddings [Dt] of the classes' names
+ * @param means z̄ [Dt] by prompt; default 0
  *
  * @example
  * ```ts
