@@ -112,10 +112,10 @@ export function fitLanguage(
   const width = names[0].length
   const bias = new Float32Array(classes)
   const fitted: Weights = new Map([["language.bias", bias]])
-  for (const [prompt, own] of embeddings) {
+  for (const [prompt, weight] of weights) {
+    const own = embeddings.get(prompt) ?? []
     const mean = means.get(prompt) ?? new Float32Array(width)
     const rows = [...own.map((row) => row.map((x, d) => x - mean[d])), ...anchors]
-    const weight = weights.get(prompt) ?? 0
     const A = new Float32Array(width * classes)
     if (weight > 0) {
       const solved = ridgeClassifier(rows, taught, classes)
