@@ -75,14 +75,14 @@ async function trial(
   { model, align } = config,
 ): Promise<TrialResult> {
   const names = CLASSES.map((_, c) => Float32Array.from({ length: TEXT_WIDTH }, (_, d) => Number(d === c)))
-  const { finetune, linearProbe, rowProbe, attentiveProbe } = config
+  const { finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe } = config
   const settings: ExperimentSettings = {
     classes: CLASSES,
     prompts: PROMPTS,
     size: SIZE,
     model,
     align,
-    training: { finetune, linearProbe, rowProbe, attentiveProbe },
+    training: { finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe },
     text: { table: texts, names, width: TEXT_WIDTH, center: true, id: "made up" },
     features: { train: set.source, trainViews: 2, test: set.source, testViews: 2 },
     labelsPerClass,

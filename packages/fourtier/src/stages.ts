@@ -274,14 +274,15 @@ export function experimentSettings(
   { encoder, train, test }: Features,
   { config, reporter, signal }: StageContext,
 ): ExperimentSettings {
-  const { model, align, finetune, linearProbe, rowProbe, attentiveProbe, labelsPerClass, pseudoLabels } = config
+  const { model, align, finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe, labelsPerClass, pseudoLabels } =
+    config
   return {
     classes,
     prompts: text ? prompts : [],
     size: encoder.size,
     model,
     align,
-    training: { finetune, linearProbe, rowProbe, attentiveProbe },
+    training: { finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe },
     text,
     features: { train: train.store, trainViews: train.views, test: test.store, testViews: test.views },
     labelsPerClass,

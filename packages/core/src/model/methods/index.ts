@@ -6,12 +6,23 @@ import { fullMethod } from "./full.ts"
 import { linearProbeMethod } from "./linear-probe.ts"
 import type { MethodDefinition } from "./method.ts"
 import { rowProbeMethod } from "./row-probe.ts"
+import { vjepaProbeMethod } from "./vjepa-probe.ts"
 
-export const METHODS = [linearProbeMethod, rowProbeMethod, attentiveProbeMethod, baselineMethod, fullMethod] as const
+export const METHODS = [
+  linearProbeMethod,
+  rowProbeMethod,
+  attentiveProbeMethod,
+  vjepaProbeMethod,
+  baselineMethod,
+  fullMethod,
+] as const
 
 export type Method = (typeof METHODS)[number]["name"]
 
 export const METHOD_NAMES: readonly Method[] = METHODS.map(({ name }) => name)
+
+/** Those that a comparison holds where nobody names others. */
+export const DEFAULT_METHODS: readonly Method[] = METHOD_NAMES.filter((name) => name !== "vjepa-probe")
 
 /**
  * The method of that name.
