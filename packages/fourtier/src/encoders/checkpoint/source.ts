@@ -5,7 +5,7 @@
  *             └── random[:seed] ──────────────────────────────────────┴──► WeightSource
  */
 
-import { FourtierError } from "@fourtier/tensor"
+import { FourtierError, type Shape } from "@fourtier/tensor"
 import { hashFile, requireFile } from "@fourtier/tensor/node"
 import type { EncoderNetwork } from "../family.ts"
 import { CHECKPOINT, type OpenSource, randomSeed, randomSource } from "../weights.ts"
@@ -38,6 +38,42 @@ export async function findWeights(checkpoint: string, setting: string): Promise<
   }
   const path = await requireFile(await localCheckpoint(checkpoint), `set ${setting} to a ${CHECKPOINT}`)
   return { seed, identity: () => hashFile(path), open: (names) => checkpointSource(path, names) }
+}
+
+/**
+ * Several sources as one: a network whose parts lie in files of their own.
+ *
+ * @throws FourtierError when two of them have the same parameter, or one of several is random and so has all
+ */
+export function joinSources(sources: readonly OpenSource[]): OpenSource {
+  if (sources.length === 1) return sources[0]
+  const where = sources.map((source) => source.where).join(", ")
+  const owners = new Map<string, OpenSource>()
+  const shapes = new Map<string, Shape>()
+  for (const source of sources) {
+    if (source.shapes === null) throw new FourtierError({ where, what: "random weights cannot be joined with others" })
+    for (const [name, shape] of source.shapes) {
+      const other = owners.get(name)
+      if (other) {
+        const found = `${other.where} and ${source.where}`
+        throw new FourtierError({ where, what: `two files have the parameter ${name}`, found })
+      }
+      owners.set(name, source)
+      shapes.set(name, shape)
+    }
+  }
+  return {
+    where,
+    shapes,
+    read(name, shape) {
+      const owner = owners.get(name)
+      if (!owner) throw new FourtierError({ where, what: `no tensor named ${name}` })
+      return owner.read(name, shape)
+    },
+    async close() {
+      await Promise.all(sources.map((source) => source.close()))
+    },
+  }
 }
 
 /**
