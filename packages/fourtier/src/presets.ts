@@ -49,7 +49,7 @@ const small: SettingsTree = {
     epochs: 30,
     minUpdates: 150,
     batch: 16,
-    learningRate: 2e-3,
+    learningRate: 1e-3,
     mixup: 0.8,
     clipNorm: 1,
     warmupEpochs: 3,

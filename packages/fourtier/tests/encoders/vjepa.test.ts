@@ -247,6 +247,10 @@ describe("sizes", () => {
     expect(() => graph(parse21({}), [1, 3, 2, 16, 32])).toThrow(/single row or column[\s\S]*32×32/)
     expect(() => graph(parse21({ patch_size: 8 }), [1, 3, 2, 16, 32])).toThrow(/rope_reference_grid/)
     expect(() => graph(parse({}), [1, 4, 2, 32, 32])).toThrow(FourtierError)
+    expect(() => graph(parse({ num_classes: 3, probe_heads: 5 }), [1, 3, 2, 32, 32])).toThrow(
+      /probe_heads: a width of 12 cannot be split into 5/,
+    )
+    expect(() => graph(parse({ num_heads: 5 }), [1, 3, 2, 32, 32])).toThrow(/12 cannot be split into 5 heads/)
     expect(() => graph(parse({}), [1, 3, 32, 32])).toThrow(/wrong number of axes/)
     expect(() => graph(parse({}), [1, 8], "mask_indices")).toThrow(/input input: not given|not given/)
   })

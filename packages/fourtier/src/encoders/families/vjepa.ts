@@ -7,25 +7,14 @@
  * Frames of any height and width: positions are those of the input's own grid.
  */
 
-import { attentiveClassifier } from "@fourtier/core/model"
-import {
-  add,
-  concat,
-  constant,
-  FourtierError,
-  gather,
-  reshape,
-  type Shape,
-  sizeOf,
-  type Tensor,
-} from "@fourtier/tensor"
-import { type Param, Scope } from "@fourtier/tensor/nn"
+import { add, concat, constant, FourtierError, gather, reshape, type Tensor } from "@fourtier/tensor"
 import { z } from "zod"
 import {
   attendInHeads,
   embedPatches,
   fromChannelsFirst,
   gridOf,
+  headScale,
   linear,
   mlp,
   norm,
@@ -33,12 +22,11 @@ import {
   patches,
   TIMM_PACKED,
   toHeads,
-  transposed,
 } from "../blocks.ts"
 import { activation, checkInput, count, type EncoderGraph, type Inputs, inputNamed, VIT_EPSILON } from "../graph.ts"
 import { IMAGENET, type Preset, type TransformerSize } from "../presets.ts"
 import { type RotaryStyle, rotate, rotationOf } from "../rotary.ts"
-import type { SourceTensor, WeightBinder } from "../weight-binder.ts"
+import type { WeightBinder } from "../weight-binder.ts"
 
 /** A number, or a fraction in a text, as in `48/11`. */
 const ratio = z.union([
@@ -170,18 +158,15 @@ export function encodeTokens(
   { tokens, grid }: Embedded,
   kept: Tensor | null = null,
 ): Encoded {
+  const scale = headScale("num_heads", config.embed_dim, config.num_heads)
   const width = config.embed_dim / config.num_heads
-  if (!Number.isInteger(width)) {
-    const what = `a width of ${config.embed_dim} cannot be split into ${config.num_heads} heads`
-    throw new FourtierError({ where: "num_heads", what })
-  }
   const positions = positionsOf(config, grid)
   const options = { style: config.rope_style, theta: config.rope_theta }
   const rotation = (factor?: number) => {
     const all = rotationOf(positions, width, options, factor)
     return kept ? { cos: factorsOf(all.cos, kept), sin: factorsOf(all.sin, kept) } : all
   }
-  const [plain, scaled] = [rotation(), rotation(1 / Math.sqrt(width))]
+  const [plain, scaled] = [rotation(), rotation(scale)]
   const states: Tensor[] = []
   let x = kept ? tokensOf(tokens, kept) : tokens
   let turned: Encoded["turned"] | null = null
@@ -295,57 +280,6 @@ export function maskOf(inputs: Inputs): Tensor | null {
 /** Blocks by name. */
 export function blocksByName(states: readonly Tensor[], prefix = ""): EncoderGraph["intermediates"] {
   return Object.fromEntries(states.map((state, i) => [`${prefix}block_${i}`, state]))
-}
-
-/** Whether the network has a probe, and the checkpoint its weights. */
-export function hasProbe(binder: WeightBinder, { num_classes }: VjepaConfig): boolean {
-  const found = num_classes > 0 && binder.has("probe.linear.weight")
-  if (!found) binder.skip((name) => name.startsWith("probe."))
-  return found
-}
-
-/**
- * The attentive probe on the tokens of one level or clip, or of several one after another: the network that
- * `@fourtier/core/model` trains, with the weights of a checkpoint.
- */
-export function probeOf(binder: WeightBinder, config: VjepaConfig) {
-  const scope = new Scope("probe")
-  return (tokens: readonly Tensor[]) => {
-    const result = attentiveClassifier(scope, concat(tokens, 1), config.num_classes, {
-      heads: config.probe_heads,
-      blocks: config.probe_blocks,
-      mlpRatio: config.probe_mlp_ratio,
-      epsilon: config.probe_layer_norm_eps,
-    })
-    for (const param of scope.params) bindParam(binder, param)
-    return result
-  }
-}
-
-/** Binds a parameter of the trained network to the tensor or tensors of a checkpoint. */
-function bindParam(binder: WeightBinder, { name, shape }: Param): void {
-  const official = name.replace(/\.scale$/, ".weight").replace(".attn.out.", ".attn.proj.")
-  const isMatrix = shape.length === 2
-  const stored: Shape = isMatrix ? [shape[1], shape[0]] : shape
-  const sources = sourcesOf(binder, official, stored)
-  binder.derive(name, sources, shape, (...parts) => {
-    const whole = new Float32Array(sizeOf(shape))
-    let at = 0
-    for (const part of parts) {
-      whole.set(part, at)
-      at += part.length
-    }
-    return isMatrix ? transposed(whole, stored[0], stored[1]) : whole
-  })
-}
-
-/** A tensor, or where the checkpoint has the parts of a packed one apart, those in order. */
-function sourcesOf(binder: WeightBinder, name: string, shape: Shape): SourceTensor[] {
-  const packed = /^(.*\.)(qkv|kv)(\.[a-z]+)$/.exec(name)
-  if (packed === null || binder.has(name)) return [{ name, shape }]
-  const [, before, parts, after] = packed
-  const own = [shape[0] / parts.length, ...shape.slice(1)]
-  return [...parts].map((part) => ({ name: `${before}${part}${after}`, shape: own }))
 }
 
 /** Official sizes: `heads` and the hidden width of the giant ones are their own. */

@@ -22,10 +22,8 @@ import {
   embedTubelets,
   encodeTokens,
   GIANT_22,
-  hasProbe,
   maskOf,
   onGrid,
-  probeOf,
   stackLevels,
   type VjepaConfig,
   vjepaEpsilon,
@@ -34,6 +32,7 @@ import {
   vjepaSizes,
 } from "./vjepa.ts"
 import { vjepaName } from "./vjepa-names.ts"
+import { hasProbe, probeOf } from "./vjepa-probe.ts"
 
 const dimensions = z
   .object({

@@ -23,10 +23,8 @@ import {
   encodeTokens,
   GIANT_22,
   GIGANTIC,
-  hasProbe,
   maskOf,
   onGrid,
-  probeOf,
   stackLevels,
   vjepaEpsilon,
   vjepaPreset,
@@ -34,6 +32,7 @@ import {
   vjepaSizes,
 } from "./vjepa.ts"
 import { vjepaName } from "./vjepa-names.ts"
+import { hasProbe, probeOf } from "./vjepa-probe.ts"
 
 /** Blocks with a norm of their own, by depth. */
 const LEVELS: Readonly<Record<number, readonly number[]>> = {
