@@ -272,6 +272,26 @@ export function clipsOf(inputs: Inputs, name: string): Tensor | null {
   return fromChannelsFirst(clips)
 }
 
+/** Clips of another size or length, which give a map alone: `input_<name>`, `feature_map_<name>`. */
+const OTHERS = ["nonsquare", "other"]
+
+/** Names of the inputs of both networks, the needed one first. */
+export const VJEPA_INPUTS = ["input", "mask_indices", ...OTHERS.map((name) => `input_${name}`)]
+
+/**
+ * Maps of the further clips that are given.
+ *
+ * @param mapOf the network's map [B,T',H',W',C] of clips [B,T,H,W,3]
+ */
+export function otherMaps(inputs: Inputs, mapOf: (clips: Tensor) => Tensor): EncoderGraph["outputs"] {
+  const maps: EncoderGraph["outputs"] = {}
+  for (const name of OTHERS) {
+    const clips = clipsOf(inputs, `input_${name}`)
+    if (clips) maps[`feature_map_${name}`] = mapOf(clips)
+  }
+  return maps
+}
+
 /** The input `mask_indices`, where it is given. */
 export function maskOf(inputs: Inputs): Tensor | null {
   return inputs.has("mask_indices") ? inputNamed(inputs, "mask_indices", "batch,token") : null

@@ -24,7 +24,9 @@ import {
   GIANT_22,
   maskOf,
   onGrid,
+  otherMaps,
   stackLevels,
+  VJEPA_INPUTS,
   type VjepaConfig,
   vjepaEpsilon,
   vjepaPreset,
@@ -61,15 +63,12 @@ function featureMap(binder: WeightBinder, config: VjepaConfig, clips: Tensor): T
 }
 
 function vjepa2Graph(binder: WeightBinder, config: VjepaConfig, inputs: Inputs): EncoderGraph {
-  const graph: EncoderGraph = { outputs: {}, intermediates: {} }
-  const { outputs } = graph
-  const [clips, second, other] = ["input", "input_clip2", "input_nonsquare"].map((name) => clipsOf(inputs, name))
+  const outputs = otherMaps(inputs, (clips) => featureMap(binder, config, clips))
+  const graph: EncoderGraph = { outputs, intermediates: {} }
+  const [clips, second] = ["input", "input_clip2"].map((name) => clipsOf(inputs, name))
   const mask = maskOf(inputs)
-  if (other) outputs.feature_map_nonsquare = featureMap(binder, config, other)
-  if (clips || mask || second) {
+  if (clips || mask || second || Object.keys(outputs).length === 0) {
     addClip(graph, binder, config, clips ?? inputNamed(inputs, "input", CLIP_AXES), { mask, second })
-  } else if (!other) {
-    inputNamed(inputs, "input", CLIP_AXES)
   }
   return graph
 }
@@ -113,7 +112,7 @@ function addClip(
 
 export const vjepa2 = defineFamily({
   dimensions,
-  inputs: () => ["input", "input_clip2", "input_nonsquare", "mask_indices"],
+  inputs: () => [...VJEPA_INPUTS, "input_clip2"],
   parameterName: vjepaName,
   graph: vjepa2Graph,
   visual: {

@@ -25,7 +25,9 @@ import {
   GIGANTIC,
   maskOf,
   onGrid,
+  otherMaps,
   stackLevels,
+  VJEPA_INPUTS,
   vjepaEpsilon,
   vjepaPreset,
   vjepaRope,
@@ -114,26 +116,26 @@ function hierarchical(binder: WeightBinder, config: Vjepa21Config, encoded: Enco
 const OPTIONAL = /^(?:(?:patch_embed|patch_embed_img|norms_block)\.|(?:img|video)_mod_embed$)/
 
 function vjepa21Graph(binder: WeightBinder, config: Vjepa21Config, inputs: Inputs): EncoderGraph {
-  const graph: EncoderGraph = { outputs: {}, intermediates: {} }
-  const { outputs, intermediates } = graph
   binder.skip((name) => OPTIONAL.test(name))
-  const [clips, picture, other] = ["input", "input_image", "input_other"].map((name) => clipsOf(inputs, name))
+  const outputs = otherMaps(inputs, (clips) => {
+    const encoded = encodeTokens(binder, config, embed(binder, config, clips).placed)
+    return onGrid(last(binder, config, encoded), encoded.grid)
+  })
+  const graph: EncoderGraph = { outputs, intermediates: {} }
+  const [clips, picture] = ["input", "input_image"].map((name) => clipsOf(inputs, name))
   const mask = maskOf(inputs)
-  if (other) {
-    const encoded = encodeTokens(binder, config, embed(binder, config, other).placed)
-    outputs.feature_map_other = onGrid(last(binder, config, encoded), encoded.grid)
-  }
   if (picture) {
     const { embedded, placed } = embed(binder, config, picture)
     const encoded = encodeTokens(binder, config, placed)
     const map = onGrid(last(binder, config, encoded), encoded.grid)
     const [B, time, ...rest] = map.shape
     outputs.feature_map_image = time === 1 ? reshape(map, [B, ...rest]) : map
-    intermediates.image_patch_embedding = embedded.tokens
-    Object.assign(intermediates, blocksByName(encoded.states, "image_"))
+    graph.intermediates.image_patch_embedding = embedded.tokens
+    Object.assign(graph.intermediates, blocksByName(encoded.states, "image_"))
   }
-  if (clips || mask) addClip(graph, binder, config, clips ?? inputNamed(inputs, "input", CLIP_AXES), mask)
-  else if (!other && !picture) inputNamed(inputs, "input", CLIP_AXES)
+  if (clips || mask || Object.keys(outputs).length === 0) {
+    addClip(graph, binder, config, clips ?? inputNamed(inputs, "input", CLIP_AXES), mask)
+  }
   return graph
 }
 
@@ -171,7 +173,7 @@ function addClip(
 
 export const vjepa21 = defineFamily({
   dimensions,
-  inputs: () => ["input", "input_image", "input_other", "mask_indices"],
+  inputs: () => [...VJEPA_INPUTS, "input_image"],
   parameterName: vjepaName,
   graph: vjepa21Graph,
   visual: {
