@@ -150,6 +150,18 @@ describe.skipIf(!hasFixtures)("the same network from other files", () => {
     expect(await differenceOf("vjepa2", sourceOf(converted))).toBeLessThan(1e-4)
   })
 
+  it("from the wanted section, unless it is cut short beside another one", async () => {
+    const sectionOf = async (name: string, ...preferred: string[]) => {
+      const file = await openCheckpoint(join(PARITY, name, "checkpoint.pth"), { preferred })
+      await file.close()
+      return [file.section, file.has("backbone.blocks.2.norm2.bias")]
+    }
+    expect(await sectionOf("vjepa21", "target_encoder", "ema_encoder", "encoder")).toEqual(["ema_encoder", true])
+    expect(await sectionOf("vjepa2", "encoder", "target_encoder")).toEqual(["target_encoder", true])
+    expect(await sectionOf("vjepa2", "encoder")).toEqual(["encoder", false])
+    expect(await sectionOf("vjepa2", "absent")).toEqual(["", false])
+  })
+
   it("from a flat file of all sections", async () => {
     const flat: Stored = new Map()
     for (const [key, tensor] of await storedOf("vjepa21")) {

@@ -12,8 +12,8 @@ import { CHECKPOINT, type OpenSource, randomSeed, randomSource } from "../weight
 import { openCheckpoint } from "./checkpoint.ts"
 import { localCheckpoint } from "./hub.ts"
 
-/** How a network's reference code names what a checkpoint stores. */
-export type ParameterNames = Pick<EncoderNetwork, "parameterName">
+/** Where checkpoints hold a network's weights, and how its reference code names them. */
+export type ParameterNames = Pick<EncoderNetwork, "parameterName" | "sections">
 
 /** Weights that have been found, not read yet. */
 export interface Weights {
@@ -81,8 +81,11 @@ export function joinSources(sources: readonly OpenSource[]): OpenSource {
  *
  * @throws FourtierError when the file holds no weights, or two of its tensors are one parameter
  */
-export async function checkpointSource(path: string, { parameterName }: ParameterNames): Promise<OpenSource> {
-  const file = await openCheckpoint(path)
+export async function checkpointSource(
+  path: string,
+  { parameterName, sections = [] }: ParameterNames,
+): Promise<OpenSource> {
+  const file = await openCheckpoint(path, { preferred: sections })
   try {
     const keys = new Set(file.keys)
     const keyOf = new Map<string, string>()

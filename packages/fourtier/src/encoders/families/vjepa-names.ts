@@ -9,7 +9,7 @@
  */
 
 /** Parts of a checkpoint that hold an encoder: the averaged teachers, which the official code loads, before the student. */
-const SECTIONS = ["ema_encoder", "target_encoder", "encoder"]
+export const VJEPA_SECTIONS = ["ema_encoder", "target_encoder", "encoder"]
 
 /** Hugging Face's names, and what the official code calls the same. There q, k and v are apart. */
 const RENAMED: readonly (readonly [RegExp, string])[] = [
@@ -63,7 +63,7 @@ interface Layout {
 
 const layouts = new WeakMap<ReadonlySet<string>, Layout>()
 
-/** A section with less than half the tensors of another one is the rest of something else, and does not count. */
+/** Of files that have the sections in the names: as in files with dictionaries, one that is cut short does not count. */
 function layoutOf(keys: ReadonlySet<string>): Layout {
   const known = layouts.get(keys)
   if (known) return known
@@ -72,8 +72,8 @@ function layoutOf(keys: ReadonlySet<string>): Layout {
     const [first] = bare(key).split(".", 1)
     counts.set(first, (counts.get(first) ?? 0) + 1)
   }
-  const most = Math.max(...SECTIONS.map((section) => counts.get(section) ?? 0))
-  const section = most === 0 ? undefined : SECTIONS.find((name) => (counts.get(name) ?? 0) * 2 >= most)
+  const most = Math.max(...VJEPA_SECTIONS.map((section) => counts.get(section) ?? 0))
+  const section = most === 0 ? undefined : VJEPA_SECTIONS.find((name) => (counts.get(name) ?? 0) * 2 >= most)
   const layout = { section: section ?? null, others: counts.has("classifiers") }
   layouts.set(keys, layout)
   return layout

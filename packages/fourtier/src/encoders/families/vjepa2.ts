@@ -33,7 +33,7 @@ import {
   vjepaRope,
   vjepaSizes,
 } from "./vjepa.ts"
-import { vjepaName } from "./vjepa-names.ts"
+import { VJEPA_SECTIONS, vjepaName } from "./vjepa-names.ts"
 import { hasProbe, probeOf } from "./vjepa-probe.ts"
 
 const dimensions = z
@@ -114,6 +114,7 @@ export const vjepa2 = defineFamily({
   dimensions,
   inputs: () => [...VJEPA_INPUTS, "input_clip2"],
   parameterName: vjepaName,
+  sections: VJEPA_SECTIONS,
   graph: vjepa2Graph,
   visual: {
     kind: "vjepa2",

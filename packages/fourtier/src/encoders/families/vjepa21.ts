@@ -33,7 +33,7 @@ import {
   vjepaRope,
   vjepaSizes,
 } from "./vjepa.ts"
-import { vjepaName } from "./vjepa-names.ts"
+import { VJEPA_SECTIONS, vjepaName } from "./vjepa-names.ts"
 import { hasProbe, probeOf } from "./vjepa-probe.ts"
 
 /** Blocks with a norm of their own, by depth. */
@@ -175,6 +175,7 @@ export const vjepa21 = defineFamily({
   dimensions,
   inputs: () => [...VJEPA_INPUTS, "input_image"],
   parameterName: vjepaName,
+  sections: VJEPA_SECTIONS,
   graph: vjepa21Graph,
   visual: {
     kind: "vjepa21",
