@@ -1,6 +1,6 @@
 /** One typed configuration for the whole method: every setting, its checks and its default. Loads no implementation. */
 
-import { METHOD_NAMES } from "@fourtier/core/model"
+import { DEFAULT_METHODS, METHOD_NAMES } from "@fourtier/core/model"
 import {
   classificationSchema,
   contrastiveSchema,
@@ -85,6 +85,7 @@ export const configSchema = z.strictObject({
   linearProbe: trainingSchema.describe("baseline: a linear layer on the mean feature of a clip"),
   rowProbe: trainingSchema.describe("baseline: a linear layer on features that keep frame and place"),
   attentiveProbe: trainingSchema.describe("baseline: a linear layer on features pooled by attention"),
+  vjepaProbe: trainingSchema.describe("baseline: V-JEPA's attentive probe of 4 blocks"),
   labelsPerClass: z
     .int()
     .min(0)
@@ -102,7 +103,7 @@ export const configSchema = z.strictObject({
   methods: z
     .array(z.enum(METHOD_NAMES))
     .min(1)
-    .default([...METHOD_NAMES])
+    .default([...DEFAULT_METHODS])
     .describe("methods to train and compare"),
   exclude: z.array(z.string()).default([]).describe("classes left out of a second table of results"),
   runtime: z

@@ -315,14 +315,15 @@ export async function experimentSettings(
   const { encoder, train, test } = features
   const ids = text ? prompts.map(({ id }) => id) : []
   const alignment = await alignmentSettings(prompts, text, features, context)
-  const { model, align, finetune, linearProbe, rowProbe, attentiveProbe, labelsPerClass, pseudoLabels } = config
+  const { model, align, finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe, labelsPerClass, pseudoLabels } =
+    config
   return {
     classes,
     prompts: ids,
     size: encoder.size,
     model,
     align,
-    training: { finetune, linearProbe, rowProbe, attentiveProbe },
+    training: { finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe },
     text,
     alignment,
     features: { train: train.store, trainViews: train.views, test: test.store, testViews: test.views },

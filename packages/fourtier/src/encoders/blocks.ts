@@ -138,10 +138,19 @@ export function mlp(
  * @returns [B,Lq,C]
  */
 export function attend(q: Tensor, k: Tensor, v: Tensor, heads: number, mask: Tensor | null = null): Tensor {
-  const split = (x: Tensor) => rearrange(x, "b l (h d) -> b h l d", { h: heads })
-  const scores = matmul(split(q), split(k), { transposeB: true }) // [B,heads,Lq,Lk]
+  return attendInHeads(toHeads(q, heads), toHeads(k, heads), toHeads(v, heads), mask)
+}
+
+/** [B,L,C] -> [B,heads,L,C/heads] */
+export function toHeads(x: Tensor, heads: number): Tensor {
+  return rearrange(x, "b l (h d) -> b h l d", { h: heads })
+}
+
+/** `attend` on queries, keys and values [B,heads,L,d] that are split into heads already: [B,Lq,heads·d] */
+export function attendInHeads(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null = null): Tensor {
+  const scores = matmul(q, k, { transposeB: true }) // [B,heads,Lq,Lk]
   const weights = softmax(mask ? add(scores, mask) : scores)
-  return rearrange(matmul(weights, split(v)), "b h l d -> b l (h d)")
+  return rearrange(matmul(weights, v), "b h l d -> b l (h d)")
 }
 
 /** 1/√d, d being the width of one head. @throws FourtierError where the width cannot be split */

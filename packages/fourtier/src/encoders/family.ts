@@ -52,6 +52,8 @@ export interface FamilyDefinition<S extends DimensionsSchema, V> {
    * @param keys all keys of the checkpoint
    */
   parameterName(key: string, keys: ReadonlySet<string>): string | null
+  /** Sections of its checkpoints that hold the weights, where they are not the usual ones: the wanted one first. */
+  readonly sections?: readonly string[]
   /** Between the parts of a parameter's name; "." by default. */
   readonly separator?: string
   /** Everything that a network computes from those inputs that are given. */
@@ -67,6 +69,8 @@ export interface EncoderNetwork {
   readonly inputs: readonly string[]
   /** See `FamilyDefinition.parameterName`. */
   parameterName(key: string, keys: ReadonlySet<string>): string | null
+  /** See `FamilyDefinition.sections`. */
+  readonly sections?: readonly string[]
   /** A binder of the network's weights. @param names the parameters that the checkpoint has; null: any */
   binder(names: ReadonlySet<string> | null): WeightBinder
   /** Everything that the network computes from those inputs that are given. */
@@ -128,6 +132,7 @@ export function defineFamily<S extends DimensionsSchema, K extends string, M ext
     dimensions,
     inputs: definition.inputs(dimensions),
     parameterName: definition.parameterName,
+    sections: definition.sections,
     binder: (names) => WeightBinder.over(names, separator),
     graph: (binder, inputs) => definition.graph(binder, dimensions, inputs),
   })

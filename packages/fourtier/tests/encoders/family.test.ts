@@ -135,7 +135,7 @@ describe("reading settings", () => {
   it("loads no reader of checkpoints, no importer and no file access", () => {
     const { files, packages } = loadedBy(join(import.meta.dirname, "../../src/encoders/catalog.ts"))
     expect(files.filter((path) => /\/(?:open|checkpoint|bench)\/|\/(?:tfjs|large|run)[^/]*$/.test(path))).toEqual([])
-    expect(packages).toEqual(["@fourtier/tensor", "@fourtier/tensor/nn", "zod"])
+    expect(packages).toEqual(["@fourtier/core/model", "@fourtier/tensor", "@fourtier/tensor/nn", "zod"])
   })
 })
 

@@ -36,6 +36,9 @@ const SMALL_ENCODERS: Record<string, unknown>[] = [
   { kind: "xclip", sizes: small },
   { kind: "ila", sizes: { ...small, alignment_hidden: 8 }, resolution: 64 },
   { kind: "ila", sizes: { ...small, alignment_hidden: 8, encoder: "ila_ssv2", num_classes: 3 }, resolution: 64 },
+  { kind: "vjepa2", model: "L/16", sizes: tiny },
+  { kind: "vjepa21", sizes: { ...tiny, levels: [0, 1] } },
+  { kind: "vjepa21", model: "G/16", sizes: { ...tiny, levels: [0, 1], frame_by_frame: true } },
   {
     kind: "mtv",
     model: "B",
@@ -104,6 +107,7 @@ const MAPS = {
   uniformerv2_ssv2: ["uniformerv2", "B/16-ssv2", "input_resolution", "t_size"],
   xclip: ["xclip", "B/16", "image_resolution", "T"],
   ila: ["ila", "B/16", "image_resolution", "T"],
+  vjepa2: ["vjepa2", "L/16", "img_size", "num_frames"],
 } as const
 
 describe.skipIf(fixtureNames().length === 0)("frozen encoders beside the reference", () => {

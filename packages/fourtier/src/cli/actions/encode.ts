@@ -5,13 +5,14 @@ import { basename, dirname, extname, join } from "node:path"
 import { terminalReporter } from "@fourtier/core/node"
 import { FourtierError } from "@fourtier/tensor"
 import { readJson, readNpy, type StoredTensor, writeNpy } from "@fourtier/tensor/node"
-import { findWeights } from "../../encoders/checkpoint/source.ts"
+import { findWeights, joinSources } from "../../encoders/checkpoint/source.ts"
 import { networkSchema } from "../../encoders/families/index.ts"
 import type { EncoderNetwork } from "../../encoders/family.ts"
 import { type EncodedArray, encodeArrays } from "../../encoders/run.ts"
+import type { OpenSource } from "../../encoders/weights.ts"
 
 export interface EncodeOptions {
-  checkpoint: string
+  checkpoint: string | readonly string[]
   input: string[]
   out: string
   intermediates?: boolean
@@ -24,8 +25,7 @@ export async function encode(config: string, options: EncodeOptions): Promise<vo
   const network = await readNetwork(config)
   const inputs = await readInputs(network.inputs, options.input)
   for (const [name, { shape }] of inputs) reporter.say(`input  ${name} [${shape.join(",")}]`)
-  const weights = await findWeights(options.checkpoint, "--checkpoint")
-  const source = await weights.open(network)
+  const source = await openWeights([options.checkpoint].flat(), network)
   try {
     const runtime = options.threads === undefined ? {} : { threads: options.threads }
     const { outputs, intermediates } = await encodeArrays({ network, source, inputs, runtime })
@@ -36,6 +36,21 @@ export async function encode(config: string, options: EncodeOptions): Promise<vo
     await source.close()
   }
   reporter.say(`written to ${options.out}`)
+}
+
+/** The weights of all files together. */
+async function openWeights(checkpoints: readonly string[], network: EncoderNetwork): Promise<OpenSource> {
+  const opened: OpenSource[] = []
+  try {
+    for (const checkpoint of checkpoints) {
+      const weights = await findWeights(checkpoint, "--checkpoint")
+      opened.push(await weights.open(network))
+    }
+    return joinSources(opened)
+  } catch (error) {
+    for (const source of opened) await source.close()
+    throw error
+  }
 }
 
 /** The network of the sizes in a JSON file. @throws FourtierError that names every wrong or missing key */

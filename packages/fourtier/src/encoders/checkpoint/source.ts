@@ -5,15 +5,15 @@
  *             └── random[:seed] ──────────────────────────────────────┴──► WeightSource
  */
 
-import { FourtierError } from "@fourtier/tensor"
+import { FourtierError, type Shape } from "@fourtier/tensor"
 import { hashFile, requireFile } from "@fourtier/tensor/node"
 import type { EncoderNetwork } from "../family.ts"
 import { CHECKPOINT, type OpenSource, randomSeed, randomSource } from "../weights.ts"
 import { openCheckpoint } from "./checkpoint.ts"
 import { localCheckpoint } from "./hub.ts"
 
-/** How a network's reference code names what a checkpoint stores. */
-export type ParameterNames = Pick<EncoderNetwork, "parameterName">
+/** Where checkpoints hold a network's weights, and how its reference code names them. */
+export type ParameterNames = Pick<EncoderNetwork, "parameterName" | "sections">
 
 /** Weights that have been found, not read yet. */
 export interface Weights {
@@ -41,12 +41,51 @@ export async function findWeights(checkpoint: string, setting: string): Promise<
 }
 
 /**
+ * Several sources as one: a network whose parts lie in files of their own.
+ *
+ * @throws FourtierError when two of them have the same parameter, or one of several is random and so has all
+ */
+export function joinSources(sources: readonly OpenSource[]): OpenSource {
+  if (sources.length === 1) return sources[0]
+  const where = sources.map((source) => source.where).join(", ")
+  const owners = new Map<string, OpenSource>()
+  const shapes = new Map<string, Shape>()
+  for (const source of sources) {
+    if (source.shapes === null) throw new FourtierError({ where, what: "random weights cannot be joined with others" })
+    for (const [name, shape] of source.shapes) {
+      const other = owners.get(name)
+      if (other) {
+        const found = `${other.where} and ${source.where}`
+        throw new FourtierError({ where, what: `two files have the parameter ${name}`, found })
+      }
+      owners.set(name, source)
+      shapes.set(name, shape)
+    }
+  }
+  return {
+    where,
+    shapes,
+    read(name, shape) {
+      const owner = owners.get(name)
+      if (!owner) throw new FourtierError({ where, what: `no tensor named ${name}` })
+      return owner.read(name, shape)
+    },
+    async close() {
+      await Promise.all(sources.map((source) => source.close()))
+    },
+  }
+}
+
+/**
  * The weights of a checkpoint file by the network's names of its parameters; entries without a name are left out.
  *
  * @throws FourtierError when the file holds no weights, or two of its tensors are one parameter
  */
-export async function checkpointSource(path: string, { parameterName }: ParameterNames): Promise<OpenSource> {
-  const file = await openCheckpoint(path)
+export async function checkpointSource(
+  path: string,
+  { parameterName, sections = [] }: ParameterNames,
+): Promise<OpenSource> {
+  const file = await openCheckpoint(path, { preferred: sections })
   try {
     const keys = new Set(file.keys)
     const keyOf = new Map<string, string>()

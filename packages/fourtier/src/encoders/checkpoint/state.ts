@@ -24,6 +24,8 @@ const MAX_VALUES = 500_000
 export interface StateOptions {
   /** The section to take, for example "model_ema" or "ema.state_dict". Without it, the usual names are tried. */
   section?: string
+  /** Sections to try before the usual ones, the wanted one first; one that is cut short beside another is passed over. */
+  preferred?: readonly string[]
   /** Only names that begin with this, without it: for example "visual.". */
   prefix?: string
 }
@@ -35,7 +37,8 @@ export interface State {
 }
 
 export function findState(root: Value, path: string, options: StateOptions): State {
-  const { section, value } = options.section === undefined ? search(root) : follow(root, options.section, path)
+  const { section, value } =
+    options.section === undefined ? search(root, options.preferred ?? []) : follow(root, options.section, path)
   const tensors = flatten(value, path)
   if (tensors.size === 0) {
     throw new FourtierError({
@@ -73,17 +76,31 @@ export function renameKeys(names: readonly string[], path: string, prefix = ""):
   return renamed
 }
 
-function search(root: Value): { section: string; value: Value } {
+function search(root: Value, preferred: readonly string[]): { section: string; value: Value } {
   let value = root
   const section: string[] = []
   while (value instanceof Dict && section.length < MAX_DEPTH) {
     const { entries } = value
-    const next = SECTIONS.find((name) => holdsTensors(entries.get(name)))
+    const next = firstWhole(entries, preferred) ?? SECTIONS.find((name) => holdsTensors(entries.get(name)))
     if (next === undefined) break
     section.push(next)
     value = entries.get(next) ?? null
   }
   return { section: section.join("."), value }
+}
+
+/** The first of the sections that has at least half as many tensors as any other of them. */
+function firstWhole(entries: Parts, sections: readonly string[]): string | undefined {
+  const counts = sections.map((name) => tensorsIn(entries.get(name)))
+  const most = Math.max(...counts)
+  return most > 0 ? sections.find((_, i) => counts[i] * 2 >= most) : undefined
+}
+
+function tensorsIn(value: Value | undefined): number {
+  if (value === undefined) return 0
+  let count = 0
+  for (const child of partsOf(value).values()) if (child instanceof TensorRef) count++
+  return count
 }
 
 function follow(root: Value, section: string, path: string): { section: string; value: Value } {

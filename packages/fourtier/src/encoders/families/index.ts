@@ -9,9 +9,11 @@ import { uniformerv2 } from "./uniformerv2.ts"
 import { videoclip } from "./videoclip.ts"
 import { videomae } from "./videomae.ts"
 import { vit } from "./vit.ts"
+import { vjepa2 } from "./vjepa2.ts"
+import { vjepa21 } from "./vjepa21.ts"
 import { xclip } from "./xclip.ts"
 
-export const FAMILIES = [clip, vit, videomae, uniformerv2, xclip, ila, mtv, videoclip] as const
+export const FAMILIES = [clip, vit, videomae, uniformerv2, xclip, ila, mtv, videoclip, vjepa2, vjepa21] as const
 
 /** From a configuration, the keys of docs/encoders.md, to its network: `encoder` tells the family. */
 export function networkSchemaOf([first, ...others]: readonly [Family, ...Family[]]): NetworkSchema {
