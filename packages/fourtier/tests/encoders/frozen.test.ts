@@ -27,6 +27,7 @@ const SMALL_ENCODERS: Record<string, unknown>[] = [
   { kind: "vit", model: "deit3-B/16", sizes: tiny },
   { kind: "vit", model: "siglip-B/16", sizes: tiny },
   { kind: "videomae", sizes: tiny },
+  { kind: "internvideo2", sizes: tiny },
   { kind: "uniformerv2", sizes: { width: 32, n_dim: 32, layers: 4, heads: 2, n_head: 2, return_list: [1, 2, 3, 0] } },
   {
     kind: "uniformerv2",
@@ -104,6 +105,7 @@ const MAPS = {
   uniformerv2_ssv2: ["uniformerv2", "B/16-ssv2", "input_resolution", "t_size"],
   xclip: ["xclip", "B/16", "image_resolution", "T"],
   ila: ["ila", "B/16", "image_resolution", "T"],
+  internvideo2: ["internvideo2", "B/14", "img_size", "num_frames"],
 } as const
 
 describe.skipIf(fixtureNames().length === 0)("frozen encoders beside the reference", () => {
