@@ -83,6 +83,24 @@ describe("frozen encoders", () => {
     expect(await id({ mean: [0, 0, 0] })).not.toBe(first)
   })
 
+  it("multiplies the map by the scale, which is part of its identity", async () => {
+    const open = (more: object) => {
+      const config = { kind: "clip", checkpoint: "random", sizes: small, resolution: 32, frames: 1, ...more }
+      return openVisualEncoder(encoderSchema.parse(config))
+    }
+    const [plain, scaled] = [await open({}), await open({ scale: 0.25 })]
+    expect(scaled.id).not.toBe(plain.id)
+    const maps: Data[] = []
+    for (const encoder of [plain, scaled]) {
+      const session = await openEncoder(encoder, 1, {})
+      const frames = Float32Array.from({ length: 32 * 32 * 3 }, (_, i) => (i * 37) % 256)
+      maps.push((await session.run({ frames })).m)
+      await session.release()
+    }
+    const [numbers, quarters] = maps.map((map) => Array.from(map, Number))
+    expect(quarters).toEqual(numbers.map((value) => value / 4))
+  })
+
   it("names what is wrong in a configuration", async () => {
     const open = (more: object) =>
       openVisualEncoder(encoderSchema.parse({ kind: "clip", checkpoint: "random", ...more }))

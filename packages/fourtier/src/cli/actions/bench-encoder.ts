@@ -44,6 +44,7 @@ async function measure(
 ): Promise<void> {
   const { encoder: settings, runtime, cache } = config
   const encoder = await openVisualEncoder({ ...settings, precision: "float32" })
+  for (const note of encoder.notes ?? []) reporter.say(note)
   const clips = data === undefined ? await rendered(cache, options.clips, reporter) : await spread(data, options.clips)
   const threads = options.threads ?? runtime.threads
   const comparison = await compareEncoder({

@@ -3,7 +3,7 @@
 import { access, readdir, stat } from "node:fs/promises"
 import { basename, dirname, extname, join } from "node:path"
 import { terminalReporter } from "@fourtier/core/node"
-import { FourtierError } from "@fourtier/tensor"
+import { FourtierError, nonFinite } from "@fourtier/tensor"
 import { readJson, readNpy, type StoredTensor, writeNpy } from "@fourtier/tensor/node"
 import { findWeights } from "../../encoders/checkpoint/source.ts"
 import { networkSchema } from "../../encoders/families/index.ts"
@@ -12,6 +12,8 @@ import { type EncodedArray, encodeArrays } from "../../encoders/run.ts"
 
 export interface EncodeOptions {
   checkpoint: string
+  section?: string
+  prefix?: string
   input: string[]
   out: string
   intermediates?: boolean
@@ -24,13 +26,18 @@ export async function encode(config: string, options: EncodeOptions): Promise<vo
   const network = await readNetwork(config)
   const inputs = await readInputs(network.inputs, options.input)
   for (const [name, { shape }] of inputs) reporter.say(`input  ${name} [${shape.join(",")}]`)
-  const weights = await findWeights(options.checkpoint, "--checkpoint")
+  const weights = await findWeights(options.checkpoint, "--checkpoint", options)
+  for (const note of weights.notes) reporter.say(note)
   const source = await weights.open(network)
   try {
     const runtime = options.threads === undefined ? {} : { threads: options.threads }
     const { outputs, intermediates } = await encodeArrays({ network, source, inputs, runtime })
     await writeAll(options.out, outputs)
-    for (const [name, { shape }] of outputs) reporter.say(`output ${name} [${shape.join(",")}]`)
+    for (const [name, { shape, data }] of outputs) {
+      reporter.say(`output ${name} [${shape.join(",")}]`)
+      const broken = nonFinite(data, shape)
+      if (broken !== null) reporter.warn(`output ${name} has values that are no finite numbers: ${broken}`)
+    }
     if (options.intermediates) await writeAll(join(options.out, "intermediates"), intermediates)
   } finally {
     await source.close()
