@@ -39,8 +39,9 @@ clip with float32, so that a busy machine slows both alike.
 With labels in the data, the first lines say how often a clip's nearest other
 clip has its label: by cosine of the features in float32, averaged over frames
 and places, each channel standardised over the clips. Where the table has
-groups, also with clips of other groups alone. Clips of a test split are left
-out, so that an encoder may be chosen by this score.
+groups, also with clips of other groups alone. Clips that the split column
+gives to a test part are left out, so that an encoder may be chosen by this
+score.
 
 Columns:
   file MB       the graph with its weights, as ONNX

@@ -95,10 +95,13 @@ describe("the nearest-neighbour score", () => {
       clip("n", "b", "train", "y"),
       clip("o", "a", "Testing", "x"),
       clip("p", null, "train", "y"),
+      clip("q", "b", "test-shift", "y"),
     ]
-    const labelled = labelledClips(clips, 10, silent)
+    const labelled = labelledClips(clips, { count: 10, reporter: silent })
     expect(labelled.map(({ label, group }) => `${label}${group}`)).toEqual(["ax", "ay", "bx", "by"])
-    expect(labelledClips(clips, 2, silent).map(({ label }) => label)).toEqual(["a", "b"])
+    expect(labelledClips(clips, { count: 2, reporter: silent }).map(({ label }) => label)).toEqual(["a", "b"])
+    const other = clips.map((clip, i) => ({ ...clip, columns: { scene: i === 0 ? "train" : "test" } }))
+    expect(labelledClips(other, { count: 10, column: "scene", reporter: silent })).toHaveLength(1)
     const said: string[] = []
     const options = {
       encoder: await encoder(),

@@ -109,11 +109,11 @@ interface ScoreOptions {
 /** The nearest-neighbour score on the data's labelled clips; null where there are none, or it is not wanted. */
 async function scored(
   { clips }: Source,
-  { cache, model, runtime }: Config,
+  { cache, model, runtime, split: { column } }: Config,
   { encoder, recipe, threads, neighbours, signal }: ScoreOptions,
   reporter: Reporter,
 ): Promise<NeighbourResult | null> {
-  const labelled = neighbours > 0 ? labelledClips(clips, neighbours, reporter) : []
+  const labelled = neighbours > 0 ? labelledClips(clips, { count: neighbours, column, reporter }) : []
   if (labelled.length === 0) return null
   return neighbourScore(labelled, {
     encoder,

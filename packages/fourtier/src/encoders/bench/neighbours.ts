@@ -2,7 +2,7 @@
  * Nearest-neighbour score of an encoder on labelled clips: what its features know of the classes before anything is trained.
  *
  * ```
- * clips with a label, none of a test split ─ frozen encoder ─ m, mean over views, frames, places [D] ─ nearest other clip
+ * clips with a label, none of a test part ─ frozen encoder ─ m, mean over views, frames, places [D] ─ nearest other clip
  * ```
  */
 
@@ -13,6 +13,7 @@ import { type ExtractOptions, extractFeatures } from "../../features/extract.ts"
 import type { Clip } from "../../video/manifest.ts"
 import { clipOfFile } from "../../video/probe.ts"
 import { normaliseSplit, type SourceClip } from "../../video/source.ts"
+import { isTestPart } from "../../video/splits.ts"
 import { meanRow } from "./feature-similarity.ts"
 
 /** A clip that counts, with what the table says of it. */
@@ -32,13 +33,24 @@ export interface NeighbourResult {
   otherGroups: NeighbourScore | null
 }
 
+export interface LabelledOptions {
+  /** At most so many, evenly spread over the data. */
+  count: number
+  /** The split column, `split` by default. */
+  column?: string
+  reporter: Reporter
+}
+
 /**
- * Clips to score an encoder on: with one label, and not of a test split, so that an encoder may be chosen by the score.
- *
- * @param count at most so many, evenly spread over the data
+ * Clips to score an encoder on: with one label, and in no test part of the split column, so that an encoder may be chosen by
+ * the score. Those that cannot be read are left out with a warning.
  */
-export function labelledClips(clips: readonly SourceClip[], count: number, reporter: Reporter): LabelledClip[] {
-  const labelled = clips.filter(({ labels, split }) => labels.length === 1 && !isTest(split))
+export function labelledClips(
+  clips: readonly SourceClip[],
+  { count, column, reporter }: LabelledOptions,
+): LabelledClip[] {
+  const sideOf = ({ split, columns }: SourceClip) => normaliseSplit((column ? columns[column] : split) ?? "")
+  const labelled = clips.filter((clip) => clip.labels.length === 1 && !isTestPart(sideOf(clip)))
   const step = Math.max(1, labelled.length / count)
   const chosen = Array.from({ length: Math.min(count, labelled.length) }, (_, i) => labelled[Math.floor(i * step)])
   return chosen.flatMap(({ path, relative, labels, group, start, end }) => {
@@ -51,8 +63,6 @@ export function labelledClips(clips: readonly SourceClip[], count: number, repor
     }
   })
 }
-
-const isTest = (split: string | null) => split !== null && normaliseSplit(split) === "test"
 
 /**
  * Scores an encoder. Features come from the store, or are computed into it.
