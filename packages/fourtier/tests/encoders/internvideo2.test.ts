@@ -64,6 +64,18 @@ describe("InternVideo2", () => {
     await expect(stated.binder.load(counting(shapes))).rejects.toThrow(/missing \(2\):\s+blocks\.0\.attn\.k_norm/)
   })
 
+  it("resizes a table of 8 frames for 2 frames of twice the side, although its length is the same", async () => {
+    const binder = networkOf({ num_frames: 2, img_size: 32 }).binder(null)
+    const clips = input("input", [1, 3, 2, 32, 32])
+    networkOf({ num_frames: 2, img_size: 32 }).graph(binder, new Map([["input", clips]]))
+    const own = binder.expected.get("pos_embed")
+    expect(own).toEqual(full.binder.expected.get("pos_embed"))
+    const table = (await binder.load(counting(binder.expected))).get("pos_embed") ?? []
+    // rows count upwards in the file: the first of 2 frames lies between the second and the third of 8
+    expect([table[0], table[11]]).toEqual([0, 11])
+    expect(table[12]).toBeGreaterThan(12 * 4)
+  })
+
   it("leaves out the decoders of a distillation checkpoint", () => {
     const { parameterName } = networkOf()
     const nameOf = (key: string) => parameterName(key, new Set())
