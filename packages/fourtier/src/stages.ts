@@ -213,7 +213,9 @@ export async function embedTexts(
   { config, reporter }: StageContext,
 ): Promise<EmbeddedTexts> {
   const rows = config.align.similarity === "tokens" ? encoder.size.T + placesOf(encoder.size) : null
-  const texts = await CachedTextEncoder.open(await openTextEncoder(config.text), join(config.cache, "texts"))
+  const textEncoder = await openTextEncoder(config.text)
+  for (const note of textEncoder.notes ?? []) reporter.say(note)
+  const texts = await CachedTextEncoder.open(textEncoder, join(config.cache, "texts"))
   try {
     const own = answers ?? new Map()
     const table = await embedAnswers(texts, own, prompts, rows)
@@ -257,6 +259,7 @@ function fitSteps(steps: readonly Step[], side: number): Step[] {
 /** Every clip through the frozen encoder: random views of training clips, fixed views of validation and test clips. */
 export async function extract(splits: readonly Split[], { config, reporter, signal }: StageContext): Promise<Features> {
   const encoder = await openVisualEncoder(config.encoder)
+  for (const note of encoder.notes ?? []) reporter.say(note)
   const recipes = viewRecipes(config, encoder)
   const { provider, threads, workers, batch } = config.runtime
   const common = {

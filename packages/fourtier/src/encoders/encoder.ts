@@ -18,6 +18,8 @@ export interface VisualEncoder {
   name: string
   /** Hash of the weights and of every setting that changes the map: names the features in the store. */
   id: string
+  /** Worth knowing about how it was opened, such as which of several sets of weights was taken. */
+  notes?: readonly string[]
   /** Frames of a clip, T. */
   frames: number
   /** Height and width of a frame in pixels. */

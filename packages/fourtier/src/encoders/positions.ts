@@ -110,6 +110,56 @@ export function gridTable({ extra, time, rows, columns, width, interpolation }: 
   }
 }
 
+export interface ClipTable {
+  /** Rows before the grid that are kept: class tokens. */
+  extra: number
+  /** Steps of time of the table, and the side of its square grid. */
+  time: number
+  side: number
+  width: number
+  /** What the checkpoint's steps of time may be, the most likely number first. */
+  steps: readonly number[]
+  /** Steps and side of the configuration: they are the table's own where `steps` allows it, or fits no square grid. */
+  configured: { readonly time: number; readonly side: number }
+}
+
+/**
+ * Lets a learned table [..,extra + time·side·side, width] come from a checkpoint of other frames and another square grid:
+ * linearly over time, then bicubic over the grid. The length of a table does not tell its frames from its grid, so that
+ * `steps` decides even where the lengths are equal.
+ */
+export function clipTable(table: ClipTable): NonNullable<SourceTensor["adapt"]> {
+  const { extra, time, side, width, steps, configured } = table
+  const own = { from: configured.time, grid: configured.side }
+  const sizesOf = (found: Shape) => {
+    const places = found[found.length - 2] - extra
+    const whole = steps
+      .map((from) => ({ from, grid: Math.sqrt(places / from) }))
+      .filter(({ from, grid }) => Number.isInteger(from) && Number.isInteger(grid))
+    const likely = whole.find(({ from, grid }) => from === own.from && grid === own.grid) ?? whole.at(0)
+    return likely ?? (places === own.from * own.grid ** 2 ? own : undefined)
+  }
+  return {
+    always: true,
+    fits: (found) => found.length >= 2 && found[found.length - 1] === width && sizesOf(found) !== undefined,
+    make(values, found) {
+      const sizes = sizesOf(found)
+      if (sizes === undefined || (sizes.from === time && sizes.grid === side)) return values
+      const { from, grid } = sizes
+      const rows = values.subarray(extra * width)
+      const matrix = interpolationMatrix(from, time, { mode: "linear", coordinates: "half-pixel" })
+      const timed = resizeAxis(rows, 1, from, grid * grid * width, matrix)
+      const bicubic = resizingMatrix(grid, side, "bicubic")
+      const tall = resizeAxis(timed, time, grid, grid * width, bicubic)
+      const wide = resizeAxis(tall, time * side, grid, width, bicubic)
+      const result = new Float32Array(extra * width + wide.length)
+      result.set(values.subarray(0, extra * width))
+      result.set(wide, extra * width)
+      return result
+    },
+  }
+}
+
 /**
  * Lets a learned table [..,time,width] come from a checkpoint of another number of frames. It is interpolated linearly, as
  * frames are sampled evenly.

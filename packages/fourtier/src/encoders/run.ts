@@ -6,6 +6,7 @@ import {
   FourtierError,
   input,
   isOp,
+  nonFinite,
   type Session,
   type SessionOptions,
   type Shape,
@@ -83,8 +84,14 @@ function inputArray(name: string, array: StoredTensor): { shape: Shape; dtype: D
   if (shape.includes(0)) throw new FourtierError({ where: `input ${name}`, what: "an empty array" })
   const isFloat = type === "f64" || type === "f32" || type === "f16" || type === "bf16"
   return isFloat
-    ? { shape, dtype: "f32", data: toFloat32(array) }
+    ? { shape, dtype: "f32", data: finiteInput(name, toFloat32(array), shape) }
     : { shape, dtype: "i64", data: BigInt64Array.from(array.data, BigInt) }
+}
+
+function finiteInput(name: string, values: Float32Array, shape: Shape): Float32Array {
+  const found = nonFinite(values, shape)
+  if (found === null) return values
+  throw new FourtierError({ where: `input ${name}`, what: "values that are no finite numbers", found })
 }
 
 /** Compiles a graph with weights of any size. */

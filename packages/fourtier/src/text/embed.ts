@@ -19,6 +19,8 @@ export interface TextEmbeddings {
 export interface TextEncoder {
   /** Hash of everything that the embeddings depend on: weights, vocabulary, limits. */
   readonly id: string
+  /** Worth knowing about how it was opened, such as which of several sets of weights was taken. */
+  readonly notes?: readonly string[]
   /** Dt */
   readonly width: number
   /** Embeddings in the order of `texts`; each depends on its own text alone. */

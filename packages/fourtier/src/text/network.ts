@@ -77,17 +77,18 @@ export async function openTextNetwork(
 ): Promise<TextEncoder> {
   await requireFile(config.vocabulary, "correct text.network.vocabulary")
   const network = kind === "clip" ? await clipNetwork(config) : await bertNetwork(config)
-  const weights = await findWeights(config.checkpoint, "text.network.checkpoint")
+  const weights = await findWeights(config.checkpoint, "text.network.checkpoint", config)
   const source = await weights.open(network)
   try {
-    const { checkpoint: _, vocabulary, ...settings } = config
+    const { checkpoint: _, section: __, prefix: ___, vocabulary, ...settings } = config
     const id = hashJson({
       weights: await weights.identity(),
       vocabulary: await hashFile(vocabulary),
       kind,
       ...settings,
     })
-    return new NetworkTextEncoder(id, network, await weightsOf(network, source), options)
+    const { notes } = weights
+    return new NetworkTextEncoder({ id, notes, network, weights: await weightsOf(network, source), options })
   } finally {
     await source.close()
   }
@@ -174,8 +175,17 @@ async function weightsOf(network: TextNetwork, source: WeightSource): Promise<Re
   return binder.load(source)
 }
 
+interface LoadedNetwork {
+  id: string
+  notes: readonly string[]
+  network: TextNetwork
+  weights: ReadonlyMap<string, Float32Array>
+  options: SessionOptions
+}
+
 class NetworkTextEncoder implements TextEncoder {
   readonly id: string
+  readonly notes: readonly string[]
   readonly width: number
   readonly #network: TextNetwork
   readonly #weights: ReadonlyMap<string, Float32Array>
@@ -183,8 +193,9 @@ class NetworkTextEncoder implements TextEncoder {
   /** By "n×L". */
   readonly #sessions = new Map<string, Promise<Session>>()
 
-  constructor(id: string, network: TextNetwork, weights: ReadonlyMap<string, Float32Array>, options: SessionOptions) {
+  constructor({ id, notes, network, weights, options }: LoadedNetwork) {
     this.id = id
+    this.notes = notes
     this.width = network.width
     this.#network = network
     this.#weights = weights

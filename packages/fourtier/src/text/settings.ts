@@ -1,11 +1,12 @@
 /** Settings of the text encoder and of what stage 1 aligns with. */
 
 import { z } from "zod"
-import { CHECKPOINT } from "../encoders/weights.ts"
+import { CHECKPOINT, checkpointChoice } from "../encoders/weights.ts"
 
 /** Files and sizes of a text network. */
 export const textNetworkSchema = z.strictObject({
   checkpoint: z.string().min(1).describe(CHECKPOINT),
+  ...checkpointChoice,
   vocabulary: z.string().min(1).describe("clip: bpe_simple_vocab_16e6.txt.gz or merges.txt; bert: vocab.txt"),
   model: z.string().default("B/16").describe("size of CLIP; BERT is bert-base unless `sizes` says otherwise"),
   sizes: z.record(z.string(), z.json()).default({}).describe("sizes that differ from the model's (docs/encoders.md)"),

@@ -100,7 +100,17 @@ function splitByColumn(manifest: Manifest, column: string, options: SplitOptions
   return [first, ...further.map((side) => ({ ...first, name: side, test: part(side) }))]
 }
 
-function isTestPart(side: string): boolean {
+/**
+ * Whether a split column's value names a test part: `test`, or `test-…` for a further one.
+ *
+ * @example
+ * ```ts
+ * import { isTestPart } from "fourtier/video"
+ *
+ * isTestPart("test-shift") // true
+ * ```
+ */
+export function isTestPart(side: string): boolean {
   return side === "test" || side.startsWith("test-")
 }
 

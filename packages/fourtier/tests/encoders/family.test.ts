@@ -103,6 +103,23 @@ describe("a family added to the list", () => {
     expectClose((await readNpy(join(out, "logits.npy"), "f32")).data, logits)
   })
 
+  it("names what is wrong with a part of a checkpoint, and with an input, in `fourtier encode`", async () => {
+    const { encode } = await import("../../src/cli/actions/encode.ts")
+    const [config, input, out] = ["config.json", "broken.npy", "out"].map((name) => join(folder, name))
+    await writeJson(config, SIZES)
+    const broken = new Float32Array(2 * 3 * 8 * 8).fill(Number.NaN, 64, 66)
+    await writeNpy(input, "f32", [2, 3, 8, 8], broken)
+    const run = (more: object) => encode(config, { checkpoint, input: [input], out, ...more })
+    const written = vi.spyOn(process.stderr, "write").mockReturnValue(true)
+    try {
+      await expect(run({})).rejects.toThrow(/input input: [\s\S]*2 of 384 values, the first NaN at \[0,1,0,0\]/)
+      await expect(run({ section: "ema" })).rejects.toThrow(/no section named ema/)
+      await expect(run({ prefix: "other." })).rejects.toThrow(/begins with "other\."[\s\S]*net, steps/)
+    } finally {
+      written.mockRestore()
+    }
+  })
+
   it("opens as the frozen encoder of a configuration, in each precision", async () => {
     const { loadConfig } = await import("../../src/config.ts")
     const { openVisualEncoder } = await import("../../src/encoders/catalog.ts")

@@ -27,6 +27,7 @@ const SMALL_ENCODERS: Record<string, unknown>[] = [
   { kind: "vit", model: "deit3-B/16", sizes: tiny },
   { kind: "vit", model: "siglip-B/16", sizes: tiny },
   { kind: "videomae", sizes: tiny },
+  { kind: "internvideo2", sizes: tiny },
   { kind: "uniformerv2", sizes: { width: 32, n_dim: 32, layers: 4, heads: 2, n_head: 2, return_list: [1, 2, 3, 0] } },
   {
     kind: "uniformerv2",
@@ -85,6 +86,24 @@ describe("frozen encoders", () => {
     expect(await id({ mean: [0, 0, 0] })).not.toBe(first)
   })
 
+  it("multiplies the map by the scale, which is part of its identity", async () => {
+    const open = (more: object) => {
+      const config = { kind: "clip", checkpoint: "random", sizes: small, resolution: 32, frames: 1, ...more }
+      return openVisualEncoder(encoderSchema.parse(config))
+    }
+    const [plain, scaled] = [await open({}), await open({ scale: 0.25 })]
+    expect(scaled.id).not.toBe(plain.id)
+    const maps: Data[] = []
+    for (const encoder of [plain, scaled]) {
+      const session = await openEncoder(encoder, 1, {})
+      const frames = Float32Array.from({ length: 32 * 32 * 3 }, (_, i) => (i * 37) % 256)
+      maps.push((await session.run({ frames })).m)
+      await session.release()
+    }
+    const [numbers, quarters] = maps.map((map) => Array.from(map, Number))
+    expect(quarters).toEqual(numbers.map((value) => value / 4))
+  })
+
   it("names what is wrong in a configuration", async () => {
     const open = (more: object) =>
       openVisualEncoder(encoderSchema.parse({ kind: "clip", checkpoint: "random", ...more }))
@@ -108,6 +127,7 @@ const MAPS = {
   xclip: ["xclip", "B/16", "image_resolution", "T"],
   ila: ["ila", "B/16", "image_resolution", "T"],
   vjepa2: ["vjepa2", "L/16", "img_size", "num_frames"],
+  internvideo2: ["internvideo2", "B/14", "img_size", "num_frames"],
 } as const
 
 describe.skipIf(fixtureNames().length === 0)("frozen encoders beside the reference", () => {

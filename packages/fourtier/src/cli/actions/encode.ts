@@ -2,8 +2,9 @@
 
 import { access, readdir, stat } from "node:fs/promises"
 import { basename, dirname, extname, join } from "node:path"
+import type { Reporter } from "@fourtier/core"
 import { terminalReporter } from "@fourtier/core/node"
-import { FourtierError } from "@fourtier/tensor"
+import { FourtierError, nonFinite } from "@fourtier/tensor"
 import { readJson, readNpy, type StoredTensor, writeNpy } from "@fourtier/tensor/node"
 import { findWeights, joinSources } from "../../encoders/checkpoint/source.ts"
 import { networkSchema } from "../../encoders/families/index.ts"
@@ -13,6 +14,8 @@ import type { OpenSource } from "../../encoders/weights.ts"
 
 export interface EncodeOptions {
   checkpoint: string | readonly string[]
+  section?: string
+  prefix?: string
   input: string[]
   out: string
   intermediates?: boolean
@@ -25,12 +28,16 @@ export async function encode(config: string, options: EncodeOptions): Promise<vo
   const network = await readNetwork(config)
   const inputs = await readInputs(network.inputs, options.input)
   for (const [name, { shape }] of inputs) reporter.say(`input  ${name} [${shape.join(",")}]`)
-  const source = await openWeights([options.checkpoint].flat(), network)
+  const source = await openWeights(options, network, reporter)
   try {
     const runtime = options.threads === undefined ? {} : { threads: options.threads }
     const { outputs, intermediates } = await encodeArrays({ network, source, inputs, runtime })
     await writeAll(options.out, outputs)
-    for (const [name, { shape }] of outputs) reporter.say(`output ${name} [${shape.join(",")}]`)
+    for (const [name, { shape, data }] of outputs) {
+      reporter.say(`output ${name} [${shape.join(",")}]`)
+      const broken = nonFinite(data, shape)
+      if (broken !== null) reporter.warn(`output ${name} has values that are no finite numbers: ${broken}`)
+    }
     if (options.intermediates) await writeAll(join(options.out, "intermediates"), intermediates)
   } finally {
     await source.close()
@@ -39,11 +46,12 @@ export async function encode(config: string, options: EncodeOptions): Promise<vo
 }
 
 /** The weights of all files together. */
-async function openWeights(checkpoints: readonly string[], network: EncoderNetwork): Promise<OpenSource> {
+async function openWeights(options: EncodeOptions, network: EncoderNetwork, reporter: Reporter): Promise<OpenSource> {
   const opened: OpenSource[] = []
   try {
-    for (const checkpoint of checkpoints) {
-      const weights = await findWeights(checkpoint, "--checkpoint")
+    for (const checkpoint of [options.checkpoint].flat()) {
+      const weights = await findWeights(checkpoint, "--checkpoint", options, network.sections)
+      for (const note of weights.notes) reporter.say(note)
       opened.push(await weights.open(network))
     }
     return joinSources(opened)

@@ -14,6 +14,7 @@ import { MAP, type VisualEncoder } from "../encoder.ts"
 import type { VisualFamily, VisualNetwork } from "../family.ts"
 import { normalise } from "../graph.ts"
 import { type Normalisation, presetOf } from "../presets.ts"
+import { scaledMap, scaleIdentity } from "../scale.ts"
 import type { FamilySettings } from "../settings/family.ts"
 
 /** What is known of an encoder before its weights are read. */
@@ -48,18 +49,20 @@ function planOf(family: VisualFamily, { model, frames, resolution, mean, std, si
 /** Opens the encoder in float32. Weights are read when its graph is asked for; a missing file is an error at once. */
 export async function openFamily(family: VisualFamily, settings: FamilySettings): Promise<VisualEncoder> {
   const { network, frames, resolution, normalisation } = planOf(family, settings)
-  const weights = await findWeights(settings.checkpoint, "encoder.checkpoint")
+  const weights = await findWeights(settings.checkpoint, "encoder.checkpoint", settings, network.sections)
   const build = (names: ReadonlySet<string> | null, batch: number) => {
     const binder = network.binder(names)
     const clips = input(FRAMES, [batch, frames, resolution, resolution, 3])
-    return { binder, map: network.featureMap(binder, normalise(clips, normalisation)) }
+    return { binder, map: scaledMap(network.featureMap(binder, normalise(clips, normalisation)), settings.scale) }
   }
   const [, T, H, W, D] = build(null, 1).map.shape
   const size: MapSize = { T, H, W, D }
   const { dimensions } = network
+  const scale = scaleIdentity(settings.scale)
   return {
     name: `${settings.kind} ${settings.model}${weights.seed === null ? "" : " (random weights)"}`,
-    id: hashJson({ weights: await weights.identity(), dimensions, frames, resolution, normalisation }),
+    id: hashJson({ weights: await weights.identity(), dimensions, frames, resolution, normalisation, ...scale }),
+    notes: weights.notes,
     frames,
     resolution: [resolution, resolution],
     size,
