@@ -164,15 +164,20 @@ export const TIMM_PACKED: Packed = { weight: "qkv.weight", bias: "qkv.bias" }
 
 const PARTS = ["q", "k", "v"] as const
 
-/** One of the three projections of x [..,C], its result times `scale`. */
+/**
+ * One of the three projections of x [..,C], its result times `scale`.
+ *
+ * @param order which of the channels each channel of the result is
+ */
 export function packedProjection(
   binder: WeightBinder,
   x: Tensor,
   part: (typeof PARTS)[number],
   packed: Packed,
   scale = 1,
+  order?: readonly number[],
 ): Tensor {
-  const { weight, bias } = packedPart(binder, x.shape[x.rank - 1], part, packed, scale)
+  const { weight, bias } = packedPart(binder, x.shape[x.rank - 1], part, packed, scale, order)
   const product = project(x, weight)
   return bias ? add(product, bias) : product
 }
@@ -184,23 +189,33 @@ function packedPart(
   part: (typeof PARTS)[number],
   { weight: name, bias }: Packed,
   scale = 1,
+  order?: readonly number[],
 ): { weight: Tensor; bias: Tensor | null } {
   const first = PARTS.indexOf(part) * width
+  const ordered = (values: Float32Array) => (order ? reordered(values, order) : values)
   const weight = binder.derive(`${part}.weight`, [{ name, shape: [3 * width, width] }], [width, width], (values) =>
-    transposed(values.subarray(first * width, (first + width) * width), width, width, scale),
+    transposed(ordered(values.subarray(first * width, (first + width) * width)), width, width, scale),
   )
   if (bias === null) return { weight, bias: null }
   if (typeof bias === "string") {
     const vector = binder.derive(`${part}.bias`, [{ name: bias, shape: [3 * width] }], [width], (values) =>
-      scaled(values.slice(first, first + width), scale),
+      scaled(ordered(values.slice(first, first + width)), scale),
     )
     return { weight, bias: vector }
   }
   if (part === "k") return { weight, bias: null }
   const vector = binder.derive(`${part}.bias`, [{ name: bias[part], shape: [width] }], [width], (values) =>
-    scaled(values, scale),
+    scaled(ordered(values), scale),
   )
   return { weight, bias: vector }
+}
+
+/** Rows [n,..] in another order: row i of the result is row order[i]. */
+function reordered(values: Float32Array, order: readonly number[]): Float32Array {
+  const width = values.length / order.length
+  const result = new Float32Array(values.length)
+  for (const [i, row] of order.entries()) result.set(values.subarray(row * width, (row + 1) * width), i * width)
+  return result
 }
 
 export interface AttentionOptions {
@@ -229,25 +244,44 @@ export interface BlockOptions {
   epsilon: number
   /** Hidden channels of the MLP over its width; default 4. */
   mlpRatio?: number
+  /** Hidden channels of the MLP, instead of a ratio. */
+  mlpHidden?: number
   mask?: Tensor | null
 }
 
-/** A pre-norm block with CLIP's names: x + attention(ln_1(x)), then + mlp(ln_2(x)). x [B,L,C] */
-export function clipBlock(binder: WeightBinder, x: Tensor, options: BlockOptions): Tensor {
+/**
+ * A pre-norm block with CLIP's names: x + attention(ln_1(x)), then + mlp(ln_2(x)), both scaled where the checkpoint has
+ * `ls_1.gamma` and `ls_2.gamma`. x [B,L,C]
+ *
+ * @param attention of ln_1(x) [B,L,C]; by default over all tokens that the mask lets through
+ */
+export function clipBlock(
+  binder: WeightBinder,
+  x: Tensor,
+  options: BlockOptions,
+  attention?: (normed: Tensor) => Tensor,
+): Tensor {
   const { heads, epsilon, mask = null } = options
-  const attended = add(x, selfAttention(binder.in("attn"), norm(binder, "ln_1", x, epsilon), { heads, mask }))
-  return clipMlp(binder, attended, options)
+  const normed = norm(binder, "ln_1", x, epsilon)
+  const attended = attention ? attention(normed) : selfAttention(binder.in("attn"), normed, { heads, mask })
+  return clipMlp(binder, add(x, layerScaled(binder, "ls_1", attended)), options)
+}
+
+/** x [..,D] times `<name>.gamma` [D], where the checkpoint has it. */
+function layerScaled(binder: WeightBinder, name: string, x: Tensor): Tensor {
+  return binder.has(`${name}.gamma`, false) ? mul(x, binder.weight(`${name}.gamma`, [x.shape[x.rank - 1]])) : x
 }
 
 /** The second half of CLIP's block. */
 export function clipMlp(
   binder: WeightBinder,
   x: Tensor,
-  { activation, epsilon, mlpRatio = 4 }: Omit<BlockOptions, "heads">,
+  { activation, epsilon, mlpRatio = 4, mlpHidden }: Omit<BlockOptions, "heads">,
 ): Tensor {
-  const hidden = Math.trunc(mlpRatio * x.shape[x.rank - 1])
+  const hidden = mlpHidden ?? Math.trunc(mlpRatio * x.shape[x.rank - 1])
   const names = ["mlp.c_fc", "mlp.c_proj"] as const
-  return add(x, mlp(binder, norm(binder, "ln_2", x, epsilon), { names, hidden, activation }))
+  const fed = mlp(binder, norm(binder, "ln_2", x, epsilon), { names, hidden, activation })
+  return add(x, layerScaled(binder, "ls_2", fed))
 }
 
 /** Length in patches of a length in pixels; what does not fill a patch is cut off. */

@@ -5,7 +5,7 @@ import { corrupt, refused } from "./errors.ts"
 import { Dict, Instance, List, TensorRef, Tuple, type Value } from "./values.ts"
 
 /** Where training scripts put the weights, the most likely place first. */
-const SECTIONS = ["model", "module", "model_state", "state_dict", "model_state_dict", "net", "network"]
+const SECTIONS = ["model", "module", "model_state", "state_dict", "model_state_dict", "net", "network", "weights"]
 
 /** Put before every name by wrappers for parallel or compiled training. */
 const WRAPPERS = ["module.", "_orig_mod."]

@@ -5,13 +5,14 @@ import type { Family, NetworkSchema } from "../family.ts"
 import { clip } from "./clip.ts"
 import { ila } from "./ila.ts"
 import { mtv } from "./mtv.ts"
+import { peCore } from "./pe-core.ts"
 import { uniformerv2 } from "./uniformerv2.ts"
 import { videoclip } from "./videoclip.ts"
 import { videomae } from "./videomae.ts"
 import { vit } from "./vit.ts"
 import { xclip } from "./xclip.ts"
 
-export const FAMILIES = [clip, vit, videomae, uniformerv2, xclip, ila, mtv, videoclip] as const
+export const FAMILIES = [clip, vit, videomae, uniformerv2, xclip, ila, mtv, videoclip, peCore] as const
 
 /** From a configuration, the keys of docs/encoders.md, to its network: `encoder` tells the family. */
 export function networkSchemaOf([first, ...others]: readonly [Family, ...Family[]]): NetworkSchema {
