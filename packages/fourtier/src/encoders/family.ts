@@ -46,6 +46,8 @@ export interface FamilyDefinition<S extends DimensionsSchema, V> {
   readonly dimensions: S
   /** Names of a network's inputs, the needed one first. */
   inputs(dimensions: z.output<S>): readonly string[]
+  /** By input of whole numbers: how many values there are, from 0 on. For token ids, the size of the vocabulary. */
+  limits?(dimensions: z.output<S>): Readonly<Record<string, number>>
   /**
    * The name that the reference code gives to what a checkpoint stores as `key`; null where that is no parameter.
    *
@@ -65,6 +67,8 @@ export interface EncoderNetwork {
   readonly dimensions: { readonly encoder: string }
   /** Names of the inputs, the needed one first. */
   readonly inputs: readonly string[]
+  /** See `FamilyDefinition.limits`. */
+  readonly limits: Readonly<Record<string, number>>
   /** See `FamilyDefinition.parameterName`. */
   parameterName(key: string, keys: ReadonlySet<string>): string | null
   /** A binder of the network's weights. @param names the parameters that the checkpoint has; null: any */
@@ -127,6 +131,7 @@ export function defineFamily<S extends DimensionsSchema, K extends string, M ext
   const networkOf = (dimensions: z.output<S>): EncoderNetwork => ({
     dimensions,
     inputs: definition.inputs(dimensions),
+    limits: definition.limits?.(dimensions) ?? {},
     parameterName: definition.parameterName,
     binder: (names) => WeightBinder.over(names, separator),
     graph: (binder, inputs) => definition.graph(binder, dimensions, inputs),

@@ -9,7 +9,8 @@ import { uniformerv2 } from "../../src/encoders/families/uniformerv2.ts"
 import { videomae } from "../../src/encoders/families/videomae.ts"
 import { vit } from "../../src/encoders/families/vit.ts"
 import type { Family, VisualFamily } from "../../src/encoders/family.ts"
-import { gridTable, sinusoids, timeTable } from "../../src/encoders/positions.ts"
+import { gridRows, gridTable, sinusoids, timeTable } from "../../src/encoders/positions.ts"
+import { rotaryGrid } from "../../src/encoders/rotary.ts"
 import { WeightBinder, type WeightSource } from "../../src/encoders/weight-binder.ts"
 import { randomSource } from "../../src/encoders/weights.ts"
 
@@ -184,5 +185,55 @@ describe("checkpoint names", () => {
     expect(parse({ return_list: [9, 10, 11, 12] }).success).toBe(false)
     expect(parse({ n_dim: 512 }).success).toBe(false)
     expect(parse({ activation: "swish" }).success).toBe(false)
+  })
+})
+
+describe("rotary positions", () => {
+  const [rows, columns, heads, width] = [2, 3, 2, 16]
+  const grid = { rows, columns, heads, width, theta: 100, classToken: true }
+  const length = 1 + rows * columns
+
+  it("turn the pairs of a head's first half by the column, those of the second by the row, and not the class token", async () => {
+    const { order, turn, restore } = rotaryGrid("heads", grid)
+    const x = random(length * width, 5)
+    const inOrder = Float32Array.from(x, (_, i) => x[i - (i % width) + order[i % width]])
+    const turned = await numbersOf(restore(turn(constant(inOrder, [1, length, width]))))
+    const expected = Float32Array.from(x)
+    for (let place = 0; place < rows * columns; place++) {
+      const [row, column] = [Math.floor(place / columns) + 1, (place % columns) + 1]
+      for (let pair = 0; pair < width / 2; pair++) {
+        const within = pair % 4 // pairs of a head: two turn by the column, two by the row
+        const angle = (within < 2 ? column : row) * 100 ** (-(within % 2) / 2)
+        const at = (1 + place) * width + 2 * pair
+        expected[at] = x[at] * Math.cos(angle) - x[at + 1] * Math.sin(angle)
+        expected[at + 1] = x[at] * Math.sin(angle) + x[at + 1] * Math.cos(angle)
+      }
+    }
+    expectClose(turned, expected, 1e-5)
+  })
+
+  it("need heads of pairs for rows and columns", () => {
+    expect(() => rotaryGrid("vision_heads", { ...grid, width: 12 })).toThrow(/vision_heads: .*multiple of 4/)
+  })
+})
+
+describe("position tables for pictures of any size", () => {
+  it("are resized unless the grid is the trained square, also where it has as many places", async () => {
+    const table = { extra: 1, rows: 2, columns: 8, width: 1, interpolation: "bilinear" as const }
+    const values = Float32Array.from({ length: 17 }, (_, i) => (i === 0 ? 99 : (i - 1) % 4)) // the column's number
+    const source: WeightSource = {
+      where: "test",
+      shapes: new Map([["table", [17, 1]]]),
+      read: async () => values,
+    }
+    const binder = WeightBinder.over(new Set(["table"]))
+    const [wide, square] = [
+      gridRows(binder, "table", 7, table),
+      gridRows(binder, "table", 7, { ...table, rows: 4, columns: 4 }),
+    ]
+    const weights = await binder.load(source)
+    const row = [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3]
+    expectClose(await numbersOf(wide, weights), [99, ...row, ...row], 1e-6)
+    expectClose(await numbersOf(square, weights), values, 1e-9)
   })
 })

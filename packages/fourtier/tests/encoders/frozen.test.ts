@@ -34,6 +34,8 @@ const SMALL_ENCODERS: Record<string, unknown>[] = [
     sizes: { width: 32, n_dim: 32, layers: 2, heads: 2, n_head: 2, return_list: [0, 1], n_layers: 2 },
   },
   { kind: "xclip", sizes: small },
+  { kind: "pe_core", sizes: small },
+  { kind: "pe_core", model: "G/14@448", resolution: 28, sizes: small },
   { kind: "ila", sizes: { ...small, alignment_hidden: 8 }, resolution: 64 },
   { kind: "ila", sizes: { ...small, alignment_hidden: 8, encoder: "ila_ssv2", num_classes: 3 }, resolution: 64 },
   {
@@ -104,6 +106,7 @@ const MAPS = {
   uniformerv2_ssv2: ["uniformerv2", "B/16-ssv2", "input_resolution", "t_size"],
   xclip: ["xclip", "B/16", "image_resolution", "T"],
   ila: ["ila", "B/16", "image_resolution", "T"],
+  pe_core: ["pe_core", "B/16", "image_size"],
 } as const
 
 describe.skipIf(fixtureNames().length === 0)("frozen encoders beside the reference", () => {
@@ -120,7 +123,7 @@ describe.skipIf(fixtureNames().length === 0)("frozen encoders beside the referen
       )
       const { mean, std } = presetsOf(kind)[model].normalisation
       const input = await readNpy(join(folder, "input.npy"), "f32")
-      const order = { clip: "bchw", deit3_timm: "bchw", xclip: "btchw", ila: "btchw" }[name] ?? "bcthw"
+      const order = { clip: "bchw", deit3_timm: "bchw", pe_core: "bchw", xclip: "btchw", ila: "btchw" }[name] ?? "bcthw"
       const values = pixelsOf(input.data, input.shape, order, mean, std)
       const session = await openEncoder(encoder, input.shape[0], {})
       const { m } = await session.run({ frames: values })

@@ -42,7 +42,16 @@ import {
   selfAttention,
 } from "../blocks.ts"
 import { defineFamily } from "../family.ts"
-import { activation, CLIP_EPSILON, checkInput, count, type EncoderGraph, type Inputs, inputNamed } from "../graph.ts"
+import {
+  activation,
+  CLIP_EPSILON,
+  checkInput,
+  count,
+  type EncoderGraph,
+  type Inputs,
+  inputNamed,
+  textIds,
+} from "../graph.ts"
 import { gridRows } from "../positions.ts"
 import { BASE, HALF, LARGE, type Preset, SMALL, TINY, type TransformerSize } from "../presets.ts"
 import { type Rotary, rotaryGrid } from "../rotary.ts"
@@ -280,11 +289,12 @@ function peGraph(binder: WeightBinder, config: PeConfig, inputs: Inputs): Encode
     outputs.video_embedding = videoEmbedding(visual, config, reshape(frames, [B, T, ...frames.shape.slice(2)]))
   }
   if (Object.keys(outputs).length === 0) binder.skip((name) => name.startsWith("visual."))
-  if (!inputs.has("text_tokens")) {
+  const ids = textIds(inputs)
+  if (!ids) {
     binder.skip(isClipText)
     return { outputs, intermediates }
   }
-  const text = clipTextTower(binder, peTextSizes(config), inputNamed(inputs, "text_tokens", "text,position"))
+  const text = clipTextTower(binder, peTextSizes(config), ids)
   outputs.text_token_features = text.tokens
   outputs.text_embedding = text.embedding
   for (const [i, block] of text.hiddenStates.entries()) intermediates[`text_block_${i}`] = block
@@ -334,6 +344,7 @@ const LARGE_TEXT: TowerSize = [1024, 24, 16, 1024]
 export const peCore = defineFamily({
   dimensions,
   inputs: () => ["input", "input_other", "input_video", "text_tokens"],
+  limits: ({ vocab_size }): Record<string, number> => (vocab_size === undefined ? {} : { text_tokens: vocab_size }),
   parameterName: peName,
   graph: peGraph,
   visual: {

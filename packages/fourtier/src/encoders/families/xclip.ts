@@ -42,7 +42,7 @@ import {
   withoutClassToken,
 } from "../blocks.ts"
 import { defineFamily } from "../family.ts"
-import { checkInput, count, type EncoderGraph, type Inputs, inputNamed, RESIZE_FIX } from "../graph.ts"
+import { checkInput, count, type EncoderGraph, type Inputs, inputNamed, RESIZE_FIX, textIds } from "../graph.ts"
 import { timeTable } from "../positions.ts"
 import { IMAGENET, type Preset } from "../presets.ts"
 import type { WeightBinder } from "../weight-binder.ts"
@@ -50,6 +50,7 @@ import {
   blockOptions,
   CLIP_SETTINGS,
   CLIP_SIZES,
+  type ClipTextConfig,
   clipEmbedding,
   clipImageSizes,
   clipTextSizes,
@@ -250,14 +251,19 @@ export function videoInput(
   return clips
 }
 
-/** Ids of texts, where given. */
-export function textInput(inputs: Inputs): Tensor | null {
-  return inputs.has("text_tokens") ? inputNamed(inputs, "text_tokens", "text,position") : null
+/** What the text tower gives where there is no clip to prompt the texts with; null where there is one, or no text. */
+export function textsAlone(binder: WeightBinder, config: ClipTextConfig, inputs: Inputs): EncoderGraph | null {
+  const ids = textIds(inputs)
+  if (!ids || inputs.has("input")) return null
+  binder.skip((name) => !isClipText(name) || name.startsWith("logit_"))
+  return { outputs: { text_embedding: clipTextTower(binder, config, ids).embedding }, intermediates: {} }
 }
 
 function xclipGraph(binder: WeightBinder, config: XclipConfig, inputs: Inputs): EncoderGraph {
+  const texts = textsAlone(binder, config, inputs)
+  if (texts) return texts
   const { hiddenStates, inside } = xclipTower(binder.in("visual"), config, framesOf(videoInput(inputs, config)))
-  const outputs = videoOutputs(binder, config, hiddenStates[hiddenStates.length - 1], textInput(inputs))
+  const outputs = videoOutputs(binder, config, hiddenStates[hiddenStates.length - 1], textIds(inputs))
   return { outputs, intermediates: { ...frameStates(hiddenStates, config.T), ...inside } }
 }
 
@@ -283,6 +289,7 @@ export const unusedByMap = (name: string): boolean =>
 export const xclip = defineFamily({
   dimensions,
   inputs: () => ["input", "text_tokens"],
+  limits: ({ vocab_size }) => ({ text_tokens: vocab_size }),
   parameterName: xclipName,
   graph: xclipGraph,
   visual: {
