@@ -6,6 +6,7 @@
 import {
   add,
   constant,
+  div,
   expand,
   FourtierError,
   gelu,
@@ -20,6 +21,8 @@ import {
   reshape,
   slice,
   softmax,
+  sqrt,
+  sum,
   type Tensor,
   tanh,
   transpose,
@@ -282,6 +285,11 @@ export function clipMlp(
   const names = ["mlp.c_fc", "mlp.c_proj"] as const
   const fed = mlp(binder, norm(binder, "ln_2", x, epsilon), { names, hidden, activation })
   return add(x, layerScaled(binder, "ls_2", fed))
+}
+
+/** x over its Euclidean length along the last axis. */
+export function normalised(x: Tensor): Tensor {
+  return div(x, sqrt(sum(mul(x, x), -1, true)))
 }
 
 /** Length in patches of a length in pixels; what does not fill a patch is cut off. */

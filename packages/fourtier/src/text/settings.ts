@@ -6,8 +6,16 @@ import { CHECKPOINT } from "../encoders/weights.ts"
 /** Files and sizes of a text network. */
 export const textNetworkSchema = z.strictObject({
   checkpoint: z.string().min(1).describe(CHECKPOINT),
-  vocabulary: z.string().min(1).describe("clip: bpe_simple_vocab_16e6.txt.gz or merges.txt; bert: vocab.txt"),
-  model: z.string().default("B/16").describe("size of CLIP; BERT is bert-base unless `sizes` says otherwise"),
+  vocabulary: z
+    .string()
+    .min(1)
+    .describe(
+      "clip, xclip, pe_core: bpe_simple_vocab_16e6.txt.gz or merges.txt; siglip: tokenizer.json; bert: vocab.txt",
+    ),
+  model: z
+    .string()
+    .default("B/16")
+    .describe("size of the towers (docs/encoders.md); BERT is bert-base unless `sizes` says otherwise"),
   sizes: z.record(z.string(), z.json()).default({}).describe("sizes that differ from the model's (docs/encoders.md)"),
   lower: z.boolean().default(true).describe("bert: lower-case the text and strip accents (uncased models)"),
 })
@@ -15,8 +23,11 @@ export const textNetworkSchema = z.strictObject({
 export type TextNetworkConfig = z.infer<typeof textNetworkSchema>
 
 export const textSchema = z.strictObject({
-  encoder: z.enum(["use-lite", "clip", "bert"]).default("use-lite").describe("frozen text encoder"),
-  network: textNetworkSchema.nullable().default(null).describe("files of clip or bert"),
+  encoder: z
+    .enum(["use-lite", "clip", "siglip", "xclip", "pe_core", "bert"])
+    .default("use-lite")
+    .describe("frozen text encoder; with the text tower of the visual encoder's checkpoint, both share a space"),
+  network: textNetworkSchema.nullable().default(null).describe("files of a text encoder other than use-lite"),
   center: z
     .boolean()
     .default(true)

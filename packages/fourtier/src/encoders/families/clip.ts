@@ -12,7 +12,6 @@ import {
   argmax,
   cast,
   concat,
-  div,
   exp,
   expand,
   gather,
@@ -20,8 +19,6 @@ import {
   mul,
   narrow,
   reshape,
-  sqrt,
-  sum,
   type Tensor,
   takeAlong,
 } from "@fourtier/tensor"
@@ -35,6 +32,7 @@ import {
   fromImages,
   gridOf,
   norm,
+  normalised,
   patches,
   prefixToken,
   squareMap,
@@ -52,6 +50,7 @@ import {
   RESIZE_FIX,
   textIds,
 } from "../graph.ts"
+import { cosineLogits, frameMean } from "../joint.ts"
 import { gridTable, type Interpolation } from "../positions.ts"
 import { BASE, HUGE, LARGE, type Normalisation, type Preset, type TransformerSize } from "../presets.ts"
 import type { WeightBinder } from "../weight-binder.ts"
@@ -202,11 +201,6 @@ export function clipTextTower(binder: WeightBinder, config: ClipTextConfig, ids:
   return { hiddenStates, tokens, embedding: matmul(last, binder.weight("text_projection", [width, embed_dim])) }
 }
 
-/** x over its Euclidean length along the last axis. */
-export function normalised(x: Tensor): Tensor {
-  return div(x, sqrt(sum(mul(x, x), -1, true)))
-}
-
 function clipGraph(binder: WeightBinder, config: ClipConfig, inputs: Inputs): EncoderGraph {
   const ids = textIds(inputs)
   const alone = ids !== null && !inputs.has("input")
@@ -314,6 +308,17 @@ export const clip = defineFamily({
       const [B, T] = clips.shape
       const { tokens } = clipImageTower(binder.in("visual"), config, asImages(clips))
       return squareMap(withoutClassToken(tokens), B, T)
+    },
+    joint: {
+      tower: () => "clip",
+      rows(binder, config, clips) {
+        const visual = binder.in("visual")
+        const { tokens } = clipImageTower(visual, config, asImages(clips))
+        const [rows, , width] = tokens.shape
+        const first = reshape(narrow(tokens, 1, 0, 1), [rows, width])
+        return frameMean(matmul(first, visual.weight("proj", [width, config.embed_dim])), clips.shape[1])
+      },
+      logits: (binder, _, rows, texts) => cosineLogits(binder, rows, texts),
     },
   },
 })

@@ -35,6 +35,7 @@ import {
   linear,
   mlp,
   norm,
+  normalised,
   PYTORCH_PACKED,
   packedProjection,
   patches,
@@ -52,11 +53,12 @@ import {
   inputNamed,
   textIds,
 } from "../graph.ts"
+import { cosineLogits, frameMean } from "../joint.ts"
 import { gridRows } from "../positions.ts"
 import { BASE, HALF, LARGE, type Preset, SMALL, TINY, type TransformerSize } from "../presets.ts"
 import { type Rotary, rotaryGrid } from "../rotary.ts"
 import type { WeightBinder } from "../weight-binder.ts"
-import { type ClipTextConfig, clipName, clipTextTower, isClipText, normalised } from "./clip.ts"
+import { type ClipTextConfig, clipName, clipTextTower, isClipText } from "./clip.ts"
 import { framesOf } from "./xclip.ts"
 
 /** Hidden channels over width: a number, or a fraction as "8960/1536". */
@@ -215,28 +217,35 @@ function pooledOf(binder: WeightBinder, config: PeConfig, { tokens }: ImageTower
 /** The pooled picture in the joint space [..,E], not normalised; as it is where there is no projection. */
 function projected(binder: WeightBinder, config: PeConfig, pooled: Tensor): Tensor {
   if (!binder.has("proj")) return pooled
-  return matmul(pooled, binder.weight("proj", [config.vision_width, sizeOf(config, "embed_dim")]))
-}
-
-/** A dimension that is needed for what is asked for. */
-function sizeOf(config: PeConfig, key: "embed_dim"): number {
-  const found = config[key]
-  if (found !== undefined) return found
-  throw new FourtierError({ where: key, what: "missing: the checkpoint projects into the joint space" })
-}
-
-/** The text tower's sizes, under the names that CLIP's has. @throws FourtierError where the configuration has none */
-export function peTextSizes(config: PeConfig): ClipTextConfig {
-  const { embed_dim, context_length, vocab_size, text_width, text_heads, text_layers } = config
-  const { text_mlp_ratio: mlp_ratio, activation, layer_norm_eps } = config
-  if (embed_dim && context_length && vocab_size && text_width && text_heads && text_layers) {
-    const sizes = { embed_dim, context_length, vocab_size, text_width, text_heads, text_layers }
-    return { ...sizes, mlp_ratio, activation, layer_norm_eps }
+  if (config.embed_dim === undefined) {
+    throw new FourtierError({ where: "embed_dim", what: "missing: the checkpoint projects into the joint space" })
   }
+  return matmul(pooled, binder.weight("proj", [config.vision_width, config.embed_dim]))
+}
+
+/** The text tower's sizes, under the names that CLIP's has. */
+export const peTextSizes = z
+  .object({
+    embed_dim: count,
+    context_length: count,
+    vocab_size: count,
+    text_width: count,
+    text_heads: count,
+    text_layers: count,
+    text_mlp_ratio: ratio.default(4),
+    activation: activation.default("gelu"),
+    layer_norm_eps: z.number().positive().default(CLIP_EPSILON),
+  })
+  .transform(({ text_mlp_ratio, ...sizes }): ClipTextConfig => ({ ...sizes, mlp_ratio: text_mlp_ratio }))
+
+/** @throws FourtierError that lists those sizes of the text tower that the configuration lacks */
+function textSizesOf(config: PeConfig): ClipTextConfig {
+  const parsed = peTextSizes.safeParse(config)
+  if (parsed.success) return parsed.data
   throw new FourtierError({
-    where: "text tower",
-    what: "its sizes are missing",
-    expected: "embed_dim, context_length, vocab_size, text_width, text_heads, text_layers",
+    where: "sizes of the text tower",
+    what: "missing in the configuration",
+    found: parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "),
   })
 }
 
@@ -294,7 +303,7 @@ function peGraph(binder: WeightBinder, config: PeConfig, inputs: Inputs): Encode
     binder.skip(isClipText)
     return { outputs, intermediates }
   }
-  const text = clipTextTower(binder, peTextSizes(config), ids)
+  const text = clipTextTower(binder, textSizesOf(config), ids)
   outputs.text_token_features = text.tokens
   outputs.text_embedding = text.embedding
   for (const [i, block] of text.hiddenStates.entries()) intermediates[`text_block_${i}`] = block
@@ -368,6 +377,15 @@ export const peCore = defineFamily({
       const { map, tokens } = imageTower(binder.in("visual"), config, asImages(clips))
       const whole = map(tokens)
       return reshape(whole, [B, T, ...whole.shape.slice(1)])
+    },
+    joint: {
+      tower: ({ pool_type }) => (pool_type === "none" ? null : "pe_core"),
+      rows(binder, config, clips) {
+        const visual = binder.in("visual")
+        const pooled = pooledOf(visual, config, imageTower(visual, config, asImages(clips)))
+        return frameMean(projected(visual, config, pooled), clips.shape[1])
+      },
+      logits: (binder, _, rows, texts) => cosineLogits(binder, rows, texts),
     },
   },
 })

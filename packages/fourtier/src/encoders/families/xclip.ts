@@ -35,6 +35,7 @@ import {
   linear,
   mlp,
   norm,
+  normalised,
   project,
   selfAttention,
   squareMap,
@@ -56,7 +57,6 @@ import {
   clipTextSizes,
   clipTextTower,
   isClipText,
-  normalised,
 } from "./clip.ts"
 
 /** Sizes of the transformer over frames and of the clips. */
@@ -221,15 +221,33 @@ export function videoOutputs(
     return outputs
   }
   const { embedding } = clipTextTower(binder, config, ids)
-  const [K] = embedding.shape
-  const texts = expand(reshape(embedding, [1, K, embed_dim]), [B, K, embed_dim])
-  const prompt = videoPrompt(binder.in("prompts_generator"), texts, mean(projected, 1), config)
-  const video = reshape(normalised(outputs.video_embedding), [B, 1, embed_dim])
-  const cosine = sum(mul(video, normalised(add(texts, prompt))), 2)
+  const video = outputs.video_embedding
+  const { prompt, logits } = promptedLogits(binder, config, { video, patches: mean(projected, 1) }, embedding)
   outputs.text_embedding = embedding
   outputs.video_specific_prompt = prompt
-  outputs.logits = mul(cosine, exp(binder.weight("logit_scale", [])))
+  outputs.logits = logits
   return outputs
+}
+
+/**
+ * Texts prompted by the clips, and how well they fit them.
+ *
+ * @param clip video embeddings [B,E], and patches in the joint space [B,N,E], averaged over time
+ * @param embedding of the texts [K,E]
+ */
+function promptedLogits(
+  binder: WeightBinder,
+  config: VideoHeadConfig,
+  clip: { video: Tensor; patches: Tensor },
+  embedding: Tensor,
+): { prompt: Tensor; logits: Tensor } {
+  const [B, width] = clip.video.shape
+  const [K] = embedding.shape
+  const texts = expand(reshape(embedding, [1, K, width]), [B, K, width])
+  const prompt = videoPrompt(binder.in("prompts_generator"), texts, clip.patches, config)
+  const video = reshape(normalised(clip.video), [B, 1, width])
+  const cosine = sum(mul(video, normalised(add(texts, prompt))), 2)
+  return { prompt, logits: mul(cosine, exp(binder.weight("logit_scale", []))) }
 }
 
 /** Hidden states by frame [B,T,1+N,D] and by name. */
@@ -302,6 +320,22 @@ export const xclip = defineFamily({
       const [B, T] = clips.shape
       const { hiddenStates } = xclipTower(binder.in("visual"), config, asImages(clips))
       return squareMap(withoutClassToken(hiddenStates[hiddenStates.length - 1]), B, T)
+    },
+    joint: {
+      tower: () => "xclip",
+      rows(binder, config, clips) {
+        const { hiddenStates } = xclipTower(binder.in("visual"), config, asImages(clips))
+        const outputs = videoOutputs(binder, config, hiddenStates[hiddenStates.length - 1], null)
+        const patches = outputs.prompt_feature_map
+        const [B, T, rows, columns, width] = patches.shape
+        const video = reshape(normalised(outputs.video_embedding), [B, 1, width])
+        return concat([video, mean(reshape(patches, [B, T, rows * columns, width]), 1)], 1)
+      },
+      logits(binder, config, rows, texts) {
+        const [B, R, width] = rows.shape
+        const clip = { video: reshape(narrow(rows, 1, 0, 1), [B, width]), patches: narrow(rows, 1, 1, R) }
+        return promptedLogits(binder, config, clip, texts).logits
+      },
     },
   },
 })
