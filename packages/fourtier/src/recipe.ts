@@ -11,6 +11,7 @@
 
 import { join } from "node:path"
 import { type Method, methodNamed } from "@fourtier/core/model"
+import type { Example } from "@fourtier/core/train"
 import { hashJson, writeFileAtomic } from "@fourtier/tensor/node"
 import type { Bundle } from "./deploy/index.ts"
 import type { MethodPredictions } from "./evaluate/results.ts"
@@ -23,6 +24,7 @@ import { safeName, Trial, type TrialResult } from "./experiment/trial.ts"
 import { type Report, writeReport } from "./report/report.ts"
 import type { StageContext } from "./stages.ts"
 import * as stages from "./stages.ts"
+import { ZERO_SHOT } from "./text/settings.ts"
 import type { Clip, Manifest } from "./video/manifest.ts"
 import type { Split } from "./video/splits.ts"
 
@@ -67,6 +69,7 @@ export async function runRecipe(
   const manifest = await stages.measure(data, join(out, "manifest.jsonl"), context)
   await writeFileAtomic(join(out, "config.yaml"), configText)
   const { splits: planned, tested } = stages.plan(manifest, context)
+  const classSpace = await stages.embedClassTexts(manifest.classes, context)
 
   // 3: a training clip becomes a strip, the strip becomes the VLM's answers
   const prompts = stages.promptsOf(config)
@@ -83,10 +86,13 @@ export async function runRecipe(
   const text = answers ? await stages.embedTexts(answers, ids, manifest.classes, features.encoder, context) : null
 
   // 6: both stages of the method and its baselines, split by split, seed by seed
-  const reference = config.methods.includes("full") ? "full" : config.methods[0]
+  const all = stages.trainedMethods(config)
+  const shipped: Method | undefined = all.includes("full") ? "full" : all[0]
+  const reference = shipped ?? ZERO_SHOT
   const settings = stages.experimentSettings(manifest.classes, splits, ids, text, features, context)
+  settings.zeroShot = classSpace && tested ? await stages.zeroShotScores(classSpace, splits, context) : null
   const experiment = new Experiment(settings)
-  const methods = tested ? config.methods : [reference]
+  const methods = tested || !shipped ? all : [shipped]
   const trained: TrainedTrial[] = []
   let final: stages.Final | null = null
   try {
@@ -100,7 +106,9 @@ export async function runRecipe(
         signal?.throwIfAborted()
       }
     }
-    if (until === "export") final = await finalModel(experiment, trained, reference, out)
+    if (until === "export" && shipped) final = await finalModel(experiment, trained, shipped, out)
+    else if (until === "export")
+      reporter.warn("nothing is trained, so there is no bundle: zero-shot is the only method")
   } finally {
     await experiment.release()
     await features.train.store.close()
@@ -140,7 +148,7 @@ export async function runRecipe(
 
 /** One split with one seed: both stages of the method, and every method that it is compared with. */
 export async function runTrial(trial: Trial, methods: readonly Method[], until: Until): Promise<TrialResult> {
-  const { prompts, fewestClips, fewestDescribed } = trial.experiment.settings
+  const { prompts, fewestClips, fewestDescribed, zeroShot } = trial.experiment.settings
   const { result, data } = trial
   const standardize = await trial.standardize()
   if (until === "align") {
@@ -163,12 +171,24 @@ export async function runTrial(trial: Trial, methods: readonly Method[], until: 
     result.weights.set(method, await fineTune(trial, method, { frozen, ...clipsOf(aligned) }))
   }
 
+  // what the two towers of one model know of the classes without any training
+  if (zeroShot) trial.predict(ZERO_SHOT, [], zeroShotRows(data.test.examples, zeroShot))
+
   // what the labels do, told from what the processors do: the baseline taught by the same pseudo-labels
   if (pseudoLabelled && methods.includes("baseline")) {
     const name = "baseline, pseudo-labels"
     await fineTune(trial, "baseline", { name, frozen: standardize, ...clipsOf(true) })
   }
   return result
+}
+
+/** The probabilities of the clips, in their order. */
+function zeroShotRows(clips: readonly Example[], scores: ReadonlyMap<string, Float32Array>): Float32Array[] {
+  return clips.map(({ id }) => {
+    const found = scores.get(id)
+    if (!found) throw new Error(`internal error: no zero-shot scores of clip ${id}`)
+    return found
+  })
 }
 
 interface TrainedTrial {

@@ -19,14 +19,17 @@ import { folderStrips, stripFolder } from "./describe/folder-strips.ts"
 import { type PromptSet, resolvePrompts } from "./describe/prompts.ts"
 import { openProvider, type ProviderConfig } from "./describe/providers.ts"
 import { openVisualEncoder } from "./encoders/catalog.ts"
-import type { VisualEncoder } from "./encoders/encoder.ts"
+import type { JointSpace, VisualEncoder } from "./encoders/encoder.ts"
 import { checkExcluded } from "./evaluate/comparability.ts"
 import type { EvaluationResults } from "./evaluate/results.ts"
-import { countLabelled, isDescribed } from "./experiment/examples.ts"
+import { countLabelled, examplesOf, isDescribed } from "./experiment/examples.ts"
 import type { ExperimentSettings } from "./experiment/experiment.ts"
 import type { TrialResult } from "./experiment/trial.ts"
+import { sharedSpace, zeroShot } from "./experiment/zero-shot.ts"
 import { type Extraction, extractFeatures } from "./features/extract.ts"
 import { CachedTextEncoder } from "./text/cache.ts"
+import { classTexts, embedClasses } from "./text/class-texts.ts"
+import { ZERO_SHOT } from "./text/settings.ts"
 import { type Answers, type EmbeddedTexts, embedAnswers, openTextEncoder, readableName } from "./text/targets.ts"
 import { version } from "./util/version.ts"
 import { doctor } from "./video/doctor.ts"
@@ -119,7 +122,12 @@ export function plan(manifest: Manifest, { config, reporter }: StageContext): { 
 
 /** Whether any method here learns from answers. */
 export function needsAnswers(config: Config): boolean {
-  return config.methods.some((name) => methodNamed(name).aligned) && promptsOf(config).prompts.length > 0
+  return trainedMethods(config).some((name) => methodNamed(name).aligned) && promptsOf(config).prompts.length > 0
+}
+
+/** The methods that train a network. */
+export function trainedMethods({ methods }: Config): Method[] {
+  return methods.filter((name) => name !== ZERO_SHOT)
 }
 
 /** Ids of the clips that train in some split. */
@@ -199,6 +207,55 @@ export interface Features {
   test: Extraction
 }
 
+/** What zero-shot classification needs before any clip is read. */
+export interface ClassSpace {
+  joint: JointSpace
+  /** Embeddings of the classes' texts. */
+  texts: Float32Array[]
+}
+
+/**
+ * The classes in the space that both encoders share; null where nobody asks for zero-shot scores.
+ * @throws FourtierError where they share none
+ */
+export async function embedClassTexts(
+  classes: readonly string[],
+  { config, reporter }: StageContext,
+): Promise<ClassSpace | null> {
+  if (!config.methods.includes(ZERO_SHOT)) return null
+  const encoder = await openVisualEncoder(config.encoder)
+  const texts = await CachedTextEncoder.open(await openTextEncoder(config.text), join(config.cache, "texts"))
+  try {
+    const joint = sharedSpace(encoder, texts)
+    const own = classTexts(classes, config.zeroShot)
+    reporter.say(`zero-shot: classes as "${own[0].join('", "')}", …`)
+    return { joint, texts: await embedClasses(texts, own) }
+  } finally {
+    await texts.release()
+  }
+}
+
+/** Probabilities of all test clips from class texts alone, by clip id. */
+export async function zeroShotScores(
+  { joint, texts }: ClassSpace,
+  splits: readonly Split[],
+  context: StageContext,
+): Promise<ReadonlyMap<string, Float32Array>> {
+  const clips = uniqueClips(splits, ({ test }) => test)
+  const recipe = viewRecipes(context.config, joint.encoder).test
+  const { store, views, failed } = await extractFeatures(clips, {
+    ...extractOptions(context),
+    encoder: joint.encoder,
+    recipe,
+  })
+  try {
+    if (failed.length > 0) throw failed[0].error
+    return await zeroShot(joint, { source: store, examples: examplesOf(clips, views) }, texts)
+  } finally {
+    await store.close()
+  }
+}
+
 /** How clips are seen in training and in evaluation, fitted to the encoder: its frames, and steps that end at its resolution. */
 export function viewRecipes({ views, seed }: Config, encoder: VisualEncoder): { train: ViewRecipe; test: ViewRecipe } {
   const sampling = { ...views.sampling, frames: encoder.frames }
@@ -217,13 +274,10 @@ function fitSteps(steps: readonly Step[], side: number): Step[] {
   return steps.map((step) => ("size" in step ? { ...step, size: Math.round((step.size * side) / size) } : step))
 }
 
-/** Every clip through the frozen encoder: random views of training clips, fixed views of validation and test clips. */
-export async function extract(splits: readonly Split[], { config, reporter, signal }: StageContext): Promise<Features> {
-  const encoder = await openVisualEncoder(config.encoder)
-  const recipes = viewRecipes(config, encoder)
+/** Where features are kept, and what computes them. */
+function extractOptions({ config, reporter, signal }: StageContext) {
   const { provider, threads, workers, batch } = config.runtime
-  const common = {
-    encoder,
+  return {
     pool: config.model.pool,
     root: join(config.cache, "features"),
     reporter,
@@ -232,13 +286,25 @@ export async function extract(splits: readonly Split[], { config, reporter, sign
     workers: workers ?? undefined,
     batch,
   }
-  const unique = (pick: (split: Split) => Clip[]) => [...new Map(splits.flatMap(pick).map((c) => [c.id, c])).values()]
+}
+
+/** The clips that `pick` takes of the splits, each once. */
+function uniqueClips(splits: readonly Split[], pick: (split: Split) => Clip[]): Clip[] {
+  return [...new Map(splits.flatMap(pick).map((clip) => [clip.id, clip])).values()]
+}
+
+/** Every clip through the frozen encoder: random views of training clips, fixed views of validation and test clips. */
+export async function extract(splits: readonly Split[], context: StageContext): Promise<Features> {
+  const { config, reporter } = context
+  const encoder = await openVisualEncoder(config.encoder)
+  const recipes = viewRecipes(config, encoder)
+  const common = { ...extractOptions(context), encoder }
   const train = await extractFeatures(
-    unique(({ train }) => train),
+    uniqueClips(splits, ({ train }) => train),
     { ...common, recipe: recipes.train },
   )
   const test = await extractFeatures(
-    unique(({ val, test }) => [...val, ...test]),
+    uniqueClips(splits, ({ val, test }) => [...val, ...test]),
     { ...common, recipe: recipes.test },
   )
   const lost = test.failed[0]

@@ -37,3 +37,22 @@ export const textSchema = z.strictObject({
 })
 
 export type TextConfig = z.infer<typeof textSchema>
+
+/** The method that compares clips with class texts in a shared space; it has no network and no training. */
+export const ZERO_SHOT = "zero-shot"
+
+export const zeroShotSchema = z
+  .strictObject({
+    templates: z
+      .array(z.string().includes("{name}", { error: "expected a text with {name} in it" }))
+      .min(1)
+      .default(["a video of {name}"])
+      .describe("texts that stand for a class, {name} being its name; the embeddings of several are averaged"),
+    sentences: z
+      .record(z.string(), z.array(z.string().min(1)).min(1))
+      .default({})
+      .describe("further texts, by class name"),
+  })
+  .describe("texts of the classes for the method zero-shot")
+
+export type ZeroShotConfig = z.infer<typeof zeroShotSchema>

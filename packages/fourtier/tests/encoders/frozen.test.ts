@@ -9,6 +9,7 @@ import { fixtureNames, PARITY } from "../../../../tests/parity/parity.ts"
 import { encoderSchema, openVisualEncoder } from "../../src/encoders/catalog.ts"
 import { encoderShapes, openEncoder } from "../../src/encoders/encoder.ts"
 import { FAMILIES } from "../../src/encoders/families/index.ts"
+import { pixelsOf } from "./pixels.ts"
 
 const fixtureSchema = z.looseObject({ tolerance: z.object({ max_abs: z.object({ feature_map: z.number() }) }) })
 
@@ -138,35 +139,6 @@ describe.skipIf(fixtureNames().length === 0)("frozen encoders beside the referen
 /** Official sizes of a kind. */
 function presetsOf(kind: string) {
   return FAMILIES.flatMap(({ visual }) => (visual?.kind === kind ? [visual.models] : []))[0]
-}
-
-/** Normalised arrays as pixels 0..255, [B,T,H,W,3]. */
-function pixelsOf(
-  data: Float32Array,
-  shape: readonly number[],
-  order: string,
-  mean: readonly number[],
-  std: readonly number[],
-): Float32Array {
-  const lengths = Object.fromEntries([...order].map((axis, at) => [axis, shape[at]]))
-  const { b, c, h, w, t = 1 } = lengths
-  const strides: Record<string, number> = { t: 0 }
-  let stride = 1
-  for (const axis of [...order].reverse()) {
-    strides[axis] = stride
-    stride *= lengths[axis]
-  }
-  const result = new Float32Array(data.length)
-  let at = 0
-  for (let B = 0; B < b; B++)
-    for (let T = 0; T < t; T++)
-      for (let H = 0; H < h; H++)
-        for (let W = 0; W < w; W++)
-          for (let C = 0; C < c; C++) {
-            const from = B * strides.b + T * strides.t + H * strides.h + W * strides.w + C * strides.c
-            result[at++] = (data[from] * std[C] + mean[C]) * 255
-          }
-  return result
 }
 
 describe("weights and multiply–adds", () => {
