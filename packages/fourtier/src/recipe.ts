@@ -79,14 +79,14 @@ export async function runRecipe(
     : null
 
   // 4: a clip becomes frames, the frames become features of the frozen encoder
-  const features = await stages.extract(planned, context)
+  const all = stages.trainedMethods(config)
+  const features = await stages.extract(all.length > 0 ? planned : [], context)
   const splits = stages.withoutFailed(planned, features)
 
   // 5: an answer becomes a vector
   const text = answers ? await stages.embedTexts(answers, ids, manifest.classes, features.encoder, context) : null
 
   // 6: both stages of the method and its baselines, split by split, seed by seed
-  const all = stages.trainedMethods(config)
   const shipped: Method | undefined = all.includes("full") ? "full" : all[0]
   const reference = shipped ?? ZERO_SHOT
   const settings = stages.experimentSettings(manifest.classes, splits, ids, text, features, context)
@@ -150,6 +150,10 @@ export async function runRecipe(
 export async function runTrial(trial: Trial, methods: readonly Method[], until: Until): Promise<TrialResult> {
   const { prompts, fewestClips, fewestDescribed, zeroShot } = trial.experiment.settings
   const { result, data } = trial
+  // what the two towers of one model know of the classes without any training
+  if (zeroShot && until !== "align") trial.predict(ZERO_SHOT, [], zeroShotRows(data.test.examples, zeroShot))
+  if (methods.length === 0) return result
+
   const standardize = await trial.standardize()
   if (until === "align") {
     if (prompts.length > 0) await alignProcessors(trial, standardize)
@@ -170,9 +174,6 @@ export async function runTrial(trial: Trial, methods: readonly Method[], until: 
     // stage 2: integration and classifier meet the labels
     result.weights.set(method, await fineTune(trial, method, { frozen, ...clipsOf(aligned) }))
   }
-
-  // what the two towers of one model know of the classes without any training
-  if (zeroShot) trial.predict(ZERO_SHOT, [], zeroShotRows(data.test.examples, zeroShot))
 
   // what the labels do, told from what the processors do: the baseline taught by the same pseudo-labels
   if (pseudoLabelled && methods.includes("baseline")) {

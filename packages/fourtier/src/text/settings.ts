@@ -44,7 +44,7 @@ export const ZERO_SHOT = "zero-shot"
 export const zeroShotSchema = z
   .strictObject({
     templates: z
-      .array(z.string().includes("{name}", { error: "expected a text with {name} in it" }))
+      .array(z.string().includes("{name}", { error: "a text with {name} in it" }))
       .min(1)
       .default(["a video of {name}"])
       .describe("texts that stand for a class, {name} being its name; the embeddings of several are averaged"),
