@@ -48,16 +48,17 @@ const ZERO = { id: 0, whole: false }
 const bertBase = { vocab_size: 30522, width: 768, heads: 12, mlp_width: 3072, max_position_embeddings: 512 }
 const bertTextSizes = bertSizes.extend({ layers: z.int().positive().default(12) })
 
-/** Each network by the setting `text.encoder` that chooses it. */
-export const TEXT_NETWORKS = {
-  clip: (config: TextNetworkConfig) => clipNetwork("clip", config),
-  xclip: (config: TextNetworkConfig) => clipNetwork("xclip", config),
-  pe_core: (config: TextNetworkConfig) => clipNetwork("pe_core", config),
+/** The setting `text.encoder`, where the text encoder comes from a checkpoint. */
+export type TextNetworkKind = JointTower | "bert"
+
+/** Each network by the setting that chooses it. */
+export const TEXT_NETWORKS: Readonly<Record<TextNetworkKind, (config: TextNetworkConfig) => Promise<TextNetwork>>> = {
+  clip: (config) => clipNetwork("clip", config),
+  xclip: (config) => clipNetwork("xclip", config),
+  pe_core: (config) => clipNetwork("pe_core", config),
   siglip: siglipNetwork,
   bert: bertNetwork,
-} as const
-
-export type TextNetworkKind = keyof typeof TEXT_NETWORKS
+}
 
 /** The pairs whose text tower is CLIP's: where sizes and names come from, and what stands for start and end inside texts. */
 const CLIP_TOWERS: Record<

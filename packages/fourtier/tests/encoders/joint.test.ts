@@ -7,7 +7,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { evaluate, input, liveSessions } from "@fourtier/tensor"
-import { readJson, readNpy } from "@fourtier/tensor/node"
+import { readJson, readNpy, type TensorSource, writeSafetensors } from "@fourtier/tensor/node"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { z } from "zod"
 import { fixtureNames, PARITY } from "../../../../tests/parity/parity.ts"
@@ -161,6 +161,50 @@ describe("SentencePiece", () => {
     await writeFile(join(folder, "bpe.json"), JSON.stringify({ model: { type: "BPE" } }))
     await expect(SentencePieceTokenizer.load(join(folder, "bpe.json"))).rejects.toThrow(/not a unigram tokeniser/)
     expect(() => new SentencePieceTokenizer([["a", 0]], 0)).toThrow(/no piece <\/s>/)
+  })
+})
+
+describe("SigLIP's two towers in one file of open_clip", () => {
+  it("open side by side, and score a clip by the scale of the file", async () => {
+    const vitSizes = { embed_dim: 8, depth: 1, num_heads: 2, patch_size: 4, mlp_ratio: 2 }
+    const textSizes = { ...towers, vocab_size: PIECES.length }
+    const network = networkSchema.parse({
+      encoder: "vit_timm",
+      img_size: 8,
+      num_classes: 0,
+      class_token: false,
+      global_pool: "map",
+      ...vitSizes,
+    })
+    const image = network.binder(null)
+    network.graph(image, new Map([["input", input("input", [1, 3, 8, 8])]]))
+    const text = WeightBinder.over(null)
+    siglipTextTower(text, siglipTextSizes.parse(textSizes), input("ids", [1, 8], "i64"))
+    const source = randomSource("both")
+    const tensors: TensorSource[] = []
+    const add = async (prefix: string, shapes: ReadonlyMap<string, readonly number[]>) => {
+      for (const [name, shape] of shapes) {
+        tensors.push({ name: `${prefix}${name}`, type: "f32", shape, data: await source.read(name, shape) })
+      }
+    }
+    await add("visual.trunk.", image.expected)
+    await add("text.", text.expected)
+    tensors.push({ name: "logit_scale", type: "f32", shape: [], data: Float32Array.of(Math.log(7)) })
+    tensors.push({ name: "logit_bias", type: "f32", shape: [], data: Float32Array.of(-10) })
+    const checkpoint = join(folder, "siglip.safetensors")
+    await writeSafetensors(checkpoint, tensors)
+
+    const settings = { kind: "vit", model: "siglip-B/16", checkpoint, resolution: 8, frames: 2, sizes: vitSizes }
+    const encoder = await openVisualEncoder(encoderSchema.parse(settings))
+    const session = await openEncoder(encoder, 1, {}) // the text tower and the pooling are no part of the map
+    await session.release()
+    const texts = await openText("siglip", textSizes, checkpoint)
+    const { pooled } = await texts.embed(["the cat", "cats"])
+    await texts.release()
+    const joint = sharedSpace(encoder, texts)
+    const clip = Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0)
+    const [scores] = await joint.logits([clip], pooled)
+    for (const [c, text] of pooled.entries()) expect(scores[c]).toBeCloseTo((7 * text[0]) / Math.hypot(...text), 4)
   })
 })
 
