@@ -89,6 +89,24 @@ describe.skipIf(known.length === 0)("scores of texts beside the reference", () =
   })
 })
 
+describe.skipIf(known.length === 0)("several frames", () => {
+  it("pe_core: their embeddings have length 1 before the mean, as the reference's of a video", async () => {
+    const at = (file: string) => join(PARITY, "pe_core", file)
+    const { encoder: _, image_size: resolution, ...sizes } = z.looseObject({}).parse(await readJson(at("config.json")))
+    const { shape, data } = await readNpy(at("input_video.npy"), "f32")
+    const settings = { kind: "pe_core", checkpoint: at("weights.safetensors"), resolution, frames: shape[1], sizes }
+    const { joint } = await openVisualEncoder(encoderSchema.parse(settings))
+    if (!joint) throw new Error("no shared space")
+    const session = await openEncoder(joint.encoder, 1, {})
+    const { m } = await session.run({ frames: pixelsOf(data, shape, "btchw", [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]) })
+    await session.release()
+    const expected = await readNpy(at("video_embedding.npy"), "f32")
+    const length = Math.hypot(...expected.data)
+    expect(m.length).toBe(expected.data.length)
+    for (const [d, value] of expected.data.entries()) expect(m[d]).toBeCloseTo(value / length, 4)
+  })
+})
+
 const towers = { vocab_size: 519, context_length: 8, text_width: 16, text_heads: 2, text_layers: 2, embed_dim: 8 }
 const image = { patch_size: 4, vision_width: 16, vision_layers: 1, vision_heads: 2 }
 const video = { T: 2, mit_layers: 1, mit_heads: 2, prompts_layers: 1, prompt_heads: 2 }
