@@ -15,7 +15,7 @@ import { z } from "zod"
 import { promptsSchema, providerSchema } from "./describe/settings.ts"
 import { encoderSchema } from "./encoders/catalog.ts"
 import { DEFAULT_PRESET, PRESETS } from "./presets.ts"
-import { textSchema } from "./text/settings.ts"
+import { textSchema, ZERO_SHOT, zeroShotSchema } from "./text/settings.ts"
 import { loadSettings, type Settings, type SettingsOptions } from "./util/settings.ts"
 import { splitSchema } from "./video/split-settings.ts"
 
@@ -101,10 +101,13 @@ export const configSchema = z.strictObject({
       "labels for the unlabelled training clips, derived from the answers; stage 2 of the full method trains on them too; null: unlabelled clips are used in stage 1 only",
     ),
   methods: z
-    .array(z.enum(METHOD_NAMES))
+    .array(z.enum([...METHOD_NAMES, ZERO_SHOT]))
     .min(1)
     .default([...DEFAULT_METHODS])
-    .describe("methods to train and compare"),
+    .describe(
+      "methods to train and compare; zero-shot, which trains nothing, needs an encoder whose text tower is the text encoder",
+    ),
+  zeroShot: zeroShotSchema.prefault({}),
   exclude: z.array(z.string()).default([]).describe("classes left out of a second table of results"),
   runtime: z
     .strictObject({

@@ -19,15 +19,18 @@ import { folderStrips, stripFolder } from "./describe/folder-strips.ts"
 import { type Prompt, type PromptSet, resolvePrompts } from "./describe/prompts.ts"
 import { openProvider, type ProviderConfig } from "./describe/providers.ts"
 import { openVisualEncoder } from "./encoders/catalog.ts"
-import type { VisualEncoder } from "./encoders/encoder.ts"
+import type { JointSpace, VisualEncoder } from "./encoders/encoder.ts"
 import { checkExcluded } from "./evaluate/comparability.ts"
 import type { EvaluationResults } from "./evaluate/results.ts"
 import { checkAlignment, loadAlignment } from "./experiment/alignment.ts"
-import { countLabelled, isDescribed } from "./experiment/examples.ts"
+import { countLabelled, examplesOf, isDescribed } from "./experiment/examples.ts"
 import type { ExperimentSettings } from "./experiment/experiment.ts"
 import type { TrialResult } from "./experiment/trial.ts"
+import { sharedSpace, zeroShot } from "./experiment/zero-shot.ts"
 import { type Extraction, extractFeatures } from "./features/extract.ts"
 import { CachedTextEncoder } from "./text/cache.ts"
+import { classTexts, embedClasses } from "./text/class-texts.ts"
+import { ZERO_SHOT } from "./text/settings.ts"
 import { type Answers, type EmbeddedTexts, embedAnswers, openTextEncoder, readableName } from "./text/targets.ts"
 import { version } from "./util/version.ts"
 import { doctor } from "./video/doctor.ts"
@@ -74,7 +77,8 @@ export function plan(manifest: Manifest, { config, reporter }: StageContext): { 
   const splits = resolveSplits(manifest, config.split)
   for (const { name, train } of splits) {
     const missing = classes.filter((label) => !train.some((clip) => clip.label === label))
-    if (missing.length === 0 || (config.classes && learnsFromWords(config))) continue
+    if (missing.length === 0 || (config.classes && (learnsFromWords(config) || trainedMethods(config).length === 0)))
+      continue
     throw new FourtierError({
       where: `split ${name}`,
       what: "a class has no labelled training clip",
@@ -140,15 +144,25 @@ export function classesOf({ clips, classes: labels }: Manifest, { classes }: Pic
   })
 }
 
+/** The sentences about classes, by name. */
+function classSentences({ classes }: Pick<Config, "classes">): ReadonlyMap<string, string> {
+  return new Map(classes?.flatMap((one) => (typeof one === "string" ? [] : [[one.name, one.text] as const])))
+}
+
 /** What each class is called in words. */
-function classTexts(names: readonly string[], { classes }: Pick<Config, "classes">): string[] {
-  const sentences = new Map(classes?.flatMap((one) => (typeof one === "string" ? [] : [[one.name, one.text] as const])))
+function classWords(names: readonly string[], config: Pick<Config, "classes">): string[] {
+  const sentences = classSentences(config)
   return names.map((name) => sentences.get(name) ?? readableName(name))
+}
+
+/** The methods that train a network. */
+export function trainedMethods({ methods }: Pick<Config, "methods">): Method[] {
+  return methods.filter((name) => name !== ZERO_SHOT)
 }
 
 /** Whether any method here learns from answers, or from what stage 1 has learned from answers elsewhere. */
 function learnsFromWords(config: Config): boolean {
-  return config.methods.some((name) => methodNamed(name).aligned) && promptsOf(config).prompts.length > 0
+  return trainedMethods(config).some((name) => methodNamed(name).aligned) && promptsOf(config).prompts.length > 0
 }
 
 /** Whether answers about these clips are wanted: with an alignment from elsewhere, only where there is a source of them. */
@@ -224,7 +238,7 @@ export async function embedTexts(
         `text: ${answers.size} clips × ${prompts.length} prompts (${config.text.encoder}): ${texts.computed} texts embedded, ${texts.reused} from the cache`,
       )
     }
-    const { pooled: names } = await texts.embed(classTexts(classes, config))
+    const { pooled: names } = await texts.embed(classWords(classes, config))
     const id = hashJson([texts.id, rows, config.text, [...own].sort(([a], [b]) => (a < b ? -1 : 1))])
     return { table, names, width: texts.width, center: config.text.center, encoder: texts.id, id }
   } finally {
@@ -236,6 +250,55 @@ export interface Features {
   encoder: VisualEncoder
   train: Extraction
   test: Extraction
+}
+
+/** What zero-shot classification needs before any clip is read. */
+export interface ClassSpace {
+  joint: JointSpace
+  /** Embeddings of the classes' texts. */
+  texts: Float32Array[]
+}
+
+/**
+ * The classes in the space that both encoders share; null where nobody asks for zero-shot scores.
+ * @throws FourtierError where they share none
+ */
+export async function embedClassTexts(
+  classes: readonly string[],
+  { config, reporter }: StageContext,
+): Promise<ClassSpace | null> {
+  if (!config.methods.includes(ZERO_SHOT)) return null
+  const encoder = await openVisualEncoder(config.encoder)
+  const texts = await CachedTextEncoder.open(await openTextEncoder(config.text), join(config.cache, "texts"))
+  try {
+    const joint = sharedSpace(encoder, texts)
+    const own = classTexts(classes, config.zeroShot, classSentences(config))
+    reporter.say(`zero-shot: classes as "${own[0].join('", "')}", …`)
+    return { joint, texts: await embedClasses(texts, own) }
+  } finally {
+    await texts.release()
+  }
+}
+
+/** Probabilities of all test clips from class texts alone, by clip id. */
+export async function zeroShotScores(
+  { joint, texts }: ClassSpace,
+  splits: readonly Split[],
+  context: StageContext,
+): Promise<ReadonlyMap<string, Float32Array>> {
+  const clips = uniqueClips(splits, ({ test }) => test)
+  const recipe = viewRecipes(context.config, joint.encoder).test
+  const { store, views, failed } = await extractFeatures(clips, {
+    ...extractOptions(context),
+    encoder: joint.encoder,
+    recipe,
+  })
+  try {
+    if (failed.length > 0) throw failed[0].error
+    return await zeroShot(joint, { source: store, examples: examplesOf(clips, views) }, texts)
+  } finally {
+    await store.close()
+  }
 }
 
 /** How clips are seen in training and in evaluation, fitted to the encoder: its frames, and steps that end at its resolution. */
@@ -256,14 +319,10 @@ function fitSteps(steps: readonly Step[], side: number): Step[] {
   return steps.map((step) => ("size" in step ? { ...step, size: Math.round((step.size * side) / size) } : step))
 }
 
-/** Every clip through the frozen encoder: random views of training clips, fixed views of validation and test clips. */
-export async function extract(splits: readonly Split[], { config, reporter, signal }: StageContext): Promise<Features> {
-  const encoder = await openVisualEncoder(config.encoder)
-  for (const note of encoder.notes ?? []) reporter.say(note)
-  const recipes = viewRecipes(config, encoder)
+/** Where features are kept, and what computes them. */
+function extractOptions({ config, reporter, signal }: StageContext) {
   const { provider, threads, workers, batch } = config.runtime
-  const common = {
-    encoder,
+  return {
     pool: config.model.pool,
     root: join(config.cache, "features"),
     reporter,
@@ -272,13 +331,26 @@ export async function extract(splits: readonly Split[], { config, reporter, sign
     workers: workers ?? undefined,
     batch,
   }
-  const unique = (pick: (split: Split) => Clip[]) => [...new Map(splits.flatMap(pick).map((c) => [c.id, c])).values()]
+}
+
+/** The clips that `pick` takes of the splits, each once. */
+function uniqueClips(splits: readonly Split[], pick: (split: Split) => Clip[]): Clip[] {
+  return [...new Map(splits.flatMap(pick).map((clip) => [clip.id, clip])).values()]
+}
+
+/** Every clip through the frozen encoder: random views of training clips, fixed views of validation and test clips. */
+export async function extract(splits: readonly Split[], context: StageContext): Promise<Features> {
+  const { config, reporter } = context
+  const encoder = await openVisualEncoder(config.encoder)
+  for (const note of encoder.notes ?? []) reporter.say(note)
+  const recipes = viewRecipes(config, encoder)
+  const common = { ...extractOptions(context), encoder }
   const train = await extractFeatures(
-    unique(({ train }) => train),
+    uniqueClips(splits, ({ train }) => train),
     { ...common, recipe: recipes.train },
   )
   const test = await extractFeatures(
-    unique(({ val, test }) => [...val, ...test]),
+    uniqueClips(splits, ({ val, test }) => [...val, ...test]),
     { ...common, recipe: recipes.test },
   )
   const lost = test.failed[0]

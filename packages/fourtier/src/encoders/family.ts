@@ -11,6 +11,7 @@
 import type { Tensor } from "@fourtier/tensor"
 import type { z } from "zod"
 import type { EncoderGraph, Inputs } from "./graph.ts"
+import type { JointTower } from "./joint.ts"
 import type { Preset } from "./presets.ts"
 import { WeightBinder } from "./weight-binder.ts"
 
@@ -19,6 +20,21 @@ export type Discriminable = z.core.$ZodTypeDiscriminable
 
 /** A schema of dimensions: the key `encoder` tells whose they are. */
 export type DimensionsSchema = z.ZodType<{ encoder: string }> & Discriminable
+
+/** The space that a family's networks share with a text tower: see `joint.ts`. */
+export interface JointDefinition<D> {
+  /** The pair of towers; null for networks that are no part of one. */
+  tower(dimensions: D): JointTower | null
+  /**
+   * What of a clip meets the texts.
+   *
+   * @param clips [B,T,H,W,3], normalised
+   * @returns [B,R,E]
+   */
+  rows(binder: WeightBinder, dimensions: D, clips: Tensor): Tensor
+  /** rows [B,R,E] and texts [C,E] -> [B,C] */
+  logits(binder: WeightBinder, dimensions: D, rows: Tensor, texts: Tensor): Tensor
+}
 
 /** A family as frozen visual encoder. `K` is its kind, `M` the names of its official sizes. */
 export interface VisualDefinition<S extends DimensionsSchema, K extends string, M extends string> {
@@ -38,6 +54,8 @@ export interface VisualDefinition<S extends DimensionsSchema, K extends string, 
    * @returns m [B,T',H',W',D]
    */
   featureMap(binder: WeightBinder, dimensions: z.output<S>, clips: Tensor): Tensor
+  /** For families whose checkpoints hold a text tower too. */
+  readonly joint?: JointDefinition<z.output<S>>
 }
 
 /** What `defineFamily` takes: `V` is what the family is as a frozen visual encoder. */
@@ -46,6 +64,8 @@ export interface FamilyDefinition<S extends DimensionsSchema, V> {
   readonly dimensions: S
   /** Names of a network's inputs, the needed one first. */
   inputs(dimensions: z.output<S>): readonly string[]
+  /** By input of whole numbers: how many values there are, from 0 on. For token ids, the size of the vocabulary. */
+  limits?(dimensions: z.output<S>): Readonly<Record<string, number>>
   /**
    * The name that the reference code gives to what a checkpoint stores as `key`; null where that is no parameter.
    *
@@ -67,6 +87,8 @@ export interface EncoderNetwork {
   readonly dimensions: { readonly encoder: string }
   /** Names of the inputs, the needed one first. */
   readonly inputs: readonly string[]
+  /** See `FamilyDefinition.limits`. */
+  readonly limits: Readonly<Record<string, number>>
   /** See `FamilyDefinition.parameterName`. */
   parameterName(key: string, keys: ReadonlySet<string>): string | null
   /** See `FamilyDefinition.sections`. */
@@ -81,6 +103,12 @@ export interface EncoderNetwork {
 export interface VisualNetwork extends EncoderNetwork {
   /** The feature map m [B,T',H',W',D] of normalised clips [B,T,H,W,3]. Parameters that it does not need are skipped. */
   featureMap(binder: WeightBinder, clips: Tensor): Tensor
+  /** See `JointDefinition`; null where there is no text tower. Parameters that it does not need are skipped. */
+  readonly joint: {
+    readonly tower: JointTower
+    rows(binder: WeightBinder, clips: Tensor): Tensor
+    logits(binder: WeightBinder, rows: Tensor, texts: Tensor): Tensor
+  } | null
 }
 
 /** From a configuration to its network. */
@@ -131,14 +159,30 @@ export function defineFamily<S extends DimensionsSchema, K extends string, M ext
   const networkOf = (dimensions: z.output<S>): EncoderNetwork => ({
     dimensions,
     inputs: definition.inputs(dimensions),
+    limits: definition.limits?.(dimensions) ?? {},
     parameterName: definition.parameterName,
     sections: definition.sections,
     binder: (names) => WeightBinder.over(names, separator),
     graph: (binder, inputs) => definition.graph(binder, dimensions, inputs),
   })
   if (visual === null) return { schema: schema.transform(networkOf), visual }
+  const { joint } = visual
+  const all = (binder: WeightBinder) => {
+    binder.skip(() => true)
+    return binder
+  }
+  const jointOf = (dimensions: z.output<S>): VisualNetwork["joint"] => {
+    const tower = joint?.tower(dimensions) ?? null
+    if (!joint || tower === null) return null
+    return {
+      tower,
+      rows: (binder, clips) => joint.rows(all(binder), dimensions, clips),
+      logits: (binder, rows, texts) => joint.logits(all(binder), dimensions, rows, texts),
+    }
+  }
   const visualNetworkOf = (dimensions: z.output<S>): VisualNetwork => ({
     ...networkOf(dimensions),
+    joint: jointOf(dimensions),
     featureMap(binder, clips) {
       binder.skip(visual.unused)
       return visual.featureMap(binder, dimensions, clips)

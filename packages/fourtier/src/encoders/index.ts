@@ -13,5 +13,6 @@ export {
   openCheckpoint,
 } from "./checkpoint/checkpoint.ts"
 export type { TorchFormat } from "./checkpoint/torch.ts"
-export { encoderShapes, MAP, openEncoder, type VisualEncoder } from "./encoder.ts"
+export { encoderShapes, type JointSpace, MAP, openEncoder, type VisualEncoder } from "./encoder.ts"
+export type { JointTower } from "./joint.ts"
 export type { Precision } from "./precision.ts"

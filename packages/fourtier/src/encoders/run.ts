@@ -10,6 +10,7 @@ import {
   type Session,
   type SessionOptions,
   type Shape,
+  sizeOf,
   type Tensor,
   type TensorType,
   topologicalOrder,
@@ -53,7 +54,7 @@ export interface Encoded {
  */
 export async function encodeArrays({ network, source, inputs, runtime }: EncodeOptions): Promise<Encoded> {
   const binder = network.binder(source.shapes && new Set(source.shapes.keys()))
-  const arrays = new Map([...inputs].map(([name, array]) => [name, inputArray(name, array)]))
+  const arrays = new Map([...inputs].map(([name, array]) => [name, inputArray(name, array, network.limits[name])]))
   const tensors = new Map([...arrays].map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]))
   const { outputs, intermediates } = network.graph(binder, tensors)
   const weights = await binder.load(source)
@@ -79,13 +80,33 @@ export async function encodeArrays({ network, source, inputs, runtime }: EncodeO
   }
 }
 
-function inputArray(name: string, array: StoredTensor): { shape: Shape; dtype: DType; data: Data } {
+/** @param limit whole numbers are below it; undefined: any number is taken */
+function inputArray(
+  name: string,
+  array: StoredTensor,
+  limit: number | undefined,
+): { shape: Shape; dtype: DType; data: Data } {
   const { type, shape } = array
   if (shape.includes(0)) throw new FourtierError({ where: `input ${name}`, what: "an empty array" })
   const isFloat = type === "f64" || type === "f32" || type === "f16" || type === "bf16"
-  return isFloat
-    ? { shape, dtype: "f32", data: finiteInput(name, toFloat32(array), shape) }
-    : { shape, dtype: "i64", data: BigInt64Array.from(array.data, BigInt) }
+  if (isFloat) return { shape, dtype: "f32", data: finiteInput(name, toFloat32(array), shape) }
+  const data = BigInt64Array.from(array.data, BigInt)
+  if (limit !== undefined) checkLimit(name, shape, data, limit)
+  return { shape, dtype: "i64", data }
+}
+
+/** @throws FourtierError that names the first number that is not one of 0..limit−1, and its place */
+function checkLimit(name: string, shape: Shape, data: BigInt64Array, limit: number): void {
+  const at = data.findIndex((value) => value < 0n || value >= BigInt(limit))
+  if (at < 0) return
+  const place = shape.map((length, axis) => Math.floor(at / sizeOf(shape.slice(axis + 1))) % length)
+  throw new FourtierError({
+    where: `input ${name}[${place.join(",")}]`,
+    what: "a token id outside the vocabulary",
+    expected: `0 to ${limit - 1}`,
+    found: String(data[at]),
+    fix: "use the tokeniser that belongs to the weights, or correct vocab_size in the configuration",
+  })
 }
 
 function finiteInput(name: string, values: Float32Array, shape: Shape): Float32Array {

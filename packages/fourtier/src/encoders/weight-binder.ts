@@ -79,9 +79,13 @@ export class WeightBinder {
     return this.#prefix === "" ? name : `${this.#prefix}${this.#state.separator}${name}`
   }
 
-  /** Whether the checkpoint has a tensor of this name: for parts that may be absent on purpose. */
-  has(name: string): boolean {
-    return this.#state.known?.has(this.path(name)) ?? true
+  /**
+   * Whether the checkpoint has a tensor of this name: for parts that may be absent on purpose.
+   *
+   * @param unknown what holds for a checkpoint that has every name, such as random weights
+   */
+  has(name: string, unknown = true): boolean {
+    return this.#state.known?.has(this.path(name)) ?? unknown
   }
 
   /** Lets the checkpoint have tensors that the graph does without: those for which `matches` holds. */

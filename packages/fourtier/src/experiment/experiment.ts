@@ -49,6 +49,8 @@ export interface ExperimentSettings {
   fewestClips: number
   /** Those among them with an answer to every prompt. */
   fewestDescribed: number
+  /** Probabilities [C] of every test clip from class texts alone, by clip id; none where nobody asked for them. */
+  zeroShot?: ReadonlyMap<string, Float32Array> | null
   /** Device and threads of training. */
   runtime: SessionOptions
   reporter: Reporter

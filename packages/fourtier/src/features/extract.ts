@@ -107,7 +107,7 @@ export async function extractFeatures(clips: readonly Clip[], options: ExtractOp
   const perJob = views / (recipe.draws?.count ?? 1)
   const failed: Extraction["failed"] = []
   if (jobs.length === 0) {
-    reporter.say(`features: ${clips.length} clips × ${views} views are already in the store`)
+    if (clips.length > 0) reporter.say(`features: ${clips.length} clips × ${views} views are already in the store`)
     return { store, views, failed }
   }
   const total = jobs.length * perJob

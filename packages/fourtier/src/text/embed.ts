@@ -23,6 +23,8 @@ export interface TextEncoder {
   readonly notes?: readonly string[]
   /** Dt */
   readonly width: number
+  /** Names the space that pooled vectors share with pictures (`encoders/joint.ts`); none where they share none. */
+  readonly space?: string | null
   /** Embeddings in the order of `texts`; each depends on its own text alone. */
   embed(texts: readonly string[]): Promise<TextEmbeddings>
   release(): Promise<void>

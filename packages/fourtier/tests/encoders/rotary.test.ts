@@ -2,6 +2,7 @@
 
 import { evaluate, input } from "@fourtier/tensor"
 import { describe, expect, it } from "vitest"
+import { encoderSchema, openVisualEncoder } from "../../src/encoders/catalog.ts"
 import { type RotaryStyle, rotate, rotatedChannels, rotationOf } from "../../src/encoders/rotary.ts"
 
 const theta = 10_000
@@ -62,5 +63,25 @@ describe("rotary positions on three axes", () => {
     const first = await score([0, 1, 2], [1, 3, 0])
     expect(await score([2, 6, 5], [3, 8, 3])).toBeCloseTo(first, 4)
     expect(Math.abs((await score([2, 6, 5], [3, 8, 4])) - first)).toBeGreaterThan(1e-2)
+  })
+})
+
+describe("rotary positions on two axes", () => {
+  it("turn the pairs of a head's first half by one axis, those of the second by the other, and nothing at position 0", async () => {
+    const x = vector(8, 0.3)
+    const [column, row] = [5, 3]
+    const y = await turned(x, [column, row], "interleaved")
+    for (let pair = 0; pair < 4; pair++) {
+      const angle = (pair < 2 ? column : row) * theta ** (-(pair % 2) / 2)
+      const [a, b] = [x[2 * pair], x[2 * pair + 1]]
+      expect(y[2 * pair]).toBeCloseTo(a * Math.cos(angle) - b * Math.sin(angle), 5)
+      expect(y[2 * pair + 1]).toBeCloseTo(a * Math.sin(angle) + b * Math.cos(angle), 5)
+    }
+    expect(await turned(x, [0, 0], "interleaved")).toEqual(x.map((value) => Math.fround(value)))
+  })
+
+  it("need heads of pairs for rows and columns in the Perception Encoder", async () => {
+    const settings = { kind: "pe_core", checkpoint: "random", sizes: { vision_width: 12, vision_heads: 2 } }
+    await expect(openVisualEncoder(encoderSchema.parse(settings))).rejects.toThrow(/vision_heads: .*multiple of 4/)
   })
 })

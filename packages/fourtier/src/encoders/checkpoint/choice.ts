@@ -14,7 +14,16 @@
 import { FourtierError } from "@fourtier/tensor"
 
 /** Where training scripts put the weights, the most likely place first. */
-export const USUAL_SECTIONS = ["model", "module", "model_state", "state_dict", "model_state_dict", "net", "network"]
+export const USUAL_SECTIONS = [
+  "model",
+  "module",
+  "model_state",
+  "state_dict",
+  "model_state_dict",
+  "net",
+  "network",
+  "weights",
+]
 
 /** Where they put averages of the weights over training. */
 const AVERAGED = [

@@ -6,6 +6,7 @@ import { clip } from "./clip.ts"
 import { ila } from "./ila.ts"
 import { internvideo2 } from "./internvideo2.ts"
 import { mtv } from "./mtv.ts"
+import { peCore } from "./pe-core.ts"
 import { uniformerv2 } from "./uniformerv2.ts"
 import { videoclip } from "./videoclip.ts"
 import { videomae } from "./videomae.ts"
@@ -26,6 +27,7 @@ export const FAMILIES = [
   internvideo2,
   vjepa2,
   vjepa21,
+  peCore,
 ] as const
 
 /** From a configuration, the keys of docs/encoders.md, to its network: `encoder` tells the family. */

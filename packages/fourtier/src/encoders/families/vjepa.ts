@@ -294,7 +294,7 @@ export function otherMaps(inputs: Inputs, mapOf: (clips: Tensor) => Tensor): Enc
 
 /** The input `mask_indices`, where it is given. */
 export function maskOf(inputs: Inputs): Tensor | null {
-  return inputs.has("mask_indices") ? inputNamed(inputs, "mask_indices", "batch,token") : null
+  return inputs.has("mask_indices") ? inputNamed(inputs, "mask_indices", "batch,token", "i64") : null
 }
 
 /** Blocks by name. */
