@@ -1,7 +1,7 @@
 /** Whether the frames of a clip decode, and what else is to be said of a file that can be used. */
 
 import type { DecodedFrame, VideoFile } from "./backend.ts"
-import { type FrameTraits, indexOf } from "./fileindex.ts"
+import { convertOnce, type FrameTraits, indexOf } from "./fileindex.ts"
 import { fillSlots } from "./fill.ts"
 import type { FrameTable } from "./frametable.ts"
 import { knowsMatrix } from "./rgb.ts"
@@ -13,7 +13,7 @@ export interface FrameCheck {
   traits: FrameTraits
 }
 
-/** Decodes all of a clip once, and its first and last frame as a pick of them would be. */
+/** Decodes all of a clip once; what does not come out then is tried as a pick of it would be. */
 export function checkFrames(file: VideoFile, table: FrameTable): FrameCheck {
   return table.places === null ? checkCounted(file, table) : checkTimed(file, table, table.places)
 }
@@ -35,22 +35,18 @@ function checkTimed(file: VideoFile, table: FrameTable, places: Int32Array): Fra
     const number = frameOf.get(frame.pts)
     if (number !== undefined && !frame.damaged) missing.delete(number)
   }
-  const span = [...places]
-  let first = Math.min(...minMax(span))
+  let first = places.reduce((low, place) => Math.min(low, place))
   while (first > 0 && !file.packets[first].key) first--
-  const last = Math.max(...minMax(span))
+  const last = places.reduce((high, place) => Math.max(high, place))
   file.decode({ first, last, wanted: null, plain: true }, (frame) => {
+    if (traits.matrix === null) convertOnce(frame)
     look(frame)
     return true
   })
-  const open = [...missing].sort((a, b) => a - b)
-  const ends = [0, table.times.length - 1]
-  const tried = [...new Set([...ends, ...open])].sort((a, b) => a - b)
+  const tried = [...missing].sort((a, b) => a - b)
   const states = fillSlots(file, table, tried, look)
-  for (const [name, frame] of [
-    ["first", 0],
-    ["last", table.times.length - 1],
-  ] as const) {
+  const ends = { first: 0, last: table.times.length - 1 }
+  for (const [name, frame] of Object.entries(ends)) {
     const state = states[tried.indexOf(frame)]
     if (state === "empty" || state === "neighbour") {
       return { reason: `the ${name} frame cannot be decoded`, notes: [], traits }
@@ -58,10 +54,6 @@ function checkTimed(file: VideoFile, table: FrameTable, places: Int32Array): Fra
   }
   const bad = tried.filter((_, i) => states[i] !== "exact")
   return { reason: null, notes: damageNotes(bad, table.times.length), traits }
-}
-
-function minMax(values: readonly number[]): [number, number] {
-  return values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity])
 }
 
 function damageNotes(bad: readonly number[], count: number): string[] {
@@ -88,6 +80,9 @@ export function fileNotes(file: VideoFile, traits: FrameTraits): string[] {
     notes.push(
       `its clock breaks ${file.breaks === 1 ? "once" : `${file.breaks} times`}: the parts are joined end to end`,
     )
+  }
+  if (traits.interlaced) {
+    notes.push("interlaced: frames stay as they are; `views.sampling.deinterlace: true` brings their fields together")
   }
   if (traits.matrix !== null && !knowsMatrix(traits.matrix)) {
     notes.push(`colours are read as BT.601: the file's YUV matrix (code ${traits.matrix}) is not supported`)

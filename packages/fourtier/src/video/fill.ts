@@ -108,7 +108,9 @@ function decodeTargets(file: VideoFile, targets: readonly Target[], slots: Slots
     else runs.push({ first: target.entry, targets: [target] })
   }
   for (const run of runs) {
-    const last = Math.max(...run.targets.map(({ place, pts }) => (file.deinterlace ? placeAfter(file, pts) : place)))
+    const last = Math.max(
+      ...run.targets.map(({ place, pts }) => (file.deinterlace ? Math.max(place, placeAfter(file, pts)) : place)),
+    )
     const wanted = skips ? new Set(run.targets.map(({ place }) => place)) : null
     let next = 0
     let spoiled = false

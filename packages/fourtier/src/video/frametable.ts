@@ -170,13 +170,16 @@ function believedTable(
     if (window === null) return { times, duration, places: null, offset: 0, index: null }
   }
   if (window !== null) return null
-  const decoding = packets.flatMap(({ dts, hidden }) => (dts === null || hidden ? [] : [dts]))
-  const evenly = evenRate(
-    Float64Array.from(decoding, (dts) => (dts - decoding[0]) * file.info.tick),
+  const decoding = packets.flatMap(({ dts, hidden }) =>
+    hidden ? [] : [dts === null ? Number.NaN : dts * file.info.tick],
+  )
+  const origin = decoding.find((time) => !Number.isNaN(time)) ?? 0
+  const even = evenRate(
+    Float64Array.from(decoding, (time) => time - origin),
     clip.fps,
     container,
   )
-  return decoding.length === 0 || evenly === clip.fps ? evenTable(clip.frames, clip.fps, 0) : null
+  return even === clip.fps ? evenTable(clip.frames, clip.fps, 0) : null
 }
 
 /** The frames of a window of a file that was decoded. */

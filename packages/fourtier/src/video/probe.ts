@@ -1,6 +1,6 @@
 /**
  * Measures one file: what it is, how many frames it really has, whether it can be used. Blocks; `doctor.ts` runs it in
- * workers.
+ * child processes.
  */
 
 import { createHash } from "node:crypto"

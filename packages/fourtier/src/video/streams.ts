@@ -11,6 +11,8 @@ import {
   AV_PKT_DATA_DISPLAYMATRIX,
   AVDISCARD_ALL,
   AVDISCARD_DEFAULT,
+  AVMEDIA_TYPE_AUDIO,
+  AVMEDIA_TYPE_SUBTITLE,
   AVMEDIA_TYPE_VIDEO,
   avGetCodecName,
   Codec,
@@ -82,7 +84,10 @@ function openContainer(path: string): FormatContext {
   const opened = format.openInputSync(path, null, options)
   options.free()
   if (opened < 0) throw new FourtierError({ where: path, what: "cannot be opened as video", found: codeText(opened) })
-  for (const stream of format.streams) if (!isPicture(stream)) stream.discard = AVDISCARD_ALL
+  for (const stream of format.streams) {
+    const type = stream.codecpar.codecType
+    if (type === AVMEDIA_TYPE_AUDIO || type === AVMEDIA_TYPE_SUBTITLE) stream.discard = AVDISCARD_ALL
+  }
   const found = format.findStreamInfoSync(null)
   if (found < 0) {
     format.closeInputSync()
@@ -111,12 +116,8 @@ function chooseStream(format: FormatContext): Stream | undefined {
   }, undefined)
 }
 
-function isPicture(stream: Stream): boolean {
-  return stream.codecpar.codecType === AVMEDIA_TYPE_VIDEO
-}
-
 function isVideo(stream: Stream): boolean {
-  return isPicture(stream) && (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) === 0
+  return stream.codecpar.codecType === AVMEDIA_TYPE_VIDEO && (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) === 0
 }
 
 /** What is known of a stream before any of its packets is read. */

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { decodeFrames } from "../../src/video/decode.ts"
 import { clipOfFile } from "../../src/video/probe.ts"
+import { joinDescriptions, joinFlv } from "./boxes.ts"
 import { encodeClip } from "./encode.ts"
 import { type ClipRecipe, makeClip, readNumbers, scratchFolder, wholeFile } from "./fixtures.ts"
 
@@ -77,6 +78,35 @@ test("what only the first packet says holds for frames decoded from a later key 
   const indices = [10, 20, 30]
   expect(singly(path, indices).padded).toBe(0)
   expect(singly(older, indices).padded).toBe(3)
+})
+
+describe("parameters that change in the middle and are announced once", () => {
+  const parts = (ending: string) => [
+    makeClip(join(folder, `one.${ending}`), { frames: 40, options: { bf: "0", g: "10" } }),
+    makeClip(join(folder, `two.${ending}`), {
+      frames: 40,
+      options: { bf: "0", g: "10", "x264-params": "cabac=0:8x8dct=0:ref=1" },
+    }),
+  ]
+  const indices = [5, 19, 33, 38, 41, 55, 62, 79]
+  const numbers = indices.map((index) => index % 40)
+
+  test.each([
+    ["by a second sample description", "mp4"],
+    ["by a second header in FLV", "flv"],
+  ])("%s", (_, ending) => {
+    const [one, two] = parts(ending)
+    const path = join(folder, `both.${ending}`)
+    if (ending === "mp4") joinDescriptions(one, two, path)
+    else joinFlv(one, two, path, 1600)
+    const clip = clipOfFile(path)
+    expect([clip.frames, clip.notes]).toEqual([80, undefined])
+    expect(singly(path, indices)).toEqual({ numbers, padded: 0 })
+    const together = decodeFrames(clip, { indices: [62, 5, 38] })
+    expect([readNumbers(together), together.padded]).toEqual([[22, 5, 38], 0])
+    const window = decodeFrames({ ...wholeFile(path), start: 2.6, end: 2.8 }, ({ times }) => [...times.keys()])
+    expect([readNumbers(window), window.padded]).toEqual([[25, 26, 27, 28, 29], 0])
+  })
 })
 
 describe("damage in the middle of a file", () => {
