@@ -104,6 +104,8 @@ export interface Run {
   wanted: ReadonlySet<number> | null
   /** Never through the deinterlacer. */
   plain?: boolean
+  /** Only whether frames decode is asked: pixels may lack the loop filter. */
+  quick?: boolean
 }
 
 export interface OpenOptions {
@@ -213,11 +215,12 @@ export class VideoFile {
    * @returns false when decoding cannot begin at the run's first packet although it is flagged as a key frame: nothing was handed
    *   over then
    */
-  decode({ first, last, wanted, plain }: Run, onFrame: (frame: DecodedFrame) => boolean): boolean {
+  decode({ first, last, wanted, plain, quick }: Run, onFrame: (frame: DecodedFrame) => boolean): boolean {
     const decoder = this.#enter(first)
     const filter = this.deinterlace && plain !== true ? new Deinterlacer(this.path, this.#stream.timeBase) : null
     const skips = wanted !== null && !this.#layered && filter === null
     const passage = new Passage(this, first === 0 && this.atStart ? null : (this.packets[first]?.pts ?? null), onFrame)
+    if (quick === true) decoder.setOption("skip_loop_filter", "all")
     let skipping = false
     let place = 0
     let going = true
@@ -245,6 +248,7 @@ export class VideoFile {
     } finally {
       filter?.close()
       decoder.setOption("skip_frame", "default")
+      if (quick === true) decoder.setOption("skip_loop_filter", "default")
       decoder.flushBuffers()
     }
     return passage.trusted

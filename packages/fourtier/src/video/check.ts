@@ -38,7 +38,7 @@ function checkTimed(file: VideoFile, table: FrameTable, places: Int32Array): Fra
   let first = places.reduce((low, place) => Math.min(low, place))
   while (first > 0 && !file.packets[first].key) first--
   const last = places.reduce((high, place) => Math.max(high, place))
-  file.decode({ first, last, wanted: null, plain: true }, (frame) => {
+  file.decode({ first, last, wanted: null, plain: true, quick: true }, (frame) => {
     if (traits.matrix === null) convertOnce(frame)
     look(frame)
     return true
