@@ -77,7 +77,11 @@ export function probeFile(path: string, windows: readonly Window[]): FileProbe {
  */
 export function clipOfFile(path: string, window: Window = { start: null, end: null }): Clip {
   const absolute = resolve(path)
-  const { fileHash, measures } = probeFile(absolute, [window])
+  return clipOfProbe(absolute, probeFile(absolute, [window]), window)
+}
+
+/** @throws FourtierError when the file cannot be used */
+export function clipOfProbe(absolute: string, { fileHash, measures }: FileProbe, window: Window): Clip {
   const [found] = measures
   if ("reason" in found)
     throw new FourtierError({ where: absolute, what: "cannot be used as video", found: found.reason })
