@@ -1,6 +1,6 @@
 /**
- * Talks to `node-av` (bindings of FFmpeg's libraries); besides it only `streams.ts`, `rgb.ts` and `deinterlace.ts` do. Everything
- * here is synchronous and meant for a worker thread: one file open at a time, one codec thread.
+ * Talks to `node-av` (bindings of FFmpeg's libraries); besides it only `streams.ts`, `passage.ts`, `rgb.ts` and
+ * `deinterlace.ts` do. Everything here is synchronous and meant for a worker: one codec thread.
  *
  * ```
  * file ── demux ── packets (times, key flags; kept in memory up to a limit) ── decode a range ── swscale ── RGB24
@@ -10,13 +10,7 @@
 import { resolve } from "node:path"
 import { FourtierError } from "@fourtier/tensor"
 import {
-  AV_FRAME_FLAG_CORRUPT,
-  AV_FRAME_FLAG_INTERLACED,
-  AV_FRAME_FLAG_KEY,
   AV_LOG_QUIET,
-  AV_PICTURE_TYPE_B,
-  AV_PICTURE_TYPE_P,
-  AV_PICTURE_TYPE_S,
   AV_PKT_DATA_NEW_EXTRADATA,
   AV_PKT_FLAG_CORRUPT,
   AV_PKT_FLAG_DISCARD,
@@ -35,6 +29,7 @@ import {
 import { Deinterlacer } from "./deinterlace.ts"
 import { orientationMessage, temporalLayer } from "./headers.ts"
 import { type Orientation, UPRIGHT } from "./orientation.ts"
+import { type DecodedFrame, Passage } from "./passage.ts"
 import { checkCode, RgbConverter } from "./rgb.ts"
 import { describeStream, openStream, type StreamInfo, ticks } from "./streams.ts"
 import { TimeBridge } from "./timebase.ts"
@@ -70,27 +65,6 @@ export interface PacketEntry {
   corrupt: boolean
   /** Brings new parameters for the decoder. */
   changes: boolean
-}
-
-/** A decoded frame, valid only during the call that hands it over. */
-export interface DecodedFrame {
-  /** Presentation time in ticks, null where there is none. */
-  pts: number | null
-  /** Ticks, 0 when unknown. */
-  duration: number
-  /** Needs no other frame, as far as the decoder says. */
-  intra: boolean
-  /** Errors were met and concealed, or frames that it refers to are missing. */
-  damaged: boolean
-  interlaced: boolean
-  /** Code of the YUV matrix (ISO/IEC 23091-2). */
-  matrix: number
-  /** Packets of the stream given to the decoder up to here. */
-  fed: number
-  /** A number by which the same picture, decoded again without errors, is known. */
-  signature(): number
-  /** Writes RGB24 rows `[height, width, 3]` of the stored (not rotated) picture, scaled to the given size. */
-  writeRgb(target: Uint8Array, width: number, height: number): void
 }
 
 /** What to decode: packets `first..last` (places in `packets`). */
@@ -135,7 +109,10 @@ export class VideoFile {
   /** Place of the packet whose parameters the decoder holds; -1: those of the container. */
   #parameters = -1
   #kept: Packet[] | null = null
+  /** The file's first packet. */
   #opening: Packet | null = null
+  /** It was read to be kept, and has not been handed on yet. */
+  #pending = false
   #layered = false
   #fresh = true
   #window: { start: number; end: number } | null = null
@@ -219,7 +196,12 @@ export class VideoFile {
     const decoder = this.#enter(first)
     const filter = this.deinterlace && plain !== true ? new Deinterlacer(this.path, this.#stream.timeBase) : null
     const skips = wanted !== null && !this.#layered && filter === null
-    const passage = new Passage(this, first === 0 && this.atStart ? null : (this.packets[first]?.pts ?? null), onFrame)
+    const entry = first === 0 && this.atStart ? null : (this.packets[first]?.pts ?? null)
+    const convert = (frame: Frame, target: Uint8Array, width: number, height: number) => {
+      this.#converter ??= new RgbConverter()
+      this.#converter.convert(frame, target, width, height, this.path)
+    }
+    const passage = new Passage(convert, entry, onFrame)
     if (quick === true) decoder.setOption("skip_loop_filter", "all")
     let skipping = false
     let place = 0
@@ -262,12 +244,6 @@ export class VideoFile {
     this.#packet.free()
     this.#frame.free()
     this.#format.closeInputSync()
-  }
-
-  /** Writes a frame's pixels as RGB24. */
-  convert(frame: Frame, target: Uint8Array, width: number, height: number): void {
-    this.#converter ??= new RgbConverter()
-    this.#converter.convert(frame, target, width, height, this.path)
   }
 
   #receive(decoder: CodecContext, passage: Passage, filter: Deinterlacer | null): boolean {
@@ -340,9 +316,6 @@ export class VideoFile {
     }
     this.breaks = bridge.breaks
   }
-
-  /** The opening packet was read to be kept and has not been handed on yet. */
-  #pending = false
 
   /** Reads up to the next packet of the stream; false at the end. */
   #readPacket(): boolean {
@@ -449,71 +422,6 @@ export class VideoFile {
     for (const packet of this.#kept ?? []) packet.free()
     this.#kept = null
   }
-}
-
-/** The frames of one run on their way from the decoder to the caller. */
-class Passage {
-  trusted = true
-  fed = 0
-  readonly #file: VideoFile
-  #entry: number | null
-  readonly #onFrame: (frame: DecodedFrame) => boolean
-
-  /** @param entry presentation time of the key frame at which decoding began; null where it is the file's start or unknown */
-  constructor(file: VideoFile, entry: number | null, onFrame: (frame: DecodedFrame) => boolean) {
-    this.#file = file
-    this.#entry = entry
-    this.#onFrame = onFrame
-  }
-
-  /** False, and no longer trusted, when the first frame is not the one of the key packet, or refers to frames before it. */
-  admits(frame: Frame): boolean {
-    if (this.#entry === null) return true
-    const pts = timeOf(frame)
-    if (pts !== null && pts < this.#entry) return true
-    this.trusted = pts === this.#entry && isIntra(frame)
-    this.#entry = null
-    return this.trusted
-  }
-
-  hand(frame: Frame): boolean {
-    const { flags } = frame
-    return this.#onFrame({
-      pts: timeOf(frame),
-      duration: Number(frame.duration),
-      intra: isIntra(frame),
-      damaged: (flags & AV_FRAME_FLAG_CORRUPT) !== 0 || frame.decodeErrorFlags !== 0,
-      interlaced: (flags & AV_FRAME_FLAG_INTERLACED) !== 0,
-      matrix: frame.colorSpace,
-      fed: this.fed,
-      signature: () => signatureOf(frame),
-      writeRgb: (target, width, height) => this.#file.convert(frame, target, width, height),
-    })
-  }
-}
-
-/** FNV-1a over a grid of the first plane's bytes. */
-function signatureOf(frame: Frame): number {
-  const plane = frame.data?.[0]
-  let hash = 0x811c9dc5
-  if (plane === undefined) return hash
-  for (let y = 0; y < frame.height; y += 8) {
-    const row = y * frame.linesize[0]
-    for (let x = y % 7; x < frame.width; x += 7) hash = Math.imul(hash ^ plane[row + x], 0x01000193)
-  }
-  return hash
-}
-
-function timeOf(frame: Frame): number | null {
-  return ticks(frame.pts) ?? ticks(frame.bestEffortTimestamp)
-}
-
-/** Codecs that do not tell types are believed. Of two fields the second may refer to the first: there the key flag counts. */
-function isIntra(frame: Frame): boolean {
-  const type = frame.pictType
-  if (type !== AV_PICTURE_TYPE_P && type !== AV_PICTURE_TYPE_B && type !== AV_PICTURE_TYPE_S) return true
-  const both = AV_FRAME_FLAG_INTERLACED | AV_FRAME_FLAG_KEY
-  return (frame.flags & both) === both
 }
 
 function moveTimes(packet: Packet, bridge: TimeBridge): void {

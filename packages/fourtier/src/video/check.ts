@@ -1,9 +1,10 @@
 /** Whether the frames of a clip decode, and what else is to be said of a file that can be used. */
 
-import type { DecodedFrame, VideoFile } from "./backend.ts"
+import type { VideoFile } from "./backend.ts"
 import { convertOnce, type FrameTraits, indexOf } from "./fileindex.ts"
 import { fillSlots } from "./fill.ts"
 import type { FrameTable } from "./frametable.ts"
+import type { DecodedFrame } from "./passage.ts"
 import { knowsMatrix } from "./rgb.ts"
 
 export interface FrameCheck {

@@ -3,7 +3,8 @@
  * frames they hold, or when each is shown.
  */
 
-import type { DecodedFrame, VideoFile } from "./backend.ts"
+import type { VideoFile } from "./backend.ts"
+import type { DecodedFrame } from "./passage.ts"
 
 export interface FileIndex {
   /** Presentation time of every frame in ticks, as the decoder gives it; NaN where it gives none. */

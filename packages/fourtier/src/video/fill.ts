@@ -3,9 +3,10 @@
  * not come out exactly from there is tried again from the key frame before, then from the file's start.
  */
 
-import type { DecodedFrame, VideoFile } from "./backend.ts"
+import type { VideoFile } from "./backend.ts"
 import type { FileIndex } from "./fileindex.ts"
 import type { FrameTable } from "./frametable.ts"
+import type { DecodedFrame } from "./passage.ts"
 
 /** What a slot holds: nothing, a frame beside the one asked for, that frame with errors, or that frame. */
 export type SlotState = "empty" | "neighbour" | "damaged" | "exact"
@@ -97,7 +98,8 @@ function keyBefore(file: VideoFile, from: number, pts: number): number {
 /**
  * Decodes each run of packets from an entry to the last frame wanted from there.
  *
- * @param skips whether frames may be left out on which nothing depends. How errors are concealed may depend on them, so a frame with
+ * @param skips whether frames may be left out on which nothing depends; otherwise a missing frame's place is taken by the one after
+ *   it, however late that comes. How errors are concealed may depend on them, so a frame with
  *   errors then spoils those after it that may refer to it.
  */
 function decodeTargets(file: VideoFile, targets: readonly Target[], slots: Slots, skips: boolean): void {
@@ -108,9 +110,10 @@ function decodeTargets(file: VideoFile, targets: readonly Target[], slots: Slots
     else runs.push({ first: target.entry, targets: [target] })
   }
   for (const run of runs) {
-    const last = Math.max(
-      ...run.targets.map(({ place, pts }) => (file.deinterlace ? Math.max(place, placeAfter(file, pts)) : place)),
+    const ends = run.targets.map(({ place, pts }) =>
+      file.deinterlace ? Math.max(place, placeAfter(file, pts)) : place,
     )
+    const last = skips ? Math.max(...ends) : Number.POSITIVE_INFINITY
     const wanted = skips ? new Set(run.targets.map(({ place }) => place)) : null
     let next = 0
     let spoiled = false
