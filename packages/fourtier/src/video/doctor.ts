@@ -1,5 +1,6 @@
 /**
- * From a source to a manifest: every file measured once, in workers, and what is wrong with the data.
+ * From a source to a manifest: every file measured once, in child processes (a decoder that crashes costs that file alone), and what
+ * is wrong with the data.
  *
  * ```
  * scanSource ── files unchanged since the last manifest? ── probe in workers ── manifest + quarantine ── duplicates, leaks
@@ -84,7 +85,26 @@ export async function doctor(
   await writeManifest(out, { manifest, stamps })
   await memory.discardJournal()
   const duplicates = [...groupBy(manifest.clips, ({ hash }) => hash).values()].filter((same) => same.length > 1)
-  return { manifest, duplicates, leaks: findLeaks(manifest, duplicates), notes, measured: jobs.length, reused }
+  return {
+    manifest,
+    duplicates,
+    leaks: findLeaks(manifest, duplicates),
+    notes: [...notes, ...notesOn(manifest.clips)],
+    measured: jobs.length,
+    reused,
+  }
+}
+
+/** Files that one note each is written for. */
+const NOTED = 20
+
+/** What is to be known of files that can be used, one line a file and note. */
+function notesOn(clips: readonly Clip[]): string[] {
+  const lines = [
+    ...new Set(clips.flatMap(({ relative, notes }) => (notes ?? []).map((note) => `${relative}: ${note}`))),
+  ]
+  const rest = lines.length - NOTED
+  return rest > 0 ? [...lines.slice(0, NOTED), `${rest} more notes on files are in the manifest`] : lines
 }
 
 /** A file's measures, one a window; no stamp where the file could not be read to its end. */
@@ -103,10 +123,10 @@ async function measureAll(
   if (jobs.length === 0) return
   const task = reporter.task("measure videos", jobs.length, "files")
   const entry = workerUrl(import.meta.url, "./probe.worker.ts")
-  for await (const outcome of runJobs(entry, jobs, probeSchema, { ...options, ordered: false })) {
+  for await (const outcome of runJobs(entry, jobs, probeSchema, { ...options, ordered: false, processes: true })) {
     const { path, windows } = outcome.job
     if ("error" in outcome) {
-      const reason = messageOf(outcome.error)
+      const reason = `it cannot be looked through: ${messageOf(outcome.error)}`
       found.set(path, { stamp: null, measures: windows.map(() => ({ reason })) })
     } else {
       const { size, mtime, fileHash, measures } = outcome.result

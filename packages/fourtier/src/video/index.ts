@@ -3,10 +3,10 @@
  *
  * 1. `source.ts`      what the user has: class folders or tables → clips named, not yet opened
  * 2. `probe.ts`       one file measured: frames, size, rate, content hash, or why it cannot be used
- * 3. `doctor.ts`      all files measured in workers → the manifest; duplicates and leaks between parts of a split
+ * 3. `doctor.ts`      all files measured in child processes → the manifest; duplicates and leaks between parts of a split
  * 4. `manifest.ts`    `Clip`, `Manifest`, and the file they are kept in
  * 5. `splits.ts`      train, val, test: from columns, folds, or drawn by group and class
- * 6. `decode.ts`      chosen frames as RGB (`frametable.ts` numbers them, `backend.ts` talks to FFmpeg's libraries)
+ * 6. `decode.ts`      chosen frames as RGB (`frametable.ts` numbers them, `fill.ts` decodes, `backend.ts` talks to FFmpeg)
  * 7. `views.ts`       one clip's views: which frames and what is done to them is `@fourtier/core/frames`
  * 8. `pool.ts`        many clips' views over worker threads
  * 9. `keyframes.ts`   strips of key frames as JPEG; `strips.ts` writes those of many clips
@@ -16,6 +16,7 @@
 
 export * from "./decode.ts"
 export * from "./doctor.ts"
+export * from "./firstlook.ts"
 export * from "./keyframes.ts"
 export * from "./manifest.ts"
 export * from "./pool.ts"

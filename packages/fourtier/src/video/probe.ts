@@ -1,6 +1,6 @@
 /**
  * Measures one file: what it is, how many frames it really has, whether it can be used. Blocks; `doctor.ts` runs it in
- * workers.
+ * child processes.
  */
 
 import { createHash } from "node:crypto"
@@ -9,6 +9,7 @@ import { resolve } from "node:path"
 import { FourtierError, messageOf } from "@fourtier/tensor"
 import { z } from "zod"
 import { VideoFile } from "./backend.ts"
+import { checkFrames, fileNotes } from "./check.ts"
 import { missingBytes } from "./container.ts"
 import { buildFrameTable, type FrameTable } from "./frametable.ts"
 import type { Clip } from "./manifest.ts"
@@ -27,6 +28,7 @@ export const measureSchema = z.union([
     height: z.number(),
     codec: z.string(),
     rotation: z.number(),
+    notes: z.array(z.string()).optional(),
   }),
   z.object({ reason: z.string() }),
 ])
@@ -58,7 +60,7 @@ export function probeFile(path: string, windows: readonly Window[]): FileProbe {
     return { size, mtime, fileHash, measures: same(missing ? "the file is missing" : messageOf(error)) }
   }
   if (size === 0) return { size, mtime, fileHash, measures: same("the file is empty") }
-  return { size, mtime, fileHash, measures: windows.map((window) => measure(path, window)) }
+  return { size, mtime, fileHash, measures: measureAll(path, windows) }
 }
 
 /**
@@ -75,7 +77,11 @@ export function probeFile(path: string, windows: readonly Window[]): FileProbe {
  */
 export function clipOfFile(path: string, window: Window = { start: null, end: null }): Clip {
   const absolute = resolve(path)
-  const { fileHash, measures } = probeFile(absolute, [window])
+  return clipOfProbe(absolute, probeFile(absolute, [window]), window)
+}
+
+/** @throws FourtierError when the file cannot be used */
+export function clipOfProbe(absolute: string, { fileHash, measures }: FileProbe, window: Window): Clip {
   const [found] = measures
   if ("reason" in found)
     throw new FourtierError({ where: absolute, what: "cannot be used as video", found: found.reason })
@@ -103,32 +109,47 @@ export function clipHash(fileHash: string, { start, end }: Window): string {
     .digest("hex")
 }
 
-function measure(path: string, window: Window): Measure {
+/** Measures every window of a file: it is opened, looked through and decoded once for all of them where that is possible. */
+function measureAll(path: string, windows: readonly Window[]): Measure[] {
   let file: VideoFile
   try {
     file = VideoFile.open(path)
   } catch (error) {
-    return { reason: reasonOf(error) }
+    const reason = reasonOf(error)
+    return windows.map(() => ({ reason }))
   }
   try {
-    const table = buildFrameTable(file, { ...window, frames: 0, fps: 0 })
-    const reason = shortage(file, table, window) ?? undecodable(file, table)
-    if (reason !== null) return { reason }
-    const { width, height, orientation, codec } = file.info
-    const frames = table.times.length
-    return {
-      duration: table.duration,
-      frames,
-      fps: Number((frames / table.duration).toFixed(6)),
-      width: swapsSides(orientation) ? height : width,
-      height: swapsSides(orientation) ? width : height,
-      codec,
-      rotation: rotationOf(orientation),
-    }
-  } catch (error) {
-    return { reason: reasonOf(error) }
+    return windows.map((window) => {
+      try {
+        return measure(file, window)
+      } catch (error) {
+        return { reason: reasonOf(error) }
+      }
+    })
   } finally {
     file.close()
+  }
+}
+
+function measure(file: VideoFile, window: Window): Measure {
+  const table = buildFrameTable(file, { ...window, frames: 0, fps: 0 })
+  const short = shortage(file, table, window)
+  if (short !== null) return { reason: short }
+  const check = checkFrames(file, table)
+  if (check.reason !== null) return { reason: check.reason }
+  const { width, height, codec } = file.info
+  const frames = table.times.length
+  const turned = swapsSides(file.orientation)
+  const notes = [...fileNotes(file, check.traits), ...check.notes]
+  return {
+    duration: table.duration,
+    frames,
+    fps: Number((frames / table.duration).toFixed(6)),
+    width: turned ? height : width,
+    height: turned ? width : height,
+    codec,
+    rotation: rotationOf(file.orientation),
+    ...(notes.length === 0 ? {} : { notes }),
   }
 }
 
@@ -148,27 +169,6 @@ function shortage(file: VideoFile, table: FrameTable, window: Window): string | 
   const step = table.duration / table.times.length
   if (missing > 0 && declaredSeconds - table.duration > 1.5 * step) {
     return `truncated: ${table.duration.toFixed(2)} s of ${declaredSeconds.toFixed(2)} s present`
-  }
-  return null
-}
-
-/** Says so when the first or the last frame does not decode. Counted tables come from decoding: nothing more to test. */
-function undecodable(file: VideoFile, table: FrameTable): string | null {
-  const { places } = table
-  if (places === null) return null
-  for (const [name, place] of [
-    ["first", places[0]],
-    ["last", places[places.length - 1]],
-  ] as const) {
-    const pts = file.packets[place].pts ?? 0
-    let first = place
-    while (first > 0 && !(file.packets[first].key && (file.packets[first].pts ?? Infinity) <= pts)) first--
-    let seen = false
-    file.decode(first, place, new Set([place]), (frame) => {
-      seen ||= frame.pts === pts
-      return !seen
-    })
-    if (!seen) return `the ${name} frame cannot be decoded`
   }
   return null
 }

@@ -69,7 +69,10 @@ export function loadViews(job: ViewsJob): ClipViews {
     return drawn.flat()
   }
   const size = job.scaleWhileDecoding ? leadingSize(job.transform) : undefined
-  const { data, height, width, frameIndices, padded } = decodeFrames(job.clip, pick, { size })
+  const { data, height, width, frameIndices, padded } = decodeFrames(job.clip, pick, {
+    size,
+    deinterlace: job.sampling.deinterlace,
+  })
   const count = job.sampling.frames
   const pictures: Pictures = { data, count: frameIndices.length, height, width }
   const { views, shape } = viewsOfPictures(pictures, drawn.length, job.transform, rng)

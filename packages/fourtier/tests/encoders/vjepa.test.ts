@@ -253,9 +253,9 @@ describe("sizes", () => {
 
   it("inputs that the network has no positions or no tubelet for are named", () => {
     const graph = (network: ReturnType<typeof parse>, shape: Shape, name = "input") =>
-      network.graph(network.binder(null), new Map([[name, input(name, shape)]]))
-    expect(() => graph(parse({}), [1, 3, 1, 32, 32])).toThrow(/1 frame does not fill a tubelet of 2[\s\S]*equal frames/)
       network.graph(network.binder(null), new Map([[name, input(name, shape, name === "input" ? "f32" : "i64")]]))
+    expect(() => graph(parse({}), [1, 3, 1, 32, 32])).toThrow(/1 frame does not fill a tubelet of 2[\s\S]*equal frames/)
+    expect(() => graph(parse21({}), [1, 3, 2, 16, 32])).toThrow(/single row or column[\s\S]*32×32/)
     expect(() => graph(parse21({ patch_size: 8 }), [1, 3, 2, 16, 32])).toThrow(/rope_reference_grid/)
     expect(() => graph(parse({}), [1, 4, 2, 32, 32])).toThrow(FourtierError)
     expect(() => graph(parse({ num_classes: 3, probe_heads: 5 }), [1, 3, 2, 32, 32])).toThrow(

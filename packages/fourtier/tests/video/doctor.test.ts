@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { silent } from "@fourtier/core"
 import { beforeAll, describe, expect, test } from "vitest"
 import { type DoctorReport, doctor } from "../../src/video/doctor.ts"
+import { clipsOfFiles } from "../../src/video/firstlook.ts"
 import { readManifest } from "../../src/video/manifest.ts"
 import { ProbeMemory } from "../../src/video/memory.ts"
 import { clipOfFile, probeFile } from "../../src/video/probe.ts"
@@ -150,6 +151,19 @@ test("groups and equal files on both sides of a split are reported; windows and 
   expect(manifest.quarantine.map(({ relative, reason }) => [relative, reason])).toEqual([
     ["good/stream.ts", "no frames in the time window"],
     ["nowhere.mp4", "the file is missing"],
+  ])
+})
+
+test("files without a manifest are measured in child processes, each with its clip or its error", async () => {
+  const paths = ["good/h264.mp4", "bad/text.mp4", "good/xvid.avi"].map((name) => join(data, name))
+  const found: unknown[] = []
+  for await (const one of clipsOfFiles(paths, { workers: 1 })) {
+    found.push("clip" in one ? one.clip : one.error.message)
+  }
+  expect(found).toEqual([
+    clipOfFile(paths[0]),
+    expect.stringMatching(/cannot be opened as video/),
+    clipOfFile(paths[2]),
   ])
 })
 

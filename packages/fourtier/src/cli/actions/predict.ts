@@ -3,11 +3,11 @@
 import { stat } from "node:fs/promises"
 import { plural } from "@fourtier/core"
 import type { Recognition } from "@fourtier/core/bundle"
-import { FourtierError, messageOf, PROVIDERS } from "@fourtier/tensor"
+import { FourtierError, PROVIDERS } from "@fourtier/tensor"
 import { Recognizer } from "../../deploy/recognizer.ts"
 import { terminalTable } from "../../util/table.ts"
+import { clipsOfFiles } from "../../video/firstlook.ts"
 import type { Clip } from "../../video/manifest.ts"
-import { clipOfFile } from "../../video/probe.ts"
 import { scanSource } from "../../video/source.ts"
 import { oneOf } from "./one-of.ts"
 
@@ -55,13 +55,10 @@ async function clipsAt(path: string): Promise<{ clips: Clip[]; unusable: Unusabl
   if (files.length === 0) throw new FourtierError({ where: path, what: "no videos in this folder" })
   const clips: Clip[] = []
   const unusable: Unusable[] = []
-  for (const file of files) {
-    try {
-      clips.push(clipOfFile(file))
-    } catch (error) {
-      if (files.length === 1) throw error
-      unusable.push({ path: file, reason: messageOf(error) })
-    }
+  for await (const found of clipsOfFiles(files)) {
+    if ("clip" in found) clips.push(found.clip)
+    else if (files.length === 1) throw found.error
+    else unusable.push({ path: found.path, reason: found.error.message })
   }
   return { clips, unusable }
 }
