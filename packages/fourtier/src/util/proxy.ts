@@ -77,7 +77,6 @@ async function fetchThrough(proxy: URL, request: Request): Promise<Response> {
           method,
           headers,
           signal,
-          agent: false,
           createConnection: () => tlsConnect({ socket, ...nameOf(target) }),
         })
       : httpRequest({

@@ -46,6 +46,11 @@ interface Kind {
 /** Failures that no retry within a run mends, by the codes of their causes. */
 const FINAL: readonly Kind[] = [
   {
+    matches: /^ERR_PROXY/,
+    what: "cannot be reached through the proxy",
+    fix: "check the variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
+  },
+  {
     matches: /^ECONNREFUSED$/,
     what: "refused the connection",
     fix: "start the server, or correct host and port of the address; answers so far are kept",
@@ -80,11 +85,6 @@ const FINAL: readonly Kind[] = [
     what: "does not speak HTTP",
     fix: "check the address: its port, and http:// or https://",
   },
-  {
-    matches: /^ERR_PROXY/,
-    what: "cannot be reached through the proxy",
-    fix: "check the variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
-  },
 ]
 
 /** The error of a request without a reply: connection refused or reset, unknown host, bad certificate, timeout. */
@@ -94,6 +94,9 @@ export function networkError(error: unknown, address: string, timeoutSeconds: nu
     return new ProviderError("retry", `${address} did not answer within ${timeoutSeconds} s`, { cause: error })
   }
   const { text, codes } = causesOf(error)
+  if (/\bbad port\b|Invalid URL|Failed to parse URL/.test(text)) {
+    return new ProviderError("stop", `${address} cannot be used: ${text}`, { cause: error, fix: "correct the address" })
+  }
   const kind = FINAL.find(({ matches }) => codes.some((code) => matches.test(code)))
   if (kind) return new ProviderError("stop", `${address} ${kind.what}: ${text}`, { cause: error, fix: kind.fix })
   return new ProviderError("retry", `${address} could not be reached: ${text}`, { cause: error })
