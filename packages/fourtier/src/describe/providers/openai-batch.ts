@@ -136,7 +136,9 @@ export function openOpenaiBatch(config: OpenaiBatchSettings): BatchProvider {
           .filter((line) => line.trim() !== "")
           .map((line) => readLine(line, address))
           .map(({ id, outcome }) => {
-            if (!(outcome instanceof ProviderError)) return { id, outcome }
+            if (!(outcome instanceof ProviderError)) {
+              return { id, outcome: sent.without.length > 0 ? { ...outcome, adapted: sent.without } : outcome }
+            }
             const plain = withoutSecrets(outcome, key, ...secrets)
             return { id, outcome: adaptations.adapt(plain, sent.fields, sent.without) }
           })
