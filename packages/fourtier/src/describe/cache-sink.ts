@@ -59,7 +59,7 @@ export class CacheSink implements AnswerSink {
     const { plan, cache, provider } = this.#parts
     const key = plan.key(clip, prompt)
     plan.markAsked(key)
-    cache.append(toAnswer(clip, prompt, received, { key, spec: plan.specId(prompt), provider }))
+    cache.append(toAnswer(clip, prompt, received, { key, spec: plan.specId(clip, prompt), provider }))
   }
 
   release(clip: DescribedClip, prompt: Prompt, failure: string | null): void {

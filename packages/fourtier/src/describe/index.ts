@@ -9,13 +9,14 @@
  *  6. cost.ts            prices; budget.ts limits the cost, estimate.ts tells it beforehand
  *  7. describe.ts        a run: plan.ts says what to ask, live.ts and batch.ts ask, cache-sink.ts keeps the answers
  *  8. answer-formats.ts  answers in files; annotation-task.ts exports questions for people
- *  9. manage.ts          show, edit, import; stats.ts the answers as a whole
+ *  9. manage.ts          show, edit, import; beside.ts the answers beside the data; stats.ts the answers as a whole
  *
  * @module
  */
 
 export { exportAnnotationTask } from "./annotation-task.ts"
 export { type AnswerRecord, type ClipAnswers, formatAnswers, readRecords } from "./answer-formats.ts"
+export { answersBeside, importBeside } from "./beside.ts"
 export { parseBudget } from "./budget.ts"
 export { type Answer, answerKey, DescriptionCache, promptSpec, type Spec, specId } from "./cache.ts"
 export { type Checks, checkAnswer, checksSchema, type Flag, judgeReply } from "./check.ts"

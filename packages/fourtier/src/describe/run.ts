@@ -7,7 +7,7 @@ import { hashJson } from "@fourtier/tensor/node"
 import { runBatch } from "./batch.ts"
 import { openBatches } from "./batch-state.ts"
 import { Budget } from "./budget.ts"
-import { DescriptionCache } from "./cache.ts"
+import { DescriptionCache, specId } from "./cache.ts"
 import { CacheSink } from "./cache-sink.ts"
 import { checksSchema } from "./check.ts"
 import { FREE, listPrices, type Price, priceOf, requirePrice } from "./cost.ts"
@@ -53,6 +53,11 @@ export class DescribeRun {
       this.#reporter.say(`  ${clips} not described: held out for validation or testing, or not selected`)
     }
     this.#warnOfDamage()
+    const older = this.#plan.older()
+    if (older > 0) {
+      const answers = plural(older, "answer was given about a strip", "answers were given about strips")
+      this.#reporter.say(`  ${answers} of the video's full height, and used as they are`)
+    }
     const budget = pending === 0 ? new Budget({ price: undefined, expected: 0 }) : await this.#ask(pending)
     const report: DescribeReport = {
       answers: new Map(),
@@ -89,7 +94,7 @@ export class DescribeRun {
     const price = this.#price()
     const expected = price && dollars !== undefined ? (await this.estimate()).costPerRequest : 0
     const budget = new Budget({ price, dollars, requests, expected: expected ?? 0 })
-    for (const prompt of this.#plan.prompts) this.#cache.register(this.#plan.spec(prompt))
+    for (const spec of this.#plan.specs()) this.#cache.register(spec)
     await this.#announce()
     const strip = throttle(stripWorkers, (clip: DescribedClip) => strips.encode(clip))
     const leases = await Leases.open(this.#cache.path)
@@ -122,7 +127,7 @@ export class DescribeRun {
     const common = { system: prompts.system, strip, checks: checksSchema.parse(checks), budget, signal }
     const pending = this.#plan.pending()
     if (provider.mode === "batch") {
-      const signature = hashJson(this.#plan.specIds())
+      const signature = hashJson(this.#plan.specs().map(specId))
       const own = { provider, folder: this.#batchFolder(), signature, reporter: this.#reporter }
       await runBatch(pending, { ...common, ...own }, sink)
     } else {
