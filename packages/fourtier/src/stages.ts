@@ -287,20 +287,22 @@ export function experimentSettings(
   }
 }
 
-/** Training clips with an answer to every prompt, of the split that has the fewest. */
+/** Training clips with an answer to any prompt, of the split that has the fewest. */
 function fewestDescribed(splits: readonly Split[], prompts: readonly string[], table: EmbeddedTexts["table"]): number {
-  const counts = splits.map(({ name, train }) => {
-    const count = train.filter(({ id }) => isDescribed(id, prompts, table)).length
-    if (count >= 2) return count
-    throw new FourtierError({
-      where: `split ${name}`,
-      what: "too few training clips have an answer to every prompt",
-      expected: "at least two clips, preferably all",
-      found: `${count} of ${train.length} clips`,
-      fix: "complete the answers, or train without prompts: --set methods=[baseline]",
-    })
-  })
-  return Math.min(...counts)
+  for (const { name, train } of splits) {
+    for (const prompt of prompts) {
+      const count = train.filter(({ id }) => table.get(prompt)?.has(id)).length
+      if (count >= 2) continue
+      throw new FourtierError({
+        where: `split ${name}`,
+        what: `too few training clips have an answer to prompt ${prompt}`,
+        expected: "at least two clips, preferably all",
+        found: `${count} of ${train.length} clips`,
+        fix: "complete the answers, leave the prompt out (`prompts`), or train without any: --set methods=[baseline]",
+      })
+    }
+  }
+  return Math.min(...splits.map(({ train }) => train.filter(({ id }) => isDescribed(id, prompts, table)).length))
 }
 
 /** A trained model that may be shipped. */

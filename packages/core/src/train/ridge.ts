@@ -65,7 +65,7 @@ export interface RidgeFit {
 
 /**
  * Fits the processors of all prompts.
- * @param set training clips, each with a text embedding of every prompt
+ * @param set training clips; a prompt is fitted to those that have a text embedding of it
  * @param frozen `standardize.*`
  * @param folds parts of the clips that are held out in turns to measure retrieval
  * @throws FourtierError where the processors are not of the text space, or there are fewer clips than folds
@@ -88,6 +88,40 @@ export async function fitRidge(
   spec: AlignSpec,
   folds = 3,
 ): Promise<RidgeFit> {
+  const fit: RidgeFit = { weights: new Map(), retrieval: new Map() }
+  for (const { prompts, examples } of alikeDescribed(set.examples, texts, spec.prompts)) {
+    const { weights, retrieval } = await fitPrompts({ ...set, examples }, frozen, texts, { ...spec, prompts }, folds)
+    for (const [name, values] of weights) fit.weights.set(name, values)
+    for (const [prompt, found] of retrieval) fit.retrieval.set(prompt, found)
+  }
+  return fit
+}
+
+/** Prompts with the clips that have their texts; prompts of the same clips share their equations. */
+function alikeDescribed(
+  examples: readonly Example[],
+  { embeddings }: TextTargets,
+  prompts: readonly string[],
+): { prompts: string[]; examples: readonly Example[] }[] {
+  const groups = new Map<string, { prompts: string[]; examples: readonly Example[] }>()
+  for (const prompt of prompts) {
+    const own = examples.filter(({ id }) => embeddings.get(prompt)?.has(id))
+    const key = own.map(({ id }) => id).join("\u0000")
+    const group = groups.get(key) ?? { prompts: [], examples: own }
+    group.prompts.push(prompt)
+    groups.set(key, group)
+  }
+  return [...groups.values()]
+}
+
+/** Fits prompts that all clips have texts of. */
+async function fitPrompts(
+  set: FeatureSet<Example>,
+  frozen: Weights,
+  texts: TextTargets,
+  spec: AlignSpec,
+  folds: number,
+): Promise<RidgeFit> {
   if (spec.processors.processors !== "text") {
     throw new FourtierError({
       where: "align.start",
@@ -99,7 +133,7 @@ export async function fitRidge(
   if (examples.length < folds) {
     throw new FourtierError({
       where: "align.start",
-      what: "too few clips",
+      what: `too few clips with answers to ${spec.prompts.join(", ")}`,
       expected: `${folds}`,
       found: `${examples.length}`,
     })

@@ -22,6 +22,7 @@ import {
 import type { SessionOptions } from "@fourtier/tensor"
 import type { Weights } from "@fourtier/tensor/nn"
 import type { EmbeddedTexts } from "../text/targets.ts"
+import { isPartlyDescribed } from "./examples.ts"
 
 /** What is the same for every split and seed. */
 export interface ExperimentSettings {
@@ -42,7 +43,7 @@ export interface ExperimentSettings {
   labelsPerClass: number | null
   /** Training clips of the smallest split: bounds the batch, which is compiled in. */
   fewestClips: number
-  /** Those among them with an answer to every prompt. */
+  /** Those among them with an answer to any prompt. */
   fewestDescribed: number
   /** Device and threads of training. */
   runtime: SessionOptions
@@ -85,6 +86,7 @@ export class Experiment {
       contrastive: align,
       width: model.width,
       processors: model,
+      partial: text ? isPartlyDescribed(prompts, text.table) : false,
     }
     this.#align ??= AlignGraphs.compile(spec, batch - (batch % chunk), chunk, runtime)
     return this.#align
