@@ -29,7 +29,7 @@ export class ConcurrencyLimiter {
   readonly #waiting: (() => void)[] = []
   #timer: NodeJS.Timeout | undefined
 
-  /** @param base wait after the second round in a row that ends in a 429, milliseconds; doubles with each further one */
+  /** @param base wait after the third round in a row that ends in a 429, milliseconds; doubles with each further one */
   constructor(concurrency: { initial: number; max: number }, base = 500) {
     this.#base = base
     this.max = concurrency.max
@@ -99,7 +99,7 @@ export class ConcurrencyLimiter {
       this.#replies = 0
       this.#lastCut = performance.now()
       this.#failedRounds++
-      const own = this.#failedRounds - 2
+      const own = this.#failedRounds - 3
       if (own >= 0) this.pause(backOff(own, { base: this.#base, jitter: noJitter }))
     }
     if (wait !== null) this.pause(wait)
