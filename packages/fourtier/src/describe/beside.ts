@@ -8,7 +8,17 @@ import { cleanPath, readRecords } from "./answer-formats.ts"
 import type { PromptSet } from "./prompts.ts"
 import type { DescribedClip } from "./provider.ts"
 
-/** Path of the file of answers beside a data set, whether it exists or not. @param data a folder, or a table of clips */
+/**
+ * Path of the file of answers beside a data set, whether it exists or not.
+ * @param data a folder, or a table of clips
+ *
+ * @example
+ * ```ts
+ * import { answersBeside } from "fourtier/describe"
+ *
+ * answersBeside("my-clips") // "/…/my-clips/descriptions.jsonl"
+ * ```
+ */
 export function answersBeside(data: string): string {
   return resolve(statSync(data).isDirectory() ? data : dirname(data), "descriptions.jsonl")
 }
