@@ -47,7 +47,10 @@ export const configSchema = z.strictObject({
   keyFrames: z
     .strictObject({
       count: z.int().min(1).default(5).describe("frames in a strip, K"),
-      height: z.int().min(16).nullable().default(null).describe("height of a strip in pixels; null: as in the video"),
+      height: z
+        .union([z.int().min(16), z.literal("auto"), z.null()])
+        .default("auto")
+        .describe("height of a strip in pixels; auto: as in the video, 384 at most; null: as in the video"),
     })
     .prefault({}),
   prompts: promptsSchema

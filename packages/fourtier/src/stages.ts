@@ -3,8 +3,7 @@
  * looked at by itself; the command line has a verb for each.
  */
 
-import { existsSync, statSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
+import { join } from "node:path"
 import { plural, type Reporter } from "@fourtier/core"
 import type { Bundle } from "@fourtier/core/bundle"
 import type { ViewRecipe } from "@fourtier/core/frames"
@@ -14,10 +13,11 @@ import { FourtierError, nearest } from "@fourtier/tensor"
 import { hashJson } from "@fourtier/tensor/node"
 import type { Config } from "./config.ts"
 import { exportBundle } from "./deploy/export.ts"
+import { providerBeside } from "./describe/beside.ts"
 import { describe } from "./describe/describe.ts"
 import { folderStrips, stripFolder } from "./describe/folder-strips.ts"
 import { type Prompt, type PromptSet, resolvePrompts } from "./describe/prompts.ts"
-import { openProvider, type ProviderConfig } from "./describe/providers.ts"
+import { openProvider } from "./describe/providers.ts"
 import { openVisualEncoder } from "./encoders/catalog.ts"
 import type { JointSpace, VisualEncoder } from "./encoders/encoder.ts"
 import { checkExcluded } from "./evaluate/comparability.ts"
@@ -167,19 +167,12 @@ function learnsFromWords(config: Config): boolean {
 
 /** Whether answers about these clips are wanted: with an alignment from elsewhere, only where there is a source of them. */
 export function needsAnswers(config: Config, data: string): boolean {
-  return learnsFromWords(config) && (!config.alignment || providerOf(config, data) !== null)
+  return learnsFromWords(config) && (!config.alignment || (config.describe ?? providerBeside(data)) !== null)
 }
 
 /** Ids of the clips that train in some split. */
 export function trainingClips(splits: readonly Split[]): Set<string> {
   return new Set(splits.flatMap(({ train }) => train.map(({ id }) => id)))
-}
-
-/** The provider of the config, or the answers that lie beside the data as `descriptions.jsonl`. */
-function providerOf(config: Config, data: string): ProviderConfig | null {
-  if (config.describe) return config.describe
-  const beside = join(statSync(data).isDirectory() ? data : dirname(data), "descriptions.jsonl")
-  return existsSync(beside) ? { kind: "replay", file: resolve(beside) } : null
 }
 
 /** Answers of the VLM about training clips, from the cache or asked for now. Test clips are never described. */
@@ -190,13 +183,13 @@ export async function describeClips(
   prompts: PromptSet,
   { config, reporter, signal }: StageContext,
 ): Promise<Answers> {
-  const provider = providerOf(config, data)
+  const provider = config.describe ?? providerBeside(data)
   if (!provider) {
     throw new FourtierError({
       where: "describe",
       what: "no source of answers to the prompts",
       expected: "a provider in the configuration, or recorded answers in descriptions.jsonl beside the data",
-      fix: "see docs/describe.md; or train without prompts: --set prompts=[] --set methods=[baseline]",
+      fix: "name a provider, or put answers there: `fourtier describe import` (docs/describe.md); or train without prompts: --set prompts=[] --set methods=[baseline]",
     })
   }
   const open = await openProvider(provider)
@@ -213,7 +206,7 @@ export async function describeClips(
     signal,
   }).finally(() => ("close" in open ? open.close?.() : undefined))
   const without = failed.length + flagged.length
-  if (without > 0) reporter.warn(`${plural(without, "answer")} missing or set aside: stage 1 leaves their clips out`)
+  if (without > 0) reporter.warn(`${plural(without, "answer")} missing or set aside: stage 1 learns from the others`)
   if (ended) reporter.warn(`describing stopped early: ${ended} reached`)
   return answers
 }
@@ -443,20 +436,22 @@ async function alignmentSettings(
   return { space, cache, given }
 }
 
-/** Training clips with an answer to every prompt, of the split that has the fewest. */
+/** Training clips with an answer to any prompt, of the split that has the fewest. */
 function fewestDescribed(splits: readonly Split[], prompts: readonly string[], table: EmbeddedTexts["table"]): number {
-  const counts = splits.map(({ name, train }) => {
-    const count = train.filter(({ id }) => isDescribed(id, prompts, table)).length
-    if (count >= 2) return count
-    throw new FourtierError({
-      where: `split ${name}`,
-      what: "too few training clips have an answer to every prompt",
-      expected: "at least two clips, preferably all",
-      found: `${count} of ${train.length} clips`,
-      fix: "complete the answers, or train without prompts: --set methods=[baseline]",
-    })
-  })
-  return Math.min(...counts)
+  for (const { name, train } of splits) {
+    for (const prompt of prompts) {
+      const count = train.filter(({ id }) => table.get(prompt)?.has(id)).length
+      if (count >= 2) continue
+      throw new FourtierError({
+        where: `split ${name}`,
+        what: `too few training clips have an answer to prompt ${prompt}`,
+        expected: "at least two clips, preferably all",
+        found: `${count} of ${train.length} clips`,
+        fix: "complete the answers, leave the prompt out (`prompts`), or train without any: --set methods=[baseline]",
+      })
+    }
+  }
+  return Math.min(...splits.map(({ train }) => train.filter(({ id }) => isDescribed(id, prompts, table)).length))
 }
 
 /** A trained model that may be shipped. */

@@ -6,6 +6,7 @@ import { FourtierError, nearest } from "@fourtier/tensor"
 import { parse } from "yaml"
 import { z } from "zod"
 import type { Config } from "../../config.ts"
+import { providerBeside } from "../../describe/beside.ts"
 import { parseBudget } from "../../describe/budget.ts"
 import { readPrices } from "../../describe/cost.ts"
 import { folderStrips, stripFolder } from "../../describe/folder-strips.ts"
@@ -70,8 +71,13 @@ export async function openRun(data: string, options: RunOptions, reporter: Repor
     ...(retries === undefined ? {} : { retries }),
   }
   const { config, ...scope } = await readScope(data, options, reporter)
-  const provider = await openProvider(providerOf(config.describe, options))
+  const provider = await openProvider(providerOf(config.describe ?? providerBeside(data), options))
   return { ...scope, ...limits, provider, retryFlagged: options.flagged === true, reporter, collect: false }
+}
+
+/** Whether a model is named anywhere. */
+export function namesProvider({ describe }: Config, { provider, answers }: QuestionOptions): boolean {
+  return describe !== null || provider !== undefined || answers !== undefined
 }
 
 function parsePrompts(text: string): PromptsConfig {
