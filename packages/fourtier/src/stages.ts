@@ -29,8 +29,11 @@ import { type Extraction, extractFeatures } from "./features/extract.ts"
 import { CachedTextEncoder } from "./text/cache.ts"
 import { type Answers, type EmbeddedTexts, embedAnswers, openTextEncoder, readableName } from "./text/targets.ts"
 import { version } from "./util/version.ts"
+import { checkClasses, checkMirroring, checkSource, checkSplits } from "./video/checks.ts"
 import { doctor } from "./video/doctor.ts"
-import type { Clip, Manifest } from "./video/manifest.ts"
+import { tell } from "./video/findings.ts"
+import { type Clip, classesOf, type Manifest } from "./video/manifest.ts"
+import type { Source } from "./video/source.ts"
 import { resolveSplits, type Split } from "./video/splits.ts"
 
 export interface StageContext {
@@ -39,27 +42,31 @@ export interface StageContext {
   signal?: AbortSignal
 }
 
-/** Measures every file of a data folder or table and writes the manifest. Unchanged files are not opened again. */
+/**
+ * Measures every file of a data folder or table and writes the manifest. Unchanged files are not opened again. What is wrong with
+ * names, tables and columns is told before.
+ * @param training whether classes are to be learned, so that there must be some
+ */
 export async function measure(
   data: string,
   manifestPath: string,
   { config, reporter, signal }: StageContext,
+  training = true,
 ): Promise<Manifest> {
-  const report = await doctor(data, manifestPath, reporter, { workers: config.runtime.workers ?? undefined, signal })
+  const check = (source: Source) => {
+    const classes = classesOf(source.clips)
+    const about = [...checkSource(source, config.split), ...checkMirroring(classes, config.views)]
+    tell(training ? [...about, ...checkClasses(classes)] : about, reporter)
+    checkExcluded(classes, config.exclude)
+  }
+  const workers = config.runtime.workers ?? undefined
+  const report = await doctor(data, manifestPath, reporter, { workers, signal, check })
   const { manifest } = report
   for (const note of report.notes) reporter.warn(note)
   if (manifest.quarantine.length > 0) {
     reporter.warn(`${plural(manifest.quarantine.length, "file")} cannot be used, see ${manifestPath}`)
   }
-  const several = manifest.clips.find(({ labels }) => labels.length > 1)
-  if (several) {
-    throw new FourtierError({
-      where: several.relative,
-      what: "a clip has several labels",
-      found: several.labels.join(", "),
-      fix: "give each clip one label or none, by its folder or in a column `label`",
-    })
-  }
+  tell(report.findings, reporter)
   return manifest
 }
 
@@ -69,16 +76,10 @@ export async function measure(
  */
 export function plan(manifest: Manifest, { config, reporter }: StageContext): { splits: Split[]; tested: boolean } {
   const { classes } = manifest
-  if (classes.length < 2) {
-    throw new FourtierError({
-      where: "data",
-      what: "too few classes",
-      expected: "labelled clips of at least two classes",
-      found: classes.join(", ") || "none",
-    })
-  }
+  tell(checkClasses(classes), reporter)
   checkExcluded(classes, config.exclude)
   const splits = resolveSplits(manifest, config.split)
+  tell(checkSplits(splits), reporter)
   for (const { name, train } of splits) {
     const missing = classes.filter((label) => !train.some((clip) => clip.label === label))
     if (missing.length === 0) continue

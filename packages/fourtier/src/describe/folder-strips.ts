@@ -2,6 +2,7 @@
 
 import { readFile, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
+import { fileNamed } from "../util/file-name.ts"
 import type { DescribedClip } from "./provider.ts"
 import type { StripSource } from "./strip.ts"
 
@@ -40,7 +41,7 @@ export function stripFolder(cachePath: string): string {
  */
 export function stripFile(folder: string, clip: Pick<DescribedClip, "id" | "hash">, config: StripConfig): string {
   const size = config.height === null ? "" : `-h${config.height}`
-  return join(folder, `${clip.id}.${clip.hash.slice(0, 8)}-k${config.frames}${size}.jpg`)
+  return join(folder, fileNamed(clip.id, `.${clip.hash.slice(0, 8)}-k${config.frames}${size}.jpg`))
 }
 
 /**

@@ -16,6 +16,8 @@ export interface StripOptions {
   height?: number
   /** JPEG quality, 1 to 100; 90 by default. */
   quality?: number
+  /** Text noted in a strip that is written, for whoever reads the file. */
+  comment?: string
 }
 
 /** A clip with its picture size, as `Manifest` has it. */
@@ -97,6 +99,14 @@ export async function makeStrip(clip: StripClip, options: StripOptions = {}): Pr
  */
 export async function writeStrip(clip: StripClip, path: string, options: StripOptions = {}): Promise<Strip> {
   const strip = await makeStrip(clip, options)
-  await writeFileAtomic(path, strip.jpeg)
+  await writeFileAtomic(path, options.comment === undefined ? strip.jpeg : withComment(strip.jpeg, options.comment))
   return strip
+}
+
+/** A JPEG with a comment (ITU-T T.81, B.2.4.5) as its first segment. */
+function withComment(jpeg: Buffer, comment: string): Buffer {
+  const text = Buffer.from(comment)
+  const head = Buffer.from([0xff, 0xd8, 0xff, 0xfe, 0, 0])
+  head.writeUInt16BE(text.length + 2, 4)
+  return Buffer.concat([head, text, jpeg.subarray(2)])
 }
