@@ -149,7 +149,7 @@ export async function describeClips(
       where: "describe",
       what: "no source of answers to the prompts",
       expected: "a provider in the configuration, or recorded answers in descriptions.jsonl beside the data",
-      fix: "see docs/describe.md; or train without prompts: --set prompts=[] --set methods=[baseline]",
+      fix: "name a provider as docs/describe.md shows; or train without prompts: --set 'prompts=[]' 'methods=[baseline]'",
     })
   }
   const open = await openProvider(provider)
@@ -305,7 +305,7 @@ function fewestDescribed(splits: readonly Split[], prompts: readonly string[], t
       what: "too few training clips have an answer to every prompt",
       expected: "at least two clips, preferably all",
       found: `${count} of ${train.length} clips`,
-      fix: "complete the answers, or train without prompts: --set methods=[baseline]",
+      fix: "complete the answers, or train without prompts: --set 'prompts=[]' 'methods=[baseline]'",
     })
   })
   return Math.min(...counts)

@@ -63,6 +63,14 @@ type NamedClip = Entry & { relative: string; labels: readonly string[] }
 /**
  * Whether the settings and the columns that they name make a split.
  * @throws FourtierError for settings that exclude each other, unknown columns and parts, held-back clips without a label
+ *
+ * @example
+ * ```ts
+ * import { checkSplitColumns, scanSource, splitSchema } from "fourtier/video"
+ *
+ * const { clips } = await scanSource("clips.csv")
+ * checkSplitColumns(clips, splitSchema.parse({ column: "split_seq" }))
+ * ```
  */
 export function checkSplitColumns(clips: readonly NamedClip[], options: SplitOptions): void {
   const chosen = [options.column, options.folds, options.drawFolds].filter((option) => option !== undefined)

@@ -48,7 +48,7 @@ async function readNetwork(path: string): Promise<EncoderNetwork> {
     where: file,
     what: "not the sizes of a known network",
     found: problems.join("\n            "),
-    fix: "docs/encoders.md lists the keys of every network",
+    fix: "write the keys of the network as docs/encoders.md lists them",
   })
 }
 
