@@ -32,6 +32,16 @@ const replySchema = z.union([
   }),
 ])
 
+/** What a worker's message says: its result, or the job's error. */
+export function readReply<Result>(message: unknown, schema: z.ZodType<Result>): { result: Result } | { error: Error } {
+  const reply = replySchema.safeParse(message)
+  if (!reply.success) return { error: new Error(`internal error: ${z.prettifyError(reply.error)}`) }
+  if ("error" in reply.data) return { error: new FourtierError(reply.data.error) }
+  const result = schema.safeParse(reply.data.value)
+  if (result.success) return { result: result.data }
+  return { error: new Error(`internal error: ${z.prettifyError(result.error)}`) }
+}
+
 /** What a worker hands back: a value, and the buffers that move with it instead of being copied. */
 export interface Reply {
   value: unknown
@@ -39,7 +49,7 @@ export interface Reply {
 }
 
 /** What asks a worker to end itself, between two jobs. */
-const END = null
+export const END = null
 
 /**
  * Called once in a worker's entry file: answers every job until the pool asks the thread to end.
@@ -190,7 +200,7 @@ class Crew<Job, Result> {
   }
 
   #hire(): Seat<Job> {
-    const worker = new Worker(this.#entry)
+    const worker = new Worker(this.#entry, { execArgv: [] })
     const gone = new Promise<void>((resolve) => worker.once("exit", () => resolve()))
     const seat: Seat<Job> = { worker, gone, task: null, ready: false, timer: null }
     seat.worker.on("message", (message: unknown) => this.#receive(seat, message))
@@ -206,16 +216,7 @@ class Crew<Job, Result> {
       return
     }
     if (seat.task === null) return
-    this.#settle(seat, this.#read(seat.task.job, message))
-  }
-
-  #read(job: Job, message: unknown): Outcome<Job, Result> {
-    const reply = replySchema.safeParse(message)
-    if (!reply.success) return { job, error: new Error(`internal error: ${z.prettifyError(reply.error)}`) }
-    if ("error" in reply.data) return { job, error: new FourtierError(reply.data.error) }
-    const result = this.#schema.safeParse(reply.data.value)
-    if (result.success) return { job, result: result.data }
-    return { job, error: new Error(`internal error: ${z.prettifyError(result.error)}`) }
+    this.#settle(seat, { job: seat.task.job, ...readReply(message, this.#schema) })
   }
 
   #settle(seat: Seat<Job>, outcome: Outcome<Job, Result>): void {

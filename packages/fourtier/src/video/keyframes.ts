@@ -3,7 +3,7 @@
  * the centres of K equal segments.
  */
 
-import { keyFrameIndices } from "@fourtier/core/frames"
+import { type FrameTimes, keyFrameIndices, repeatedFrames } from "@fourtier/core/frames"
 import { FourtierError, messageOf } from "@fourtier/tensor"
 import { writeFileAtomic } from "@fourtier/tensor/node"
 import sharp from "sharp"
@@ -32,7 +32,7 @@ export interface Strip {
   height: number
   /** Numbers of the frames taken, `[K]`. */
   keyFrames: number[]
-  /** Places of the strip that hold a neighbouring frame. */
+  /** Places of the strip that hold a neighbouring frame, or one repeated because the clip has too few. */
   padded: number
 }
 
@@ -55,7 +55,13 @@ export async function makeStrip(clip: StripClip, options: StripOptions = {}): Pr
     wanted === undefined
       ? undefined
       : { height: wanted, width: Math.max(1, Math.round((clip.width * wanted) / clip.height)) }
-  const decoded = decodeFrames(clip, (frames) => keyFrameIndices(frames, count), { size })
+  let repeated = 0
+  const pick = (frames: FrameTimes) => {
+    const indices = keyFrameIndices(frames, count)
+    repeated = repeatedFrames([indices], frames.times.length)
+    return indices
+  }
+  const decoded = decodeFrames(clip, pick, { size })
   const { data, width, height } = decoded
   const row = width * 3
   const whole = width * count
@@ -78,7 +84,7 @@ export async function makeStrip(clip: StripClip, options: StripOptions = {}): Pr
   try {
     const raw = { width: whole, height, channels: 3 as const }
     const jpeg = await sharp(joined, { raw }).jpeg({ quality }).toBuffer()
-    return { jpeg, width: whole, height, keyFrames: decoded.frameIndices, padded: decoded.padded }
+    return { jpeg, width: whole, height, keyFrames: decoded.frameIndices, padded: decoded.padded + repeated }
   } catch (error) {
     throw new FourtierError(
       { where: clip.path, what: "the strip cannot be encoded", found: messageOf(error) },

@@ -41,7 +41,7 @@ test("a strip holds the segment centres side by side, in time order", async () =
 test("a strip of more frames than the clip has repeats them", async () => {
   const clip = clipOfFile(makeClip(join(folder, "b.mp4"), { frames: 2 }))
   const strip = await writeStrip(clip, join(folder, "out", "b.jpg"))
-  expect(strip.keyFrames).toEqual([0, 0, 1, 1, 1])
+  expect(strip).toMatchObject({ keyFrames: [0, 0, 1, 1, 1], padded: 3 })
   expect(await numbersOf(join(folder, "out", "b.jpg"), 5)).toEqual([0, 0, 1, 1, 1])
 })
 
