@@ -55,6 +55,7 @@ export async function encodeArrays({ network, source, inputs, runtime }: EncodeO
   const arrays = new Map([...inputs].map(([name, array]) => [name, inputArray(name, array)]))
   const tensors = new Map([...arrays].map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]))
   const { outputs, intermediates } = network.graph(binder, tensors)
+  checkIndices([...Object.values(outputs), ...Object.values(intermediates)], arrays)
   const weights = await binder.load(source)
   const named: Record<string, Tensor> = {}
   for (const [name, tensor] of Object.entries(outputs)) named[`output ${name}`] = tensor
@@ -75,6 +76,27 @@ export async function encodeArrays({ network, source, inputs, runtime }: EncodeO
     return { outputs: take("output", outputs), intermediates: take("intermediate", intermediates) }
   } finally {
     await session.release()
+  }
+}
+
+/** Whether every index of an input that picks rows of a table, such as the id of a token, is one of the table's. */
+function checkIndices(outputs: readonly Tensor[], arrays: ReadonlyMap<string, { data: Data }>): void {
+  for (const node of topologicalOrder(outputs)) {
+    if (!isOp(node, "gather")) continue
+    const [table, indices] = node.inputs
+    const name = isOp(indices, "input") ? indices.attrs.name : null
+    const given = name === null ? undefined : arrays.get(name)
+    if (given === undefined) continue
+    const size = table.shape[node.attrs.axis]
+    const place = given.data.findIndex((index: number | bigint) => Number(index) < 0 || Number(index) >= size)
+    if (place < 0) continue
+    throw new FourtierError({
+      where: `input ${name}`,
+      what: "an id outside of the table that it is looked up in",
+      expected: `whole numbers from 0 to ${size - 1}`,
+      found: `${given.data[place]} at place ${place}`,
+      fix: "use the tokenizer that belongs to these weights",
+    })
   }
 }
 
