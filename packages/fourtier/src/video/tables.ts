@@ -130,7 +130,9 @@ function withKnownNames(table: Table): Table {
     notes.push(`column "${column}" of ${basename(table.path)} is taken as ${name}`)
   }
   if (!has("path")) takeFor("path", clipColumn(table))
-  if (has("path") && !has("label") && !has("labels")) takeFor("label", table.columns.find(isWordFor("label")))
+  if (has("path") && !has("label") && !has("labels")) {
+    takeFor("label", table.columns.find(isWordFor("label")) ?? onlyOther(table, names))
+  }
   if (names.size === 0) return table
   return {
     ...table,
@@ -145,6 +147,14 @@ function withKnownNames(table: Table): Table {
 
 const isWordFor = (name: "path" | "label") => (column: string) =>
   SYNONYMS[name].includes(column.toLowerCase().replaceAll(/[-_ ]/g, ""))
+
+/** The one column beside the known ones, in a table whose paths have no folders that could be labels. */
+function onlyOther({ columns, rows }: Table, names: ReadonlyMap<string, string>): string | undefined {
+  const path = columns.find((column) => (names.get(column) ?? column) === "path") ?? ""
+  if (rows.some(({ values }) => /[/\\]/.test(values[path] ?? ""))) return undefined
+  const others = columns.filter((column) => !KNOWN.includes(names.get(column) ?? column))
+  return others.length === 1 ? others[0] : undefined
+}
 
 /** The column that holds names of video files: one that is called so, or the only one that does. */
 function clipColumn({ columns, rows }: Table): string | undefined {

@@ -180,6 +180,7 @@ describe("tables as other programs and people write them", () => {
     ["file_name,label\na.mp4,x\nb.mp4,y\n", /"file_name" of t\.csv is taken as path/],
     ["Filename,Class\na.mp4,x\nb.mp4,y\n", /"Filename"[\s\S]*"Class" of t\.csv is taken as label/],
     ["class,datei\nx,a.mp4\ny,b.mp4\n", /"datei" of t\.csv is taken as path/],
+    ["Datei;Klasse\na.mp4;x\nb.mp4;y\n", /"Klasse" of t\.csv is taken as label/],
     ["a.mp4,x\nb.mp4,y\n", /t\.csv has no header: its columns are taken as path, label/],
     ["x,train,a.mp4\ny,test,b.mp4\n", /taken as label, split, path/],
     ["file;label\na;x\nb;y\n", /"file" of t\.csv is taken as path/],
