@@ -14,6 +14,7 @@ import { csvLine } from "@fourtier/core"
 import { type Method, methodNamed, titleOf } from "@fourtier/core/model"
 import type { Example, FeatureSet, Taught } from "@fourtier/core/train"
 import { hashJson, writeFileAtomic } from "@fourtier/tensor/node"
+import { classesOf } from "./classes.ts"
 import type { Bundle } from "./deploy/index.ts"
 import type { MethodPredictions } from "./evaluate/results.ts"
 import { checkStages } from "./experiment/check.ts"
@@ -74,7 +75,7 @@ export async function runRecipe(
   const manifest = await stages.measure(data, join(out, "manifest.jsonl"), context)
   await writeFileAtomic(join(out, "config.yaml"), configText)
   const { splits: planned, tested } = stages.plan(manifest, context)
-  const classes = stages.classesOf(manifest, config)
+  const classes = classesOf(manifest, config)
   const classSpace = await stages.embedClassTexts(classes, context)
 
   // 3: a training clip becomes a strip, the strip becomes the VLM's answers

@@ -9,8 +9,9 @@ import type { Bundle } from "@fourtier/core/bundle"
 import type { ViewRecipe } from "@fourtier/core/frames"
 import { type Method, methodNamed, type NetworkSpec, placesOf, titleOf } from "@fourtier/core/model"
 import type { Step } from "@fourtier/core/schemas"
-import { FourtierError, nearest } from "@fourtier/tensor"
+import { FourtierError } from "@fourtier/tensor"
 import { hashJson } from "@fourtier/tensor/node"
+import { classesOf, classSentences, classWords, namesOf } from "./classes.ts"
 import type { Config } from "./config.ts"
 import { exportBundle } from "./deploy/export.ts"
 import { providerBeside } from "./describe/beside.ts"
@@ -31,10 +32,13 @@ import { type Extraction, extractFeatures } from "./features/extract.ts"
 import { CachedTextEncoder } from "./text/cache.ts"
 import { classTexts, embedClasses } from "./text/class-texts.ts"
 import { ZERO_SHOT } from "./text/settings.ts"
-import { type Answers, type EmbeddedTexts, embedAnswers, openTextEncoder, readableName } from "./text/targets.ts"
+import { type Answers, type EmbeddedTexts, embedAnswers, openTextEncoder } from "./text/targets.ts"
 import { version } from "./util/version.ts"
+import { checkClasses, checkMirroring, checkSource, checkSplits } from "./video/checks.ts"
 import { doctor } from "./video/doctor.ts"
-import type { Clip, Manifest } from "./video/manifest.ts"
+import { tell } from "./video/findings.ts"
+import { type Clip, classesOf as labelsOf, type Manifest } from "./video/manifest.ts"
+import type { Source } from "./video/source.ts"
 import { resolveSplits, type Split } from "./video/splits.ts"
 
 export interface StageContext {
@@ -43,27 +47,31 @@ export interface StageContext {
   signal?: AbortSignal
 }
 
-/** Measures every file of a data folder or table and writes the manifest. Unchanged files are not opened again. */
+/**
+ * Measures every file of a data folder or table and writes the manifest. Unchanged files are not opened again. What is wrong with
+ * names, tables and columns is told before.
+ * @param training whether classes are to be learned, so that there must be some
+ */
 export async function measure(
   data: string,
   manifestPath: string,
   { config, reporter, signal }: StageContext,
+  training = true,
 ): Promise<Manifest> {
-  const report = await doctor(data, manifestPath, reporter, { workers: config.runtime.workers ?? undefined, signal })
+  const check = (source: Source) => {
+    const classes = namesOf(labelsOf(source.clips), config)
+    const about = [...checkSource(source, config.split), ...checkMirroring(classes, config.views)]
+    tell(training ? [...about, ...checkClasses(classes)] : about, reporter)
+    checkExcluded(classes, config.exclude)
+  }
+  const workers = config.runtime.workers ?? undefined
+  const report = await doctor(data, manifestPath, reporter, { workers, signal, check })
   const { manifest } = report
   for (const note of report.notes) reporter.warn(note)
   if (manifest.quarantine.length > 0) {
     reporter.warn(`${plural(manifest.quarantine.length, "file")} cannot be used, see ${manifestPath}`)
   }
-  const several = manifest.clips.find(({ labels }) => labels.length > 1)
-  if (several) {
-    throw new FourtierError({
-      where: several.relative,
-      what: "a clip has several labels",
-      found: several.labels.join(", "),
-      fix: "give each clip one label or none, by its folder or in a column `label`",
-    })
-  }
+  tell(report.findings, reporter)
   return manifest
 }
 
@@ -75,6 +83,7 @@ export function plan(manifest: Manifest, { config, reporter }: StageContext): { 
   const classes = classesOf(manifest, config)
   checkExcluded(classes, config.exclude)
   const splits = resolveSplits(manifest, config.split)
+  tell(checkSplits(splits), reporter)
   for (const { name, train } of splits) {
     const missing = classes.filter((label) => !train.some((clip) => clip.label === label))
     if (missing.length === 0 || (config.classes && (learnsFromWords(config) || trainedMethods(config).length === 0)))
@@ -116,45 +125,6 @@ export function plan(manifest: Manifest, { config, reporter }: StageContext): { 
   }
 }
 
-/**
- * Names of the classes: those of the configuration, or else of the clips' labels.
- * @throws FourtierError for fewer than two, or a label that the configuration does not list
- */
-export function classesOf({ clips, classes: labels }: Manifest, { classes }: Pick<Config, "classes">): string[] {
-  const names = classes?.map((one) => (typeof one === "string" ? one : one.name)) ?? labels
-  if (names.length < 2) {
-    throw new FourtierError({
-      where: "data",
-      what: "too few classes",
-      expected: "labelled clips of at least two classes, or their names in `classes`",
-      found: names.join(", ") || "none",
-    })
-  }
-  const twice = names.find((name, i) => names.indexOf(name) !== i)
-  if (twice !== undefined) throw new FourtierError({ where: "classes", what: "a class is listed twice", found: twice })
-  const stranger = clips.find(({ label }) => label !== null && !names.includes(label))
-  if (!stranger) return names
-  const close = nearest(stranger.label ?? "", names)
-  throw new FourtierError({
-    where: stranger.relative,
-    what: "its label is not among the classes of the configuration",
-    expected: names.join(", "),
-    found: stranger.label ?? "",
-    fix: close ? `use the name ${close}, or add the label to classes` : "add the label to classes, or remove it",
-  })
-}
-
-/** The sentences about classes, by name. */
-function classSentences({ classes }: Pick<Config, "classes">): ReadonlyMap<string, string> {
-  return new Map(classes?.flatMap((one) => (typeof one === "string" ? [] : [[one.name, one.text] as const])))
-}
-
-/** What each class is called in words. */
-function classWords(names: readonly string[], config: Pick<Config, "classes">): string[] {
-  const sentences = classSentences(config)
-  return names.map((name) => sentences.get(name) ?? readableName(name))
-}
-
 /** The methods that train a network. */
 export function trainedMethods({ methods }: Pick<Config, "methods">): Method[] {
   return methods.filter((name) => name !== ZERO_SHOT)
@@ -189,7 +159,7 @@ export async function describeClips(
       where: "describe",
       what: "no source of answers to the prompts",
       expected: "a provider in the configuration, or recorded answers in descriptions.jsonl beside the data",
-      fix: "name a provider, or put answers there: `fourtier describe import` (docs/describe.md); or train without prompts: --set prompts=[] --set methods=[baseline]",
+      fix: "name a provider, or put answers there: `fourtier describe import` (docs/describe.md); or train without prompts: --set 'prompts=[]' 'methods=[baseline]'",
     })
   }
   const open = await openProvider(provider)
@@ -447,7 +417,7 @@ function fewestDescribed(splits: readonly Split[], prompts: readonly string[], t
         what: `too few training clips have an answer to prompt ${prompt}`,
         expected: "at least two clips, preferably all",
         found: `${count} of ${train.length} clips`,
-        fix: "complete the answers, leave the prompt out (`prompts`), or train without any: --set methods=[baseline]",
+        fix: "complete the answers, leave the prompt out (`prompts`), or train without any: --set 'prompts=[]' 'methods=[baseline]'",
       })
     }
   }

@@ -37,6 +37,16 @@ const replySchema = z.union([
   }),
 ])
 
+/** What a worker's message says: its result, or the job's error. */
+export function readReply<Result>(message: unknown, schema: z.ZodType<Result>): { result: Result } | { error: Error } {
+  const reply = replySchema.safeParse(message)
+  if (!reply.success) return { error: new Error(`internal error: ${z.prettifyError(reply.error)}`) }
+  if ("error" in reply.data) return { error: new FourtierError(reply.data.error) }
+  const result = schema.safeParse(reply.data.value)
+  if (result.success) return { result: result.data }
+  return { error: new Error(`internal error: ${z.prettifyError(result.error)}`) }
+}
+
 /** What a worker hands back: a value, and the buffers that move with it instead of being copied. */
 export interface Reply {
   value: unknown
@@ -44,10 +54,10 @@ export interface Reply {
 }
 
 /** Seconds that a worker may take to start, on top of its first job. */
-const STARTING = 60
+export const STARTING = 60
 
 /** What asks a worker to end itself, between two jobs. */
-const END = null
+export const END = null
 
 /** The worker's side of the line to the pool. */
 interface Line {
@@ -124,7 +134,7 @@ interface Events {
 }
 
 function startThread(entry: URL, { message, lost }: Events): Hand {
-  const worker = new Worker(entry)
+  const worker = new Worker(entry, { execArgv: [] })
   worker.on("message", message)
   worker.on("error", (error) => lost(messageOf(error)))
   worker.on("exit", (code) => lost(`the worker thread ended with code ${code}`))
@@ -289,16 +299,7 @@ class Crew<Job, Result> {
       return
     }
     if (seat.task === null) return
-    this.#settle(seat, this.#read(seat.task.job, message))
-  }
-
-  #read(job: Job, message: unknown): Outcome<Job, Result> {
-    const reply = replySchema.safeParse(message)
-    if (!reply.success) return { job, error: new Error(`internal error: ${z.prettifyError(reply.error)}`) }
-    if ("error" in reply.data) return { job, error: new FourtierError(reply.data.error) }
-    const result = this.#schema.safeParse(reply.data.value)
-    if (result.success) return { job, result: result.data }
-    return { job, error: new Error(`internal error: ${z.prettifyError(result.error)}`) }
+    this.#settle(seat, { job: seat.task.job, ...readReply(message, this.#schema) })
   }
 
   #settle(seat: Seat<Job>, outcome: Outcome<Job, Result>): void {

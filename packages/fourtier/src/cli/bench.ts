@@ -2,7 +2,7 @@
 
 import { Command, Option } from "commander"
 import type { BenchEncoderOptions } from "./actions/bench-encoder.ts"
-import { settingsOptions, wholeNumber } from "./options.ts"
+import { listOf, settingsOptions, wholeNumber } from "./options.ts"
 
 export function benchCommand(): Command {
   return new Command("bench").description("measure parts of the method on this machine").addCommand(encoderCommand())
@@ -21,7 +21,7 @@ function encoderCommand(): Command {
     .addOption(
       new Option("--batches <list>", "clips to encode at a time in float32; 1: skip this part")
         .default([2, 4, 8], "2,4,8")
-        .argParser((text) => text.split(",").map(wholeNumber)),
+        .argParser(listOf(wholeNumber)),
     )
     .option("--threads <n>", "threads of the encoder (default: runtime.threads, else one per core)", wholeNumber)
     .option("--json <file>", "also write all results to this file")

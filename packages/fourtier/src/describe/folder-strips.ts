@@ -2,6 +2,7 @@
 
 import { readFile, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
+import { fileNamed } from "../util/file-name.ts"
 import type { DescribedClip } from "./provider.ts"
 import type { StripSource } from "./strip.ts"
 
@@ -57,7 +58,7 @@ export function stripFile(
 ): string {
   const height = heightOf(clip, config)
   const size = height === null ? "" : `-h${height}`
-  return join(folder, `${clip.id}.${clip.hash.slice(0, 8)}-k${config.frames}${size}.jpg`)
+  return join(folder, fileNamed(clip.id, `.${clip.hash.slice(0, 8)}-k${config.frames}${size}.jpg`))
 }
 
 /**

@@ -64,8 +64,6 @@ export interface FamilyDefinition<S extends DimensionsSchema, V> {
   readonly dimensions: S
   /** Names of a network's inputs, the needed one first. */
   inputs(dimensions: z.output<S>): readonly string[]
-  /** By input of whole numbers: how many values there are, from 0 on. For token ids, the size of the vocabulary. */
-  limits?(dimensions: z.output<S>): Readonly<Record<string, number>>
   /**
    * The name that the reference code gives to what a checkpoint stores as `key`; null where that is no parameter.
    *
@@ -87,8 +85,6 @@ export interface EncoderNetwork {
   readonly dimensions: { readonly encoder: string }
   /** Names of the inputs, the needed one first. */
   readonly inputs: readonly string[]
-  /** See `FamilyDefinition.limits`. */
-  readonly limits: Readonly<Record<string, number>>
   /** See `FamilyDefinition.parameterName`. */
   parameterName(key: string, keys: ReadonlySet<string>): string | null
   /** See `FamilyDefinition.sections`. */
@@ -159,7 +155,6 @@ export function defineFamily<S extends DimensionsSchema, K extends string, M ext
   const networkOf = (dimensions: z.output<S>): EncoderNetwork => ({
     dimensions,
     inputs: definition.inputs(dimensions),
-    limits: definition.limits?.(dimensions) ?? {},
     parameterName: definition.parameterName,
     sections: definition.sections,
     binder: (names) => WeightBinder.over(names, separator),

@@ -12,10 +12,14 @@ import { extname } from "node:path"
 import { groupBy, plural, type Reporter } from "@fourtier/core"
 import { runJobs, type WorkerOptions, workerUrl } from "@fourtier/core/node"
 import { messageOf } from "@fourtier/tensor"
+import { checkManifest } from "./checks.ts"
+import type { Finding } from "./findings.ts"
 import { type Clip, classesOf, type Manifest, type Quarantined, type Stamp, writeManifest } from "./manifest.ts"
 import { ProbeMemory } from "./memory.ts"
 import { clipHash, type Measure, probeSchema, type Window } from "./probe.ts"
-import { normaliseSplit, type SourceClip, scanSource } from "./source.ts"
+import type { SourceClip } from "./rows.ts"
+import { type Source, scanSource } from "./source.ts"
+import { normaliseSplit } from "./split-names.ts"
 
 /** Clips of one group, or with the same content, on more than one side of a split. */
 export interface Leak {
@@ -34,6 +38,8 @@ export interface DoctorReport {
   duplicates: Clip[][]
   leaks: Leak[]
   notes: string[]
+  /** What is wrong with the data, and what to do about it. */
+  findings: Finding[]
   /** Files measured now, and files taken from the last manifest unchanged. */
   measured: number
   reused: number
@@ -42,6 +48,8 @@ export interface DoctorReport {
 export interface DoctorOptions extends Pick<WorkerOptions, "workers" | "timeout"> {
   /** Ends the work after the file under way. */
   signal?: AbortSignal
+  /** Called with what there is, before anything is measured: what it throws ends the work. */
+  check?: (source: Source) => void
 }
 
 /**
@@ -63,7 +71,9 @@ export async function doctor(
   reporter: Reporter,
   options: DoctorOptions = {},
 ): Promise<DoctorReport> {
-  const { root, clips, notes } = await scanSource(source)
+  const scanned = await scanSource(source)
+  const { root, clips, notes, findings } = scanned
+  options.check?.(scanned)
   const memory = await ProbeMemory.load(out, reporter)
   const byPath = groupBy(clips, ({ path }) => path)
   const found = new Map<string, Found>()
@@ -90,6 +100,7 @@ export async function doctor(
     duplicates,
     leaks: findLeaks(manifest, duplicates),
     notes: [...notes, ...notesOn(manifest.clips)],
+    findings: [...findings, ...checkManifest(manifest, duplicates)],
     measured: jobs.length,
     reused,
   }
@@ -118,7 +129,7 @@ async function measureAll(
   found: Map<string, Found>,
   memory: ProbeMemory,
   reporter: Reporter,
-  { signal, ...options }: DoctorOptions,
+  { signal, check: _, ...options }: DoctorOptions,
 ): Promise<void> {
   if (jobs.length === 0) return
   const task = reporter.task("measure videos", jobs.length, "files")
@@ -176,10 +187,15 @@ function uniqueIds(clips: readonly SourceClip[]): Map<SourceClip, string> {
   })
   const times = new Map<string, number>()
   for (const id of plain) times.set(id, (times.get(id) ?? 0) + 1)
+  const taken = new Set<string>()
   return new Map(
     clips.map((clip, i) => {
       const digest = createHash("sha256").update(`${clip.relative}@${clip.start}-${clip.end}`).digest("hex").slice(0, 8)
-      return [clip, times.get(plain[i]) === 1 ? plain[i] : `${plain[i]}~${digest}`]
+      const unique = times.get(plain[i]) === 1 ? plain[i] : `${plain[i]}~${digest}`
+      let id = unique
+      for (let n = 2; taken.has(id); n++) id = `${unique}-${n}`
+      taken.add(id)
+      return [clip, id]
     }),
   )
 }

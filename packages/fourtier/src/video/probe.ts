@@ -4,7 +4,7 @@
  */
 
 import { createHash } from "node:crypto"
-import { closeSync, openSync, readSync, statSync } from "node:fs"
+import { closeSync, openSync, readlinkSync, readSync, statSync } from "node:fs"
 import { resolve } from "node:path"
 import { FourtierError, messageOf } from "@fourtier/tensor"
 import { z } from "zod"
@@ -13,6 +13,7 @@ import { checkFrames, fileNotes } from "./check.ts"
 import { missingBytes } from "./container.ts"
 import { buildFrameTable, type FrameTable } from "./frametable.ts"
 import type { Clip } from "./manifest.ts"
+import { notVideo } from "./not-data.ts"
 import { rotationOf, swapsSides } from "./orientation.ts"
 
 export const windowSchema = z.object({ start: z.number().nullable(), end: z.number().nullable() })
@@ -56,10 +57,11 @@ export function probeFile(path: string, windows: readonly Window[]): FileProbe {
     mtime = found.mtimeMs
     fileHash = hashFileSync(path)
   } catch (error) {
-    const missing = error instanceof Error && "code" in error && error.code === "ENOENT"
-    return { size, mtime, fileHash, measures: same(missing ? "the file is missing" : messageOf(error)) }
+    return { size, mtime, fileHash, measures: same(unreadable(path, error)) }
   }
   if (size === 0) return { size, mtime, fileHash, measures: same("the file is empty") }
+  const other = notVideo(headOf(path))
+  if (other !== null) return { size, mtime, fileHash, measures: same(other) }
   return { size, mtime, fileHash, measures: measureAll(path, windows) }
 }
 
@@ -177,6 +179,36 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof FourtierError)) return messageOf(error)
   const { what, found } = error.complaint
   return found === undefined ? what : `${what}: ${found}`
+}
+
+/** Why the operating system does not give a file, in words. */
+function unreadable(path: string, error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : null
+  if (code === "EACCES" || code === "EPERM") return "no permission to read it"
+  if (code === "ENAMETOOLONG") return "its path is too long"
+  if (code !== "ENOENT" && code !== "ELOOP") return messageOf(error)
+  const target = linkTarget(path)
+  if (target === null) return "the file is missing"
+  const annex = /[/\\]annex[/\\]objects[/\\]/.test(target)
+  return annex ? "its content is not here: run `git annex get` in its folder" : `a link to a missing file, ${target}`
+}
+
+function linkTarget(path: string): string | null {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return null
+  }
+}
+
+function headOf(path: string): Uint8Array {
+  const head = Buffer.alloc(200)
+  const file = openSync(path, "r")
+  try {
+    return head.subarray(0, readSync(file, head))
+  } finally {
+    closeSync(file)
+  }
 }
 
 function hashFileSync(path: string): string {

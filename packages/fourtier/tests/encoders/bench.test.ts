@@ -10,7 +10,7 @@ import { compareEncoder, type Measured, type Unmeasured } from "../../src/encode
 import { describeNeighbours, labelledClips, neighbourScore } from "../../src/encoders/bench/neighbours.ts"
 import { encoderSchema, openVisualEncoder } from "../../src/encoders/catalog.ts"
 import { clipOfFile } from "../../src/video/probe.ts"
-import type { SourceClip } from "../../src/video/source.ts"
+import type { SourceClip } from "../../src/video/rows.ts"
 import { makeClip, scratchFolder } from "../video/fixtures.ts"
 
 const folder = scratchFolder()

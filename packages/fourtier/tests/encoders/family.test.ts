@@ -3,7 +3,7 @@
  * `fourtier encode`, the setting `encoder` and the frozen encoder know it. Protects what reading settings loads, too.
  */
 
-import { readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { readNpy, writeJson, writeNpy, writeSafetensors } from "@fourtier/tensor/node"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
@@ -91,13 +91,19 @@ describe("a family added to the list", () => {
       return pixels[(picture * 64 + place) * 3 + channel] / 255
     })
     await writeNpy(input, "f32", [2, 3, 8, 8], normalised)
+    // an earlier run left an output that this one does not have; another array is somebody else's
+    await writeJson(join(out, "outputs.json"), ["pooled.npy", "tokens.npy", "../input.npy"])
+    for (const name of ["pooled.npy", "reference.npy"]) await writeNpy(join(out, name), "f32", [1], Float32Array.of(1))
     const written = vi.spyOn(process.stderr, "write").mockReturnValue(true)
     try {
       await encode(config, { checkpoint, input: [input], out })
       expect(written.mock.calls.join("")).toContain("output logits [2,4,2]")
+      expect(written.mock.calls.join("")).toContain("also holds reference.npy, which this run does not write")
     } finally {
       written.mockRestore()
     }
+    expect(readdirSync(out).toSorted()).toEqual(["logits.npy", "outputs.json", "reference.npy", "tokens.npy"])
+    expect(existsSync(input)).toBe(true)
     const { tokens, logits } = expectedOutputs()
     expectClose((await readNpy(join(out, "tokens.npy"), "f32")).data, tokens)
     expectClose((await readNpy(join(out, "logits.npy"), "f32")).data, logits)

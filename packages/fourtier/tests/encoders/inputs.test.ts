@@ -50,7 +50,7 @@ describe.each(CONFIGS.map((config) => [config.encoder, config]))("%s", (_, confi
 
   it("names a token id outside the vocabulary", async () => {
     await expect(encode(config, { text_tokens: ids(18, 20, 19) })).rejects.toThrow(
-      /text_tokens\[0,1\]: a token id outside the vocabulary\s+expected: +0 to 19\s+found: +20/,
+      /text_tokens\[0,1\]: an id outside the table that it is looked up in\s+expected: +0 to 19\s+found: +20/,
     )
     await expect(encode(config, { text_tokens: ids(18, 3, -1) })).rejects.toThrow(/text_tokens\[0,2\][\s\S]*-1/)
   })

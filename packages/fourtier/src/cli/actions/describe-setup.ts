@@ -16,7 +16,9 @@ import type { DescribedClip } from "../../describe/provider.ts"
 import { openProvider } from "../../describe/providers.ts"
 import { type PromptsConfig, type ProviderConfig, promptsSchema, providerSchema } from "../../describe/settings.ts"
 import { doctor } from "../../video/doctor.ts"
+import { tell } from "../../video/findings.ts"
 import type { Manifest } from "../../video/manifest.ts"
+import type { Source } from "../../video/source.ts"
 import { resolveSplits } from "../../video/splits.ts"
 import type { DataOptions, QuestionOptions, RunOptions } from "../describe-options.ts"
 import { defaultManifest } from "./folders.ts"
@@ -38,7 +40,8 @@ export async function loadClips(data: string, options: DataOptions, reporter: Re
 }
 
 async function loadManifest(data: string, options: DataOptions, reporter: Reporter): Promise<Manifest> {
-  return (await doctor(data, options.manifest ?? defaultManifest(data), reporter)).manifest
+  const check = ({ findings }: Source) => tell(findings, reporter)
+  return (await doctor(data, options.manifest ?? defaultManifest(data), reporter, { check })).manifest
 }
 
 /** Clips, prompts and strips, and which clips may be described. */

@@ -1,11 +1,12 @@
 /** Runs a network on arrays, to compare it with another implementation. */
 
-import { access, readdir, stat } from "node:fs/promises"
-import { basename, dirname, extname, join } from "node:path"
+import { access, readdir, rm, stat } from "node:fs/promises"
+import { basename, dirname, extname, join, resolve } from "node:path"
 import type { Reporter } from "@fourtier/core"
 import { terminalReporter } from "@fourtier/core/node"
 import { FourtierError, nonFinite } from "@fourtier/tensor"
-import { readJson, readNpy, type StoredTensor, writeNpy } from "@fourtier/tensor/node"
+import { readJson, readNpy, type StoredTensor, writeJson, writeNpy } from "@fourtier/tensor/node"
+import { z } from "zod"
 import { findWeights, joinSources } from "../../encoders/checkpoint/source.ts"
 import { networkSchema } from "../../encoders/families/index.ts"
 import type { EncoderNetwork } from "../../encoders/family.ts"
@@ -32,6 +33,9 @@ export async function encode(config: string, options: EncodeOptions): Promise<vo
   try {
     const runtime = options.threads === undefined ? {} : { threads: options.threads }
     const { outputs, intermediates } = await encodeArrays({ network, source, inputs, runtime })
+    const names = [...outputs.keys()].map((name) => `${name}.npy`)
+    const inner = options.intermediates ? [...intermediates.keys()].map((name) => `intermediates/${name}.npy`) : []
+    await removeEarlier(options.out, [...names, ...inner], [...options.input], reporter)
     await writeAll(options.out, outputs)
     for (const [name, { shape, data }] of outputs) {
       reporter.say(`output ${name} [${shape.join(",")}]`)
@@ -39,6 +43,7 @@ export async function encode(config: string, options: EncodeOptions): Promise<vo
       if (broken !== null) reporter.warn(`output ${name} has values that are no finite numbers: ${broken}`)
     }
     if (options.intermediates) await writeAll(join(options.out, "intermediates"), intermediates)
+    await writeJson(join(options.out, WRITTEN), [...names, ...inner])
   } finally {
     await source.close()
   }
@@ -71,7 +76,7 @@ async function readNetwork(path: string): Promise<EncoderNetwork> {
     where: file,
     what: "not the sizes of a known network",
     found: problems.join("\n            "),
-    fix: "docs/encoders.md lists the keys of every network",
+    fix: "write the keys of the network as docs/encoders.md lists them",
   })
 }
 
@@ -112,6 +117,28 @@ async function readInputs(names: readonly string[], paths: readonly string[]): P
     what: "no inputs found",
     expected: `one of ${names.map((name) => `${name}.npy`).join(", ")}`,
   })
+}
+
+/** Lists the files of the last run in its folder, so that the next one leaves none of them behind. */
+const WRITTEN = "outputs.json"
+
+/** Removes what an earlier run wrote and this one does not; warns of arrays that others have put there. */
+async function removeEarlier(folder: string, names: readonly string[], inputs: readonly string[], reporter: Reporter) {
+  const list = join(folder, WRITTEN)
+  const written = (await isThere(list)) ? z.array(z.string()).safeParse(await readJson(list)) : null
+  for (const name of written?.data ?? []) {
+    if (!names.includes(name) && /^(intermediates\/)?[^/\\]+\.npy$/.test(name))
+      await rm(join(folder, name), { force: true })
+  }
+  const given = new Set(inputs.map((path) => resolve(path)))
+  const left = (await readdir(folder).catch(() => [])).filter(
+    (file) => file.endsWith(".npy") && !names.includes(file) && !given.has(resolve(folder, file)),
+  )
+  if (left.length > 0) reporter.warn(`${folder} also holds ${left.join(", ")}, which this run does not write`)
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null)) !== null
 }
 
 async function writeAll(folder: string, arrays: ReadonlyMap<string, EncodedArray>): Promise<void> {

@@ -289,7 +289,6 @@ const preset = (sizes: Preset["dimensions"], resolution = 224): Preset => ({
 export const clip = defineFamily({
   dimensions,
   inputs: () => ["input", "text_tokens"],
-  limits: ({ vocab_size }) => ({ text_tokens: vocab_size }),
   parameterName: clipName,
   graph: clipGraph,
   visual: {

@@ -345,7 +345,6 @@ function classified(binder: WeightBinder, config: IlaSsv2Config, last: Tensor): 
 export const ila = defineFamily({
   dimensions: z.discriminatedUnion("encoder", [ilaDimensions, ssv2Dimensions]),
   inputs: ({ encoder }) => (encoder === "ila" ? ["input", "text_tokens"] : ["input"]),
-  limits: (config): Record<string, number> => (config.encoder === "ila" ? { text_tokens: config.vocab_size } : {}),
   parameterName: xclipName,
   graph: ilaGraph,
   visual: {

@@ -383,7 +383,6 @@ const LARGE_TEXT: TowerSize = [1024, 24, 16, 1024]
 export const peCore = defineFamily({
   dimensions,
   inputs: () => ["input", "input_other", "input_video", "text_tokens"],
-  limits: ({ vocab_size }): Record<string, number> => (vocab_size === undefined ? {} : { text_tokens: vocab_size }),
   parameterName: peName,
   graph: peGraph,
   visual: {

@@ -177,7 +177,6 @@ function endIds({ special_tokens: { CLS, SEP } }: VideoclipConfig, rows: number)
 export const videoclip = defineFamily({
   dimensions,
   inputs: () => ["text_tokens", "text_mask", "video_features", "video_mask"],
-  limits: ({ vocab_size }) => ({ text_tokens: vocab_size }),
   parameterName: bertName,
   graph: videoclipGraph,
   visual: null,

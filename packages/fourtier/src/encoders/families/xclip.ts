@@ -307,7 +307,6 @@ export const unusedByMap = (name: string): boolean =>
 export const xclip = defineFamily({
   dimensions,
   inputs: () => ["input", "text_tokens"],
-  limits: ({ vocab_size }) => ({ text_tokens: vocab_size }),
   parameterName: xclipName,
   graph: xclipGraph,
   visual: {
