@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { silent } from "@fourtier/core"
+import type { Method } from "@fourtier/core/model"
 import type { FeatureSet } from "@fourtier/core/train"
 import { liveSessions } from "@fourtier/tensor"
 import { loadConfig } from "fourtier"
@@ -73,6 +74,7 @@ async function trial(
   labelsPerClass: number | null = null,
   described = own.train.length,
   { model, align } = config,
+  methods: Method[] = ["full"],
 ): Promise<TrialResult> {
   const names = CLASSES.map((_, c) => Float32Array.from({ length: TEXT_WIDTH }, (_, d) => Number(d === c)))
   const { finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe } = config
@@ -101,12 +103,13 @@ async function trial(
   }
   const experiment = new Experiment(settings)
   try {
-    return await runTrial(new Trial(experiment, own, SEED, join(folder, `trial${runs++}`)), ["full"], "export")
+    return await runTrial(new Trial(experiment, own, SEED, join(folder, `trial${runs++}`)), methods, "export")
   } finally {
     await experiment.release()
   }
 }
 
+const unlabelled = (clip: Clip): Clip => ({ ...clip, label: null, labels: [] })
 const bytes = (run: number, stage: string) => readFileSync(join(folder, `trial${run}`, stage, "weights.safetensors"))
 
 describe("a trial", () => {
@@ -139,6 +142,29 @@ describe("a trial", () => {
     const rows = (name: string) =>
       clean.predictions.get(name)?.predictions.map(({ probabilities }) => Array.from(probabilities))
     expect(rows("full")).not.toEqual(rows("full without language"))
+  })
+
+  it("without any label reads the classes from words, and leaves out what learns from labels alone", async () => {
+    const methods: Method[] = ["baseline", "full", "full-shuffled"]
+    const texts = makeTexts(set.examples)
+    const { predictions, pseudoLabels } = await trial(texts, split, 0, split.train.length, withLanguage, methods)
+    expect(predictions.has("baseline")).toBe(false)
+    expect(predictions.get("full")?.predictions).toHaveLength(split.test.length)
+    const rows = predictions.get("full, shuffled answers")?.predictions ?? []
+    expect(rows).toHaveLength(split.test.length)
+    for (const { probabilities } of rows) for (const p of Array.from(probabilities)) expect(p).toBeCloseTo(1 / CLASSES.length, 5)
+    expect(pseudoLabels.map(({ answers, evidence }) => [answers, evidence.checked])).toEqual([
+      ["", 0],
+      [", shuffled answers", 0],
+    ])
+    const labelled = await trial(
+      texts,
+      { ...split, train: split.train.map(unlabelled) },
+      0,
+      split.train.length,
+      withLanguage,
+    )
+    expect(labelled.predictions.get("full")).toEqual(predictions.get("full"))
   })
 
   it("is blind to the test part: other test clips, same weights", async () => {

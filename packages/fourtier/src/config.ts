@@ -34,7 +34,10 @@ export const configSchema = z.strictObject({
     .array(
       z.union([
         z.string(),
-        z.strictObject({ name: z.string(), text: z.string().describe("a sentence about the class") }),
+        z.strictObject({
+          name: z.string().describe("the class's name"),
+          text: z.string().describe("a sentence about the class"),
+        }),
       ]),
     )
     .min(2)

@@ -32,7 +32,6 @@ const NAME_TEMPERATURE = 0.05
  * 0: a prompt's answers do not tell the classes' names apart; 1: each clip's answer names one class, all classes alike.
  * @param answers text embeddings [Dt] of the clips' answers
  * @param names text embeddings [Dt] of the classes' names
- * @param means z̄ [Dt] by prompt; default 0
  *
  * @example
  * ```ts
@@ -88,6 +87,7 @@ export function promptWeights(
  * @param embeddings unit z_i [Dt] of each labelled clip, by prompt; there may be none
  * @param targets the clips' classes, or class probabilities
  * @param names text embeddings [Dt] of the classes' names
+ * @param means z̄ [Dt] by prompt; default 0
  *
  * @example
  * ```ts
@@ -112,10 +112,10 @@ export function fitLanguage(
   const width = names[0].length
   const bias = new Float32Array(classes)
   const fitted: Weights = new Map([["language.bias", bias]])
-  for (const [prompt, own] of embeddings) {
+  for (const [prompt, weight] of weights) {
+    const own = embeddings.get(prompt) ?? []
     const mean = means.get(prompt) ?? new Float32Array(width)
     const rows = [...own.map((row) => row.map((x, d) => x - mean[d])), ...anchors]
-    const weight = weights.get(prompt) ?? 0
     const A = new Float32Array(width * classes)
     if (weight > 0) {
       const solved = ridgeClassifier(rows, taught, classes)

@@ -30,7 +30,16 @@ export function ridgeClassifier(rows: readonly Float32Array[], targets: readonly
   return wide ? transposed.mmul(inverse.solve(Y)) : inverse.solve(transposed.mmul(Y))
 }
 
-/** A class number, or probabilities as they are, as a row [C]. */
+/**
+ * A class number, or probabilities as they are, as a row [C].
+ *
+ * @example
+ * ```ts
+ * import { oneHot } from "@fourtier/core/train"
+ *
+ * oneHot(1, 3) // [0, 1, 0]
+ * ```
+ */
 export function oneHot(target: Target, classes: number): number[] {
   return typeof target === "number" ? Array.from({ length: classes }, (_, c) => (c === target ? 1 : 0)) : [...target]
 }

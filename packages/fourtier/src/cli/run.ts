@@ -17,7 +17,7 @@ export const alignCommand = () =>
       .argument("<data...>", `${DATA}; each with answers`)
       .option("-o, --out <folder>", "folder of the alignment", "runs/alignment"),
   )
-    .addHelpText("after", "\nLabels are not needed. `fourtier run <data> --alignment <folder>` uses the result.")
+    .addHelpText("after", "\nLabels are not needed. Use it: fourtier run <data> --alignment <folder>")
     .action(async (data: string[], options: { out: string }) => {
       const { runAlign } = await import("./actions/align.ts")
       await runAlign(data, options)

@@ -60,7 +60,8 @@ const cardSchema = z.object({
   shapes: z.record(z.string(), z.array(z.number())),
 })
 
-export type AlignmentCard = z.infer<typeof cardSchema>
+/** `alignment.json`. */
+export interface AlignmentCard extends z.infer<typeof cardSchema> {}
 
 export interface Alignment {
   weights: Weights

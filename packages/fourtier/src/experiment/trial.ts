@@ -65,7 +65,7 @@ export interface TrialData {
  * async function baseline(experiment: Experiment, split: Split) {
  *   const trial = new Trial(experiment, split, 0, "runs/mine/seed-0")
  *   const clips = trial.data.labelled
- *   await fineTune(trial, "baseline", { frozen: await trial.standardize(), clips, fewest: clips.examples.length })
+ *   await fineTune(trial, "baseline", { clips, fewest: clips.examples.length })
  *   return trial.result.predictions.get("baseline")
  * }
  * ```

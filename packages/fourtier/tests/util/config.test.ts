@@ -30,7 +30,8 @@ describe("renamed settings", () => {
     ["linearProbe.leastUpdates", "linearProbe.minUpdates"],
     ["rowProbe.leastUpdates", "rowProbe.minUpdates"],
     ["attentiveProbe.leastUpdates", "attentiveProbe.minUpdates"],
-    ["pseudoLabels.leastRight", "pseudoLabels.minAccuracy"],
+    ["pseudoLabels.leastRight", "pseudoLabels.errorRate"],
+    ["pseudoLabels.minAccuracy", "pseudoLabels.errorRate"],
     ["model.readout", "model.classifierPooling"],
     ["model.vote", "model.prototypeWeight"],
   ])("%s is refused and %s named, in a file and in --set", async (old, renamed) => {

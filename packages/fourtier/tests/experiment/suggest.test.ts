@@ -1,0 +1,43 @@
+/** What is suggested for labelling: unsure clips that stand for others, not the same thing twice. */
+
+import { expect, it } from "vitest"
+import { suggestLabels } from "../../src/experiment/suggest.ts"
+
+const at = (degrees: number) =>
+  Float32Array.of(Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180))
+
+it("unsure clips that many are like come first, and after one of them those that are unlike it", () => {
+  const probabilities = new Map([
+    ["sure", [0.99, 0.01]],
+    ["crowd 1", [0.55, 0.45]],
+    ["crowd 2", [0.55, 0.45]],
+    ["crowd 3", [0.55, 0.45]],
+    ["lonely", [0.55, 0.45]],
+  ])
+  const rows = new Map([
+    ["sure", at(180)],
+    ["crowd 1", at(0)],
+    ["crowd 2", at(1)],
+    ["crowd 3", at(2)],
+    ["lonely", at(90)],
+  ])
+  const [first, second] = suggestLabels(probabilities, new Set(), rows, ["jump", "wave"], 2)
+  expect(first.clip).toMatch(/crowd/)
+  expect(first).toMatchObject({ guess: "jump", probability: 0.55 })
+  expect(second.clip).toBe("lonely")
+})
+
+it("a clip of no class is as unsure as can be, and has no guess", () => {
+  const probabilities = new Map([
+    ["a", [0.9, 0.1]],
+    ["b", [0.9, 0.1]],
+  ])
+  const rows = new Map([
+    ["a", at(0)],
+    ["b", at(90)],
+  ])
+  expect(suggestLabels(probabilities, new Set(["b"]), rows, ["jump", "wave"], 5)).toEqual([
+    { clip: "b", guess: "", probability: 0 },
+    { clip: "a", guess: "jump", probability: 0.9 },
+  ])
+})
