@@ -1,6 +1,6 @@
 /** Protects what a user reads first: every verb explains itself within 80 columns, and errors say what to do. */
 
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { splitNames } from "@fourtier/puppets"
@@ -72,5 +72,22 @@ it("the launcher says when nothing has been built", () => {
   expect([code, out]).toEqual([1, ""])
   expect(err).toBe("fourtier has not been built yet: run `npm run build` first\n")
 })
+
+it("in a clone that has not been built, the launcher builds it", () => {
+  const clone = join(folder, "clone")
+  const home = join(clone, "packages/fourtier")
+  for (const path of [join(home, "bin"), join(clone, "node_modules/typescript")]) mkdirSync(path, { recursive: true })
+  copyFileSync(LAUNCHER, join(home, "bin/fourtier.mjs"))
+  writeFileSync(join(clone, "tsconfig.json"), "{}")
+  writeFileSync(join(clone, "build.cjs"), BUILD)
+  writeFileSync(join(clone, "package.json"), JSON.stringify({ scripts: { build: "node build.cjs" } }))
+  const { code, out, err } = node([join(home, "bin/fourtier.mjs"), "--version"])
+  expect([code, out, err]).toEqual([0, "built\n", "building fourtier, once …\n"])
+})
+
+/** Writes a command line that says so. */
+const BUILD = `const { mkdirSync, writeFileSync } = require("node:fs")
+mkdirSync("packages/fourtier/dist/cli", { recursive: true })
+writeFileSync("packages/fourtier/dist/cli/main.js", "console.log('built')")`
 
 const dataUrl = (source: string) => `data:text/javascript,${encodeURIComponent(source)}`

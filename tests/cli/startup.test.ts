@@ -44,7 +44,8 @@ describe.skipIf(!built)("start-up", () => {
       "predict",
       /\/(openai|sharp|yaml)\/|fourtier\/dist\/(describe|experiment)\/|core\/dist\/(train|objective)\/|puppets/,
     ],
-    ["doctor", /\/(openai|sharp|onnxruntime-node)\/|fourtier\/dist\/(describe|encoders|experiment)\/|puppets/],
+    // the settings of a run, and none of what they set
+    ["doctor", /\/(openai|sharp|onnxruntime-node)\/|fourtier\/dist\/experiment\/|puppets/],
     ["strips", /\/(openai|sharp|onnxruntime-node)\/|fourtier\/dist\/(describe|encoders|experiment)\/|puppets/],
     ["describe", /\/(openai|sharp|onnxruntime-node)\/|fourtier\/dist\/experiment\/|puppets/],
     ["encode", /\/(openai|sharp|node-av)\/|fourtier\/dist\/(describe|video|experiment)\/|puppets\/dist/],

@@ -226,6 +226,36 @@ describe.skipIf(!built)("fourtier run", () => {
     expect(provenance.trainingClips).toBe(3 * PER_CLASS)
   }, 300_000)
 
+  it("scores clips by class texts where both encoders are the towers of one model, and says where they are not", async () => {
+    const merges = join(root, "merges.txt")
+    writeFileSync(merges, "#version: 0.2\nl e\nle f\n")
+    const text = { vocab_size: 516, context_length: 16, text_width: 16, text_heads: 2, text_layers: 1, embed_dim: 16 }
+    const image = { patch_size: 24, vision_width: 16, vision_layers: 1, vision_heads: 2, embed_dim: 16 }
+    const file = join(root, "zero-shot.json")
+    writeFileSync(
+      file,
+      JSON.stringify({
+        ...SETTINGS,
+        encoder: { kind: "clip", checkpoint: "random", frames: 3, resolution: 96, sizes: image },
+        text: { encoder: "clip", network: { checkpoint: "random", vocabulary: merges, sizes: text } },
+        methods: ["linear-probe", "zero-shot"],
+        linearProbe: { ...SETTINGS.linearProbe, epochs: 1 },
+        zeroShot: { templates: ["it moves {name}"] },
+        classes: CLASSES.map((name) => (name === "down" ? { name, text: "it falls" } : name)),
+      }),
+    )
+    const args = ["run", data, "--config", file]
+    const { code, err, out } = await fourtier(home, ...args, "--out", "zero-shot")
+    expect([code, err]).toEqual([0, err])
+    expect(out).toMatch(/zero-shot +│ +1 │[^\n]*│ +0 │/)
+    expect(existsSync(join(home, "zero-shot", "bundle", "bundle.json"))).toBe(true)
+    const alone = await fourtier(home, ...args, "--out", "alone", "--set", "methods=[zero-shot]")
+    expect([alone.code, alone.err]).toEqual([0, expect.stringContaining("so there is no bundle")])
+    const refused = await fourtier(home, ...args, "--out", "refused", "--set", "text.network.checkpoint=random:1")
+    expect(refused.code).toBe(1)
+    expect(refused.err).toMatch(/not the towers of one model[\s\S]*text\.encoder=clip/)
+  }, 300_000)
+
   it("two runs share a cache; a folder belongs to one of them", async () => {
     const cwd = join(root, "company")
     mkdirSync(cwd)

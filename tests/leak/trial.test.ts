@@ -77,7 +77,7 @@ async function trial(
   methods: Method[] = ["full"],
 ): Promise<TrialResult> {
   const names = CLASSES.map((_, c) => Float32Array.from({ length: TEXT_WIDTH }, (_, d) => Number(d === c)))
-  const { finetune, linearProbe, rowProbe, attentiveProbe } = config
+  const { finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe } = config
   const { pool, width, processors, processorWeights } = model
   const space = {
     ...{ encoder: "made up", sampling: null, steps: null, textEncoder: "made up", textWidth: TEXT_WIDTH },
@@ -90,7 +90,7 @@ async function trial(
     size: SIZE,
     model,
     align,
-    training: { finetune, linearProbe, rowProbe, attentiveProbe },
+    training: { finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe },
     text: { table: texts, names, width: TEXT_WIDTH, center: true, encoder: "made up", id: "made up" },
     alignment: { space, cache: null, given: null },
     features: { train: set.source, trainViews: 2, test: set.source, testViews: 2 },

@@ -15,11 +15,11 @@ describe.runIf(names.length === 0)("parity", () => {
 })
 
 describe.skipIf(names.length === 0).each(names)("%s", (name) => {
-  it.each(checkpointsOf(name).map((path) => [basename(path), path]))(
+  it.each(checkpointsOf(name).map((paths) => [paths.map((path) => basename(path)).join(" and "), paths]))(
     "gives the reference's numbers from %s",
-    async (_, path) => {
+    async (_, paths) => {
       const fixture = await openFixture(name)
-      const { outputs, intermediates } = await encodeFixture(fixture, path)
+      const { outputs, intermediates } = await encodeFixture(fixture, paths)
       const { expected } = fixture
       for (const key of Object.keys(expected.outputs)) {
         const most = await distance(outputs.get(key), join(PARITY, name, `${key}.npy`))

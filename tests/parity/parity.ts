@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { readJson, readNpy } from "@fourtier/tensor/node"
 import { z } from "zod"
-import { checkpointSource } from "../../packages/fourtier/src/encoders/checkpoint/source.ts"
+import { checkpointSource, joinSources } from "../../packages/fourtier/src/encoders/checkpoint/source.ts"
 import { networkSchema } from "../../packages/fourtier/src/encoders/families/index.ts"
 import type { EncoderNetwork } from "../../packages/fourtier/src/encoders/family.ts"
 import { type Encoded, type EncodedArray, encodeArrays } from "../../packages/fourtier/src/encoders/run.ts"
@@ -53,16 +53,18 @@ export async function openFixture(name: string): Promise<Fixture> {
   return { network: networkSchema.parse(config), expected, inputs }
 }
 
-/** Files of weights of a fixture. */
-export function checkpointsOf(name: string): string[] {
-  return ["weights.safetensors", "checkpoint.pth"].map((file) => join(PARITY, name, file)).filter(existsSync)
+/** Ways to read a fixture's weights: each a file, or several that hold parts of the network. */
+export function checkpointsOf(name: string): string[][] {
+  return [["weights.safetensors"], ["checkpoint.pth", "probe_checkpoint.pth"]]
+    .map((files) => files.map((file) => join(PARITY, name, file)).filter(existsSync))
+    .filter((files) => files.length > 0)
 }
 
 export async function encodeFixture(
   { network, inputs }: Pick<Fixture, "network" | "inputs">,
-  checkpoint: string,
+  checkpoints: readonly string[],
 ): Promise<Encoded> {
-  const source = await checkpointSource(checkpoint, network)
+  const source = joinSources(await Promise.all(checkpoints.map((path) => checkpointSource(path, network))))
   try {
     return await encodeArrays({ network, source, inputs })
   } finally {

@@ -56,7 +56,7 @@ export async function alignSets(
   const answers = new Map<string, Readonly<Record<string, string>>>()
   const classes = new Set<string>()
   for (const [i, folder] of data.entries()) {
-    const manifest = await stages.measure(folder, join(out, "manifests", `${names[i]}.jsonl`), context)
+    const manifest = await stages.measure(folder, join(out, "manifests", `${names[i]}.jsonl`), context, false)
     const train = trainingPart(folder, resolveSplits(manifest, config.split))
     const own: Answers = await stages.describeClips(
       folder,

@@ -1,6 +1,6 @@
 /** One typed configuration for the whole method: every setting, its checks and its default. Loads no implementation. */
 
-import { METHOD_NAMES } from "@fourtier/core/model"
+import { DEFAULT_METHODS, METHOD_NAMES } from "@fourtier/core/model"
 import {
   classificationSchema,
   contrastiveSchema,
@@ -15,7 +15,7 @@ import { z } from "zod"
 import { promptsSchema, providerSchema } from "./describe/settings.ts"
 import { encoderSchema } from "./encoders/catalog.ts"
 import { DEFAULT_PRESET, PRESETS } from "./presets.ts"
-import { textSchema } from "./text/settings.ts"
+import { textSchema, ZERO_SHOT, zeroShotSchema } from "./text/settings.ts"
 import { loadSettings, type Settings, type SettingsOptions } from "./util/settings.ts"
 import { splitSchema } from "./video/split-settings.ts"
 
@@ -50,7 +50,10 @@ export const configSchema = z.strictObject({
   keyFrames: z
     .strictObject({
       count: z.int().min(1).default(5).describe("frames in a strip, K"),
-      height: z.int().min(16).nullable().default(null).describe("height of a strip in pixels; null: as in the video"),
+      height: z
+        .union([z.int().min(16), z.literal("auto"), z.null()])
+        .default("auto")
+        .describe("height of a strip in pixels; auto: as in the video, 384 at most; null: as in the video"),
     })
     .prefault({}),
   prompts: promptsSchema
@@ -88,6 +91,7 @@ export const configSchema = z.strictObject({
   linearProbe: trainingSchema.describe("baseline: a linear layer on the mean feature of a clip"),
   rowProbe: trainingSchema.describe("baseline: a linear layer on features that keep frame and place"),
   attentiveProbe: trainingSchema.describe("baseline: a linear layer on features pooled by attention"),
+  vjepaProbe: trainingSchema.describe("baseline: V-JEPA's attentive probe of 4 blocks"),
   labelsPerClass: z
     .int()
     .min(0)
@@ -103,10 +107,13 @@ export const configSchema = z.strictObject({
       "labels for the unlabelled training clips, derived from the answers; stage 2 of the full method trains on them too; null: unlabelled clips are used in stage 1 only",
     ),
   methods: z
-    .array(z.enum(METHOD_NAMES))
+    .array(z.enum([...METHOD_NAMES, ZERO_SHOT]))
     .min(1)
-    .default([...METHOD_NAMES])
-    .describe("methods to train and compare"),
+    .default([...DEFAULT_METHODS])
+    .describe(
+      "methods to train and compare; zero-shot, which trains nothing, needs an encoder whose text tower is the text encoder",
+    ),
+  zeroShot: zeroShotSchema.prefault({}),
   exclude: z.array(z.string()).default([]).describe("classes left out of a second table of results"),
   runtime: z
     .strictObject({

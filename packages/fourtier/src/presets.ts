@@ -43,6 +43,15 @@ const small: SettingsTree = {
     clipNorm: 1,
     warmupEpochs: 3,
   },
+  vjepaProbe: {
+    epochs: 30,
+    minUpdates: 150,
+    batch: 16,
+    learningRate: 1e-3,
+    mixup: 0.8,
+    clipNorm: 1,
+    warmupEpochs: 3,
+  },
 }
 
 /** Tables A2 and A3 of the paper. */
@@ -74,6 +83,7 @@ const paper: SettingsTree = {
   linearProbe: { epochs: 40, batch: 128, learningRate: 1e-3, weightDecay: 0.05, mixup: 0 },
   rowProbe: { epochs: 40, batch: 128, learningRate: 1e-3, weightDecay: 0.05, mixup: 0 },
   attentiveProbe: { epochs: 40, batch: 128, learningRate: 1e-4, weightDecay: 0.05, mixup: 0 },
+  vjepaProbe: { epochs: 40, batch: 128, learningRate: 1e-4, weightDecay: 0.05, mixup: 0 },
 }
 
 export const PRESETS = { small, paper }

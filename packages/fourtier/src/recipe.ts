@@ -12,8 +12,9 @@
 import { join } from "node:path"
 import { csvLine } from "@fourtier/core"
 import { type Method, methodNamed, titleOf } from "@fourtier/core/model"
-import type { FeatureSet, Taught } from "@fourtier/core/train"
+import type { Example, FeatureSet, Taught } from "@fourtier/core/train"
 import { hashJson, writeFileAtomic } from "@fourtier/tensor/node"
+import { classesOf } from "./classes.ts"
 import type { Bundle } from "./deploy/index.ts"
 import type { MethodPredictions } from "./evaluate/results.ts"
 import { checkStages } from "./experiment/check.ts"
@@ -27,6 +28,7 @@ import { safeName, Trial, type TrialResult } from "./experiment/trial.ts"
 import { type Report, writeReport } from "./report/report.ts"
 import type { StageContext } from "./stages.ts"
 import * as stages from "./stages.ts"
+import { ZERO_SHOT } from "./text/settings.ts"
 import type { Clip, Manifest } from "./video/manifest.ts"
 import type { Split } from "./video/splits.ts"
 
@@ -73,7 +75,8 @@ export async function runRecipe(
   const manifest = await stages.measure(data, join(out, "manifest.jsonl"), context)
   await writeFileAtomic(join(out, "config.yaml"), configText)
   const { splits: planned, tested } = stages.plan(manifest, context)
-  const classes = stages.classesOf(manifest, config)
+  const classes = classesOf(manifest, config)
+  const classSpace = await stages.embedClassTexts(classes, context)
 
   // 3: a training clip becomes a strip, the strip becomes the VLM's answers
   const prompts = stages.promptsOf(config)
@@ -83,7 +86,8 @@ export async function runRecipe(
     : null
 
   // 4: a clip becomes frames, the frames become features of the frozen encoder
-  const features = await stages.extract(planned, context)
+  const all = stages.trainedMethods(config)
+  const features = await stages.extract(all.length > 0 ? planned : [], context)
   const splits = stages.withoutFailed(planned, features)
 
   // 5: an answer becomes a vector
@@ -91,10 +95,11 @@ export async function runRecipe(
   const text = words ? await stages.embedTexts(answers, ids, classes, features.encoder, context) : null
 
   // 6: both stages of the method and its baselines, split by split, seed by seed
-  const reference = config.methods.includes("full") ? "full" : config.methods[0]
+  const shipped: Method | undefined = all.includes("full") ? "full" : all[0]
   const settings = await stages.experimentSettings(classes, splits, prompts.prompts, text, features, context)
+  settings.zeroShot = classSpace && tested ? await stages.zeroShotScores(classSpace, splits, context) : null
   const experiment = new Experiment(settings)
-  const methods = tested ? config.methods : [reference]
+  const methods = tested || !shipped ? all : [shipped]
   const trained: TrainedTrial[] = []
   let final: stages.Final | null = null
   try {
@@ -108,7 +113,9 @@ export async function runRecipe(
         signal?.throwIfAborted()
       }
     }
-    if (until === "export") final = await finalModel(experiment, trained, reference, out)
+    if (until === "export" && shipped) final = await finalModel(experiment, trained, shipped, out)
+    else if (until === "export")
+      reporter.warn("nothing is trained, so there is no bundle: zero-shot is the only method")
   } finally {
     await experiment.release()
     await features.train.store.close()
@@ -133,7 +140,7 @@ export async function runRecipe(
           retrieval.map((figures) => ({ split: split.training, seed, ...figures })),
         ),
         journals: onceATraining(trained).flatMap(({ result }) => result.journals),
-        reference: titleOf(reference),
+        reference: shipped ? titleOf(shipped) : ZERO_SHOT,
         exclude: config.exclude,
         configHash: hashJson(config),
       })
@@ -154,8 +161,11 @@ export async function runRecipe(
 
 /** One split with one seed: both stages of the method, and every method that it is compared with. */
 export async function runTrial(trial: Trial, methods: readonly Method[], until: Until): Promise<TrialResult> {
-  const { prompts, fewestClips, fewestDescribed, reporter } = trial.experiment.settings
+  const { prompts, fewestClips, fewestDescribed, zeroShot, reporter } = trial.experiment.settings
   const { result, data } = trial
+  // what the two towers of one model know of the classes without any training
+  if (zeroShot && until !== "align") trial.predict(ZERO_SHOT, [], zeroShotRows(data.test.examples, zeroShot))
+
   const alignedMethods = methods.map(methodNamed).filter(({ aligned }) => aligned && prompts.length > 0)
   const taught = { clips: data.labelled, fewest: fewestClips }
 
@@ -196,6 +206,15 @@ export const SUGGESTIONS = "suggestions.csv"
 function suggestionTable(suggestions: readonly Suggestion[]): string {
   const rows = suggestions.map(({ clip, guess, probability }) => csvLine([clip, guess, probability.toFixed(4)]))
   return csvLine(["clip", "guess", "probability"]) + rows.join("")
+}
+
+/** The probabilities of the clips, in their order. */
+function zeroShotRows(clips: readonly Example[], scores: ReadonlyMap<string, Float32Array>): Float32Array[] {
+  return clips.map(({ id }) => {
+    const found = scores.get(id)
+    if (!found) throw new Error(`internal error: no zero-shot scores of clip ${id}`)
+    return found
+  })
 }
 
 interface TrainedTrial {

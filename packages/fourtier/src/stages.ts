@@ -3,35 +3,42 @@
  * looked at by itself; the command line has a verb for each.
  */
 
-import { existsSync, statSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
+import { join } from "node:path"
 import { plural, type Reporter } from "@fourtier/core"
 import type { Bundle } from "@fourtier/core/bundle"
 import type { ViewRecipe } from "@fourtier/core/frames"
 import { type Method, methodNamed, type NetworkSpec, placesOf, titleOf } from "@fourtier/core/model"
 import type { Step } from "@fourtier/core/schemas"
-import { FourtierError, nearest } from "@fourtier/tensor"
+import { FourtierError } from "@fourtier/tensor"
 import { hashJson } from "@fourtier/tensor/node"
+import { classesOf, classSentences, classWords, namesOf } from "./classes.ts"
 import type { Config } from "./config.ts"
 import { exportBundle } from "./deploy/export.ts"
+import { providerBeside } from "./describe/beside.ts"
 import { describe } from "./describe/describe.ts"
 import { folderStrips, stripFolder } from "./describe/folder-strips.ts"
 import { type Prompt, type PromptSet, resolvePrompts } from "./describe/prompts.ts"
-import { openProvider, type ProviderConfig } from "./describe/providers.ts"
+import { openProvider } from "./describe/providers.ts"
 import { openVisualEncoder } from "./encoders/catalog.ts"
-import type { VisualEncoder } from "./encoders/encoder.ts"
+import type { JointSpace, VisualEncoder } from "./encoders/encoder.ts"
 import { checkExcluded } from "./evaluate/comparability.ts"
 import type { EvaluationResults } from "./evaluate/results.ts"
 import { checkAlignment, loadAlignment } from "./experiment/alignment.ts"
-import { countLabelled, isDescribed } from "./experiment/examples.ts"
+import { countLabelled, examplesOf, isDescribed } from "./experiment/examples.ts"
 import type { ExperimentSettings } from "./experiment/experiment.ts"
 import type { TrialResult } from "./experiment/trial.ts"
+import { sharedSpace, zeroShot } from "./experiment/zero-shot.ts"
 import { type Extraction, extractFeatures } from "./features/extract.ts"
 import { CachedTextEncoder } from "./text/cache.ts"
-import { type Answers, type EmbeddedTexts, embedAnswers, openTextEncoder, readableName } from "./text/targets.ts"
+import { classTexts, embedClasses } from "./text/class-texts.ts"
+import { ZERO_SHOT } from "./text/settings.ts"
+import { type Answers, type EmbeddedTexts, embedAnswers, openTextEncoder } from "./text/targets.ts"
 import { version } from "./util/version.ts"
+import { checkClasses, checkMirroring, checkSource, checkSplits } from "./video/checks.ts"
 import { doctor } from "./video/doctor.ts"
-import type { Clip, Manifest } from "./video/manifest.ts"
+import { tell } from "./video/findings.ts"
+import { type Clip, classesOf as labelsOf, type Manifest } from "./video/manifest.ts"
+import type { Source } from "./video/source.ts"
 import { resolveSplits, type Split } from "./video/splits.ts"
 
 export interface StageContext {
@@ -40,27 +47,31 @@ export interface StageContext {
   signal?: AbortSignal
 }
 
-/** Measures every file of a data folder or table and writes the manifest. Unchanged files are not opened again. */
+/**
+ * Measures every file of a data folder or table and writes the manifest. Unchanged files are not opened again. What is wrong with
+ * names, tables and columns is told before.
+ * @param training whether classes are to be learned, so that there must be some
+ */
 export async function measure(
   data: string,
   manifestPath: string,
   { config, reporter, signal }: StageContext,
+  training = true,
 ): Promise<Manifest> {
-  const report = await doctor(data, manifestPath, reporter, { workers: config.runtime.workers ?? undefined, signal })
+  const check = (source: Source) => {
+    const classes = namesOf(labelsOf(source.clips), config)
+    const about = [...checkSource(source, config.split), ...checkMirroring(classes, config.views)]
+    tell(training ? [...about, ...checkClasses(classes)] : about, reporter)
+    checkExcluded(classes, config.exclude)
+  }
+  const workers = config.runtime.workers ?? undefined
+  const report = await doctor(data, manifestPath, reporter, { workers, signal, check })
   const { manifest } = report
   for (const note of report.notes) reporter.warn(note)
   if (manifest.quarantine.length > 0) {
     reporter.warn(`${plural(manifest.quarantine.length, "file")} cannot be used, see ${manifestPath}`)
   }
-  const several = manifest.clips.find(({ labels }) => labels.length > 1)
-  if (several) {
-    throw new FourtierError({
-      where: several.relative,
-      what: "a clip has several labels",
-      found: several.labels.join(", "),
-      fix: "give each clip one label or none, by its folder or in a column `label`",
-    })
-  }
+  tell(report.findings, reporter)
   return manifest
 }
 
@@ -72,9 +83,11 @@ export function plan(manifest: Manifest, { config, reporter }: StageContext): { 
   const classes = classesOf(manifest, config)
   checkExcluded(classes, config.exclude)
   const splits = resolveSplits(manifest, config.split)
+  tell(checkSplits(splits), reporter)
   for (const { name, train } of splits) {
     const missing = classes.filter((label) => !train.some((clip) => clip.label === label))
-    if (missing.length === 0 || (config.classes && learnsFromWords(config))) continue
+    if (missing.length === 0 || (config.classes && (learnsFromWords(config) || trainedMethods(config).length === 0)))
+      continue
     throw new FourtierError({
       where: `split ${name}`,
       what: "a class has no labelled training clip",
@@ -112,60 +125,24 @@ export function plan(manifest: Manifest, { config, reporter }: StageContext): { 
   }
 }
 
-/**
- * Names of the classes: those of the configuration, or else of the clips' labels.
- * @throws FourtierError for fewer than two, or a label that the configuration does not list
- */
-export function classesOf({ clips, classes: labels }: Manifest, { classes }: Pick<Config, "classes">): string[] {
-  const names = classes?.map((one) => (typeof one === "string" ? one : one.name)) ?? labels
-  if (names.length < 2) {
-    throw new FourtierError({
-      where: "data",
-      what: "too few classes",
-      expected: "labelled clips of at least two classes, or their names in `classes`",
-      found: names.join(", ") || "none",
-    })
-  }
-  const twice = names.find((name, i) => names.indexOf(name) !== i)
-  if (twice !== undefined) throw new FourtierError({ where: "classes", what: "a class is listed twice", found: twice })
-  const stranger = clips.find(({ label }) => label !== null && !names.includes(label))
-  if (!stranger) return names
-  const close = nearest(stranger.label ?? "", names)
-  throw new FourtierError({
-    where: stranger.relative,
-    what: "its label is not among the classes of the configuration",
-    expected: names.join(", "),
-    found: stranger.label ?? "",
-    fix: close ? `use the name ${close}, or add the label to classes` : "add the label to classes, or remove it",
-  })
-}
-
-/** What each class is called in words. */
-function classTexts(names: readonly string[], { classes }: Pick<Config, "classes">): string[] {
-  const sentences = new Map(classes?.flatMap((one) => (typeof one === "string" ? [] : [[one.name, one.text] as const])))
-  return names.map((name) => sentences.get(name) ?? readableName(name))
+/** The methods that train a network. */
+export function trainedMethods({ methods }: Pick<Config, "methods">): Method[] {
+  return methods.filter((name) => name !== ZERO_SHOT)
 }
 
 /** Whether any method here learns from answers, or from what stage 1 has learned from answers elsewhere. */
 function learnsFromWords(config: Config): boolean {
-  return config.methods.some((name) => methodNamed(name).aligned) && promptsOf(config).prompts.length > 0
+  return trainedMethods(config).some((name) => methodNamed(name).aligned) && promptsOf(config).prompts.length > 0
 }
 
 /** Whether answers about these clips are wanted: with an alignment from elsewhere, only where there is a source of them. */
 export function needsAnswers(config: Config, data: string): boolean {
-  return learnsFromWords(config) && (!config.alignment || providerOf(config, data) !== null)
+  return learnsFromWords(config) && (!config.alignment || (config.describe ?? providerBeside(data)) !== null)
 }
 
 /** Ids of the clips that train in some split. */
 export function trainingClips(splits: readonly Split[]): Set<string> {
   return new Set(splits.flatMap(({ train }) => train.map(({ id }) => id)))
-}
-
-/** The provider of the config, or the answers that lie beside the data as `descriptions.jsonl`. */
-function providerOf(config: Config, data: string): ProviderConfig | null {
-  if (config.describe) return config.describe
-  const beside = join(statSync(data).isDirectory() ? data : dirname(data), "descriptions.jsonl")
-  return existsSync(beside) ? { kind: "replay", file: resolve(beside) } : null
 }
 
 /** Answers of the VLM about training clips, from the cache or asked for now. Test clips are never described. */
@@ -176,13 +153,13 @@ export async function describeClips(
   prompts: PromptSet,
   { config, reporter, signal }: StageContext,
 ): Promise<Answers> {
-  const provider = providerOf(config, data)
+  const provider = config.describe ?? providerBeside(data)
   if (!provider) {
     throw new FourtierError({
       where: "describe",
       what: "no source of answers to the prompts",
       expected: "a provider in the configuration, or recorded answers in descriptions.jsonl beside the data",
-      fix: "see docs/describe.md; or train without prompts: --set prompts=[] --set methods=[baseline]",
+      fix: "name a provider, or put answers there: `fourtier describe import` (docs/describe.md); or train without prompts: --set 'prompts=[]' 'methods=[baseline]'",
     })
   }
   const open = await openProvider(provider)
@@ -199,7 +176,7 @@ export async function describeClips(
     signal,
   }).finally(() => ("close" in open ? open.close?.() : undefined))
   const without = failed.length + flagged.length
-  if (without > 0) reporter.warn(`${plural(without, "answer")} missing or set aside: stage 1 leaves their clips out`)
+  if (without > 0) reporter.warn(`${plural(without, "answer")} missing or set aside: stage 1 learns from the others`)
   if (ended) reporter.warn(`describing stopped early: ${ended} reached`)
   return answers
 }
@@ -213,7 +190,9 @@ export async function embedTexts(
   { config, reporter }: StageContext,
 ): Promise<EmbeddedTexts> {
   const rows = config.align.similarity === "tokens" ? encoder.size.T + placesOf(encoder.size) : null
-  const texts = await CachedTextEncoder.open(await openTextEncoder(config.text), join(config.cache, "texts"))
+  const textEncoder = await openTextEncoder(config.text)
+  for (const note of textEncoder.notes ?? []) reporter.say(note)
+  const texts = await CachedTextEncoder.open(textEncoder, join(config.cache, "texts"))
   try {
     const own = answers ?? new Map()
     const table = await embedAnswers(texts, own, prompts, rows)
@@ -222,7 +201,7 @@ export async function embedTexts(
         `text: ${answers.size} clips × ${prompts.length} prompts (${config.text.encoder}): ${texts.computed} texts embedded, ${texts.reused} from the cache`,
       )
     }
-    const { pooled: names } = await texts.embed(classTexts(classes, config))
+    const { pooled: names } = await texts.embed(classWords(classes, config))
     const id = hashJson([texts.id, rows, config.text, [...own].sort(([a], [b]) => (a < b ? -1 : 1))])
     return { table, names, width: texts.width, center: config.text.center, encoder: texts.id, id }
   } finally {
@@ -234,6 +213,55 @@ export interface Features {
   encoder: VisualEncoder
   train: Extraction
   test: Extraction
+}
+
+/** What zero-shot classification needs before any clip is read. */
+export interface ClassSpace {
+  joint: JointSpace
+  /** Embeddings of the classes' texts. */
+  texts: Float32Array[]
+}
+
+/**
+ * The classes in the space that both encoders share; null where nobody asks for zero-shot scores.
+ * @throws FourtierError where they share none
+ */
+export async function embedClassTexts(
+  classes: readonly string[],
+  { config, reporter }: StageContext,
+): Promise<ClassSpace | null> {
+  if (!config.methods.includes(ZERO_SHOT)) return null
+  const encoder = await openVisualEncoder(config.encoder)
+  const texts = await CachedTextEncoder.open(await openTextEncoder(config.text), join(config.cache, "texts"))
+  try {
+    const joint = sharedSpace(encoder, texts)
+    const own = classTexts(classes, config.zeroShot, classSentences(config))
+    reporter.say(`zero-shot: classes as "${own[0].join('", "')}", …`)
+    return { joint, texts: await embedClasses(texts, own) }
+  } finally {
+    await texts.release()
+  }
+}
+
+/** Probabilities of all test clips from class texts alone, by clip id. */
+export async function zeroShotScores(
+  { joint, texts }: ClassSpace,
+  splits: readonly Split[],
+  context: StageContext,
+): Promise<ReadonlyMap<string, Float32Array>> {
+  const clips = uniqueClips(splits, ({ test }) => test)
+  const recipe = viewRecipes(context.config, joint.encoder).test
+  const { store, views, failed } = await extractFeatures(clips, {
+    ...extractOptions(context),
+    encoder: joint.encoder,
+    recipe,
+  })
+  try {
+    if (failed.length > 0) throw failed[0].error
+    return await zeroShot(joint, { source: store, examples: examplesOf(clips, views) }, texts)
+  } finally {
+    await store.close()
+  }
 }
 
 /** How clips are seen in training and in evaluation, fitted to the encoder: its frames, and steps that end at its resolution. */
@@ -254,13 +282,10 @@ function fitSteps(steps: readonly Step[], side: number): Step[] {
   return steps.map((step) => ("size" in step ? { ...step, size: Math.round((step.size * side) / size) } : step))
 }
 
-/** Every clip through the frozen encoder: random views of training clips, fixed views of validation and test clips. */
-export async function extract(splits: readonly Split[], { config, reporter, signal }: StageContext): Promise<Features> {
-  const encoder = await openVisualEncoder(config.encoder)
-  const recipes = viewRecipes(config, encoder)
+/** Where features are kept, and what computes them. */
+function extractOptions({ config, reporter, signal }: StageContext) {
   const { provider, threads, workers, batch } = config.runtime
-  const common = {
-    encoder,
+  return {
     pool: config.model.pool,
     root: join(config.cache, "features"),
     reporter,
@@ -269,13 +294,26 @@ export async function extract(splits: readonly Split[], { config, reporter, sign
     workers: workers ?? undefined,
     batch,
   }
-  const unique = (pick: (split: Split) => Clip[]) => [...new Map(splits.flatMap(pick).map((c) => [c.id, c])).values()]
+}
+
+/** The clips that `pick` takes of the splits, each once. */
+function uniqueClips(splits: readonly Split[], pick: (split: Split) => Clip[]): Clip[] {
+  return [...new Map(splits.flatMap(pick).map((clip) => [clip.id, clip])).values()]
+}
+
+/** Every clip through the frozen encoder: random views of training clips, fixed views of validation and test clips. */
+export async function extract(splits: readonly Split[], context: StageContext): Promise<Features> {
+  const { config, reporter } = context
+  const encoder = await openVisualEncoder(config.encoder)
+  for (const note of encoder.notes ?? []) reporter.say(note)
+  const recipes = viewRecipes(config, encoder)
+  const common = { ...extractOptions(context), encoder }
   const train = await extractFeatures(
-    unique(({ train }) => train),
+    uniqueClips(splits, ({ train }) => train),
     { ...common, recipe: recipes.train },
   )
   const test = await extractFeatures(
-    unique(({ val, test }) => [...val, ...test]),
+    uniqueClips(splits, ({ val, test }) => [...val, ...test]),
     { ...common, recipe: recipes.test },
   )
   const lost = test.failed[0]
@@ -315,14 +353,15 @@ export async function experimentSettings(
   const { encoder, train, test } = features
   const ids = text ? prompts.map(({ id }) => id) : []
   const alignment = await alignmentSettings(prompts, text, features, context)
-  const { model, align, finetune, linearProbe, rowProbe, attentiveProbe, labelsPerClass, pseudoLabels } = config
+  const { model, align, finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe, labelsPerClass, pseudoLabels } =
+    config
   return {
     classes,
     prompts: ids,
     size: encoder.size,
     model,
     align,
-    training: { finetune, linearProbe, rowProbe, attentiveProbe },
+    training: { finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe },
     text,
     alignment,
     features: { train: train.store, trainViews: train.views, test: test.store, testViews: test.views },
@@ -367,20 +406,22 @@ async function alignmentSettings(
   return { space, cache, given }
 }
 
-/** Training clips with an answer to every prompt, of the split that has the fewest. */
+/** Training clips with an answer to any prompt, of the split that has the fewest. */
 function fewestDescribed(splits: readonly Split[], prompts: readonly string[], table: EmbeddedTexts["table"]): number {
-  const counts = splits.map(({ name, train }) => {
-    const count = train.filter(({ id }) => isDescribed(id, prompts, table)).length
-    if (count >= 2) return count
-    throw new FourtierError({
-      where: `split ${name}`,
-      what: "too few training clips have an answer to every prompt",
-      expected: "at least two clips, preferably all",
-      found: `${count} of ${train.length} clips`,
-      fix: "complete the answers, or train without prompts: --set methods=[baseline]",
-    })
-  })
-  return Math.min(...counts)
+  for (const { name, train } of splits) {
+    for (const prompt of prompts) {
+      const count = train.filter(({ id }) => table.get(prompt)?.has(id)).length
+      if (count >= 2) continue
+      throw new FourtierError({
+        where: `split ${name}`,
+        what: `too few training clips have an answer to prompt ${prompt}`,
+        expected: "at least two clips, preferably all",
+        found: `${count} of ${train.length} clips`,
+        fix: "complete the answers, leave the prompt out (`prompts`), or train without any: --set 'prompts=[]' 'methods=[baseline]'",
+      })
+    }
+  }
+  return Math.min(...splits.map(({ train }) => train.filter(({ id }) => isDescribed(id, prompts, table)).length))
 }
 
 /** A trained model that may be shipped. */

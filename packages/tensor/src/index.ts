@@ -12,6 +12,7 @@
 
 export { type ArrayOf, type Data, type DType, holds } from "./dtype.ts"
 export { assert, type Complaint, FourtierError, messageOf, nearest } from "./errors.ts"
+export { nonFinite } from "./finite.ts"
 export { countFlops, type Flops, multiplyAdds } from "./flops.ts"
 export { grad } from "./grad.ts"
 export { floatToHalf, halfToFloat } from "./half.ts"

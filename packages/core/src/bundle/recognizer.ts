@@ -21,7 +21,7 @@ export interface Recognition {
   top: Guess[]
   /** By class number, [C]; their sum is 1. */
   probabilities: Float32Array
-  /** Frames of the input that repeat a neighbour because the clip has too few. */
+  /** Frames of the input that stand in for another: the clip has too few, or one does not decode. */
   padded: number
 }
 
@@ -95,14 +95,34 @@ export class FrameRecognizer {
 
   /** The mean of the views' probabilities as an answer with its `top` most probable classes. */
   average(rows: readonly Float32Array[], top: number, padded: number): Recognition {
-    const probabilities = new Float32Array(this.labels.length)
-    for (const row of rows) for (const [c, p] of row.entries()) probabilities[c] += p / rows.length
-    const guesses = this.labels.map((label, c) => ({ label, probability: probabilities[c] }))
-    const sorted = guesses.sort((a, b) => b.probability - a.probability)
-    return { top: sorted.slice(0, top), probabilities, padded }
+    return averageViews(this.labels, rows, top, padded)
   }
 
   async release(): Promise<void> {
     await this.#session.release()
   }
+}
+
+/**
+ * The mean of the views' probabilities as an answer with its `top` most probable classes.
+ * @param rows probabilities [C] of each view
+ *
+ * @example
+ * ```ts
+ * import { averageViews } from "@fourtier/core/bundle"
+ *
+ * averageViews(["jump", "wave"], [Float32Array.of(0.25, 0.75)], 1, 0).top // [{ label: "wave", probability: 0.75 }]
+ * ```
+ */
+export function averageViews(
+  labels: readonly string[],
+  rows: readonly Float32Array[],
+  top: number,
+  padded: number,
+): Recognition {
+  const probabilities = new Float32Array(labels.length)
+  for (const row of rows) for (const [c, p] of row.entries()) probabilities[c] += p / rows.length
+  const guesses = labels.map((label, c) => ({ label, probability: probabilities[c] }))
+  const sorted = guesses.sort((a, b) => b.probability - a.probability)
+  return { top: sorted.slice(0, top), probabilities, padded }
 }

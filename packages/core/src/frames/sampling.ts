@@ -33,6 +33,25 @@ export function sampleFrames(frames: FrameTimes, sampling: Sampling, rng: Rng | 
 }
 
 /**
+ * How many places hold a frame that another place of the same clip holds already, because the clip has fewer frames than places.
+ *
+ * @param drawn frame numbers `[clips][T]`
+ * @param total frames of the clip
+ *
+ * @example
+ * ```ts
+ * import { evenTimes, repeatedFrames, sampleFrames } from "@fourtier/core/frames"
+ *
+ * const drawn = sampleFrames(evenTimes(1, 25), { kind: "segments", frames: 8, clips: 1 }, null)
+ * repeatedFrames(drawn, 1) // 7
+ * ```
+ */
+export function repeatedFrames(drawn: readonly (readonly number[])[], total: number): number {
+  const repeated = drawn.map((frames) => (total < frames.length ? frames.length - new Set(frames).size : 0))
+  return repeated.reduce((sum, count) => sum + count, 0)
+}
+
+/**
  * Centres of `count` equal segments: the key frames of a strip.
  *
  * @example

@@ -2,7 +2,7 @@
 
 import type { Sampling } from "../schemas/sampling.ts"
 import type { Pictures } from "./resize.ts"
-import { evenTimes, sampleFrames } from "./sampling.ts"
+import { evenTimes, repeatedFrames, sampleFrames } from "./sampling.ts"
 import type { FrameTimes } from "./times.ts"
 
 export interface FrameSource extends FrameTimes {
@@ -39,7 +39,8 @@ export function framesInMemory(pictures: Pictures, fps: number): FrameSource {
 }
 
 /**
- * The frames that evaluation looks at, those past the end replaced by the last, and how many were replaced.
+ * The frames that evaluation looks at, those past the end replaced by the last, and how many places hold a stand-in: a
+ * frame replaced, or one repeated because the clip has too few.
  *
  * @example
  * ```ts
@@ -54,8 +55,9 @@ export async function readSampled(
   sampling: Sampling,
 ): Promise<{ pictures: Pictures; padded: number }> {
   const last = source.times.length - 1
-  const asked = sampleFrames(source, sampling, null).flat()
+  const drawn = sampleFrames(source, sampling, null)
+  const asked = drawn.flat()
   const held = asked.map((index) => Math.min(last, index))
-  const padded = asked.filter((index) => index > last).length
+  const padded = asked.filter((index) => index > last).length + repeatedFrames(drawn, last + 1)
   return { pictures: await source.read(held), padded }
 }

@@ -7,5 +7,6 @@
 export * from "./detection.ts"
 export * from "./intervals.ts"
 export * from "./metrics.ts"
+export * from "./neighbours.ts"
 export * from "./statistics.ts"
 export * from "./views.ts"

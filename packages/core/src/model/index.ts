@@ -4,6 +4,7 @@
  * @module
  */
 
+export * from "./attentive-classifier.ts"
 export * from "./classifier.ts"
 export * from "./flops.ts"
 export * from "./head.ts"

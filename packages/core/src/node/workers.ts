@@ -1,9 +1,12 @@
 /**
- * Jobs over worker threads: each worker does one job at a time, at most a few jobs wait, results come as they are done
- * or in order. A job that fails, takes too long or brings its worker down becomes an error of that job; the rest goes on.
+ * Jobs over worker threads or child processes: each worker does one job at a time, at most a few jobs wait, results come as they are
+ * done or in order. A job that fails, takes too long or brings its worker down becomes an error of that job; the rest goes on. Native
+ * code that aborts takes its whole process down: only child processes shut that in.
  */
 
+import { type ChildProcess, fork } from "node:child_process"
 import { availableParallelism } from "node:os"
+import { fileURLToPath } from "node:url"
 import { parentPort, type TransferListItem, Worker } from "node:worker_threads"
 import { type Complaint, FourtierError, messageOf } from "@fourtier/tensor"
 import { z } from "zod"
@@ -15,6 +18,8 @@ export interface WorkerOptions {
   ordered?: boolean
   /** Seconds a job may take before it counts as hung; 600 by default. */
   timeout?: number
+  /** Child processes instead of threads: slower to start, and values are copied, but a native crash costs one job alone. */
+  processes?: boolean
 }
 
 export type Outcome<Job, Result> = { job: Job; result: Result } | { job: Job; error: Error }
@@ -32,17 +37,57 @@ const replySchema = z.union([
   }),
 ])
 
+/** What a worker's message says: its result, or the job's error. */
+export function readReply<Result>(message: unknown, schema: z.ZodType<Result>): { result: Result } | { error: Error } {
+  const reply = replySchema.safeParse(message)
+  if (!reply.success) return { error: new Error(`internal error: ${z.prettifyError(reply.error)}`) }
+  if ("error" in reply.data) return { error: new FourtierError(reply.data.error) }
+  const result = schema.safeParse(reply.data.value)
+  if (result.success) return { result: result.data }
+  return { error: new Error(`internal error: ${z.prettifyError(result.error)}`) }
+}
+
 /** What a worker hands back: a value, and the buffers that move with it instead of being copied. */
 export interface Reply {
   value: unknown
   transfer?: TransferListItem[]
 }
 
+/** Seconds that a worker may take to start, on top of its first job. */
+export const STARTING = 60
+
 /** What asks a worker to end itself, between two jobs. */
-const END = null
+export const END = null
+
+/** The worker's side of the line to the pool. */
+interface Line {
+  listen(onMessage: (message: unknown) => void): void
+  send(message: unknown, transfer?: TransferListItem[]): void
+}
+
+function lineToPool(): Line {
+  const port = parentPort
+  if (port !== null) {
+    return {
+      listen: (onMessage) => void port.on("message", onMessage),
+      send: (message, transfer) => port.postMessage(message, transfer),
+    }
+  }
+  if (process.send === undefined) throw new Error("internal error: neither a worker thread nor a child process")
+  process.on("disconnect", () => process.exit())
+  // an interrupt from the terminal reaches all processes; the pool ends this one
+  process.on("SIGINT", () => undefined)
+  return {
+    listen: (onMessage) =>
+      void process.on("message", (envelope: unknown) => {
+        if (typeof envelope === "object" && envelope !== null && "job" in envelope) onMessage(envelope.job)
+      }),
+    send: (message) => void process.send?.(message),
+  }
+}
 
 /**
- * Called once in a worker's entry file: answers every job until the pool asks the thread to end.
+ * Called once in a worker's entry file: answers every job until the pool asks the worker to end.
  *
  * The thread ends itself and is not terminated from outside: a thread that is stopped inside native code (loading an
  * addon, decoding) cannot throw there any more, and takes the whole process down (`FATAL ERROR … napi_throw`).
@@ -57,28 +102,69 @@ const END = null
  * ```
  */
 export function serveJobs<Job>(schema: z.ZodType<Job>, handle: (job: Job) => Reply | Promise<Reply>): void {
-  const port = parentPort
-  if (port === null) throw new Error("internal error: not in a worker thread")
+  const line = lineToPool()
   let work = Promise.resolve()
-  port.on("message", (message: unknown) => {
+  line.listen((message) => {
     work = work.then(() => (message === END ? process.exit() : answer(message)))
   })
   async function answer(message: unknown): Promise<void> {
     try {
       const { value, transfer } = await handle(schema.parse(message))
-      port?.postMessage({ value }, transfer ?? [])
+      line.send({ value }, transfer ?? [])
     } catch (thrown) {
       const error: Complaint = thrown instanceof FourtierError ? thrown.complaint : { what: messageOf(thrown) }
-      port?.postMessage({ error })
+      line.send({ error })
     }
   }
-  port.postMessage({ value: "ready" })
+  line.send({ value: "ready" })
+}
+
+/** A worker as the pool sees it. */
+interface Hand {
+  send(message: unknown): void
+  terminate(): void
+  /** Resolves when the thread or process is gone. */
+  gone: Promise<void>
+}
+
+interface Events {
+  message(message: unknown): void
+  /** Also called after `terminate`. */
+  lost(why: string): void
+}
+
+function startThread(entry: URL, { message, lost }: Events): Hand {
+  const worker = new Worker(entry, { execArgv: [] })
+  worker.on("message", message)
+  worker.on("error", (error) => lost(messageOf(error)))
+  worker.on("exit", (code) => lost(`the worker thread ended with code ${code}`))
+  return {
+    send: (job) => worker.postMessage(job),
+    terminate: () => void worker.terminate(),
+    gone: new Promise((resolve) => worker.once("exit", () => resolve())),
+  }
+}
+
+function startProcess(entry: URL, { message, lost }: Events): Hand {
+  const child: ChildProcess = fork(fileURLToPath(entry), {
+    execArgv: [],
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+  })
+  child.on("message", message)
+  child.on("error", (error) => lost(messageOf(error)))
+  child.on("exit", (code, signal) =>
+    lost(`the worker process ${signal === null ? `ended with code ${code}` : `crashed (${signal})`}`),
+  )
+  return {
+    send: (job) => void (child.connected && child.send({ job }, () => undefined)),
+    terminate: () => void child.kill("SIGKILL"),
+    gone: new Promise((resolve) => child.once("exit", () => resolve())),
+  }
 }
 
 interface Seat<Job> {
-  worker: Worker
-  /** Resolves when the thread is gone. */
-  gone: Promise<void>
+  hand: Hand
   /** The job under way. */
   task: { index: number; job: Job } | null
   ready: boolean
@@ -128,6 +214,7 @@ class Crew<Job, Result> {
   readonly #size: number
   readonly #ordered: boolean
   readonly #timeout: number
+  readonly #start: (entry: URL, events: Events) => Hand
   readonly #seats: Seat<Job>[] = []
   readonly #done = new Map<number, Outcome<Job, Result>>()
   #dispatched = 0
@@ -143,6 +230,7 @@ class Crew<Job, Result> {
     this.#size = Math.max(1, options.workers ?? availableParallelism())
     this.#ordered = options.ordered ?? true
     this.#timeout = options.timeout ?? 600
+    this.#start = options.processes === true ? startProcess : startThread
   }
 
   /** The next outcome, or null when all are out. */
@@ -165,11 +253,11 @@ class Crew<Job, Result> {
     }
   }
 
-  /** Asks all threads to end, and waits for it; one whose job takes too long is terminated. */
+  /** Asks all workers to end, and waits for it; one whose job takes too long is terminated. */
   async end(): Promise<void> {
     this.#exhausted = true
-    for (const { worker } of this.#seats) worker.postMessage(END)
-    await Promise.all(this.#seats.map(({ gone }) => gone))
+    for (const { hand } of this.#seats) hand.send(END)
+    await Promise.all(this.#seats.map(({ hand }) => hand.gone))
   }
 
   /** Hands jobs to free workers, no further ahead of the consumer than two jobs a worker. */
@@ -184,18 +272,22 @@ class Crew<Job, Result> {
       }
       seat ??= this.#hire()
       seat.task = { index: this.#dispatched++, job: item.value }
-      seat.timer = setTimeout(() => this.#lose(seat, `took longer than ${this.#timeout} s`), this.#timeout * 1000)
-      seat.worker.postMessage(item.value)
+      this.#watch(seat, seat.ready ? this.#timeout : this.#timeout + STARTING)
+      seat.hand.send(item.value)
     }
   }
 
+  #watch(seat: Seat<Job>, seconds: number): void {
+    if (seat.timer !== null) clearTimeout(seat.timer)
+    seat.timer = setTimeout(() => this.#lose(seat, `took longer than ${seconds} s`), seconds * 1000)
+  }
+
   #hire(): Seat<Job> {
-    const worker = new Worker(this.#entry)
-    const gone = new Promise<void>((resolve) => worker.once("exit", () => resolve()))
-    const seat: Seat<Job> = { worker, gone, task: null, ready: false, timer: null }
-    seat.worker.on("message", (message: unknown) => this.#receive(seat, message))
-    seat.worker.on("error", (error) => this.#lose(seat, messageOf(error)))
-    seat.worker.on("exit", (code) => this.#lose(seat, `the worker thread ended with code ${code}`))
+    const hand = this.#start(this.#entry, {
+      message: (message) => this.#receive(seat, message),
+      lost: (why) => this.#lose(seat, why),
+    })
+    const seat: Seat<Job> = { hand, task: null, ready: false, timer: null }
     this.#seats.push(seat)
     return seat
   }
@@ -203,19 +295,11 @@ class Crew<Job, Result> {
   #receive(seat: Seat<Job>, message: unknown): void {
     if (!seat.ready) {
       seat.ready = true
+      if (seat.task !== null) this.#watch(seat, this.#timeout)
       return
     }
     if (seat.task === null) return
-    this.#settle(seat, this.#read(seat.task.job, message))
-  }
-
-  #read(job: Job, message: unknown): Outcome<Job, Result> {
-    const reply = replySchema.safeParse(message)
-    if (!reply.success) return { job, error: new Error(`internal error: ${z.prettifyError(reply.error)}`) }
-    if ("error" in reply.data) return { job, error: new FourtierError(reply.data.error) }
-    const result = this.#schema.safeParse(reply.data.value)
-    if (result.success) return { job, result: result.data }
-    return { job, error: new Error(`internal error: ${z.prettifyError(result.error)}`) }
+    this.#settle(seat, { job: seat.task.job, ...readReply(message, this.#schema) })
   }
 
   #settle(seat: Seat<Job>, outcome: Outcome<Job, Result>): void {
@@ -240,7 +324,7 @@ class Crew<Job, Result> {
       })
     }
     if (seat.task !== null) this.#settle(seat, { job: seat.task.job, error: new FourtierError({ what: why }) })
-    void seat.worker.terminate()
+    seat.hand.terminate()
     this.#wake()
   }
 }

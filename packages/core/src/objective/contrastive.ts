@@ -16,11 +16,14 @@ import {
   exp,
   logSoftmax,
   matmul,
+  maximum,
   mean,
   minimum,
   mul,
   neg,
+  reshape,
   softmax,
+  sub,
   sum,
   type Tensor,
   transpose,
@@ -35,6 +38,7 @@ import { mixBatch } from "./mixup.ts"
  * @param e text embeddings [B,E] likewise
  * @param logScale logarithm of the logit scale []
  * @param mixing what the clips behind v were mixed from: partner i64 [B] and own share f32 [B]; null where they were not
+ * @param present f32 [B]: 1 for clips that have a text, 0 for those that take no part; null where all have one
  *
  * @example
  * ```ts
@@ -52,13 +56,15 @@ export function infoNce(
   logScale: Tensor,
   config: ContrastiveConfig,
   mixing: { partner: Tensor; share: Tensor } | null = null,
+  present: Tensor | null = null,
 ): Tensor {
   const scale = minimum(exp(logScale), MAX_LOGIT_SCALE)
   const logits = mul(matmul(v, e, { transposeB: true }), scale) // [B,B]: clip × text
   const own = targetMatrix(e, config)
   const targets = mixing ? mixBatch(own, mixing.partner, mixing.share) : own
-  const byClip = crossEntropy(logits, targets)
-  const byText = crossEntropy(transpose(logits, [1, 0]), transpose(targets, [1, 0]))
+  const loss = present ? (x: Tensor, y: Tensor) => maskedCrossEntropy(x, y, present) : crossEntropy
+  const byClip = loss(logits, targets)
+  const byText = loss(transpose(logits, [1, 0]), transpose(targets, [1, 0]))
   return mul(add(byClip, byText), 0.5)
 }
 
@@ -66,6 +72,19 @@ export function infoNce(
 function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
   const shares = div(targets, sum(targets, -1, true))
   return neg(mean(sum(mul(shares, logSoftmax(logits)), -1)))
+}
+
+/** Takes a logit out of a softmax. */
+const FAR = 1e9
+
+/** The same among the present alone: neither rows nor columns of the others count. */
+function maskedCrossEntropy(logits: Tensor, targets: Tensor, present: Tensor): Tensor {
+  const columns = reshape(present, [1, -1])
+  const kept = mul(targets, columns)
+  const total = sum(kept, -1, true) // 0 in rows of the absent at most
+  const shares = div(kept, add(total, sub(1, reshape(present, [-1, 1]))))
+  const rows = sum(mul(shares, logSoftmax(add(logits, mul(sub(columns, 1), FAR)))), -1)
+  return neg(div(sum(mul(rows, present)), maximum(sum(present), 1)))
 }
 
 /** [B,B], rows sum to 1: which texts count as right for which clip. */

@@ -69,6 +69,12 @@ export const modelSchema = z.strictObject({
     ),
   blocks: z.int().min(0).default(2).describe("transformer blocks after the integration"),
   headWidth: z.int().min(1).default(64).describe("channels per attention head; the number of heads is rounded down"),
+  probeHeads: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe("attention heads of vjepa-probe (16 in V-JEPA's evaluations); null: as many as headWidth gives"),
   mix: z.boolean().default(true).describe("depth-wise 3×3 convolution after the sum, where the map has a grid"),
 })
 

@@ -40,7 +40,7 @@ import { unit } from "./vectors.ts"
 export interface TextTargets {
   /** Width Dt. */
   width: number
-  /** By prompt id, then by clip id: [Dt] for `pooled` similarity, [T+N,Dt] for `tokens`. */
+  /** By prompt id, then by clip id: [Dt] for `pooled` similarity, [T+N,Dt] for `tokens`. Where `AlignSpec.partial`, some may lack. */
   embeddings: ReadonlyMap<string, ReadonlyMap<string, Float32Array>>
 }
 
@@ -52,6 +52,8 @@ export interface AlignSpec {
   /** Channels that the map is brought to; null: all of its own. */
   width: number | null
   processors: ProcessorConfig
+  /** Whether clips may lack the text of some prompt: they take no part in that prompt's loss. Default: each has all. */
+  partial?: boolean
 }
 
 /** s [B,T,D] and t [B,N,D] as they lie in the store. */
@@ -104,7 +106,9 @@ function contrast(spec: AlignSpec, visual: ReadonlyMap<string, Tensor>, texts: R
   for (const [prompt, v] of visual) {
     const e = texts.get(prompt)
     if (!e) throw new Error(`internal error: no texts for prompt ${prompt}`)
-    const own = infoNce(v, e, scope.param(prompt, [], start, { decay: false }), spec.contrastive, mixing)
+    const present = spec.partial ? input(`present/${prompt}`, [batch]) : null
+    const scale = scope.param(prompt, [], start, { decay: false })
+    const own = infoNce(v, e, scale, spec.contrastive, mixing, present)
     losses[`loss.${prompt}`] = own
     loss = loss ? add(loss, own) : own
   }
@@ -359,7 +363,7 @@ export function alignmentTask(
         return mixRecords(own, await readBatch(data.train.source, partners, kind), mixing.share.subarray(i, j))
       }
       const targets = {
-        ...textBatch(texts, ids),
+        ...(graphs.spec.partial ? partialTextBatch(texts, ids) : textBatch(texts, ids)),
         ...(mixup > 0 ? { partner: mixing.partner, share: mixing.share } : {}),
       }
       return { loss: 0, ...(await graphs.gradients(weights, targets, read, optimizer)) }
@@ -385,6 +389,25 @@ function textBatch(texts: TextTargets, ids: readonly string[]): Values {
     const all = new Float32Array(rows.length * rows[0].length)
     for (const [i, row] of rows.entries()) all.set(row, i * row.length)
     feeds[`text/${prompt}`] = all
+  }
+  return feeds
+}
+
+/** The same where texts may lack: rows of zeros in their place, and under `present/<prompt>` which are there. */
+function partialTextBatch({ embeddings }: TextTargets, ids: readonly string[]): Values {
+  const feeds: Values = {}
+  for (const [prompt, byClip] of embeddings) {
+    const [{ length }] = byClip.size > 0 ? byClip.values() : [new Float32Array()]
+    const all = new Float32Array(ids.length * length)
+    const present = new Float32Array(ids.length)
+    for (const [i, id] of ids.entries()) {
+      const row = byClip.get(id)
+      if (!row) continue
+      all.set(row, i * length)
+      present[i] = 1
+    }
+    feeds[`text/${prompt}`] = all
+    feeds[`present/${prompt}`] = present
   }
   return feeds
 }

@@ -1,6 +1,6 @@
 /** Training data of both stages: clips, their classes and where their features come from. */
 
-import { floatToHalf, type Rng } from "@fourtier/tensor"
+import { FourtierError, floatToHalf, nonFinite, type Rng } from "@fourtier/tensor"
 import { type Pool, poolRecord, type RecordSize } from "../model/pooling.ts"
 import type { Target } from "../objective/classification.ts"
 
@@ -50,6 +50,55 @@ export interface FeatureSet<E extends Example = Labelled> {
   examples: readonly E[]
 }
 
+/** Above this, rounding to float16 gives infinity: the middle between 65504, the largest float16, and 65536. */
+const HALF_LIMIT = 65520 - 2 ** -8
+
+/**
+ * A record as a store keeps it, in float16.
+ *
+ * @param m the map [T,N,D] in float32
+ * @param where the clip, for errors
+ * @throws FourtierError where a feature is NaN or infinite, or would be in float16
+ *
+ * @example
+ * ```ts
+ * import { halfRecord } from "@fourtier/core/train"
+ *
+ * const size = { T: 8, N: 36, D: 64 }
+ * halfRecord(new Float32Array(8 * 36 * 64), size, "mean", "jump.mp4").s // [8, 64], float16
+ * ```
+ */
+export function halfRecord(
+  m: Float32Array,
+  size: RecordSize,
+  pool: Pool,
+  where: string,
+): Record<FeatureKind, Uint16Array> {
+  const shape = [size.T, size.N, size.D]
+  const broken = nonFinite(m, shape)
+  if (broken !== null) {
+    throw new FourtierError({
+      where,
+      what: "features that are no finite numbers, in [time,place,channel]",
+      found: broken,
+      fix: "check the encoder's weights, and its precision: float32 has the widest range",
+    })
+  }
+  const large = nonFinite(m, shape, HALF_LIMIT)
+  if (large !== null) {
+    const most = m.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+    throw new FourtierError({
+      where,
+      what: "features too large for float16, which they are stored in, in [time,place,channel]",
+      expected: "65504 at most",
+      found: large,
+      fix: `scale the map down: set encoder.scale to ${2 ** Math.floor(Math.log2(HALF_LIMIT / most) - 1)}`,
+    })
+  }
+  const { s, t } = poolRecord(m, size, pool)
+  return { m: floatToHalf(m), s: floatToHalf(s), t: floatToHalf(t) }
+}
+
 /**
  * Features in memory, float16 as a store on disk keeps them.
  *
@@ -74,10 +123,9 @@ export class MemoryFeatures implements FeatureSource {
     this.#pool = pool
   }
 
-  /** Adds a record: its map m [T,N,D] in float32. */
+  /** Adds a record: its map m [T,N,D] in float32. @throws FourtierError for features that float16 cannot hold */
   add({ clip, view }: RecordKey, m: Float32Array): void {
-    const { s, t } = poolRecord(m, this.size, this.#pool)
-    this.#records.set(`${clip}/${view}`, { m: floatToHalf(m), s: floatToHalf(s), t: floatToHalf(t) })
+    this.#records.set(`${clip}/${view}`, halfRecord(m, this.size, this.#pool, `clip ${clip}, view ${view}`))
   }
 
   async read({ clip, view }: RecordKey, kind: FeatureKind, into?: Uint16Array): Promise<Uint16Array> {

@@ -7,7 +7,8 @@
  * W = (XᵀX + λ·I)⁻¹ XᵀY      X centred, over all views of all clips; Y the clips' unit text embeddings, centred
  * ```
  * λ is `penalty` times the mean squared norm of x. Sums run on the engine, so memory does not grow with the number of clips; the
- * equations are solved once, whatever the number of prompts. Where clips come from several data sets, each set weighs the same.
+ * equations are solved once for all prompts that the same clips have answers to. Where clips come from several data sets, each
+ * set weighs the same.
  */
 
 import {
@@ -29,6 +30,7 @@ import { CholeskyDecomposition, Matrix } from "ml-matrix"
 import { placesOf } from "../model/map.ts"
 import type { Pooled } from "../model/pooling.ts"
 import { standardize } from "../model/standardize.ts"
+import { distinct } from "../util/group.ts"
 import type { AlignSpec, TextTargets } from "./align.ts"
 import { type Example, type FeatureSet, readBatch } from "./features.ts"
 import { dot, unit } from "./vectors.ts"
@@ -75,7 +77,7 @@ export interface RidgeOptions {
 
 /**
  * Fits the processors of all prompts.
- * @param set training clips, each with a text embedding of every prompt
+ * @param set training clips; a prompt is fitted to those that have a text embedding of it
  * @param frozen `standardize.*`
  * @throws FourtierError where the processors are not of the text space, or there are fewer clips than folds
  *
@@ -97,6 +99,44 @@ export async function fitRidge(
   spec: AlignSpec,
   { folds = 3, sets = new Map() }: RidgeOptions = {},
 ): Promise<RidgeFit> {
+  const fit: RidgeFit = { weights: new Map(), retrieval: new Map(), bySet: new Map() }
+  const several = distinct(set.examples.map(({ id }) => sets.get(id))).length > 1
+  for (const { prompts, examples } of alikeDescribed(set.examples, texts, spec.prompts)) {
+    const own = { source: set.source, examples }
+    const { weights, retrieval, bySet } = await fitPrompts(own, frozen, texts, { ...spec, prompts }, { folds, sets })
+    for (const [name, values] of weights) fit.weights.set(name, values)
+    for (const [prompt, found] of retrieval) fit.retrieval.set(prompt, found)
+    if (!several) continue
+    for (const [name, byPrompt] of bySet) fit.bySet.set(name, new Map([...(fit.bySet.get(name) ?? []), ...byPrompt]))
+  }
+  return fit
+}
+
+/** Prompts with the clips that have their texts; prompts of the same clips share their equations. */
+function alikeDescribed(
+  examples: readonly Example[],
+  { embeddings }: TextTargets,
+  prompts: readonly string[],
+): { prompts: string[]; examples: readonly Example[] }[] {
+  const groups = new Map<string, { prompts: string[]; examples: readonly Example[] }>()
+  for (const prompt of prompts) {
+    const own = examples.filter(({ id }) => embeddings.get(prompt)?.has(id))
+    const key = own.map(({ id }) => id).join("\u0000")
+    const group = groups.get(key) ?? { prompts: [], examples: own }
+    group.prompts.push(prompt)
+    groups.set(key, group)
+  }
+  return [...groups.values()]
+}
+
+/** Fits prompts that all clips have texts of. */
+async function fitPrompts(
+  set: FeatureSet<Example>,
+  frozen: Weights,
+  texts: TextTargets,
+  spec: AlignSpec,
+  { folds, sets }: Required<RidgeOptions>,
+): Promise<RidgeFit> {
   if (spec.processors.processors !== "text") {
     throw new FourtierError({
       where: "align.start",
@@ -108,7 +148,7 @@ export async function fitRidge(
   if (examples.length < folds) {
     throw new FourtierError({
       where: "align.start",
-      what: "too few clips",
+      what: `too few clips with answers to ${spec.prompts.join(", ")}`,
       expected: `${folds}`,
       found: `${examples.length}`,
     })
@@ -134,8 +174,7 @@ export async function fitRidge(
     new Map(
       [...ranks].map(([prompt, all]) => [prompt, retrievalOf(all.flatMap((one) => (keep(one.set) ? [one.rank] : [])))]),
     )
-  const names = [...new Set(setOf)]
-  const bySet = names.length < 2 ? [] : names.map((name) => [name, measured((own) => own === name)] as const)
+  const bySet = distinct(setOf).map((name) => [name, measured((own) => own === name)] as const)
   const solved = solve(joined(parts), penalty)
   const weights: Weights = new Map()
   for (const [prompt, target] of targets) {

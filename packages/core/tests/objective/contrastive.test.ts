@@ -1,6 +1,6 @@
 /** InfoNCE against a plain computation, for every switch; and what its gradient does to the two sides. */
 
-import { constant, evaluate, grad, input, Rng } from "@fourtier/tensor"
+import { constant, evaluate, grad, input, Rng, type Tensor } from "@fourtier/tensor"
 import { describe, expect, it } from "vitest"
 import { embedRows, MAX_LOGIT_SCALE } from "../../src/model/space.ts"
 import { infoNce } from "../../src/objective/contrastive.ts"
@@ -90,6 +90,31 @@ describe("InfoNCE", () => {
     expect(pull("identity")).toBeGreaterThan(0.1)
     expect(pull("text-similarity")).toBeLessThan(0.2 * pull("identity"))
   })
+
+  it.each(settings)(
+    "$similarity similarity, $targets targets: clips without a text count for nothing",
+    async (config) => {
+      const [kept, scale] = [[0, 1, 3], constant(Float32Array.of(1.5), [])]
+      const rows = (data: Float32Array) =>
+        Float32Array.from(kept.flatMap((i) => [...data.subarray(i * R * E, (i + 1) * R * E)]))
+      const without = Float32Array.from(e, (x, i) => (kept.includes(Math.floor(i / (R * E))) ? x : 0))
+      const visual = input("v", [B, R, E])
+      const few = input("few", [kept.length, R, E])
+      const embed = (x: Tensor) => embedRows(x, config.similarity)
+      const present = constant(
+        Float32Array.from({ length: B }, (_, i) => (kept.includes(i) ? 1 : 0)),
+        [B],
+      )
+      const masked = infoNce(embed(visual), embed(constant(without, [B, R, E])), scale, config, null, present)
+      const alone = infoNce(embed(few), embed(constant(rows(e), [kept.length, R, E])), scale, config)
+      const outputs = { masked, alone, slope: grad(masked, [visual])[0], own: grad(alone, [few])[0] }
+      const found = await evaluate({ outputs }, { v, few: rows(v) })
+      expect(Number(found.masked[0])).toBeCloseTo(Number(found.alone[0]), 5)
+      const slope = Float32Array.from(found.slope, Number)
+      for (const [i, x] of rows(slope).entries()) expect(x).toBeCloseTo(Number(found.own[i]), 5)
+      for (const i of [2, 4]) expect([...slope.subarray(i * R * E, (i + 1) * R * E)].every((x) => x === 0)).toBe(true)
+    },
+  )
 
   it("survives a text without length", async () => {
     for (const config of settings) {

@@ -132,3 +132,34 @@ describe("stage 1", () => {
     expect(poisoned.accuracy).toBe(clean.accuracy)
   })
 })
+
+describe("answers that lack", () => {
+  it("leave their clips to the other prompts, whole or in chunks", async () => {
+    const embeddings = makeTexts(set.examples)
+    const [first] = PROMPTS
+    const some = new Map([...(embeddings.get(first) ?? [])].filter((_, i) => i % 3 !== 0))
+    const texts = { width: TEXT_WIDTH, embeddings: new Map([...embeddings, [first, some]]) }
+    const spec = { ...specOf(contrastiveSchema.parse({})), partial: true }
+    const losses: number[] = []
+    for (const chunk of [16, 8]) {
+      const graphs = await AlignGraphs.compile(spec, 16, chunk)
+      const task = alignmentTask(
+        graphs,
+        { train: set, val: { ...set, examples: [] } },
+        texts,
+        standardize,
+        async () => null,
+      )
+      const optimizer = await AdamW.create(task.params, {})
+      const start = initialize(task.params, (name) => Rng.fork(2, name))
+      for (const [name, values] of start) optimizer.parameter(name).set(values)
+      const found = await task.gradients([...Array(16).keys()], Rng.fork("views"), optimizer)
+      losses.push(found[`loss.${first}`])
+      expect(Object.values(found).every(Number.isFinite)).toBe(true)
+      await optimizer.release()
+      await graphs.release()
+    }
+    expect(losses[0]).toBeGreaterThan(0)
+    expect(losses[1]).toBeCloseTo(losses[0], 4)
+  })
+})

@@ -134,4 +134,30 @@ describe("ridge", () => {
       /align.start: ridge needs processors of the text/,
     )
   })
+
+  it("fits each prompt to the clips that have its text", async () => {
+    const [first, ...others] = PROMPTS
+    const half = set.examples.filter((_, i) => i % 2 === 0)
+    const some = new Map(half.map(({ id }) => [id, texts.embeddings.get(first)?.get(id) ?? new Float32Array()]))
+    const partial = { ...texts, embeddings: new Map([...texts.embeddings, [first, some]]) }
+    const all = await fitRidge(set, standardize, texts, specOf())
+    const fit = await fitRidge(set, standardize, partial, specOf())
+    const alone = await fitRidge({ ...set, examples: half }, standardize, texts, specOf())
+    for (const [name, values] of fit.weights) {
+      expect(values).toEqual((name.startsWith(`processor.${first}.`) ? alone : all).weights.get(name))
+    }
+    expect(fit.retrieval.get(first)).toEqual(alone.retrieval.get(first))
+    expect(fit.retrieval.get(others[0])).toEqual(all.retrieval.get(others[0]))
+  })
+
+  it("measures each data set by the prompts that its clips have texts of", async () => {
+    const [first, ...others] = PROMPTS
+    const sets = new Map(set.examples.map(({ id }, i) => [id, i % 2 === 0 ? "told" : "quiet"]))
+    const some = new Map([...(texts.embeddings.get(first) ?? [])].filter(([id]) => sets.get(id) === "told"))
+    const partial = { ...texts, embeddings: new Map([...texts.embeddings, [first, some]]) }
+    const { bySet, retrieval } = await fitRidge(set, standardize, partial, specOf(), { sets })
+    expect([...(bySet.get("told") ?? [])].map(([prompt]) => prompt)).toEqual(PROMPTS)
+    expect([...(bySet.get("quiet") ?? [])].map(([prompt]) => prompt)).toEqual(others)
+    expect(bySet.get("told")?.get(first)).toEqual(retrieval.get(first))
+  })
 })

@@ -2,7 +2,7 @@
 
 import { Command, Option } from "commander"
 import type { BenchEncoderOptions } from "./actions/bench-encoder.ts"
-import { settingsOptions, wholeNumber } from "./options.ts"
+import { listOf, settingsOptions, wholeNumber } from "./options.ts"
 
 export function benchCommand(): Command {
   return new Command("bench").description("measure parts of the method on this machine").addCommand(encoderCommand())
@@ -10,15 +10,18 @@ export function benchCommand(): Command {
 
 function encoderCommand(): Command {
   return settingsOptions(new Command("encoder"))
-    .description("compare the encoder in float32, float16 and int8: size, time, memory, features")
+    .description(
+      "compare the encoder in float32, float16 and int8: size, time, memory, features; score it on labelled clips",
+    )
     .argument("[data]", "clips, as for `fourtier run`; default: a few rendered ones")
     .option("--precision <list>", "precisions to compare with float32, separated by commas", "float16,int8")
     .option("--clips <n>", "clips to encode, evenly spread over the data", wholeNumber, 6)
     .option("--rounds <n>", "how often each clip is timed", wholeNumber, 3)
+    .option("--neighbours <n>", "labelled clips for the nearest-neighbour score; 0: skip it", wholeNumber, 200)
     .addOption(
       new Option("--batches <list>", "clips to encode at a time in float32; 1: skip this part")
         .default([2, 4, 8], "2,4,8")
-        .argParser((text) => text.split(",").map(wholeNumber)),
+        .argParser(listOf(wholeNumber)),
     )
     .option("--threads <n>", "threads of the encoder (default: runtime.threads, else one per core)", wholeNumber)
     .option("--json <file>", "also write all results to this file")
@@ -32,6 +35,13 @@ function encoderCommand(): Command {
 const HELP = `
 Two encoders run at a time, each in a process of its own, and alternate clip by
 clip with float32, so that a busy machine slows both alike.
+
+With labels in the data, the first lines say how often a clip's nearest other
+clip has its label: by cosine of the features in float32, averaged over frames
+and places, each channel standardised over the clips. Where the table has
+groups, also with clips of other groups alone. Clips that the split column
+gives to a test part are left out, so that an encoder may be chosen by this
+score.
 
 Columns:
   file MB       the graph with its weights, as ONNX
@@ -48,4 +58,5 @@ Columns:
 Examples:
   fourtier bench encoder clips/ --set encoder.kind=clip \\
     encoder.checkpoint=ViT-B-16.pt
-  fourtier bench encoder -c config.yaml --precision int8 --batches 1`
+  fourtier bench encoder -c config.yaml --precision int8 --batches 1
+  fourtier bench encoder clips/ --precision float32 --batches 1`

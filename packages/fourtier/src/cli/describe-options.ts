@@ -63,7 +63,10 @@ export function questionOptions(command: Command): Command {
 
 export function runOptions(command: Command): Command {
   return questionOptions(command)
-    .option("--ask <how>", "separate: one request per prompt (default); together: one for all prompts of a clip")
+    .option(
+      "--ask <how>",
+      "separate: one request per prompt (default); together: one for all prompts of a clip, with one upload",
+    )
     .option("--estimate", "print what it would cost, and send nothing")
     .option("--budget <amount>", "stop before more than this is spent, for example 5usd")
     .option("--limit <n>", "send at most this many requests", wholeNumber)

@@ -83,7 +83,11 @@ function exportCommand(): Command {
 }
 
 function importCommand(): Command {
-  return questionOptions(new Command("import").description("import answers as if the model had given them"))
+  return questionOptions(
+    new Command("import").description(
+      "import answers: beside the data, or as if the model that is named had given them",
+    ),
+  )
     .argument("<file>", "JSONL or CSV file (formats: docs/describe.md)")
     .action(async (data: string, file: string, options: QuestionOptions) => {
       const { importFile } = await import("./actions/describe-answers.ts")

@@ -2,14 +2,14 @@
 
 import { Command } from "commander"
 import type { InfoOptions } from "./actions/info.ts"
-import { configOptions, wholeNumber } from "./options.ts"
+import { configOptions, wholeNumberIn } from "./options.ts"
 
 export function infoCommand(): Command {
   return configOptions(
     new Command("info")
       .description("count weights and multiply-adds of each part, for one view of one clip")
       .argument("[config]", "YAML or JSON file with settings, as for --config")
-      .option("--classes <n>", "number of classes, 2 or more", wholeNumber, 10),
+      .option("--classes <n>", "number of classes, 2 or more", wholeNumberIn(2), 10),
   ).action(async (file: string | undefined, options: InfoOptions) => {
     const { printInfo } = await import("./actions/info.ts")
     await printInfo({ ...options, config: file ?? options.config })

@@ -3,7 +3,7 @@
  * verb is used. This file puts them together and prints errors.
  */
 
-import { Command } from "commander"
+import { Command, CommanderError } from "commander"
 import pc from "picocolors"
 import { description, version } from "../util/version.ts"
 import { benchCommand } from "./bench.ts"
@@ -11,6 +11,7 @@ import { demoCommand } from "./demo.ts"
 import { describeCommand } from "./describe.ts"
 import { doctorCommand } from "./doctor.ts"
 import { encodeCommand } from "./encode.ts"
+import { complaintOfParser, throwErrors, withAddresses, withSeparateSettings } from "./errors.ts"
 import { extractCommand } from "./extract.ts"
 import { infoCommand } from "./info.ts"
 import { dieBy } from "./interrupt.ts"
@@ -28,11 +29,7 @@ const VERBS: Readonly<Record<string, readonly (() => Command)[]>> = {
   "Inspect and measure:": [infoCommand, benchCommand, encodeCommand, puppetsCommand],
 }
 
-const program = new Command("fourtier")
-  .description(description)
-  .version(version)
-  .enablePositionalOptions()
-  .showHelpAfterError("(--help shows all options)")
+const program = new Command("fourtier").description(description).version(version).enablePositionalOptions()
 
 for (const [heading, verbs] of Object.entries(VERBS)) {
   program.commandsGroup(heading)
@@ -45,19 +42,24 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   dieBy("SIGTERM")
 })
 
+throwErrors(program)
+const args = withSeparateSettings(process.argv.slice(2))
 try {
-  await program.parseAsync()
+  await program.parseAsync(args, { from: "user" })
 } catch (error) {
   if (!(error instanceof Error)) throw error
-  if (error.name === "AbortError") {
+  if (error instanceof CommanderError) {
+    if (error.exitCode !== 0) print(complaintOfParser(error, args))
+  } else if (error.name === "AbortError") {
     process.stderr.write("stopped; run the same command again to resume\n")
     process.exitCode = 130
-  } else if (error.name === "FourtierError" || isSystemError(error)) {
-    process.stderr.write(`${pc.red("error")} ${error.message}\n`)
-    process.exitCode = 1
-  } else {
-    throw error
-  }
+  } else if (error.name === "FourtierError" || isSystemError(error)) print(error)
+  else throw error
+}
+
+function print({ message }: Error): void {
+  process.stderr.write(`${pc.red("error")} ${withAddresses(message)}\n`)
+  process.exitCode = 1
 }
 
 /** An error of the operating system: a full disk, a file without permission. */

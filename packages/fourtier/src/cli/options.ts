@@ -7,10 +7,26 @@ import { DEFAULT_PRESET, PRESETS } from "../presets.ts"
 export const DATA = "folder with a subfolder per class, folder with tables, or a CSV, TSV or JSONL file"
 
 /** Parses a whole number of at least 1. */
-export function wholeNumber(text: string): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("Expected a whole number of at least 1.")
-  return value
+export const wholeNumber = wholeNumberIn(1)
+
+/** A parser of whole numbers between two, both allowed. */
+export function wholeNumberIn(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  const expected = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`
+  return (text) => {
+    const value = /^\d+$/.test(text.trim()) ? Number(text) : Number.NaN
+    if (value >= least && value <= most) return value
+    throw new InvalidArgumentError(`Expected a whole number ${expected}.`)
+  }
+}
+
+/** A parser of lists separated by commas. */
+export function listOf<T>(parse: (text: string) => T): (text: string) => T[] {
+  return (text) => text.split(",").map((item) => parse(item.trim()))
+}
+
+/** The values of an option that is given several times. */
+export function gathered(value: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), value]
 }
 
 /** Adds the options from which settings are read. */
@@ -20,7 +36,7 @@ export function settingsOptions(command: Command): Command {
     .addOption(
       new Option("--preset <name>", `preset to start from (default: ${DEFAULT_PRESET})`).choices(Object.keys(PRESETS)),
     )
-    .option("--set <a.b=c...>", "individual settings, which override all others")
+    .option("--set <a.b=c>", "individual settings, one or several, which override all others", gathered)
 }
 
 /** Adds all options that `readConfig` reads. */

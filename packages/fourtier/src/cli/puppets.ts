@@ -1,9 +1,9 @@
 /** `fourtier puppets`: the rendered clips, or a contact sheet of them. */
 
 import { join } from "node:path"
-import { Command, InvalidArgumentError } from "commander"
+import { Command } from "commander"
 import type { RenderOptions, SheetOptions } from "./actions/puppets.ts"
-import { wholeNumber } from "./options.ts"
+import { wholeNumber, wholeNumberIn } from "./options.ts"
 
 export function puppetsCommand(): Command {
   return new Command("puppets")
@@ -11,7 +11,7 @@ export function puppetsCommand(): Command {
     .description("render labelled clips of jointed figures")
     .option("--clips <n>", "total number of clips (default: 31 per class: 15 + 8 + 8)", wholeNumber)
     .option("--classes <list>", "all, demo, or names of actions separated by commas", "demo")
-    .option("--seed <n>", "the same seed gives the same clips", seed, 1)
+    .option("--seed <n>", "the same seed gives the same clips", wholeNumberIn(0), 1)
     .option("-o, --out <folder>", "where to write the clips", join("runs", "puppets"))
     .option("--workers <n>", "worker threads (default: one per core)", wholeNumber)
     .addHelpText("after", PARTS)
@@ -34,15 +34,9 @@ function sheetCommand(): Command {
     .option("--split <name>", "train, test or test-shift", "train")
     .option("--each <n>", "clips per class", wholeNumber, 1)
     .option("--frames <n>", "key frames per clip", wholeNumber, 5)
-    .option("--seed <n>", "seed of the clips", seed, 1)
+    .option("--seed <n>", "seed of the clips", wholeNumberIn(0), 1)
     .action(async (png: string, options: SheetOptions) => {
       const { writeContactSheet } = await import("./actions/puppets.ts")
       await writeContactSheet(png, options)
     })
-}
-
-function seed(text: string): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError("Expected a whole number of at least 0.")
-  return value
 }

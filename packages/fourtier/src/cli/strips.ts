@@ -2,7 +2,7 @@
 
 import { Command } from "commander"
 import type { StripsOptions } from "./actions/strips.ts"
-import { DATA, wholeNumber } from "./options.ts"
+import { DATA, wholeNumber, wholeNumberIn } from "./options.ts"
 
 export function stripsCommand(): Command {
   return new Command("strips")
@@ -15,7 +15,7 @@ export function stripsCommand(): Command {
     .option("--manifest <file>", "manifest to use and update (default: runs/<data>/manifest.jsonl)")
     .option("-k, --frames <n>", "key frames per strip", wholeNumber, 5)
     .option("--height <n>", "height in pixels (default: as in the video)", wholeNumber)
-    .option("--quality <n>", "JPEG quality, 1 to 100", wholeNumber, 90)
+    .option("--quality <n>", "JPEG quality, 1 to 100", wholeNumberIn(1, 100), 90)
     .option("--workers <n>", "worker threads (default: one per core)", wholeNumber)
     .option("--force", "overwrite existing strips")
     .action(async (data: string, options: StripsOptions) => {

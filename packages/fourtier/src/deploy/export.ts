@@ -86,7 +86,7 @@ async function compare(
   folder: string,
   { expected, reporter, runtime, workers }: ExportOptions,
 ): Promise<Bundle["parity"]> {
-  const recognizer = await Recognizer.load(folder, runtime)
+  const recognizer = await Recognizer.load(folder, { ...runtime, workers })
   const progress = reporter.task("check the bundle", expected.length, "clips")
   let largestDifference = 0
   let done = 0

@@ -1,8 +1,11 @@
 /** A bundle's folder: one folder with everything that recognising needs and nothing that training needed. */
 
-import { join } from "node:path"
+import { existsSync, statSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { type Bundle, parseBundle } from "@fourtier/core/bundle"
+import { FourtierError } from "@fourtier/tensor"
 import { readJson } from "@fourtier/tensor/node"
+import { isVideoName } from "../video/endings.ts"
 
 export const modelPath = (folder: string) => join(folder, "model.onnx")
 export const bundlePath = (folder: string) => join(folder, "bundle.json")
@@ -19,5 +22,22 @@ export const bundlePath = (folder: string) => join(folder, "bundle.json")
  */
 export async function readBundle(folder: string): Promise<Bundle> {
   const path = bundlePath(folder)
+  if (!existsSync(path)) throw noBundle(folder)
   return parseBundle(await readJson(path), path)
+}
+
+/** What was given instead of a bundle's folder, and what to give. */
+function noBundle(path: string): FourtierError {
+  const expected = "the folder that `fourtier run` exported, with bundle.json and model.onnx"
+  const of = (what: string, fix: string) => new FourtierError({ where: path, what, expected, fix })
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined) return of("no such folder", "give runs/<data>/bundle, or run `fourtier run <data>` first")
+  const inside = join(path, "bundle")
+  if (existsSync(bundlePath(inside))) return of("the folder of a run, not its bundle", `give ${inside}`)
+  if (found.isFile() && existsSync(bundlePath(dirname(path)))) return of("a file of a bundle", `give ${dirname(path)}`)
+  if (isVideoName(path)) return of("a video, not a bundle", "give the bundle first: fourtier predict <bundle> <video>")
+  if (existsSync(join(path, "trials"))) {
+    return of("the folder of a run that has exported no bundle", "let it finish: `fourtier run`, or `fourtier export`")
+  }
+  return of("not a bundle: it has no bundle.json", "give runs/<data>/bundle")
 }

@@ -11,4 +11,4 @@
 export { type Bundle, bundleSchema, type Guess, type Recognition } from "@fourtier/core/bundle"
 export { type ExportOptions, exportBundle, TOLERANCE } from "./export.ts"
 export { readBundle } from "./folder.ts"
-export { type RecognizeOptions, Recognizer } from "./recognizer.ts"
+export { type RecognizeOptions, Recognizer, type RecognizerOptions } from "./recognizer.ts"

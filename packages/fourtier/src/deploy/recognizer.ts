@@ -9,14 +9,27 @@
  */
 
 import { existsSync } from "node:fs"
-import { type Bundle, FrameRecognizer, type Recognition } from "@fourtier/core/bundle"
+import { availableParallelism } from "node:os"
+import { averageViews, type Bundle, type Recognition } from "@fourtier/core/bundle"
 import { transformOf } from "@fourtier/core/frames"
+import { WorkerPool, workerUrl } from "@fourtier/core/node"
 import { FourtierError, type Provider, type SessionOptions } from "@fourtier/tensor"
 import type { Clip } from "../video/manifest.ts"
-import { loadClips } from "../video/pool.ts"
-import { clipOfFile } from "../video/probe.ts"
-import { loadViews } from "../video/views.ts"
+import { namingClip } from "../video/pool.ts"
 import { modelPath, readBundle } from "./folder.ts"
+import {
+  type Decoded,
+  type DecodeJob,
+  decodedSchema,
+  type ModelJob,
+  type ModelReply,
+  modelReplySchema,
+} from "./jobs.ts"
+
+export interface RecognizerOptions extends Pick<SessionOptions, "provider" | "threads"> {
+  /** Threads that decode; all cores by default. */
+  workers?: number
+}
 
 export interface RecognizeOptions {
   /** Guesses returned; default 5. */
@@ -27,7 +40,8 @@ export interface RecognizeOptions {
 }
 
 /**
- * A bundle that recognises video files.
+ * A bundle that recognises video files. Decoding and the model run in threads of their own, so that the event loop of a server goes
+ * on; any number of calls may be under way, of which as many as there are threads are worked on, and the others wait.
  *
  * @example
  * ```ts
@@ -41,76 +55,138 @@ export interface RecognizeOptions {
  */
 export class Recognizer {
   readonly bundle: Bundle
-  readonly #frames: FrameRecognizer
+  /** The device really used. */
+  readonly provider: Provider
+  readonly #model: WorkerPool<ModelJob, ModelReply>
+  readonly #decoders: WorkerPool<DecodeJob, Decoded>
+  /** Clips between their file and their answer: what is decoded and not yet seen by the model takes memory. */
+  #free: number
+  readonly #waiting: (() => void)[] = []
 
-  private constructor(frames: FrameRecognizer) {
-    this.bundle = frames.bundle
-    this.#frames = frames
+  private constructor(
+    bundle: Bundle,
+    provider: Provider,
+    model: WorkerPool<ModelJob, ModelReply>,
+    decoders: WorkerPool<DecodeJob, Decoded>,
+  ) {
+    this.bundle = bundle
+    this.provider = provider
+    this.#model = model
+    this.#decoders = decoders
+    this.#free = decoders.size + 1
   }
 
   /** @param folder a bundle. Throws FourtierError when it is not one, or when the device asked for is not there. */
-  static async load(folder: string, options: SessionOptions = {}): Promise<Recognizer> {
+  static async load(folder: string, options: RecognizerOptions = {}): Promise<Recognizer> {
     const bundle = await readBundle(folder)
     const path = modelPath(folder)
     if (!existsSync(path)) {
       throw new FourtierError({ where: path, what: "the bundle's model is missing", fix: "export the model again" })
     }
-    return new Recognizer(await FrameRecognizer.load(path, bundle, options))
+    const { provider, threads, workers = availableParallelism() } = options
+    const model = new WorkerPool<ModelJob, ModelReply>(
+      workerUrl(import.meta.url, "./model.worker.ts"),
+      modelReplySchema,
+      { workers: 1 },
+    )
+    try {
+      const reply = await model.run({ load: path, folder, options: { provider, threads } })
+      if (reply === null || !("provider" in reply))
+        throw new Error("internal error: the model's thread did not load it")
+      const decoders = new WorkerPool<DecodeJob, Decoded>(
+        workerUrl(import.meta.url, "./decode.worker.ts"),
+        decodedSchema,
+        { workers },
+      )
+      return new Recognizer(bundle, reply.provider, model, decoders)
+    } catch (error) {
+      await model.end()
+      throw error
+    }
   }
 
   get labels(): readonly string[] {
     return this.bundle.labels
   }
 
-  /** The device really used. */
-  get provider(): Provider {
-    return this.#frames.provider
-  }
-
-  /** What a video file shows. Decoding blocks this thread for some milliseconds; `predictAll` decodes in worker threads. */
+  /** What a video file shows. Throws FourtierError where it cannot be decoded. */
   async predict(file: string, { top = 5, start, end }: RecognizeOptions = {}): Promise<Recognition> {
-    const clip = clipOfFile(file, { start: start ?? null, end: end ?? null })
-    const { sampling, steps } = this.bundle
-    const job = { clip, sampling, transform: transformOf(steps), seed: null, scaleWhileDecoding: true }
-    const { views, padded } = loadViews(job)
-    const rows: Float32Array[] = []
-    for (const frames of views) rows.push(await this.predictFrames(frames))
-    return this.#frames.average(rows, top, padded)
+    return this.#recognize({ file, start: start ?? null, end: end ?? null }, top)
   }
 
-  /** Many clips, decoded in worker threads, in their order. A clip that cannot be read yields its error. */
-  async *predictAll<C extends Clip>(
+  /**
+   * Many clips or files, in their order. One that cannot be read yields its error.
+   * @param options.workers clips worked on at a time; as many as there are decoding threads by default
+   */
+  async *predictAll<C extends Clip | string>(
     clips: readonly C[],
-    { top = 5, workers }: { top?: number; workers?: number } = {},
+    { top = 5, workers = this.#decoders.size }: { top?: number; workers?: number } = {},
   ): AsyncGenerator<{ clip: C; recognition: Recognition } | { clip: C; error: FourtierError }> {
-    const { sampling, steps } = this.bundle
-    const errors = new Map<string, FourtierError>()
-    const jobs = clips.map((clip) => ({ clip, sampling, transform: transformOf(steps), seed: null }))
-    const onError = (clip: { id: string }, error: FourtierError) => void errors.set(clip.id, error)
-    let rows: Float32Array[] = []
-    let next = 0
-    for await (const { clip, view, views, frames, padded } of loadClips(jobs, { workers, onError })) {
-      rows.push(await this.predictFrames(frames))
-      if (view < views - 1) continue
-      while (clips[next] !== clip) yield* failed(clips[next++], errors)
-      next++
-      yield { clip, recognition: this.#frames.average(rows, top, padded) }
-      rows = []
+    const outcome = async (clip: C) => {
+      try {
+        return { clip, recognition: await this.#recognize(typeof clip === "string" ? wholeFile(clip) : clip, top) }
+      } catch (error) {
+        if (!(error instanceof Error)) throw error
+        return { clip, error: naming(clip, error) }
+      }
     }
-    while (next < clips.length) yield* failed(clips[next++], errors)
+    const underWay: ReturnType<typeof outcome>[] = []
+    for (const clip of clips) {
+      underWay.push(outcome(clip))
+      const first = underWay.length > workers ? underWay.shift() : undefined
+      if (first !== undefined) yield await first
+    }
+    for (const rest of underWay) yield await rest
   }
 
   /** Probabilities [C] of one view: frames [T,H,W,3], RGB 0..255, as `bundle.input` says. */
   async predictFrames(frames: Float32Array): Promise<Float32Array> {
-    return this.#frames.predictView(frames)
+    return this.#view(Float32Array.from(frames))
   }
 
+  /** Ends the threads and frees the memory. */
   async release(): Promise<void> {
-    await this.#frames.release()
+    await this.#model.run({ release: true })
+    await Promise.all([this.#model.end(), this.#decoders.end()])
+  }
+
+  async #recognize(clip: DecodeJob["clip"], top: number): Promise<Recognition> {
+    const { sampling, steps } = this.bundle
+    if (this.#free > 0) this.#free--
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    try {
+      const { views, padded } = await this.#decoders.run({ clip: plain(clip), sampling, transform: transformOf(steps) })
+      const rows: Float32Array[] = []
+      for (const frames of views) rows.push(await this.#view(frames))
+      return averageViews(this.labels, rows, top, padded)
+    } finally {
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#free++
+      else next()
+    }
+  }
+
+  /** The thread takes the frames over. */
+  async #view(frames: Float32Array<ArrayBuffer>): Promise<Float32Array> {
+    const reply = await this.#model.run({ frames }, [frames.buffer])
+    if (reply === null || !("probabilities" in reply))
+      throw new Error("internal error: the model's thread did not answer")
+    return reply.probabilities
   }
 }
 
-function* failed<C extends Clip>(clip: C, errors: ReadonlyMap<string, FourtierError>) {
-  const error = errors.get(clip.id) ?? new FourtierError({ where: clip.path, what: "cannot be decoded" })
-  yield { clip, error }
+const wholeFile = (file: string) => ({ file, start: null, end: null })
+
+/** What a thread must know of a clip, and nothing else. */
+function plain(clip: DecodeJob["clip"]): DecodeJob["clip"] {
+  if ("file" in clip) return clip
+  const { id, path, start, end, frames, fps } = clip
+  return { id, path, start, end, frames, fps }
+}
+
+function naming(clip: Clip | string, error: Error): FourtierError {
+  if (typeof clip !== "string") return namingClip(clip, error)
+  return error instanceof FourtierError
+    ? error
+    : new FourtierError({ where: clip, what: error.message }, { cause: error })
 }

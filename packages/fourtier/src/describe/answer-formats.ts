@@ -4,9 +4,9 @@ import { createReadStream } from "node:fs"
 import { createInterface } from "node:readline"
 import { csvLine } from "@fourtier/core"
 import { FourtierError, messageOf } from "@fourtier/tensor"
-import { readText } from "@fourtier/tensor/node"
 import { z } from "zod"
 import { parseCsv } from "../util/csv.ts"
+import { readForeignText } from "../util/text.ts"
 import { clipsFileOf } from "./annotation-task.ts"
 
 /** One answer in a file. */
@@ -55,7 +55,7 @@ export async function* readRecords(file: string): AsyncGenerator<AnswerRecord> {
 async function readStrips(file: string): Promise<Map<string, string>> {
   const beside = clipsFileOf(file)
   if (beside === null) return new Map()
-  const [, ...rows] = parseCsv(await readText(beside), beside)
+  const [, ...rows] = parseCsv(await readForeignText(beside), beside)
   return new Map(rows.map(({ fields: [strip, clip] }) => [strip, clip]))
 }
 
@@ -134,7 +134,7 @@ export function cleanPath(path: string): string {
 }
 
 async function* readCsv(file: string, clipOf: Map<string, string>): AsyncGenerator<AnswerRecord> {
-  const [header, ...rows] = parseCsv(await readText(file), file)
+  const [header, ...rows] = parseCsv(await readForeignText(file), file)
   const columns = header?.fields ?? []
   const at = ["clip", "path", "strip"].map((name) => columns.indexOf(name)).find((column) => column >= 0)
   if (at === undefined) {

@@ -16,8 +16,10 @@ export interface BudgetOptions {
 export class Budget {
   /** US dollars so far. */
   spent = 0
-  /** Requests so far, those in progress included. */
-  requests = 0
+  /** Requests sent so far, those that failed included. */
+  sent = 0
+  /** Requests answered so far. */
+  answered = 0
   /** The limit that allows no further request, if any. */
   exhausted: "budget" | "limit" | null = null
   readonly price: Price | undefined
@@ -36,11 +38,11 @@ export class Budget {
 
   /** Reserves the cost of one request. @returns the amount, for `pay` or `refund`; null when the budget is exhausted */
   reserve(): number | null {
-    if (this.requests >= this.#maxRequests) this.exhausted = "limit"
+    if (this.sent >= this.#maxRequests) this.exhausted = "limit"
     else if (this.spent + this.#reserved + this.#expected > this.#maxDollars) this.exhausted = "budget"
     else this.exhausted = null
     if (this.exhausted) return null
-    this.requests++
+    this.sent++
     this.#reserved += this.#expected
     return this.#expected
   }
@@ -48,19 +50,25 @@ export class Budget {
   /** A reply has come. @returns its cost in dollars; undefined without a price */
   pay(reserved: number, inputTokens: number | null, outputTokens: number | null): number | undefined {
     this.#reserved -= reserved
+    this.answered++
     if (!this.price) return undefined
-    const cost =
-      inputTokens === null || outputTokens === null ? reserved : costOf(this.price, inputTokens, outputTokens)
+    const counted = costOf(this.price, inputTokens ?? 0, outputTokens ?? 0)
+    const cost = inputTokens === null || outputTokens === null ? Math.max(reserved, counted) : counted
     this.spent += cost
     this.#replies++
     this.#expected = this.spent / this.#replies
     return cost
   }
 
-  /** The request has failed and cost nothing. */
+  /** The request has failed and cost nothing. It was sent all the same. */
   refund(reserved: number): void {
     this.#reserved -= reserved
-    this.requests--
+  }
+
+  /** The request was never sent. */
+  cancel(reserved: number): void {
+    this.refund(reserved)
+    this.sent--
   }
 }
 

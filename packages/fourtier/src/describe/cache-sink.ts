@@ -8,7 +8,7 @@ import type { Answer, DescriptionCache } from "./cache.ts"
 import type { Leases } from "./leases.ts"
 import type { Plan } from "./plan.ts"
 import type { Prompt } from "./prompts.ts"
-import type { DescribedClip, Provider, ProviderError } from "./provider.ts"
+import type { DescribedClip, Provider } from "./provider.ts"
 import type { FailedQuestion } from "./report.ts"
 
 /** Milliseconds between two looks at what another process has answered. */
@@ -59,7 +59,7 @@ export class CacheSink implements AnswerSink {
     const { plan, cache, provider } = this.#parts
     const key = plan.key(clip, prompt)
     plan.markAsked(key)
-    cache.append(toAnswer(clip, prompt, received, { key, spec: plan.specId(prompt), provider }))
+    cache.append(toAnswer(clip, prompt, received, { key, spec: plan.specId(clip, prompt), provider }))
   }
 
   release(clip: DescribedClip, prompt: Prompt, failure: string | null): void {
@@ -70,12 +70,13 @@ export class CacheSink implements AnswerSink {
     if (failure === RUN_ENDED) return
     if (failure !== null) {
       failed.set(questionName(clip, prompt), { clip: clip.id, prompt: prompt.id, reason: failure })
+      return
     }
     task.tick(1, budget.price ? `${budget.spent.toFixed(budget.spent < 1 ? 4 : 2)} USD` : undefined)
   }
 
-  firstFailure(error: ProviderError): void {
-    this.#parts.reporter.warn(`${error.message}; trying again`)
+  notice(text: string): void {
+    this.#parts.reporter.warn(text)
   }
 
   /**
@@ -114,7 +115,7 @@ function toAnswer(
   received: ReceivedAnswer,
   known: { key: string; spec: string; provider: Provider },
 ): Answer {
-  const { text, flags, inputTokens, outputTokens, cost, together } = received
+  const { text, flags, inputTokens, outputTokens, cost, together, adapted } = received
   return {
     key: known.key,
     ok: flags.length === 0 ? 1 : 0,
@@ -131,5 +132,6 @@ function toAnswer(
     ...(outputTokens === null ? {} : { outputTokens }),
     ...(cost === undefined ? {} : { cost }),
     ...(together ? { together } : {}),
+    ...(adapted && adapted.length > 0 ? { adapted: [...adapted] } : {}),
   }
 }

@@ -18,6 +18,7 @@ import { z } from "zod"
 import { KeyIndex } from "./key-index.ts"
 import type { Prompt } from "./prompts.ts"
 import type { Setting } from "./provider.ts"
+import { stripReasoning } from "./reasoning.ts"
 
 const answerSchema = z.object({
   /** See `answerKey`. */
@@ -43,6 +44,8 @@ const answerSchema = z.object({
   cost: z.number().optional(),
   /** Set when it came in one reply with the answers to other prompts. */
   together: z.literal(true).optional(),
+  /** Settings of the spec that the server refused and the question was put without. */
+  adapted: z.array(z.string()).optional(),
 })
 
 export type Answer = z.infer<typeof answerSchema>
@@ -231,7 +234,8 @@ export class DescriptionCache {
     readSync(this.#file, buffer, 0, length, offset)
     const text = buffer.toString("utf8")
     try {
-      return answerSchema.parse(JSON.parse(text))
+      const answer = answerSchema.parse(JSON.parse(text))
+      return { ...answer, answer: stripReasoning(answer.answer).text }
     } catch (error) {
       throw new FourtierError(
         {

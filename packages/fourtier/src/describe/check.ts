@@ -1,11 +1,13 @@
 /**
- * Whether an answer can be trusted. A flagged answer is kept, with the reasons, but no later stage sees it. Refusal patterns
- * and stop words are data; the checks are pure functions of the text.
+ * Whether an answer can be trusted. A flagged answer is kept, with the reasons, but no later stage sees it. Stop words are data; the
+ * checks are pure functions of the text.
  */
 
 import { z } from "zod"
 import type { Prompt } from "./prompts.ts"
 import type { Reply } from "./provider.ts"
+import { stripReasoning } from "./reasoning.ts"
+import { refuses } from "./refusal.ts"
 
 export const checksSchema = z.strictObject({
   /** Longer answers (in characters) are flagged. */
@@ -21,22 +23,13 @@ export type Flag =
   | "refusal"
   | "over-long"
   | "cut off"
+  | "reasoning without an answer"
   | "wrong language"
   | "copy of the prompt"
   | "repeats itself"
 
-const REFUSALS = [
-  /^(i'?m|i am) (very |really )?(sorry|unable|not able)\b/,
-  /^(sorry|apologies|unfortunately),? (but )?(i|it is not possible|this)\b/,
-  /\bi (can(no|')t|cannot|am unable to|'m unable to|won't be able to) (help|assist|comply|identify|describe|view|see|process|analy[sz]e|provide|determine|answer|fulfil)/,
-  /\bas an ai\b/,
-  /\b(no|don't see an?|do not see an?) (image|picture|video) (was |is |has been )?(provided|attached|uploaded|visible)?/,
-  /\b(please|could you) (provide|upload|attach|share) (an?|the) (image|picture|photo|video)/,
-  /\bagainst (my|our|the) (guidelines|policy|policies)/,
-]
-
 const STOP_WORDS: Record<string, string[]> = {
-  en: "the a an and of to in on is are with his her their they he she it from at by for as while one two this that".split(
+  en: "the a an and of to in on is are with his her their they he she it from at by for as while one two this that no not or but who into up out then him its there has have".split(
     " ",
   ),
   de: "der die das und ist ein eine einen mit auf von zu den dem im nicht sich er sie es wird sind bei".split(" "),
@@ -65,7 +58,7 @@ export function checkAnswer(text: string, finish: Reply["finish"], prompt: Promp
   const plain = text.normalize("NFKC").replaceAll("’", "'").trim()
   const folded = plain.toLowerCase()
   if (!/[\p{L}\p{N}]/u.test(plain)) return ["empty"]
-  if (finish === "refused" || REFUSALS.some((pattern) => pattern.test(folded))) flags.push("refusal")
+  if (finish === "refused" || refuses(plain)) flags.push("refusal")
   if (plain.length > checks.longest) flags.push("over-long")
   if (finish === "length") flags.push("cut off")
   if (checks.language === "en" && !looksEnglish(folded)) flags.push("wrong language")
@@ -74,16 +67,44 @@ export function checkAnswer(text: string, finish: Reply["finish"], prompt: Promp
   return flags
 }
 
-/** Mostly Latin letters, and, from eight words on, at least as many stop words of English as of any other language. */
+/**
+ * The answer in a reply, without the model's reasoning, and the reasons not to trust it.
+ *
+ * @example
+ * ```ts
+ * import { checksSchema, judgeReply } from "fourtier/describe"
+ *
+ * const reply = { text: "<think>Arms around each other.</think>hugging", finish: "stop" as const }
+ * judgeReply(reply, { id: "A", text: "What is the action category?" }, checksSchema.parse({})) // { text: "hugging", flags: [] }
+ * ```
+ */
+export function judgeReply(
+  { text: whole, finish, reasoned = false }: Pick<Reply, "text" | "finish" | "reasoned">,
+  prompt: Prompt,
+  checks: Checks,
+): { text: string; flags: Flag[] } {
+  const stripped = stripReasoning(whole)
+  const { text } = stripped
+  const flags = checkAnswer(text, finish, prompt, checks)
+  if (!flags.includes("empty") || !(reasoned || stripped.reasoned)) return { text, flags }
+  const cut = stripped.cut || finish === "length"
+  return { text, flags: ["reasoning without an answer", ...(cut ? ["cut off" as const] : [])] }
+}
+
+/**
+ * Mostly Latin letters, and, from eight words on, at least as many stop words of English as of any other language. Words that both
+ * have, such as "no", count for English.
+ */
 export function looksEnglish(text: string): boolean {
   const letters = text.match(/\p{L}/gu) ?? []
   const latin = letters.filter((letter) => /\p{Script=Latin}/u.test(letter)).length
   if (letters.length > 0 && latin < 0.7 * letters.length) return false
   const words = wordsOf(text)
   if (words.length < 8) return true
+  const own = new Set(STOP_WORDS.en)
   const score = (language: string) => {
     const known = new Set(STOP_WORDS[language])
-    return words.filter((word) => known.has(word)).length
+    return words.filter((word) => known.has(word) && (language === "en" || !own.has(word))).length
   }
   const english = score("en")
   return Object.keys(STOP_WORDS).every((language) => language === "en" || score(language) <= Math.max(english, 1))

@@ -4,8 +4,11 @@
  * A 429 halves the limit, at most once per round trip. The limit then grows by one with each reply, up to just below the
  * number at which the 429 came, and stays there. The longer no further 429 follows, the more eagerly it probes for more, by
  * at most one per round of replies (the shape of CUBIC, Ha, Rhee & Xu 2008). So most of the time is spent just under the
- * server's limit. After a `Retry-After` or an exhausted quota, no new request starts until the time is over.
+ * server's limit. After a `Retry-After` or an exhausted quota, no new request starts until the time is over; and where round after
+ * round ends in 429 and nothing is answered, none starts for a time of this limiter's own, which doubles with each round.
  */
+
+import { backOff, noJitter } from "../util/back-off.ts"
 
 /** Rounds of replies without a 429 after which the limit grows by one per round. */
 const PATIENCE = 20
@@ -20,10 +23,15 @@ export class ConcurrencyLimiter {
   #active = 0
   #pausedUntil = 0
   #lastCut = Number.NEGATIVE_INFINITY
+  /** Rounds that ended in a 429 since the last reply. */
+  #failedRounds = 0
+  readonly #base: number
   readonly #waiting: (() => void)[] = []
   #timer: NodeJS.Timeout | undefined
 
-  constructor(concurrency: { initial: number; max: number }) {
+  /** @param base wait after the third round in a row that ends in a 429, milliseconds; doubles with each further one */
+  constructor(concurrency: { initial: number; max: number }, base = 500) {
+    this.#base = base
     this.max = concurrency.max
     this.#limit = Math.min(concurrency.initial, concurrency.max)
     this.#plateau = concurrency.max
@@ -52,6 +60,7 @@ export class ConcurrencyLimiter {
       const stop = () => {
         const at = this.#waiting.indexOf(start)
         if (at >= 0) this.#waiting.splice(at, 1)
+        if (this.#waiting.length === 0) this.#sleep()
         reject(signal.reason)
       }
       signal.addEventListener("abort", stop, { once: true })
@@ -69,6 +78,7 @@ export class ConcurrencyLimiter {
   /** A reply has come. */
   succeeded(): void {
     this.#replies++
+    this.#failedRounds = 0
     if (this.#limit < this.#plateau) this.#limit = Math.min(this.#limit + 1, this.#plateau)
     else {
       const eagerness = Math.min(1, this.#replies / (PATIENCE * this.#limit))
@@ -88,6 +98,9 @@ export class ConcurrencyLimiter {
       this.#limit = Math.max(1, this.#limit / 2)
       this.#replies = 0
       this.#lastCut = performance.now()
+      this.#failedRounds++
+      const own = this.#failedRounds - 3
+      if (own >= 0) this.pause(backOff(own, { base: this.#base, jitter: noJitter }))
     }
     if (wait !== null) this.pause(wait)
   }
@@ -99,6 +112,12 @@ export class ConcurrencyLimiter {
 
   #isOpen(): boolean {
     return this.#active < this.limit && performance.now() >= this.#pausedUntil
+  }
+
+  /** Forgets the next look at what may start: a pause must not keep a process alive that has nothing left to do. */
+  #sleep(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
   }
 
   #wake(): void {

@@ -40,6 +40,9 @@ export const listPrices: Record<string, Price> = {
   "gpt-4-turbo": { input: 10, output: 30, image: { rule: "tiles", base: 85, tile: 170 } },
 }
 
+/** The price of a model on one's own machine. */
+export const FREE: Price = { input: 0, output: 0, image: { rule: "fixed", tokens: 0 } }
+
 /**
  * Reads a price file.
  * @throws FourtierError that names the wrong entry

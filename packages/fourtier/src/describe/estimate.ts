@@ -2,7 +2,7 @@
 
 import type { Job } from "./answer-sink.ts"
 import type { DescriptionCache } from "./cache.ts"
-import { costOf, imageTokens, type Price, textTokens } from "./cost.ts"
+import { costOf, FREE, imageTokens, type Price, textTokens } from "./cost.ts"
 import { type PromptSet, togetherQuestion } from "./prompts.ts"
 import { type Provider, usesStrip } from "./provider.ts"
 import { jpegSize, type StripSource } from "./strip.ts"
@@ -16,6 +16,10 @@ export interface Estimate {
   imageTokens: number | null
   textTokens: number
   outputTokens: number
+  /** Mean strip of a few clips, pixels and bytes; null where the model is shown none. */
+  strip: { width: number; height: number; bytes: number } | null
+  /** Bytes of all strips that are sent, as base64. */
+  uploadBytes: number
   /** US dollars; null where no price is known. */
   cost: number | null
   costPerRequest: number | null
@@ -56,9 +60,10 @@ export async function estimate(
     }
   }
   const past = recent(options.cache, provider.model)
-  const images = usesStrip(provider) ? await tokensPerImage(jobs, strips, price, provider) : 0
+  const sample = usesStrip(provider) ? await sampleStrips(jobs, strips, price, provider) : null
+  const images = usesStrip(provider) ? (sample?.tokens ?? null) : 0
   const output = answers * (past.outputTokens ?? TYPICAL_ANSWER)
-  const cost = price && images !== null ? costOf(price, images * requests + text, output) : null
+  const cost = price === FREE ? 0 : price && images !== null ? costOf(price, images * requests + text, output) : null
   return {
     clips: jobs.length,
     answers,
@@ -66,6 +71,8 @@ export async function estimate(
     imageTokens: images === null ? null : Math.round(images * requests),
     textTokens: text,
     outputTokens: Math.round(output),
+    strip: sample && { width: sample.width, height: sample.height, bytes: sample.bytes },
+    uploadBytes: Math.ceil((4 / 3) * (sample?.bytes ?? 0) * requests),
     cost,
     costPerRequest: cost === null || requests === 0 ? null : cost / requests,
     seconds: past.rate === null ? null : answers / past.rate,
@@ -73,23 +80,42 @@ export async function estimate(
   }
 }
 
-/** Mean over the strips of up to three clips; null without a price, which says how images are counted. */
-async function tokensPerImage(
+interface Sample {
+  width: number
+  height: number
+  bytes: number
+  /** Null without a price, which says how images are counted. */
+  tokens: number | null
+}
+
+/** Means over the strips of up to three clips; null without a clip. */
+async function sampleStrips(
   jobs: readonly Job[],
   strips: StripSource,
   price: Price | undefined,
   provider: Provider,
-): Promise<number | null> {
-  if (!price || jobs.length === 0) return null
+): Promise<Sample | null> {
+  if (jobs.length === 0) return null
   const some = [0, Math.floor(jobs.length / 2), jobs.length - 1].map((i) => jobs[i].clip)
   const chosen = [...new Set(some)]
   const detail = typeof provider.settings.detail === "string" ? provider.settings.detail : "auto"
-  let sum = 0
+  const counted = price !== undefined && price !== FREE
+  const sum = { width: 0, height: 0, bytes: 0, tokens: 0 }
   for (const clip of chosen) {
-    const size = jpegSize(await strips.encode(clip)) ?? { width: 1024, height: 256 }
-    sum += imageTokens(price.image, size.width, size.height, detail)
+    const jpeg = await strips.encode(clip)
+    const { width, height } = jpegSize(jpeg) ?? { width: 1024, height: 256 }
+    sum.width += width
+    sum.height += height
+    sum.bytes += jpeg.length
+    if (counted) sum.tokens += imageTokens(price.image, width, height, detail)
   }
-  return sum / chosen.length
+  const mean = (total: number) => total / chosen.length
+  return {
+    width: Math.round(mean(sum.width)),
+    height: Math.round(mean(sum.height)),
+    bytes: Math.round(mean(sum.bytes)),
+    tokens: counted ? mean(sum.tokens) : null,
+  }
 }
 
 /** Mean length and rate of a model's last answers. A gap of more than two minutes counts as a pause of the run. */

@@ -2,6 +2,7 @@
 
 import { readFile, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
+import { fileNamed } from "../util/file-name.ts"
 import type { DescribedClip } from "./provider.ts"
 import type { StripSource } from "./strip.ts"
 
@@ -9,8 +10,20 @@ import type { StripSource } from "./strip.ts"
 export interface StripConfig {
   /** Key frames per strip, K. */
   frames: number
-  /** Pixels; null for the video's own height. Most servers bill by image size. */
-  height: number | null
+  /** Pixels: a number; null for the video's own height; `auto` for the video's own, but `AUTO_HEIGHT` at most. */
+  height: number | "auto" | null
+}
+
+/**
+ * The most that strips of five 16:9 frames may have in height to stay within the 1,536 patches of 32² that models of OpenAI's newer
+ * kind look at (docs/describe.md, "How large a strip is").
+ */
+export const AUTO_HEIGHT = 384
+
+/** The height of a clip's strip in pixels; null for the video's own. */
+function heightOf({ height: own }: Pick<DescribedClip, "height">, { height }: StripConfig): number | null {
+  if (height !== "auto") return height
+  return own > AUTO_HEIGHT ? AUTO_HEIGHT : null
 }
 
 /**
@@ -34,13 +47,18 @@ export function stripFolder(cachePath: string): string {
  * ```ts
  * import { stripFile } from "fourtier/describe"
  *
- * const clip = { id: "hug/clip-01", hash: "5feceb66ffc86f38" }
+ * const clip = { id: "hug/clip-01", hash: "5feceb66ffc86f38", height: 1080 }
  * stripFile("strips", clip, { frames: 5, height: 256 }) // "strips/hug/clip-01.5feceb66-k5-h256.jpg"
  * ```
  */
-export function stripFile(folder: string, clip: Pick<DescribedClip, "id" | "hash">, config: StripConfig): string {
-  const size = config.height === null ? "" : `-h${config.height}`
-  return join(folder, `${clip.id}.${clip.hash.slice(0, 8)}-k${config.frames}${size}.jpg`)
+export function stripFile(
+  folder: string,
+  clip: Pick<DescribedClip, "id" | "hash" | "height">,
+  config: StripConfig,
+): string {
+  const height = heightOf(clip, config)
+  const size = height === null ? "" : `-h${height}`
+  return join(folder, fileNamed(clip.id, `.${clip.hash.slice(0, 8)}-k${config.frames}${size}.jpg`))
 }
 
 /**
@@ -55,14 +73,27 @@ export function stripFile(folder: string, clip: Pick<DescribedClip, "id" | "hash
  */
 export function folderStrips(folder: string, config: StripConfig): StripSource {
   const { frames, height } = config
+  const [whole, shrunk] = [
+    { frames, height: null },
+    { frames, height: AUTO_HEIGHT },
+  ]
+  const bySize =
+    height === "auto"
+      ? {
+          settingsOf: (clip: DescribedClip) => (heightOf(clip, config) === null ? whole : shrunk),
+          // what was asked about the whole picture was paid for, and is as good
+          olderSettingsOf: (clip: DescribedClip) => (heightOf(clip, config) === null ? null : whole),
+        }
+      : {}
   return {
     settings: { frames, height },
+    ...bySize,
     async encode(clip) {
       const file = stripFile(folder, clip, config)
       const found = await stat(file).catch(() => null)
       if (found?.isFile()) return readFile(file)
       const { writeStrip } = await import("../video/keyframes.ts")
-      return (await writeStrip(clip, file, { frames, height: height ?? undefined })).jpeg
+      return (await writeStrip(clip, file, { frames, height: heightOf(clip, config) ?? undefined })).jpeg
     },
   }
 }

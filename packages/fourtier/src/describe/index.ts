@@ -5,20 +5,21 @@
  *  2. strip.ts           where strips of key frames come from; folder-strips.ts makes and keeps them
  *  3. provider.ts        what answers; providers.ts lists the kinds, and opens one
  *  4. cache.ts           descriptions.jsonl; leases.ts keeps two processes from paying twice
- *  5. check.ts           which answers not to trust
+ *  5. check.ts           which answers not to trust; refusal.ts and reasoning.ts know refusals, and what a model thinks aloud
  *  6. cost.ts            prices; budget.ts limits the cost, estimate.ts tells it beforehand
  *  7. describe.ts        a run: plan.ts says what to ask, live.ts and batch.ts ask, cache-sink.ts keeps the answers
  *  8. answer-formats.ts  answers in files; annotation-task.ts exports questions for people
- *  9. manage.ts          show, edit, import; stats.ts the answers as a whole
+ *  9. manage.ts          show, edit, import; beside.ts the answers beside the data; stats.ts the answers as a whole
  *
  * @module
  */
 
 export { exportAnnotationTask } from "./annotation-task.ts"
 export { type AnswerRecord, type ClipAnswers, formatAnswers, readRecords } from "./answer-formats.ts"
+export { answersBeside, importBeside } from "./beside.ts"
 export { parseBudget } from "./budget.ts"
 export { type Answer, answerKey, DescriptionCache, promptSpec, type Spec, specId } from "./cache.ts"
-export { type Checks, checkAnswer, checksSchema, type Flag } from "./check.ts"
+export { type Checks, checkAnswer, checksSchema, type Flag, judgeReply } from "./check.ts"
 export { listPrices, type Price, readPrices } from "./cost.ts"
 export { describe, describeClips, estimateDescriptions } from "./describe.ts"
 export type { Estimate } from "./estimate.ts"
@@ -40,6 +41,7 @@ export {
   type Setting,
 } from "./provider.ts"
 export { openProvider } from "./providers.ts"
+export { type Stripped, stripReasoning } from "./reasoning.ts"
 export type { DescribeReport, FailedQuestion, FlaggedAnswer } from "./report.ts"
 export { type PromptsConfig, type ProviderConfig, promptsSchema, providerSchema } from "./settings.ts"
 export { describeStats, type PromptStats } from "./stats.ts"

@@ -5,16 +5,20 @@
  *            ▲                                    │                     └── flagged: stored apart, asked once more
  *            └───────────── back-off ── retry ────┤
  *                                                 └── stop: no new request; those in progress end, then the error
+ *
+ * An interrupt starts no new request either; those in progress, which are paid for in any case, are waited for, up to a limit.
  */
 
+import { formatSeconds, plural } from "@fourtier/core"
 import { messageOf, type Rng } from "@fourtier/tensor"
 import { backOff, pause } from "../util/back-off.ts"
-import { type AnswerSink, type Job, RUN_ENDED, rejectedAnswer } from "./answer-sink.ts"
+import { type AnswerSink, allRejected, type Job, MAX_REJECTED, RUN_ENDED, rejectedAnswer } from "./answer-sink.ts"
 import type { Budget } from "./budget.ts"
-import { type Checks, checkAnswer } from "./check.ts"
+import { type Checks, judgeReply } from "./check.ts"
 import { ConcurrencyLimiter } from "./concurrency-limiter.ts"
 import { type Prompt, parseTogether, togetherQuestion, togetherSchema } from "./prompts.ts"
 import { type DescribedClip, type LiveProvider, ProviderError, type Question, type Reply } from "./provider.ts"
+import { stripReasoning } from "./reasoning.ts"
 
 export interface LiveOptions {
   provider: LiveProvider
@@ -31,6 +35,8 @@ export interface LiveOptions {
   /** Draws the waiting times. */
   rng: Rng
   signal: AbortSignal
+  /** Longest wait for the requests in progress after an interrupt, milliseconds. */
+  grace: number
 }
 
 /** A reply and its cost in dollars, or why there is no reply. */
@@ -39,8 +45,11 @@ type Outcome = { reply: Reply; cost: number | undefined } | string
 /** When this many requests in a row are given up, the server is down. */
 const MAX_GIVEN_UP = 10
 
-/** When this many requests are rejected and none is answered, the request itself is wrong. */
-const MAX_REJECTED = 5
+/** When this many replies have come and each was cut off within the model's reasoning, `maxTokens` is too small. */
+const MAX_CUT_OFF = 5
+
+/** Pauses that are longer are told, with the server's words. */
+const TOLD_PAUSE_MS = 60_000
 
 /** @throws ProviderError `stop` when no request can succeed; the signal's reason when aborted. Answers so far are stored. */
 export async function runLive(jobs: Iterable<Job>, options: LiveOptions, sink: AnswerSink): Promise<void> {
@@ -55,25 +64,55 @@ class LiveRun {
   readonly #running = new Set<Promise<void>>()
   #stopped: Error | null = null
   #answered = 0
+  /** Replies that were cut off within the reasoning, while there has been no other. */
+  #cutOff = 0
   #givenUp = 0
   #reportedFailure = false
+  #toldPauseUntil = 0
+  readonly #toldAdaptations = new Set<string>()
   /** Rejections that become answers as soon as another request succeeds. */
   readonly #rejections: (() => void)[] = []
+  /** Ends the requests in progress. */
+  readonly #hardStop = new AbortController()
 
   constructor(options: LiveOptions, sink: AnswerSink) {
     this.#options = options
     this.#sink = sink
-    this.#limiter = new ConcurrencyLimiter(options.provider.concurrency)
+    this.#limiter = new ConcurrencyLimiter(options.provider.concurrency, options.backoff)
   }
 
   async run(jobs: Iterable<Job>): Promise<void> {
+    const { signal } = this.#options
+    let timer: NodeJS.Timeout | undefined
+    const interrupted = () => {
+      timer = this.#waitForRequests()
+    }
+    if (signal.aborted) interrupted()
+    else signal.addEventListener("abort", interrupted, { once: true })
     try {
       for (const job of jobs) if (!(await this.#begin(job))) break
     } finally {
       while (this.#running.size > 0) await Promise.race(this.#running)
+      signal.removeEventListener("abort", interrupted)
+      clearTimeout(timer)
     }
     if (this.#stopped) throw this.#stopped
-    this.#options.signal.throwIfAborted()
+    signal.throwIfAborted()
+  }
+
+  /** After an interrupt: lets requests in progress end, and ends those that do not. */
+  #waitForRequests(): NodeJS.Timeout | undefined {
+    const { signal, grace, provider } = this.#options
+    const { active } = this.#limiter
+    if (provider.destination === null || active === 0 || grace <= 0) {
+      this.#hardStop.abort(signal.reason)
+      return undefined
+    }
+    const requests = plural(active, "request that is", "requests that are")
+    this.#sink.notice(
+      `waiting up to ${formatSeconds(grace / 1000)} for the answers to ${requests} under way and paid for`,
+    )
+    return setTimeout(() => this.#hardStop.abort(signal.reason), grace)
   }
 
   /** Starts a clip's questions as soon as there is room. @returns false when no further one may start */
@@ -108,19 +147,19 @@ class LiveRun {
       return
     }
     const { reply } = outcome
-    const texts = parseTogether(reply.text, prompts)
+    const texts = parseTogether(stripReasoning(reply.text).text, prompts)
     const cost = outcome.cost === undefined ? undefined : outcome.cost / prompts.length
     const share = (count: number | null) => (count === null ? null : count / prompts.length)
     const [inputTokens, outputTokens] = [share(reply.inputTokens), share(reply.outputTokens)]
+    const { adapted } = reply
     const again: Prompt[] = []
     for (const prompt of prompts) {
       if (!texts) {
         again.push(prompt)
         continue
       }
-      const text = texts[prompt.id]
-      const flags = checkAnswer(text, reply.finish, prompt, this.#options.checks)
-      this.#sink.store(clip, prompt, { text, flags, inputTokens, outputTokens, cost, together: true })
+      const { text, flags } = judgeReply({ text: texts[prompt.id], finish: reply.finish }, prompt, this.#options.checks)
+      this.#sink.store(clip, prompt, { text, flags, inputTokens, outputTokens, cost, together: true, adapted })
       if (flags.length > 0) again.push(prompt)
       else this.#sink.release(clip, prompt, null)
     }
@@ -132,11 +171,28 @@ class LiveRun {
     const outcome = await this.#request(clip, [prompt], strip)
     if (typeof outcome === "string") return this.#sink.release(clip, prompt, outcome)
     const { reply, cost } = outcome
-    const { text, inputTokens, outputTokens } = reply
-    const flags = checkAnswer(text, reply.finish, prompt, this.#options.checks)
-    this.#sink.store(clip, prompt, { text, flags, inputTokens, outputTokens, cost, together: false })
-    if (flags.length > 0 && !again && this.#options.provider.usesStrip) return this.#askOne(clip, prompt, strip, true)
+    const { inputTokens, outputTokens, adapted } = reply
+    const { text, flags } = judgeReply(reply, prompt, this.#options.checks)
+    this.#sink.store(clip, prompt, { text, flags, inputTokens, outputTokens, cost, together: false, adapted })
+    const unfinished = flags.includes("reasoning without an answer")
+    this.#countCutOff(unfinished && flags.includes("cut off"))
+    if (flags.length > 0 && !unfinished && !again && this.#options.provider.usesStrip) {
+      return this.#askOne(clip, prompt, strip, true)
+    }
     this.#sink.release(clip, prompt, null)
+  }
+
+  /** Further answers of a model that never gets beyond its reasoning would be paid for in vain. */
+  #countCutOff(cutOff: boolean): void {
+    if (!cutOff) this.#cutOff = Number.NEGATIVE_INFINITY
+    this.#cutOff++
+    if (this.#cutOff < MAX_CUT_OFF) return
+    const { maxTokens } = this.#options.provider.settings
+    const limit = typeof maxTokens === "number" ? `, at maxTokens ${maxTokens}` : ""
+    const text = `the first ${this.#cutOff} replies were all cut off while the model was still reasoning${limit}`
+    this.#stopped ??= new ProviderError("stop", text, {
+      fix: "raise maxTokens in the provider's settings, for example maxTokens: 2000, or turn the model's reasoning off",
+    })
   }
 
   /** Sends a question until it is answered or given up. */
@@ -145,6 +201,7 @@ class LiveRun {
     const single = prompts.length === 1
     const text = single ? prompts[0].text : togetherQuestion(prompts)
     const question: Question = { clip, prompts, system, strip, text, schema: single ? null : togetherSchema(prompts) }
+    let last: string | null = null
     for (let failures = 0, throttled = 0; ; ) {
       if (provider.usesStrip) {
         try {
@@ -154,10 +211,10 @@ class LiveRun {
         }
       }
       const reserved = await this.#admit()
-      if (reserved === null) return RUN_ENDED
+      if (reserved === null) return (budget.exhausted && last) || RUN_ENDED
       const sentAt = performance.now()
       try {
-        const reply = await provider.ask(question, signal)
+        const reply = await provider.ask(question, this.#hardStop.signal)
         this.#limiter.release()
         this.#succeeded(reply)
         return { reply, cost: budget.pay(reserved, reply.inputTokens, reply.outputTokens) }
@@ -168,16 +225,24 @@ class LiveRun {
         budget.refund(reserved)
         if (signal.aborted) return RUN_ENDED
         if (!(error instanceof ProviderError)) throw error
+        if (error.verdict === "adapted") {
+          this.#tellAdaptation(error)
+          continue
+        }
         const final = this.#finalFailure(clip, prompts, error)
         if (final !== null) return final
+        last = error.message
         if (tooFast) throttled++
         else failures++
         if (!tooFast) this.#reportFirst(error)
+        this.#tellPause(error.retryAfter, error.message)
         if (failures > retries || throttled > 10 * retries + 10) return this.#giveUp(error)
         const attempt = Math.max(0, failures + throttled - 1)
-        const wait = error.retryAfter ?? backOff(attempt, { base, jitter: () => rng.next() })
+        const own = Math.max(base / 4, backOff(attempt, { base, jitter: () => rng.next() }))
         // the limiter already waits as long as a throttled request was told to
-        if (!tooFast || error.retryAfter === null) await pause(wait, signal).catch(() => {})
+        if (!tooFast || error.retryAfter === null) {
+          await pause(Math.max(own, error.retryAfter ?? 0), signal).catch(() => {})
+        }
       }
     }
   }
@@ -196,7 +261,10 @@ class LiveRun {
 
   #succeeded(reply: Reply): void {
     this.#limiter.succeeded()
-    if (reply.pause !== undefined) this.#limiter.pause(reply.pause)
+    if (reply.pause !== undefined) {
+      this.#limiter.pause(reply.pause)
+      this.#tellPause(reply.pause, "the server's quota is used up")
+    }
     this.#answered++
     this.#givenUp = 0
     for (const store of this.#rejections.splice(0)) store()
@@ -216,7 +284,22 @@ class LiveRun {
   #reportFirst(error: ProviderError): void {
     if (this.#answered > 0 || this.#reportedFailure) return
     this.#reportedFailure = true
-    this.#sink.firstFailure(error)
+    this.#sink.notice(`${error.message}; trying again`)
+  }
+
+  /** Tells of a long pause, once for all requests that wait for its end. */
+  #tellPause(milliseconds: number | null, why: string): void {
+    if (milliseconds === null || milliseconds <= TOLD_PAUSE_MS) return
+    const until = performance.now() + milliseconds
+    if (until < this.#toldPauseUntil + TOLD_PAUSE_MS) return
+    this.#toldPauseUntil = until
+    this.#sink.notice(`waiting ${formatSeconds(milliseconds / 1000)}, as the server asks: ${why}`)
+  }
+
+  #tellAdaptation({ message }: ProviderError): void {
+    if (this.#toldAdaptations.has(message)) return
+    this.#toldAdaptations.add(message)
+    this.#sink.notice(message)
   }
 
   #giveUp(error: ProviderError): string {
@@ -239,8 +322,7 @@ class LiveRun {
     if (this.#answered > 0) store()
     else this.#rejections.push(store)
     if (this.#answered === 0 && this.#rejections.length >= MAX_REJECTED) {
-      const text = `the first ${MAX_REJECTED} requests were all rejected. The last: ${error.message}`
-      this.#stopped ??= new ProviderError("stop", text, { fix: "check the model, its settings and the image size" })
+      this.#stopped ??= allRejected(MAX_REJECTED, error.message)
     }
     return error.message
   }

@@ -2,6 +2,7 @@
 
 import { FourtierError, nearest } from "@fourtier/tensor"
 import { type ClipAnswers, cleanPath, readRecords } from "./answer-formats.ts"
+import { clipsByName } from "./beside.ts"
 import { type Answer, answerKey, DescriptionCache, promptSpec, type Spec } from "./cache.ts"
 import type { PromptSet } from "./prompts.ts"
 import type { DescribedClip } from "./provider.ts"
@@ -115,9 +116,11 @@ export async function importAnswers(
   file: string,
   clips: readonly DescribedClip[],
   prompts: PromptSet,
-  common: Omit<Spec, "prompt" | "system">,
+  common: Omit<Spec, "prompt" | "system" | "strip"> & {
+    strip: Spec["strip"] | ((clip: DescribedClip) => Spec["strip"])
+  },
 ): Promise<{ imported: number; unknown: string[] }> {
-  const byName = new Map(clips.flatMap((clip) => [[clip.id, clip] as const, [cleanPath(clip.relative), clip] as const]))
+  const byName = clipsByName(clips)
   const byId = new Map(prompts.prompts.map((prompt) => [prompt.id, prompt]))
   const unknown: string[] = []
   let imported = 0
@@ -128,7 +131,8 @@ export async function importAnswers(
       unknown.push(`${record.clip} ${record.prompt}`)
       continue
     }
-    const spec = cache.register(promptSpec(prompt, { ...common, system: prompts.system }))
+    const strip = typeof common.strip === "function" ? common.strip(clip) : common.strip
+    const spec = cache.register(promptSpec(prompt, { ...common, strip, system: prompts.system }))
     const key = answerKey(clip.hash, spec)
     const answer = record.answer.trim()
     if (cache.read(key)?.answer !== answer) {

@@ -26,7 +26,7 @@ export interface DescribeOptions {
   retryFlagged?: boolean
   /** Most US dollars that this run may spend. */
   budget?: number
-  /** Most requests that this run may send. */
+  /** Most requests that this run may send, those that fail included. */
   limit?: number
   /** Prices by model, in addition to the list prices. */
   prices?: Record<string, Price>
@@ -34,6 +34,8 @@ export interface DescribeOptions {
   retries?: number
   /** Longest wait before the first retry, milliseconds; doubles with each further one. 500 by default. */
   backoff?: number
+  /** Longest wait for the requests in progress when `signal` ends the run, milliseconds; 30 seconds by default. */
+  grace?: number
   /** Strips made at once; 2 by default. */
   stripWorkers?: number
   /** False leaves `answers` of the report empty, for runs too large to hold in memory. */

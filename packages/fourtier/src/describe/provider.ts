@@ -32,6 +32,10 @@ export interface Reply {
   readonly outputTokens: number | null
   /** `length`: cut off at the token limit. `refused`: by a content filter or by the model. */
   readonly finish: "stop" | "length" | "refused"
+  /** Whether the server kept the model's reasoning apart from `text`. */
+  readonly reasoned?: boolean
+  /** Settings that the server refused and the question was put without, such as "temperature". */
+  readonly adapted?: readonly string[]
   /** Milliseconds until the quota is full again, when the server's headers say that it is used up. */
   readonly pause?: number
 }
@@ -47,6 +51,8 @@ interface ProviderBase {
   readonly settings: { readonly [key: string]: Setting }
   /** Where images are sent, for people to read; null when nothing leaves this process. */
   readonly destination: string | null
+  /** Whether the server is on this machine: such a model costs nothing unless a price is known for it. */
+  readonly local?: boolean
   close?(): Promise<void>
 }
 
@@ -93,6 +99,8 @@ export interface BatchProgress {
   readonly total: number
   /** Ids of the files with the answers and the failed lines. */
   readonly files: readonly string[]
+  /** Of a failed batch: why no other can succeed either, when the server says so (no credit). */
+  readonly stop?: ProviderError | null
 }
 
 export interface BatchResult {
@@ -114,6 +122,7 @@ export function usesStrip(provider: Provider): boolean {
  * - `stop`: no request of this run can succeed (wrong key, unknown model, no credit); the run ends at once.
  * - `throttled`: too many requests; asked again later, and more slowly.
  * - `retry`: may succeed another time (5xx, network, timeout, garbled reply).
+ * - `adapted`: the server refused a setting, and the provider puts the question without it from now on; asked again at once.
  * - `rejected`: this one request cannot succeed (image refused, too large).
  * - `absent`: the source has no answer about this clip (recorded answers).
  *
@@ -126,20 +135,23 @@ export function usesStrip(provider: Provider): boolean {
  */
 export class ProviderError extends Error {
   override readonly name = "ProviderError"
-  readonly verdict: "stop" | "throttled" | "retry" | "rejected" | "absent"
+  readonly verdict: "stop" | "throttled" | "retry" | "adapted" | "rejected" | "absent"
   /** Milliseconds to wait, when the server gave a time. */
   readonly retryAfter: number | null
   /** What the user can do about it. */
   readonly fix: string | undefined
+  /** HTTP status, where there was one. */
+  readonly status: number | undefined
 
   constructor(
     verdict: ProviderError["verdict"],
     message: string,
-    options: ErrorOptions & { retryAfter?: number | null; fix?: string } = {},
+    options: ErrorOptions & { retryAfter?: number | null; fix?: string; status?: number } = {},
   ) {
     super(message, options)
     this.verdict = verdict
     this.retryAfter = options.retryAfter ?? null
     this.fix = options.fix
+    this.status = options.status
   }
 }

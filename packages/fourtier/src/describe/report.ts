@@ -1,6 +1,7 @@
 /** What a run of `describe` has achieved. */
 
 import { plural, type Reporter } from "@fourtier/core"
+import type { Provider } from "./provider.ts"
 
 export interface FlaggedAnswer {
   clip: string
@@ -32,6 +33,8 @@ export interface DescribeReport {
   cached: number
   /** Number of requests that were answered in this run. */
   requests: number
+  /** Number of requests that were sent in this run, those that failed included. */
+  sent: number
   /** US dollars spent in this run; null where no price is known. */
   spent: number | null
   /** The limit at which the run ended early, if it did. */
@@ -39,12 +42,19 @@ export interface DescribeReport {
 }
 
 /** Reports it in a few lines. @param wanted number of answers that a complete run has */
-export function summarise(report: DescribeReport, wanted: number, model: string, reporter: Reporter): void {
-  const { flagged, failed, good, cached, requests, spent, ended } = report
+export function summarise(
+  report: DescribeReport,
+  wanted: number,
+  { model, settings }: Pick<Provider, "model" | "settings">,
+  reporter: Reporter,
+): void {
+  const { flagged, failed, good, cached, requests, sent, spent, ended } = report
+  const asked =
+    sent === requests
+      ? `${plural(requests, "request")} to ${model}`
+      : `${plural(sent, "request")} to ${model}, ${requests} answered`
   const cost = spent === null ? "" : `, ${spent.toFixed(4)} USD`
-  reporter.say(
-    `  descriptions: ${good} of ${wanted} answers, ${cached} from the cache, ${plural(requests, "request")} to ${model}${cost}`,
-  )
+  reporter.say(`  descriptions: ${good} of ${wanted} answers, ${cached} from the cache, ${asked}${cost}`)
   if (ended)
     reporter.warn(`the ${ended === "limit" ? "limit on requests" : "budget"} is used up; run again to continue`)
   list(
@@ -52,6 +62,9 @@ export function summarise(report: DescribeReport, wanted: number, model: string,
     flagged.map(({ clip, prompt, flags }) => `${clip} ${prompt}: ${flags.join(", ")}`),
     plural(flagged.length, "answer is flagged and will not be used", "answers are flagged and will not be used"),
   )
+  if (flagged.some(({ flags }) => flags.includes("cut off")) && settings.maxTokens !== undefined) {
+    reporter.warn(`answers were cut off at maxTokens ${settings.maxTokens}: raise it in the provider's settings`)
+  }
   list(
     reporter,
     failed.map(({ clip, prompt, reason }) => `${clip} ${prompt}: ${reason}`),

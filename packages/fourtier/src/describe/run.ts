@@ -4,12 +4,13 @@ import { setMaxListeners } from "node:events"
 import { plural, type Reporter, silent } from "@fourtier/core"
 import { FourtierError, Rng } from "@fourtier/tensor"
 import { hashJson } from "@fourtier/tensor/node"
-import { openBatches, runBatch } from "./batch.ts"
+import { runBatch } from "./batch.ts"
+import { openBatches } from "./batch-state.ts"
 import { Budget } from "./budget.ts"
-import { DescriptionCache } from "./cache.ts"
+import { DescriptionCache, specId } from "./cache.ts"
 import { CacheSink } from "./cache-sink.ts"
 import { checksSchema } from "./check.ts"
-import { listPrices, type Price, priceOf, requirePrice } from "./cost.ts"
+import { FREE, listPrices, type Price, priceOf, requirePrice } from "./cost.ts"
 import { type Estimate, estimate } from "./estimate.ts"
 import { Leases } from "./leases.ts"
 import { runLive } from "./live.ts"
@@ -52,6 +53,11 @@ export class DescribeRun {
       this.#reporter.say(`  ${clips} not described: held out for validation or testing, or not selected`)
     }
     this.#warnOfDamage()
+    const older = this.#plan.older()
+    if (older > 0) {
+      const answers = plural(older, "answer was given about a strip", "answers were given about strips")
+      this.#reporter.say(`  ${answers} of the video's full height, and used as they are`)
+    }
     const budget = pending === 0 ? new Budget({ price: undefined, expected: 0 }) : await this.#ask(pending)
     const report: DescribeReport = {
       answers: new Map(),
@@ -60,12 +66,13 @@ export class DescribeRun {
       withheld,
       good: 0,
       cached: wanted - pending,
-      requests: budget.requests,
+      requests: budget.answered,
+      sent: budget.sent,
       spent: budget.price ? budget.spent : null,
       ended: budget.exhausted,
     }
     this.#collect(report)
-    summarise(report, wanted, this.#options.provider.model, this.#reporter)
+    summarise(report, wanted, this.#options.provider, this.#reporter)
     return report
   }
 
@@ -75,7 +82,8 @@ export class DescribeRun {
     const table = { ...listPrices, ...prices }
     const batch = provider.mode === "batch"
     if (provider.destination === null) return undefined
-    return budget === undefined ? priceOf(provider.model, table, batch) : requirePrice(provider.model, table, batch)
+    const known = priceOf(provider.model, table, batch) ?? (provider.local ? FREE : undefined)
+    return budget === undefined || known ? known : requirePrice(provider.model, table, batch)
   }
 
   /** Asks everything that is pending, and waits for what other processes are asking. */
@@ -86,7 +94,7 @@ export class DescribeRun {
     const price = this.#price()
     const expected = price && dollars !== undefined ? (await this.estimate()).costPerRequest : 0
     const budget = new Budget({ price, dollars, requests, expected: expected ?? 0 })
-    for (const prompt of this.#plan.prompts) this.#cache.register(this.#plan.spec(prompt))
+    for (const spec of this.#plan.specs()) this.#cache.register(spec)
     await this.#announce()
     const strip = throttle(stripWorkers, (clip: DescribedClip) => strips.encode(clip))
     const leases = await Leases.open(this.#cache.path)
@@ -119,13 +127,13 @@ export class DescribeRun {
     const common = { system: prompts.system, strip, checks: checksSchema.parse(checks), budget, signal }
     const pending = this.#plan.pending()
     if (provider.mode === "batch") {
-      const signature = hashJson(this.#plan.specIds())
+      const signature = hashJson(this.#plan.specs().map(specId))
       const own = { provider, folder: this.#batchFolder(), signature, reporter: this.#reporter }
       await runBatch(pending, { ...common, ...own }, sink)
     } else {
-      const { retries = 8, backoff = 500, seed = process.pid } = this.#options
+      const { retries = 8, backoff = 500, seed = process.pid, grace = 30_000 } = this.#options
       const ask = usesStrip(provider) ? (this.#options.ask ?? "separate") : "separate"
-      await runLive(pending, { ...common, provider, ask, retries, backoff, rng: new Rng(seed) }, sink)
+      await runLive(pending, { ...common, provider, ask, retries, backoff, grace, rng: new Rng(seed) }, sink)
     }
   }
 
@@ -165,8 +173,9 @@ export class DescribeRun {
         if (state === undefined || (state === "good" && !collect)) continue
         const answer = this.#cache.read(key)
         if (!answer) continue
-        if (state === "flagged") {
-          const { flags = [] } = answer
+        const lost = answer.answer === "" ? ["reasoning without an answer"] : []
+        if (state === "flagged" || lost.length > 0) {
+          const { flags = lost } = answer
           report.flagged.push({ clip: clip.id, prompt: prompt.id, answer: answer.answer, flags })
         } else {
           const texts = report.answers.get(clip.id) ?? {}

@@ -2,9 +2,17 @@
 
 import type { DescribedClip, Setting } from "./provider.ts"
 
+export interface StripSettings {
+  readonly [key: string]: Setting
+}
+
 export interface StripSource {
   /** K, height and whatever else decides the strip's pixels: part of every key. */
-  readonly settings: { readonly [key: string]: Setting }
+  readonly settings: StripSettings
+  /** The same for one clip, where its size decides; `settings` by default. Clips of equal settings share one object. */
+  settingsOf?(clip: DescribedClip): StripSettings
+  /** Other settings under which sound answers about the clip count as well, while it has none under its own; null for none. */
+  olderSettingsOf?(clip: DescribedClip): StripSettings | null
   /** The clip's strip as JPEG. */
   encode(clip: DescribedClip): Promise<Uint8Array>
 }

@@ -6,6 +6,7 @@
 import {
   add,
   constant,
+  div,
   expand,
   FourtierError,
   gelu,
@@ -20,6 +21,8 @@ import {
   reshape,
   slice,
   softmax,
+  sqrt,
+  sum,
   type Tensor,
   tanh,
   transpose,
@@ -138,10 +141,19 @@ export function mlp(
  * @returns [B,Lq,C]
  */
 export function attend(q: Tensor, k: Tensor, v: Tensor, heads: number, mask: Tensor | null = null): Tensor {
-  const split = (x: Tensor) => rearrange(x, "b l (h d) -> b h l d", { h: heads })
-  const scores = matmul(split(q), split(k), { transposeB: true }) // [B,heads,Lq,Lk]
+  return attendInHeads(toHeads(q, heads), toHeads(k, heads), toHeads(v, heads), mask)
+}
+
+/** [B,L,C] -> [B,heads,L,C/heads] */
+export function toHeads(x: Tensor, heads: number): Tensor {
+  return rearrange(x, "b l (h d) -> b h l d", { h: heads })
+}
+
+/** `attend` on queries, keys and values [B,heads,L,d] that are split into heads already: [B,Lq,heads·d] */
+export function attendInHeads(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null = null): Tensor {
+  const scores = matmul(q, k, { transposeB: true }) // [B,heads,Lq,Lk]
   const weights = softmax(mask ? add(scores, mask) : scores)
-  return rearrange(matmul(weights, split(v)), "b h l d -> b l (h d)")
+  return rearrange(matmul(weights, v), "b h l d -> b l (h d)")
 }
 
 /** 1/√d, d being the width of one head. @throws FourtierError where the width cannot be split */
@@ -229,25 +241,49 @@ export interface BlockOptions {
   epsilon: number
   /** Hidden channels of the MLP over its width; default 4. */
   mlpRatio?: number
+  /** Hidden channels of the MLP, instead of a ratio. */
+  mlpHidden?: number
   mask?: Tensor | null
 }
 
-/** A pre-norm block with CLIP's names: x + attention(ln_1(x)), then + mlp(ln_2(x)). x [B,L,C] */
-export function clipBlock(binder: WeightBinder, x: Tensor, options: BlockOptions): Tensor {
+/**
+ * A pre-norm block with CLIP's names: x + attention(ln_1(x)), then + mlp(ln_2(x)), both scaled where the checkpoint has
+ * `ls_1.gamma` and `ls_2.gamma`. x [B,L,C]
+ *
+ * @param attention of ln_1(x) [B,L,C]; by default over all tokens that the mask lets through
+ */
+export function clipBlock(
+  binder: WeightBinder,
+  x: Tensor,
+  options: BlockOptions,
+  attention?: (normed: Tensor) => Tensor,
+): Tensor {
   const { heads, epsilon, mask = null } = options
-  const attended = add(x, selfAttention(binder.in("attn"), norm(binder, "ln_1", x, epsilon), { heads, mask }))
-  return clipMlp(binder, attended, options)
+  const normed = norm(binder, "ln_1", x, epsilon)
+  const attended = attention ? attention(normed) : selfAttention(binder.in("attn"), normed, { heads, mask })
+  return clipMlp(binder, add(x, layerScaled(binder, "ls_1", attended)), options)
+}
+
+/** x [..,D] times `<name>.gamma` [D], where the checkpoint has it. */
+function layerScaled(binder: WeightBinder, name: string, x: Tensor): Tensor {
+  return binder.has(`${name}.gamma`, false) ? mul(x, binder.weight(`${name}.gamma`, [x.shape[x.rank - 1]])) : x
 }
 
 /** The second half of CLIP's block. */
 export function clipMlp(
   binder: WeightBinder,
   x: Tensor,
-  { activation, epsilon, mlpRatio = 4 }: Omit<BlockOptions, "heads">,
+  { activation, epsilon, mlpRatio = 4, mlpHidden }: Omit<BlockOptions, "heads">,
 ): Tensor {
-  const hidden = Math.trunc(mlpRatio * x.shape[x.rank - 1])
+  const hidden = mlpHidden ?? Math.trunc(mlpRatio * x.shape[x.rank - 1])
   const names = ["mlp.c_fc", "mlp.c_proj"] as const
-  return add(x, mlp(binder, norm(binder, "ln_2", x, epsilon), { names, hidden, activation }))
+  const fed = mlp(binder, norm(binder, "ln_2", x, epsilon), { names, hidden, activation })
+  return add(x, layerScaled(binder, "ls_2", fed))
+}
+
+/** x over its Euclidean length along the last axis. */
+export function normalised(x: Tensor): Tensor {
+  return div(x, sqrt(sum(mul(x, x), -1, true)))
 }
 
 /** Length in patches of a length in pixels; what does not fill a patch is cut off. */

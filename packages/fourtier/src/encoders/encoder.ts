@@ -11,6 +11,7 @@ import { type MapSize, placesOf } from "@fourtier/core/model"
 import { FRAMES } from "@fourtier/core/schemas"
 import type { Flops, Session, SessionOptions } from "@fourtier/tensor"
 import type { ModelProto } from "@fourtier/tensor/onnx"
+import type { JointTower } from "./joint.ts"
 import { loadModel } from "./large.ts"
 
 export interface VisualEncoder {
@@ -18,6 +19,8 @@ export interface VisualEncoder {
   name: string
   /** Hash of the weights and of every setting that changes the map: names the features in the store. */
   id: string
+  /** Worth knowing about how it was opened, such as which of several sets of weights was taken. */
+  notes?: readonly string[]
   /** Frames of a clip, T. */
   frames: number
   /** Height and width of a frame in pixels. */
@@ -28,6 +31,27 @@ export interface VisualEncoder {
   model(batch: number): Promise<ModelProto>
   /** Weights, and multiply–adds of one clip. */
   flops(): Promise<Flops>
+  /** The space that it shares with a text tower, where its checkpoint has one. */
+  joint?: JointSpace
+}
+
+/** What an encoder offers whose image tower has a text tower beside it. */
+export interface JointSpace {
+  /** The setting `text.encoder` that chooses the text tower. */
+  readonly tower: JointTower
+  /** See `jointSpace`. */
+  readonly space: string
+  /** E */
+  readonly width: number
+  /** The encoder with its rows as map [B,1,R,E]: to be stored and read as any other's. */
+  readonly encoder: VisualEncoder
+  /**
+   * Logits [C] of clips by the model's own rule; their softmax are probabilities of the classes.
+   *
+   * @param clips rows [R,E] each
+   * @param texts embeddings [E] of the classes
+   */
+  logits(clips: readonly Float32Array[], texts: readonly Float32Array[]): Promise<Float32Array[]>
 }
 
 /** Name of the output of an encoder's graph. The input is `FRAMES`. */

@@ -11,6 +11,7 @@
 import type { Tensor } from "@fourtier/tensor"
 import type { z } from "zod"
 import type { EncoderGraph, Inputs } from "./graph.ts"
+import type { JointTower } from "./joint.ts"
 import type { Preset } from "./presets.ts"
 import { WeightBinder } from "./weight-binder.ts"
 
@@ -19,6 +20,21 @@ export type Discriminable = z.core.$ZodTypeDiscriminable
 
 /** A schema of dimensions: the key `encoder` tells whose they are. */
 export type DimensionsSchema = z.ZodType<{ encoder: string }> & Discriminable
+
+/** The space that a family's networks share with a text tower: see `joint.ts`. */
+export interface JointDefinition<D> {
+  /** The pair of towers; null for networks that are no part of one. */
+  tower(dimensions: D): JointTower | null
+  /**
+   * What of a clip meets the texts.
+   *
+   * @param clips [B,T,H,W,3], normalised
+   * @returns [B,R,E]
+   */
+  rows(binder: WeightBinder, dimensions: D, clips: Tensor): Tensor
+  /** rows [B,R,E] and texts [C,E] -> [B,C] */
+  logits(binder: WeightBinder, dimensions: D, rows: Tensor, texts: Tensor): Tensor
+}
 
 /** A family as frozen visual encoder. `K` is its kind, `M` the names of its official sizes. */
 export interface VisualDefinition<S extends DimensionsSchema, K extends string, M extends string> {
@@ -38,6 +54,8 @@ export interface VisualDefinition<S extends DimensionsSchema, K extends string, 
    * @returns m [B,T',H',W',D]
    */
   featureMap(binder: WeightBinder, dimensions: z.output<S>, clips: Tensor): Tensor
+  /** For families whose checkpoints hold a text tower too. */
+  readonly joint?: JointDefinition<z.output<S>>
 }
 
 /** What `defineFamily` takes: `V` is what the family is as a frozen visual encoder. */
@@ -52,6 +70,8 @@ export interface FamilyDefinition<S extends DimensionsSchema, V> {
    * @param keys all keys of the checkpoint
    */
   parameterName(key: string, keys: ReadonlySet<string>): string | null
+  /** Sections of its checkpoints that hold the weights, where they are not the usual ones: the wanted one first. */
+  readonly sections?: readonly string[]
   /** Between the parts of a parameter's name; "." by default. */
   readonly separator?: string
   /** Everything that a network computes from those inputs that are given. */
@@ -67,6 +87,8 @@ export interface EncoderNetwork {
   readonly inputs: readonly string[]
   /** See `FamilyDefinition.parameterName`. */
   parameterName(key: string, keys: ReadonlySet<string>): string | null
+  /** See `FamilyDefinition.sections`. */
+  readonly sections?: readonly string[]
   /** A binder of the network's weights. @param names the parameters that the checkpoint has; null: any */
   binder(names: ReadonlySet<string> | null): WeightBinder
   /** Everything that the network computes from those inputs that are given. */
@@ -77,6 +99,12 @@ export interface EncoderNetwork {
 export interface VisualNetwork extends EncoderNetwork {
   /** The feature map m [B,T',H',W',D] of normalised clips [B,T,H,W,3]. Parameters that it does not need are skipped. */
   featureMap(binder: WeightBinder, clips: Tensor): Tensor
+  /** See `JointDefinition`; null where there is no text tower. Parameters that it does not need are skipped. */
+  readonly joint: {
+    readonly tower: JointTower
+    rows(binder: WeightBinder, clips: Tensor): Tensor
+    logits(binder: WeightBinder, rows: Tensor, texts: Tensor): Tensor
+  } | null
 }
 
 /** From a configuration to its network. */
@@ -128,12 +156,28 @@ export function defineFamily<S extends DimensionsSchema, K extends string, M ext
     dimensions,
     inputs: definition.inputs(dimensions),
     parameterName: definition.parameterName,
+    sections: definition.sections,
     binder: (names) => WeightBinder.over(names, separator),
     graph: (binder, inputs) => definition.graph(binder, dimensions, inputs),
   })
   if (visual === null) return { schema: schema.transform(networkOf), visual }
+  const { joint } = visual
+  const all = (binder: WeightBinder) => {
+    binder.skip(() => true)
+    return binder
+  }
+  const jointOf = (dimensions: z.output<S>): VisualNetwork["joint"] => {
+    const tower = joint?.tower(dimensions) ?? null
+    if (!joint || tower === null) return null
+    return {
+      tower,
+      rows: (binder, clips) => joint.rows(all(binder), dimensions, clips),
+      logits: (binder, rows, texts) => joint.logits(all(binder), dimensions, rows, texts),
+    }
+  }
   const visualNetworkOf = (dimensions: z.output<S>): VisualNetwork => ({
     ...networkOf(dimensions),
+    joint: jointOf(dimensions),
     featureMap(binder, clips) {
       binder.skip(visual.unused)
       return visual.featureMap(binder, dimensions, clips)

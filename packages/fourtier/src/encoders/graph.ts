@@ -14,11 +14,34 @@ export interface EncoderGraph {
 /** Inputs by name, those that are given. */
 export type Inputs = ReadonlyMap<string, Tensor>
 
-/** The input `name`. @throws FourtierError where it is not given, or has not the axes that `axes` names */
-export function inputNamed(inputs: Inputs, name: string, axes: string): Tensor {
+/** What numbers of another kind mean, and what to do about them. */
+const KINDS = {
+  f32: {
+    expected: "floating-point numbers, normalised as for the reference code",
+    fix: "normalise the values, and save them as float32: a picture's bytes are no input of the network",
+  },
+  i64: { expected: "whole numbers", fix: "save token ids and masks as int64" },
+} as const
+
+/**
+ * The input `name`.
+ *
+ * @param dtype of its numbers: pictures and features are f32, token ids and masks i64
+ * @throws FourtierError where it is not given, has not the axes that `axes` names, or holds numbers of another kind
+ */
+export function inputNamed(inputs: Inputs, name: string, axes: string, dtype: keyof typeof KINDS = "f32"): Tensor {
   const found = inputs.get(name)
   const rank = axes.split(",").length
-  if (found && found.rank === rank) return found
+  if (found && found.rank === rank && found.dtype === dtype) return found
+  if (found && found.rank === rank) {
+    throw new FourtierError({
+      where: `input ${name}`,
+      what: "numbers of another kind",
+      expected: KINDS[dtype].expected,
+      found: dtype === "f32" ? "whole numbers" : "floating-point numbers",
+      fix: KINDS[dtype].fix,
+    })
+  }
   throw new FourtierError({
     where: `input ${name}`,
     what: found ? "wrong number of axes" : "not given",
@@ -43,6 +66,11 @@ export function checkInput(
     found: `[${shape.join(",")}]`,
     ...(fix === undefined ? {} : { fix }),
   })
+}
+
+/** Ids of texts [K,L], null where none are given. */
+export function textIds(inputs: Inputs): Tensor | null {
+  return inputs.has("text_tokens") ? inputNamed(inputs, "text_tokens", "text,position", "i64") : null
 }
 
 /** The fix for frames of another size. */

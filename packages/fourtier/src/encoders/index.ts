@@ -6,7 +6,13 @@
  */
 
 export { type EncoderConfig, encoderSchema, openVisualEncoder } from "./catalog.ts"
-export { type Checkpoint, type CheckpointOptions, openCheckpoint } from "./checkpoint/checkpoint.ts"
+export {
+  type Checkpoint,
+  type CheckpointOptions,
+  type CheckpointPart,
+  openCheckpoint,
+} from "./checkpoint/checkpoint.ts"
 export type { TorchFormat } from "./checkpoint/torch.ts"
-export { encoderShapes, MAP, openEncoder, type VisualEncoder } from "./encoder.ts"
+export { encoderShapes, type JointSpace, MAP, openEncoder, type VisualEncoder } from "./encoder.ts"
+export type { JointTower } from "./joint.ts"
 export type { Precision } from "./precision.ts"

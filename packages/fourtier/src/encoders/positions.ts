@@ -1,7 +1,7 @@
 /** Position tables: fixed sinusoids, and learned tables interpolated to other sizes. Plain arrays, computed once. */
 
-import { interpolationMatrix, type Shape } from "@fourtier/tensor"
-import type { SourceTensor } from "./weight-binder.ts"
+import { interpolationMatrix, type Shape, type Tensor } from "@fourtier/tensor"
+import type { SourceTensor, WeightBinder } from "./weight-binder.ts"
 
 /**
  * Sinusoids over positions 0..length−1 [length,width]: sin in even, cos in odd channels, angle
@@ -20,10 +20,10 @@ export function sinusoids(length: number, width: number): Float32Array {
 }
 
 /**
- * How a table's grid is resized. `bicubic`: PyTorch's. `bicubic-antialias`: PyTorch's with `antialias=True`, another kernel.
- * `linear`: ends on ends, as scipy's `ndimage.zoom` of order 1.
+ * How a table's grid is resized. `bicubic` and `bilinear`: PyTorch's. `bicubic-antialias`: PyTorch's with `antialias=True`,
+ * another kernel. `linear`: ends on ends, as scipy's `ndimage.zoom` of order 1.
  */
-export type Interpolation = "bicubic" | "bicubic-antialias" | "linear"
+export type Interpolation = "bicubic" | "bicubic-antialias" | "bilinear" | "linear"
 
 /** Cubic convolution parameter of PyTorch's antialiased bicubic (Keys 1981). */
 const ANTIALIAS_CUBIC = -0.5
@@ -56,6 +56,8 @@ function resizingMatrix(from: number, to: number, interpolation: Interpolation):
       return interpolationMatrix(from, to, { mode: "cubic", coordinates: "half-pixel" })
     case "bicubic-antialias":
       return antialiasMatrix(from, to)
+    case "bilinear":
+      return interpolationMatrix(from, to, { mode: "linear", coordinates: "half-pixel" })
     case "linear":
       return interpolationMatrix(from, to, { mode: "linear", coordinates: "align-corners" })
   }
@@ -97,17 +99,98 @@ export function gridTable({ extra, time, rows, columns, width, interpolation }: 
   const sideOf = (found: Shape) => Math.sqrt((found[found.length - 2] - extra) / time)
   return {
     fits: (found) => found.length >= 2 && found[found.length - 1] === width && Number.isInteger(sideOf(found)),
+    make: (values, found) => resizedTable(values, sideOf(found), { extra, time, rows, columns, width, interpolation }),
+  }
+}
+
+export interface ClipTable {
+  /** Rows before the grid that are kept: class tokens. */
+  extra: number
+  /** Steps of time of the table, and the side of its square grid. */
+  time: number
+  side: number
+  width: number
+  /** What the checkpoint's steps of time may be, the most likely number first. */
+  steps: readonly number[]
+  /** Steps and side of the configuration: they are the table's own where `steps` allows it, or fits no square grid. */
+  configured: { readonly time: number; readonly side: number }
+}
+
+/**
+ * Lets a learned table [..,extra + time·side·side, width] come from a checkpoint of other frames and another square grid:
+ * linearly over time, then bicubic over the grid. The length of a table does not tell its frames from its grid, so that
+ * `steps` decides even where the lengths are equal.
+ */
+export function clipTable(table: ClipTable): NonNullable<SourceTensor["adapt"]> {
+  const { extra, time, side, width, steps, configured } = table
+  const own = { from: configured.time, grid: configured.side }
+  const sizesOf = (found: Shape) => {
+    const places = found[found.length - 2] - extra
+    const whole = steps
+      .map((from) => ({ from, grid: Math.sqrt(places / from) }))
+      .filter(({ from, grid }) => Number.isInteger(from) && Number.isInteger(grid))
+    const likely = whole.find(({ from, grid }) => from === own.from && grid === own.grid) ?? whole.at(0)
+    return likely ?? (places === own.from * own.grid ** 2 ? own : undefined)
+  }
+  return {
+    always: true,
+    fits: (found) => found.length >= 2 && found[found.length - 1] === width && sizesOf(found) !== undefined,
     make(values, found) {
-      const side = sideOf(found)
-      const grid = values.subarray(extra * width)
-      const tall = resizeAxis(grid, time, side, side * width, resizingMatrix(side, rows, interpolation))
-      const wide = resizeAxis(tall, time * rows, side, width, resizingMatrix(side, columns, interpolation))
-      const result = new Float32Array(extra * width + wide.length)
-      result.set(values.subarray(0, extra * width))
-      result.set(wide, extra * width)
-      return result
+      const sizes = sizesOf(found)
+      if (sizes === undefined || (sizes.from === time && sizes.grid === side)) return values
+      const { from, grid } = sizes
+      const rows = values.subarray(extra * width)
+      const matrix = interpolationMatrix(from, time, { mode: "linear", coordinates: "half-pixel" })
+      const timed = resizeAxis(rows, 1, from, grid * grid * width, matrix)
+      const resized = new Float32Array(extra * width + timed.length)
+      resized.set(values.subarray(0, extra * width))
+      resized.set(timed, extra * width)
+      return resizedTable(resized, grid, { extra, time, rows: side, columns: side, width, interpolation: "bicubic" })
     },
   }
+}
+
+/** A table [extra + time·side·side, width] with its grid resized: [extra + time·rows·columns, width] */
+function resizedTable(
+  values: Float32Array,
+  side: number,
+  { extra, time, rows, columns, width, interpolation }: GridTable,
+): Float32Array {
+  const grid = values.subarray(extra * width)
+  const tall = resizeAxis(grid, time, side, side * width, resizingMatrix(side, rows, interpolation))
+  const wide = resizeAxis(tall, time * rows, side, width, resizingMatrix(side, columns, interpolation))
+  const result = new Float32Array(extra * width + wide.length)
+  result.set(values.subarray(0, extra * width))
+  result.set(wide, extra * width)
+  return result
+}
+
+/**
+ * The rows of a learned table for one grid, where a network takes pictures of any size: the table is as the checkpoint has it,
+ * and resized unless the grid is the trained square. Several grids may share a table.
+ *
+ * @param name the table's, [extra + side·side, width]
+ * @param side of the trained grid where no checkpoint tells it
+ * @returns [extra + rows·columns, width]
+ */
+export function gridRows(binder: WeightBinder, name: string, side: number, table: Omit<GridTable, "time">): Tensor {
+  const { extra, rows, columns, width } = table
+  const trained = gridTable({ ...table, time: 1, rows: side, columns: side })
+  return binder.derive(
+    `${name} ${rows}x${columns}`,
+    [
+      {
+        name,
+        shape: [extra + side * side, width],
+        ...(trained && { adapt: { fits: trained.fits, make: (values) => values } }),
+      },
+    ],
+    [extra + rows * columns, width],
+    (values) => {
+      const found = Math.sqrt(values.length / width - extra)
+      return found === rows && found === columns ? values : resizedTable(values, found, { ...table, time: 1 })
+    },
+  )
 }
 
 /**

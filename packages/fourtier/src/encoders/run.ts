@@ -6,9 +6,11 @@ import {
   FourtierError,
   input,
   isOp,
+  nonFinite,
   type Session,
   type SessionOptions,
   type Shape,
+  sizeOf,
   type Tensor,
   type TensorType,
   topologicalOrder,
@@ -55,6 +57,7 @@ export async function encodeArrays({ network, source, inputs, runtime }: EncodeO
   const arrays = new Map([...inputs].map(([name, array]) => [name, inputArray(name, array)]))
   const tensors = new Map([...arrays].map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]))
   const { outputs, intermediates } = network.graph(binder, tensors)
+  checkIndices([...Object.values(outputs), ...Object.values(intermediates)], arrays)
   const weights = await binder.load(source)
   const named: Record<string, Tensor> = {}
   for (const [name, tensor] of Object.entries(outputs)) named[`output ${name}`] = tensor
@@ -78,13 +81,50 @@ export async function encodeArrays({ network, source, inputs, runtime }: EncodeO
   }
 }
 
-function inputArray(name: string, array: StoredTensor): { shape: Shape; dtype: DType; data: Data } {
+interface InputArray {
+  shape: Shape
+  dtype: DType
+  data: Data
+}
+
+/**
+ * Whether every number of an input that picks rows of a table, such as the id of a token, is one of the table's.
+ * @throws FourtierError that names the first one that is not, and its place
+ */
+function checkIndices(outputs: readonly Tensor[], arrays: ReadonlyMap<string, InputArray>): void {
+  for (const node of topologicalOrder(outputs)) {
+    if (!isOp(node, "gather")) continue
+    const [table, indices] = node.inputs
+    const name = isOp(indices, "input") ? indices.attrs.name : null
+    const given = name === null ? undefined : arrays.get(name)
+    if (given === undefined) continue
+    const { shape, data } = given
+    const size = table.shape[node.attrs.axis]
+    const at = data.findIndex((index: number | bigint) => Number(index) < 0 || Number(index) >= size)
+    if (at < 0) continue
+    const place = shape.map((length, axis) => Math.floor(at / sizeOf(shape.slice(axis + 1))) % length)
+    throw new FourtierError({
+      where: `input ${name}[${place.join(",")}]`,
+      what: "an id outside the table that it is looked up in",
+      expected: `0 to ${size - 1}`,
+      found: String(data[at]),
+      fix: "use the tokeniser that belongs to the weights, or correct the sizes in the configuration",
+    })
+  }
+}
+
+function inputArray(name: string, array: StoredTensor): InputArray {
   const { type, shape } = array
   if (shape.includes(0)) throw new FourtierError({ where: `input ${name}`, what: "an empty array" })
   const isFloat = type === "f64" || type === "f32" || type === "f16" || type === "bf16"
-  return isFloat
-    ? { shape, dtype: "f32", data: toFloat32(array) }
-    : { shape, dtype: "i64", data: BigInt64Array.from(array.data, BigInt) }
+  if (isFloat) return { shape, dtype: "f32", data: finiteInput(name, toFloat32(array), shape) }
+  return { shape, dtype: "i64", data: BigInt64Array.from(array.data, BigInt) }
+}
+
+function finiteInput(name: string, values: Float32Array, shape: Shape): Float32Array {
+  const found = nonFinite(values, shape)
+  if (found === null) return values
+  throw new FourtierError({ where: `input ${name}`, what: "values that are no finite numbers", found })
 }
 
 /** Compiles a graph with weights of any size. */

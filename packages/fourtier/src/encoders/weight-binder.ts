@@ -25,8 +25,11 @@ export interface WeightSource {
 export interface SourceTensor {
   name: string
   shape: Shape
-  /** For position tables: how a table of another size is interpolated, and which sizes can be. */
-  adapt?: { fits(found: Shape): boolean; make(values: Float32Array, found: Shape): Float32Array }
+  /**
+   * For position tables: how a table of another size is interpolated, and which sizes can be. `always`: it sees tables of
+   * equal size, too.
+   */
+  adapt?: { fits(found: Shape): boolean; make(values: Float32Array, found: Shape): Float32Array; always?: boolean }
 }
 
 interface Derived {
@@ -76,9 +79,13 @@ export class WeightBinder {
     return this.#prefix === "" ? name : `${this.#prefix}${this.#state.separator}${name}`
   }
 
-  /** Whether the checkpoint has a tensor of this name: for parts that may be absent on purpose. */
-  has(name: string): boolean {
-    return this.#state.known?.has(this.path(name)) ?? true
+  /**
+   * Whether the checkpoint has a tensor of this name: for parts that may be absent on purpose.
+   *
+   * @param unknown what holds for a checkpoint that has every name, such as random weights
+   */
+  has(name: string, unknown = true): boolean {
+    return this.#state.known?.has(this.path(name)) ?? unknown
   }
 
   /** Lets the checkpoint have tensors that the graph does without: those for which `matches` holds. */
@@ -163,9 +170,12 @@ export class WeightBinder {
 
 /** Reads tensors; one that several weights in a row are made from is read once. */
 function cachingLast(source: WeightSource): (part: SourceTensor) => Promise<Float32Array> {
-  let last: { name: string; values: Float32Array } = { name: "", values: new Float32Array() }
+  let last: { name: string; shape: Shape; values: Float32Array } = { name: "", shape: [], values: new Float32Array() }
   return async (part) => {
-    if (last.name !== part.name) last = { name: part.name, values: await readPart(source, part) }
+    const { name, shape } = part
+    if (last.name !== name || !sameShape(last.shape, shape)) {
+      last = { name, shape, values: await readPart(source, part) }
+    }
     return last.values
   }
 }
@@ -173,5 +183,5 @@ function cachingLast(source: WeightSource): (part: SourceTensor) => Promise<Floa
 async function readPart(source: WeightSource, { name, shape, adapt }: SourceTensor): Promise<Float32Array> {
   const found = source.shapes?.get(name) ?? shape
   const values = await source.read(name, found)
-  return adapt && !sameShape(found, shape) ? adapt.make(values, found) : values
+  return adapt && (adapt.always || !sameShape(found, shape)) ? adapt.make(values, found) : values
 }

@@ -1,10 +1,33 @@
 /** Where a network's weights come from, as a setting names it, and random ones. */
 
 import { Rng, type Shape, sizeOf } from "@fourtier/tensor"
+import { z } from "zod"
 import type { WeightSource } from "./weight-binder.ts"
 
 /** What may name weights, for help texts and errors. */
 export const CHECKPOINT = "file of weights, hub id hf:owner/name, or random[:seed]"
+
+/** Settings beside a checkpoint: which of the weights in it are meant. */
+export const checkpointChoice = {
+  section: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe("part of a PyTorch file that holds the weights, such as model_ema; null: docs/checkpoints.md says which"),
+  prefix: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe(
+      "only tensors whose names begin with this, without it; null: what wrappers put before all names is dropped",
+    ),
+}
+
+/** See `checkpointChoice`. */
+export interface CheckpointChoice {
+  readonly section?: string | null
+  readonly prefix?: string | null
+}
 
 /** Weights that can be read until they are closed. */
 export interface OpenSource extends WeightSource {

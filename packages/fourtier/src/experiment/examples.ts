@@ -57,7 +57,7 @@ export function provenBy(clips: readonly Clip[], classes: readonly string[], vie
 }
 
 /**
- * Whether a clip has an answer to every prompt: others sit out stage 1.
+ * Whether a clip has an answer to any of the prompts: others sit out stage 1. One that lacks some takes no part in their losses.
  *
  * @example
  * ```ts
@@ -65,11 +65,29 @@ export function provenBy(clips: readonly Clip[], classes: readonly string[], vie
  *
  * const table = new Map([["A", new Map([["jump/a", new Float32Array(512)]])]])
  * isDescribed("jump/a", ["A"], table) // true
- * isDescribed("jump/a", ["A", "B"], table) // false
+ * isDescribed("jump/a", ["A", "B"], table) // true
+ * isDescribed("jump/b", ["A", "B"], table) // false
  * ```
  */
 export function isDescribed(clip: string, prompts: readonly string[], table: TextEmbeddingTable): boolean {
-  return prompts.every((prompt) => table.get(prompt)?.has(clip))
+  return prompts.some((prompt) => table.get(prompt)?.has(clip))
+}
+
+/**
+ * Whether some clip has answers to some prompts, but not to all.
+ *
+ * @example
+ * ```ts
+ * import { isPartlyDescribed } from "fourtier/experiment"
+ *
+ * const answer = new Float32Array(512)
+ * const table = new Map([["A", new Map([["jump/a", answer], ["jump/b", answer]])], ["B", new Map([["jump/a", answer]])]])
+ * isPartlyDescribed(["A", "B"], table) // true: jump/b has no answer to B
+ * ```
+ */
+export function isPartlyDescribed(prompts: readonly string[], table: TextEmbeddingTable): boolean {
+  const clips = new Set(prompts.flatMap((prompt) => [...(table.get(prompt)?.keys() ?? [])]))
+  return prompts.some((prompt) => (table.get(prompt)?.size ?? 0) < clips.size)
 }
 
 /**

@@ -23,6 +23,7 @@ import type { SessionOptions } from "@fourtier/tensor"
 import type { Weights } from "@fourtier/tensor/nn"
 import type { EmbeddedTexts } from "../text/targets.ts"
 import type { Alignment, AlignmentSpace } from "./alignment.ts"
+import { isPartlyDescribed } from "./examples.ts"
 
 /** What is the same for every split and seed. */
 export interface ExperimentSettings {
@@ -47,8 +48,10 @@ export interface ExperimentSettings {
   labelsPerClass: number | null
   /** Training clips of the smallest split: bounds the batch, which is compiled in. */
   fewestClips: number
-  /** Those among them with an answer to every prompt. */
+  /** Those among them with an answer to any prompt. */
   fewestDescribed: number
+  /** Probabilities [C] of every test clip from class texts alone, by clip id; none where nobody asked for them. */
+  zeroShot?: ReadonlyMap<string, Float32Array> | null
   /** Device and threads of training. */
   runtime: SessionOptions
   reporter: Reporter
@@ -90,6 +93,7 @@ export class Experiment {
       contrastive: align,
       width: model.width,
       processors: model,
+      partial: text ? isPartlyDescribed(prompts, text.table) : false,
     }
     this.#align ??= AlignGraphs.compile(spec, batch - (batch % chunk), chunk, runtime)
     return this.#align

@@ -4,6 +4,7 @@
  * 1. `experiment.ts` what all splits and seeds share; `trial.ts` one of them
  * 2. `stage1.ts` processors meet text embeddings; `stage2.ts` the classifier meets labels
  * 3. `pseudo-labelled.ts` classes of clips without a label, from the answers about them
+ * 4. `zero-shot.ts` clips and class texts in a space that they share
  *
  * @module
  */
@@ -19,3 +20,4 @@ export * from "./stage1.ts"
 export * from "./stage2.ts"
 export * from "./suggest.ts"
 export * from "./trial.ts"
+export * from "./zero-shot.ts"

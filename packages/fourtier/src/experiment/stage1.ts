@@ -147,7 +147,7 @@ export async function fitAlignment(trial: Trial, { text, suffix }: Language, gra
     name,
     clips: train.examples.filter((clip) => nameOf(clip) === name).length,
     described: described.filter((clip) => nameOf(clip) === name).length,
-    retrieval: Object.fromEntries(fit?.bySet.get(name) ?? retrieval),
+    retrieval: Object.fromEntries((fit?.bySet.size ? fit.bySet.get(name) : retrieval) ?? []),
   }))
   const card = alignmentCard(id, alignment.space, about, retrieval, shapes)
   const found: Alignment = { weights: new Map([...standardize, ...trained]), card }

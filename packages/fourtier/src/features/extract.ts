@@ -107,7 +107,7 @@ export async function extractFeatures(clips: readonly Clip[], options: ExtractOp
   const perJob = views / (recipe.draws?.count ?? 1)
   const failed: Extraction["failed"] = []
   if (jobs.length === 0) {
-    reporter.say(`features: ${clips.length} clips × ${views} views are already in the store`)
+    if (clips.length > 0) reporter.say(`features: ${clips.length} clips × ${views} views are already in the store`)
     return { store, views, failed }
   }
   const total = jobs.length * perJob
@@ -134,7 +134,7 @@ export async function extractFeatures(clips: readonly Clip[], options: ExtractOp
     )
     for await (const { clip, view, frames, shape, padded } of loaded) {
       checkFrames(encoder, clip, shape)
-      await encode.add({ clip: clip.hash, view: clip.draw * perJob + view }, frames, padded)
+      await encode.add({ clip: clip.hash, view: clip.draw * perJob + view }, frames, padded, clip.path)
       progress.tick()
       options.signal?.throwIfAborted()
     }
@@ -178,22 +178,23 @@ function batchEncoder(
   const { frames: shape } = encoderShapes(encoder, batch)
   const length = shape.slice(1).reduce((a, b) => a * b, 1)
   const input = new Float32Array(batch * length)
-  let held: { key: { clip: string; view: number }; padded: number }[] = []
+  let held: { key: { clip: string; view: number }; padded: number; path: string }[] = []
   const flush = async () => {
     if (held.length === 0) return
     const result = (await session.run({ [FRAMES]: input }))[MAP]
     const map = Float32Array.from(result, Number)
     const size = map.length / batch
-    for (const [i, { key, padded }] of held.entries()) {
-      await writer.append(key, map.subarray(i * size, (i + 1) * size), padded)
+    for (const [i, { key, padded, path }] of held.entries()) {
+      const m = map.subarray(i * size, (i + 1) * size)
+      await writer.append(key, m, padded, `${path}, encoder ${encoder.name}`)
     }
     held = []
   }
   return {
     flush,
-    async add(key: { clip: string; view: number }, frames: Float32Array, padded: number) {
+    async add(key: { clip: string; view: number }, frames: Float32Array, padded: number, path: string) {
       input.set(frames, held.length * length)
-      held.push({ key, padded })
+      held.push({ key, padded, path })
       if (held.length === batch) await flush()
     },
   }

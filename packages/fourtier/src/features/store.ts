@@ -15,9 +15,9 @@ import { randomBytes } from "node:crypto"
 import { existsSync } from "node:fs"
 import { appendFile, readdir, readFile } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
-import { type Pool, poolRecord, type RecordSize } from "@fourtier/core/model"
-import type { FeatureKind, FeatureSource, RecordKey } from "@fourtier/core/train"
-import { FourtierError, floatToHalf } from "@fourtier/tensor"
+import type { Pool, RecordSize } from "@fourtier/core/model"
+import { type FeatureKind, type FeatureSource, halfRecord, type RecordKey } from "@fourtier/core/train"
+import { FourtierError } from "@fourtier/tensor"
 import { hashJson, NpyReader, NpyWriter, writeJson } from "@fourtier/tensor/node"
 import { z } from "zod"
 
@@ -228,12 +228,17 @@ export class FeatureWriter {
     return new FeatureWriter(files, size, pool, join(path, "index.jsonl"), onFlushed)
   }
 
-  /** Adds a record: its map m [T,N,D] in float32; s and t are pooled from it here. */
-  async append(key: RecordKey, m: Float32Array, padded: number): Promise<void> {
-    const { s, t } = poolRecord(m, this.#size, this.#pool)
-    await this.#files.m.append(floatToHalf(m))
-    await this.#files.s.append(floatToHalf(s))
-    await this.#files.t.append(floatToHalf(t))
+  /**
+   * Adds a record: its map m [T,N,D] in float32; s and t are pooled from it here.
+   *
+   * @param where the clip, for errors
+   * @throws FourtierError for features that are no finite numbers in float16
+   */
+  async append(key: RecordKey, m: Float32Array, padded: number, where = `clip ${key.clip}`): Promise<void> {
+    const record = halfRecord(m, this.#size, this.#pool, where)
+    await this.#files.m.append(record.m)
+    await this.#files.s.append(record.s)
+    await this.#files.t.append(record.t)
     this.#pending.push({ key, padded })
     if (this.#pending.length >= 64) await this.flush()
   }

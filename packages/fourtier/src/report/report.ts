@@ -285,6 +285,9 @@ function explanation({ resamples, level, averaging, seeds, splits, reference, co
       : [
           `"Without ${left.excluded.join(", ")}": the same models and predictions; clips of these classes are dropped and the probabilities of the other classes scaled to sum to 1.`,
         ]),
+    ...(splits.some(({ methods }) => methods.some(({ method }) => method === "vjepa-probe"))
+      ? ["vjepa-probe: the attentive probe of V-JEPA 2's evaluations, 4 blocks, the last of them a learned query."]
+      : []),
     `Training seeds: ${seeds.length > 0 ? seeds.join(", ") : "none"}. Configuration: \`${configHash}\`.`,
   ]
   return lines.map((line) => `- ${line}`).join("\n")

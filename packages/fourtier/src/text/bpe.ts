@@ -10,7 +10,9 @@ import { FourtierError, messageOf } from "@fourtier/tensor"
 /** Merges that CLIP uses of its file. */
 const MERGES = 49152 - 256 - 2
 const END = "</w>"
-const WORDS = /<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+/giu
+const WORDS = /'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+/giu
+/** Inside texts, what stands for start and end themselves: OpenAI's spelling. */
+const MARKS = ["<|startoftext|>", "<|endoftext|>"] as const
 const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'", nbsp: " " }
 
 /** A printable character for every byte: printable ones stand for themselves, the others follow from 256 on. */
@@ -43,11 +45,21 @@ export class BpeTokenizer {
   readonly #ranks: ReadonlyMap<string, number>
   readonly #numbers: ReadonlyMap<string, number>
   readonly #cache = new Map<string, number[]>()
+  readonly #words: RegExp
+  readonly #marks: readonly [start: string, end: string]
   readonly start: number
   readonly end: number
 
-  /** @param merges pairs as "left right", the first ones merged first */
-  constructor(merges: readonly string[]) {
+  /**
+   * @param merges pairs as "left right", the first ones merged first
+   * @param marks what stands for start and end inside texts, in lower case
+   */
+  constructor(merges: readonly string[], marks: readonly [start: string, end: string] = MARKS) {
+    this.#marks = marks
+    this.#words = new RegExp(
+      `${marks.map((mark) => mark.replaceAll("|", "\\|")).join("|")}|${WORDS.source}`,
+      WORDS.flags,
+    )
     this.#ranks = new Map(merges.map((pair, rank) => [pair, rank]))
     const words = [
       ...BYTE_ORDER,
@@ -60,7 +72,7 @@ export class BpeTokenizer {
   }
 
   /** Reads `bpe_simple_vocab_16e6.txt.gz` of OpenAI's repository, packed or not, or a `merges.txt`. */
-  static async load(path: string): Promise<BpeTokenizer> {
+  static async load(path: string, marks?: readonly [start: string, end: string]): Promise<BpeTokenizer> {
     let bytes: Uint8Array
     try {
       bytes = await readFile(path)
@@ -82,13 +94,13 @@ export class BpeTokenizer {
         found: wrong?.slice(0, 60) ?? "nothing",
       })
     }
-    return new BpeTokenizer(merges)
+    return new BpeTokenizer(merges, marks)
   }
 
   /** Numbers of the pieces, without start and end. */
   encode(text: string): number[] {
     const clean = unescaped(unescaped(text)).replace(/\s+/g, " ").trim().toLowerCase()
-    return [...clean.matchAll(WORDS)].flatMap(([word]) => this.#wordNumbers(word))
+    return [...clean.matchAll(this.#words)].flatMap(([word]) => this.#wordNumbers(word))
   }
 
   /** The numbers of start, text, end; the text cut to `limit` numbers in all. */
@@ -97,8 +109,8 @@ export class BpeTokenizer {
   }
 
   #wordNumbers(word: string): number[] {
-    if (word === "<|startoftext|>") return [this.start]
-    if (word === "<|endoftext|>") return [this.end]
+    if (word === this.#marks[0]) return [this.start]
+    if (word === this.#marks[1]) return [this.end]
     const known = this.#cache.get(word)
     if (known) return known
     const letters = [...new TextEncoder().encode(word)].map((byte) => BYTES[byte])

@@ -53,6 +53,7 @@ interface Segment {
 export class CachedTextEncoder implements TextEncoder {
   readonly id: string
   readonly width: number
+  readonly space: string | null
   readonly directory: string
   /** Texts answered from disk, and texts embedded, since it was opened. */
   reused = 0
@@ -66,6 +67,7 @@ export class CachedTextEncoder implements TextEncoder {
   private constructor(encoder: TextEncoder, directory: string) {
     this.id = encoder.id
     this.width = encoder.width
+    this.space = encoder.space ?? null
     this.directory = directory
     this.#encoder = encoder
   }

@@ -19,8 +19,12 @@ export interface TextEmbeddings {
 export interface TextEncoder {
   /** Hash of everything that the embeddings depend on: weights, vocabulary, limits. */
   readonly id: string
+  /** Worth knowing about how it was opened, such as which of several sets of weights was taken. */
+  readonly notes?: readonly string[]
   /** Dt */
   readonly width: number
+  /** Names the space that pooled vectors share with pictures (`encoders/joint.ts`); none where they share none. */
+  readonly space?: string | null
   /** Embeddings in the order of `texts`; each depends on its own text alone. */
   embed(texts: readonly string[]): Promise<TextEmbeddings>
   release(): Promise<void>

@@ -1,13 +1,22 @@
 /** Settings of the text encoder and of what stage 1 aligns with. */
 
 import { z } from "zod"
-import { CHECKPOINT } from "../encoders/weights.ts"
+import { CHECKPOINT, checkpointChoice } from "../encoders/weights.ts"
 
 /** Files and sizes of a text network. */
 export const textNetworkSchema = z.strictObject({
   checkpoint: z.string().min(1).describe(CHECKPOINT),
-  vocabulary: z.string().min(1).describe("clip: bpe_simple_vocab_16e6.txt.gz or merges.txt; bert: vocab.txt"),
-  model: z.string().default("B/16").describe("size of CLIP; BERT is bert-base unless `sizes` says otherwise"),
+  ...checkpointChoice,
+  vocabulary: z
+    .string()
+    .min(1)
+    .describe(
+      "clip, xclip, pe_core: bpe_simple_vocab_16e6.txt.gz or merges.txt; siglip: tokenizer.json; bert: vocab.txt",
+    ),
+  model: z
+    .string()
+    .default("B/16")
+    .describe("size of the towers (docs/encoders.md); BERT is bert-base unless `sizes` says otherwise"),
   sizes: z.record(z.string(), z.json()).default({}).describe("sizes that differ from the model's (docs/encoders.md)"),
   lower: z.boolean().default(true).describe("bert: lower-case the text and strip accents (uncased models)"),
 })
@@ -15,8 +24,11 @@ export const textNetworkSchema = z.strictObject({
 export type TextNetworkConfig = z.infer<typeof textNetworkSchema>
 
 export const textSchema = z.strictObject({
-  encoder: z.enum(["use-lite", "clip", "bert"]).default("use-lite").describe("frozen text encoder"),
-  network: textNetworkSchema.nullable().default(null).describe("files of clip or bert"),
+  encoder: z
+    .enum(["use-lite", "clip", "siglip", "xclip", "pe_core", "bert"])
+    .default("use-lite")
+    .describe("frozen text encoder; with the text tower of the visual encoder's checkpoint, both share a space"),
+  network: textNetworkSchema.nullable().default(null).describe("files of a text encoder other than use-lite"),
   center: z
     .boolean()
     .default(true)
@@ -26,3 +38,18 @@ export const textSchema = z.strictObject({
 })
 
 export type TextConfig = z.infer<typeof textSchema>
+
+/** The method that compares clips with class texts in a shared space; it has no network and no training. */
+export const ZERO_SHOT = "zero-shot"
+
+export const zeroShotSchema = z
+  .strictObject({
+    templates: z
+      .array(z.string().includes("{name}", { error: "a text with {name} in it" }))
+      .min(1)
+      .default(["a video of {name}"])
+      .describe("texts that stand for a class, {name} being its name; the embeddings of several are averaged"),
+  })
+  .describe("texts of the classes for the method zero-shot, beside the sentences of `classes`")
+
+export type ZeroShotConfig = z.infer<typeof zeroShotSchema>

@@ -10,8 +10,7 @@ export async function openTextEncoder(config: TextConfig): Promise<TextEncoder> 
   switch (config.encoder) {
     case "use-lite":
       return loadUse()
-    case "clip":
-    case "bert":
+    default:
       if (config.network) return openTextNetwork(config.encoder, config.network)
       throw new FourtierError({
         where: "text.network",

@@ -1,4 +1,4 @@
-/** How long to wait before a failed request is tried again: by exponential back-off, or as long as the server asks for. */
+/** How long to wait before a failed request is tried again. What servers ask for is in rate-headers.ts. */
 
 import { setTimeout as sleep } from "node:timers/promises"
 
@@ -57,47 +57,4 @@ export async function pause(milliseconds: number, signal?: AbortSignal): Promise
   await sleep(milliseconds, undefined, { signal }).catch((error: unknown) => {
     throw signal?.aborted ? signal.reason : error
   })
-}
-
-/** A server that asks for more is asked again after ten minutes all the same. */
-const MAX_RETRY_AFTER_MS = 600_000
-
-/**
- * Milliseconds after which a server wants to be asked again: `retry-after-ms`, or `Retry-After` in seconds or as a date (RFC 9110,
- * Section 10.2.3). Ten minutes at most; null when absent or unreadable.
- * @example
- * retryAfter(new Headers({ "retry-after": "2.5" })) // 2500
- */
-export function retryAfter(headers: Headers): number | null {
-  const exact = Number.parseFloat(headers.get("retry-after-ms") ?? "")
-  if (exact >= 0) return Math.min(exact, MAX_RETRY_AFTER_MS)
-  const value = headers.get("retry-after")
-  if (value === null) return null
-  const seconds = Number(value)
-  const wait = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - Date.now()
-  return Number.isNaN(wait) ? null : Math.min(Math.max(0, wait), MAX_RETRY_AFTER_MS)
-}
-
-/**
- * Milliseconds until the quota is full again, when `x-ratelimit-remaining-*` says that none is left
- * (https://platform.openai.com/docs/guides/rate-limits).
- */
-export function quotaPause(headers: Headers): number | undefined {
-  let longest: number | undefined
-  for (const what of ["requests", "tokens"]) {
-    if (headers.get(`x-ratelimit-remaining-${what}`) !== "0") continue
-    const reset = parseDuration(headers.get(`x-ratelimit-reset-${what}`) ?? "")
-    if (reset !== null) longest = Math.max(longest ?? 0, reset)
-  }
-  return longest
-}
-
-/** "1s", "6m0s", "120ms", "1.5" (seconds) in milliseconds; null for anything else. */
-export function parseDuration(text: string): number | null {
-  const plain = Number(text)
-  if (text.trim() !== "" && Number.isFinite(plain)) return plain * 1000
-  const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
-  const parts = [...text.matchAll(/([\d.]+)(ms|s|m|h)/g)]
-  if (parts.length === 0) return null
-  return parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * units[unit], 0)
 }

@@ -1,6 +1,9 @@
 /**
  * Tables of separated values as RFC 4180 has them: a field in quotes may hold separators, line breaks, and "" for a quote.
  * Quotes inside a field that does not begin with one stand for themselves.
+ *
+ * What spreadsheets and people make of it is understood as well: semicolons, tabs or bars instead of commas, a first line
+ * `sep=;`, any line end, spaces around fields, and comments on lines of their own that begin with "#".
  */
 
 import { FourtierError } from "@fourtier/tensor"
@@ -12,27 +15,42 @@ export interface CsvRow {
   fields: string[]
 }
 
+export type Separator = "," | ";" | "\t" | "|"
+
+const SEPARATORS: readonly Separator[] = [",", ";", "\t", "|"]
+
+export interface CsvOptions {
+  /** The separator where the first row does not tell another; a comma by default. */
+  separator?: Separator
+  /** Names of columns, in small letters: a first line such as `#path,label` that holds one is the header and no comment. */
+  columns?: readonly string[]
+}
+
 /**
  * @param path names the text in errors
- * @returns rows of equally many fields, the header first; without empty lines
+ * @returns rows of equally many fields, the header first; without empty lines and comments
  * @throws FourtierError for an open quote or a ragged row
  */
-export function parseCsv(text: string, path: string, separator: "," | "\t" = ","): CsvRow[] {
+export function parseCsv(text: string, path: string, options: CsvOptions = {}): CsvRow[] {
+  const { source, declared } = withoutSeparatorLine(text)
+  const lines = source.split(/\r\n|\r|\n/)
+  const separator = declared ?? separatorOf(lines, options.separator ?? ",")
   const rows: CsvRow[] = []
   // The parser's own count of lines is wrong where "\r\n" stands in quotes, and tells where a row ends.
   let line = 1
   const collect = (fields: string[]) => {
     rows.push({ line, fields })
-    line += fields.reduce((breaks, field) => breaks + field.split("\n").length - 1, 1)
+    line += fields.reduce((breaks, field) => breaks + field.split(/\r\n|\r|\n/).length - 1, 1)
     return null
   }
   try {
-    parse(text, {
+    parse(source, {
       bom: true,
       delimiter: separator,
-      record_delimiter: ["\n", "\r\n"],
+      record_delimiter: ["\r\n", "\n", "\r"],
       relax_quotes: true,
       relax_column_count: true,
+      trim: separator !== "\t",
       on_record: collect,
     })
   } catch (error) {
@@ -43,17 +61,61 @@ export function parseCsv(text: string, path: string, separator: "," | "\t" = ","
       { cause: error },
     )
   }
-  const filled = rows.filter(({ fields }) => fields.length > 1 || fields[0] !== "")
-  for (const { line, fields } of filled) {
-    const columns = filled[0].fields.length
+  return evenRows(withoutComments(rows, lines, options.columns ?? []), path, separator)
+}
+
+/** Excel's first line, `sep=;`, names the separator. An empty line stands for it, so that lines keep their numbers. */
+function withoutSeparatorLine(text: string): { source: string; declared: Separator | null } {
+  const found = /^\uFEFF?"?sep=([,;|\t])"?(?=\r|\n|$)/i.exec(text)
+  if (found === null) return { source: text, declared: null }
+  return { source: text.slice(found[0].length), declared: SEPARATORS.find((one) => one === found[1]) ?? null }
+}
+
+/** The separator that stands in the first row, and equally often in the next ones; `likely` where none or several do. */
+function separatorOf(lines: readonly string[], likely: Separator): Separator {
+  const first = lines.slice(0, 40).filter((line) => line.trim() !== "" && !/^\s*#.*\s/.test(line))
+  const counts = (separator: Separator) => first.map((line) => countOutsideQuotes(line, separator))
+  const order = [likely, ...SEPARATORS.filter((one) => one !== likely)]
+  const present = order
+    .map((separator) => ({ separator, each: counts(separator) }))
+    .filter(({ each }) => (each[0] ?? 0) > 0)
+  const even = present.filter(({ each }) => each.every((count) => count === each[0]))
+  const [best] = (even.length > 0 ? even : present).toSorted((a, b) => b.each[0] - a.each[0])
+  return best?.separator ?? likely
+}
+
+function countOutsideQuotes(line: string, separator: Separator): number {
+  return line.replaceAll(/"[^"]*"/g, "").split(separator).length - 1
+}
+
+function withoutComments(rows: readonly CsvRow[], lines: readonly string[], columns: readonly string[]): CsvRow[] {
+  const kept: CsvRow[] = []
+  for (const { line, fields } of rows) {
+    if (fields.length === 1 && fields[0] === "") continue
+    if (!/^\uFEFF?\s*#/.test(lines[line - 1])) kept.push({ line, fields })
+    else if (kept.length === 0) {
+      const names = fields.map((name, i) => (i === 0 ? name.replace(/^#\s*/, "") : name))
+      if (names.some((name) => columns.includes(name.toLowerCase()))) kept.push({ line, fields: names })
+    } else if (fields.length > 1 && fields.length === kept[0].fields.length && /\.\w{2,5}$/.test(fields[0])) {
+      kept.push({ line, fields })
+    }
+  }
+  return kept
+}
+
+const NAMES: Readonly<Record<Separator, string>> = { ",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar" }
+
+function evenRows(rows: CsvRow[], path: string, separator: Separator): CsvRow[] {
+  for (const { line, fields } of rows) {
+    const columns = rows[0].fields.length
     if (fields.length === columns) continue
     throw new FourtierError({
       where: `${path}:${line}`,
       what: "a row has another number of fields than the header",
       expected: `${columns} fields`,
       found: `${fields.length}`,
-      fix: `put fields that hold a ${separator === "," ? "comma" : "tab"} between double quotes`,
+      fix: `put fields that hold ${NAMES[separator]} between double quotes`,
     })
   }
-  return filled
+  return rows
 }

@@ -12,11 +12,11 @@
 import { dirname, extname, resolve } from "node:path"
 import { isDeepStrictEqual } from "node:util"
 import { FourtierError, messageOf, nearest } from "@fourtier/tensor"
-import { readText } from "@fourtier/tensor/node"
 import { Document, isCollection, isMap, isScalar, LineCounter, parseDocument, visit } from "yaml"
 import type { z } from "zod"
 import { discriminatorOf, dotted, isRecord, nodeAt, type Path, type SchemaNode, schemaNode, valueAt } from "./schema.ts"
 import { complaintOf } from "./settings-errors.ts"
+import { readForeignText } from "./text.ts"
 
 export type SettingsTree = { [key: string]: unknown }
 
@@ -102,7 +102,7 @@ export async function readSettingsFile(path: string): Promise<SettingsTree> {
     throw new FourtierError({ where: path, what: "not a settings file", expected: ".yaml, .yml or .json", found: kind })
   }
   const lines = new LineCounter()
-  const document = parseDocument(await readText(path), { lineCounter: lines })
+  const document = parseDocument(await readForeignText(path), { lineCounter: lines })
   const [error] = document.errors
   if (error !== undefined) {
     const { line, col } = lines.linePos(error.pos[0])

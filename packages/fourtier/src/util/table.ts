@@ -8,15 +8,84 @@ export interface Column {
   align?: "left" | "right"
 }
 
-/** A table with lines drawn in box characters and without colours. Cells may hold line breaks. */
-export function terminalTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+/**
+ * A table with lines drawn in box characters and without colours. Cells may hold line breaks. Where it is wider than `width`, text
+ * is wrapped; where numbers alone are, the columns that do not fit follow as further tables with the same first column.
+ *
+ * @param width characters of a line; by default those of the terminal, 80 where there is none
+ */
+export function terminalTable(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  width = process.stdout.columns ?? 80,
+): string {
+  const natural = columns.map(({ title }, c) => Math.max(...[title, ...rows.map((row) => row[c])].map(longestLine)))
+  const widths = fitted(columns, natural, width)
+  if (widths === null) return stacked(columns, natural, rows, width)
   const table = new CliTable({
     head: columns.map(({ title }) => title),
     colAligns: columns.map(({ align }) => align ?? "left"),
     style: { head: [], border: [], compact: true },
+    ...(widths === natural
+      ? {}
+      : { colWidths: widths.map((one) => one + 2), wordWrap: true, wrapOnWordBoundary: false }),
   })
   for (const row of rows) table.push([...row])
   return table.toString()
+}
+
+const longestLine = (cell: string) => Math.max(...cell.split("\n").map((line) => line.length))
+
+/** Fewest characters of a column of text before the table is cut into several. */
+const NARROWEST = 12
+
+/** Widths of the columns that fit; `natural` where it does; null where none do. */
+function fitted(columns: readonly Column[], natural: number[], width: number): number[] | null {
+  const room = width - (3 * columns.length + 1)
+  let over = natural.reduce((sum, one) => sum + one, 0) - room
+  if (over <= 0) return natural
+  const widths = [...natural]
+  for (; over > 0; over--) {
+    const widest = widths.reduce(
+      (best, one, c) => (columns[c].align !== "right" && one > (widths[best] ?? 0) ? c : best),
+      -1,
+    )
+    if (widest < 0 || widths[widest] <= NARROWEST) return null
+    widths[widest]--
+  }
+  return widths
+}
+
+/** As many of the columns as fit beside the first, but one at least, as one table; the others as further tables below it. */
+function stacked(
+  columns: readonly Column[],
+  natural: readonly number[],
+  rows: readonly (readonly string[])[],
+  width: number,
+): string {
+  const first = Math.min(natural[0], Math.max(NARROWEST, width >> 1))
+  const parts: number[][] = []
+  let free = 0
+  for (let c = 1; c < columns.length; c++) {
+    const part = parts.at(-1)
+    if (part !== undefined && natural[c] + 3 <= free) part.push(c)
+    else {
+      parts.push([c])
+      free = width - first - 4
+    }
+    free -= natural[c] + 3
+  }
+  const pick = <T>(cells: readonly T[], part: readonly number[]) => [cells[0], ...part.map((c) => cells[c])]
+  return parts
+    .map((part) => {
+      const own = pick(columns, part)
+      return terminalTable(
+        own,
+        rows.map((row) => pick(row, part)),
+        part.length === 1 ? Number.POSITIVE_INFINITY : width,
+      )
+    })
+    .join("\n")
 }
 
 /** A Markdown table. Vertical bars in cells are escaped, line breaks become `<br>`. */

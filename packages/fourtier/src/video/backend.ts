@@ -1,6 +1,6 @@
 /**
- * Talks to `node-av` (bindings of FFmpeg's libraries); besides it only `rgb.ts` does. Everything here is synchronous and meant for a
- * worker thread: one file open at a time, one codec thread.
+ * Talks to `node-av` (bindings of FFmpeg's libraries); besides it only `streams.ts`, `passage.ts`, `rgb.ts` and
+ * `deinterlace.ts` do. Everything here is synchronous and meant for a worker: one codec thread.
  *
  * ```
  * file ── demux ── packets (times, key flags; kept in memory up to a limit) ── decode a range ── swscale ── RGB24
@@ -10,35 +10,31 @@
 import { resolve } from "node:path"
 import { FourtierError } from "@fourtier/tensor"
 import {
-  AV_DISPOSITION_ATTACHED_PIC,
   AV_LOG_QUIET,
-  AV_NOPTS_VALUE,
-  AV_PKT_DATA_DISPLAYMATRIX,
+  AV_PKT_DATA_NEW_EXTRADATA,
   AV_PKT_FLAG_CORRUPT,
   AV_PKT_FLAG_DISCARD,
   AV_PKT_FLAG_KEY,
   AVERROR_EAGAIN,
   AVERROR_EOF,
-  AVMEDIA_TYPE_VIDEO,
   AVSEEK_FLAG_BACKWARD,
-  avGetCodecName,
   Codec,
   CodecContext,
-  Dictionary,
-  FormatContext,
+  type FormatContext,
   Frame,
   Log,
   Packet,
   type Stream,
 } from "node-av"
-import { type Orientation, orientationOf, UPRIGHT } from "./orientation.ts"
-import { checkCode, codeText, RgbConverter } from "./rgb.ts"
+import { Deinterlacer } from "./deinterlace.ts"
+import { orientationMessage, temporalLayer } from "./headers.ts"
+import { type Orientation, UPRIGHT } from "./orientation.ts"
+import { type DecodedFrame, Passage } from "./passage.ts"
+import { checkCode, RgbConverter } from "./rgb.ts"
+import { describeStream, openStream, type StreamInfo, ticks } from "./streams.ts"
+import { TimeBridge } from "./timebase.ts"
 
 Log.setLevel(AV_LOG_QUIET)
-
-/** Demuxers that may open a file: those of video files, none that follows a play list to other files or hosts. */
-const CONTAINERS =
-  "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,live_flv,asf,gif,ogg,h264,hevc,vvc,obu,av1,ivf,nut,mjpeg,rm,mxf,wtv,dv,yuv4mpegpipe,mp3,wav,flac,aac,3gp,apng,webp_anim,swf,vc1,vc1test,cavsvideo,dirac,h263,h261"
 
 /** Compressed bytes kept in memory between looking through a file and decoding it. Larger files are read twice. */
 const KEEP_BYTES = 64 * 2 ** 20
@@ -49,24 +45,11 @@ const SEEK_MARGINS = [0, 2, 10]
 /** Errors in a row after which a damaged file is taken to have ended. */
 const MAX_FAILURES = 32
 
-/** What the container and the codec's parameters say. */
-export interface StreamInfo {
-  /** Pixels as stored, before rotation. */
-  width: number
-  height: number
-  codec: string
-  /** FFmpeg's name of the container format, for example "mov,mp4,m4a,3gp,3g2,mj2". */
-  container: string
-  orientation: Orientation
-  /** Seconds of one tick of the stream's clock. */
-  tick: number
-  /** Declared mean rate, 0 when unknown. */
-  rate: number
-  /** Frames the container declares, 0 when it does not say. */
-  declaredFrames: number
-  /** Seconds the container declares for this stream, or else for the file; 0 when unknown. */
-  declaredSeconds: number
-}
+/** Codecs whose first packet may hold parameters and messages that later key frames do not repeat. */
+const STATEFUL = new Set(["h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video"])
+
+/** Containers in which a change of the codec's parameters is announced once and lost by seeking past it. */
+const UNSEEKABLE = new Set(["flv", "live_flv"])
 
 /** One packet of the video stream, in decode order. */
 export interface PacketEntry {
@@ -80,14 +63,30 @@ export interface PacketEntry {
   hidden: boolean
   /** Cut short in the file. */
   corrupt: boolean
+  /** Brings new parameters for the decoder. */
+  changes: boolean
 }
 
-/** A decoded frame, valid only during the call that hands it over. */
-export interface DecodedFrame {
-  /** Presentation time in ticks, null where there is none. */
-  pts: number | null
-  /** Writes RGB24 rows `[height, width, 3]` of the stored (not rotated) picture, scaled to the given size. */
-  writeRgb(target: Uint8Array, width: number, height: number): void
+/** What to decode: packets `first..last` (places in `packets`). */
+export interface Run {
+  first: number
+  last: number
+  /**
+   * Places of packets whose frames must come; when given, frames on which no other frame depends are skipped elsewhere (H.264,
+   * HEVC, MPEG-4, MPEG-2). Null decodes everything.
+   */
+  wanted: ReadonlySet<number> | null
+  /** Never through the deinterlacer. */
+  plain?: boolean
+  /** Only whether frames decode is asked: pixels may lack the loop filter. */
+  quick?: boolean
+}
+
+export interface OpenOptions {
+  /** How much of the file's packets may stay in memory between looking through it and decoding. */
+  keepBytes?: number
+  /** Frames flagged as interlaced pass FFmpeg's `bwdif`. */
+  deinterlace?: boolean
 }
 
 /** An open video file: its packets, and frames of any range of them. Close it when done. */
@@ -96,50 +95,60 @@ export class VideoFile {
   readonly info: StreamInfo
   /** Filled by `readPackets`. */
   packets: PacketEntry[] = []
+  /** Whether `packets` begins with the file's first one. */
+  atStart = true
+  /** Breaks in the stream's clock that were bridged, as of the last pass over the whole file. */
+  breaks = 0
+  /** Every frame of a run must be decoded and shown to the filter, with its neighbours. */
+  readonly deinterlace: boolean
   #format: FormatContext
   #stream: Stream
   readonly #index: number
   readonly #keepBytes: number
   #decoder: CodecContext | null = null
+  /** Place of the packet whose parameters the decoder holds; -1: those of the container. */
+  #parameters = -1
   #kept: Packet[] | null = null
+  /** The file's first packet. */
+  #opening: Packet | null = null
+  /** It was read to be kept, and has not been handed on yet. */
+  #pending = false
+  #layered = false
   #fresh = true
   #window: { start: number; end: number } | null = null
   #packet = new Packet()
   #frame = new Frame()
   #converter: RgbConverter | null = null
 
-  private constructor(path: string, format: FormatContext, stream: Stream, keepBytes: number) {
-    this.#keepBytes = keepBytes
+  private constructor(path: string, format: FormatContext, stream: Stream, options: OpenOptions) {
+    this.#keepBytes = options.keepBytes ?? KEEP_BYTES
+    this.deinterlace = options.deinterlace ?? false
     this.path = path
     this.#format = format
     this.#stream = stream
     this.#index = stream.index
-    this.info = describe(format, stream)
+    this.info = describeStream(format, stream)
     this.#packet.alloc()
     this.#frame.alloc()
   }
 
-  /**
-   * @param keepBytes how much of the file's packets may stay in memory between looking through it and decoding
-   * @throws FourtierError when the file cannot be opened or holds no video stream
-   */
-  static open(path: string, keepBytes: number = KEEP_BYTES): VideoFile {
+  /** @throws FourtierError when the file cannot be opened or holds no video stream */
+  static open(path: string, options: OpenOptions = {}): VideoFile {
     const absolute = resolve(path)
-    const format = openContainer(absolute)
+    const { format, stream } = openStream(absolute)
     try {
-      const index = format.findBestStream(AVMEDIA_TYPE_VIDEO)
-      const stream = index < 0 ? undefined : format.streams[index]
-      if (stream === undefined || (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) !== 0) {
-        throw new FourtierError({ where: absolute, what: "no video stream", found: "only audio or other data" })
-      }
-      if (!(stream.codecpar.width > 0 && stream.codecpar.height > 0)) {
-        throw new FourtierError({ where: absolute, what: "the video stream has no frame size" })
-      }
-      return new VideoFile(absolute, format, stream, keepBytes)
+      return new VideoFile(absolute, format, stream, options)
     } catch (error) {
       format.closeInputSync()
       throw error
     }
+  }
+
+  /** How frames are turned: as the container says, or else the first packet. Known once packets are read. */
+  get orientation(): Orientation {
+    const { orientation, codec } = this.info
+    if (orientation !== UPRIGHT || this.#opening?.data == null) return orientation
+    return orientationMessage(codec, this.#opening.data) ?? orientation
   }
 
   /**
@@ -151,6 +160,8 @@ export class VideoFile {
     this.#dropKept()
     this.packets = []
     this.#kept = []
+    this.#parameters = -1
+    this.#closeDecoder()
     let bytes = 0
     for (const packet of this.#demux()) {
       this.packets.push(this.#entry(packet))
@@ -164,55 +175,78 @@ export class VideoFile {
     return this.packets
   }
 
+  /** All packets of the file, read once. */
+  allPackets(): PacketEntry[] {
+    return this.holdsAll ? this.packets : this.readPackets()
+  }
+
+  /** Whether `packets` are all of the file's. */
+  get holdsAll(): boolean {
+    return this.#window === null && this.packets.length > 0
+  }
+
   /**
-   * Decodes packets `first..last` (places in `packets`) and hands over every frame in presentation order.
+   * Decodes a run of packets and hands over its frames in presentation order.
    *
-   * @param wanted places of packets whose frames must come; when given, frames on which no other frame depends are
-   *   skipped elsewhere (H.264, HEVC, MPEG-4, MPEG-2). Null decodes everything.
    * @param onFrame returns false to stop.
+   * @returns false when decoding cannot begin at the run's first packet although it is flagged as a key frame: nothing was handed
+   *   over then
    */
-  decode(
-    first: number,
-    last: number,
-    wanted: ReadonlySet<number> | null,
-    onFrame: (frame: DecodedFrame) => boolean,
-  ): void {
-    const decoder = this.#openDecoder()
+  decode({ first, last, wanted, plain, quick }: Run, onFrame: (frame: DecodedFrame) => boolean): boolean {
+    const decoder = this.#enter(first)
+    const filter = this.deinterlace && plain !== true ? new Deinterlacer(this.path, this.#stream.timeBase) : null
+    const skips = wanted !== null && !this.#layered && filter === null
+    const entry = first === 0 && this.atStart ? null : (this.packets[first]?.pts ?? null)
+    const convert = (frame: Frame, target: Uint8Array, width: number, height: number) => {
+      this.#converter ??= new RgbConverter()
+      this.#converter.convert(frame, target, width, height, this.path)
+    }
+    const passage = new Passage(convert, entry, onFrame)
+    if (quick === true) decoder.setOption("skip_loop_filter", "all")
     let skipping = false
     let place = 0
     let going = true
-    for (const packet of this.#kept ?? this.#demux()) {
-      const here = place++
-      if (here < first) continue
-      if (here > last) break
-      const skip = wanted !== null && !wanted.has(here)
-      if (skip !== skipping) {
-        decoder.setOption("skip_frame", skip ? "noref" : "default")
-        skipping = skip
+    try {
+      for (const packet of this.#kept ?? this.#demux()) {
+        const here = place++
+        if (here < first) continue
+        if (here > last) break
+        if (this.packets[here]?.changes) this.#parameters = here
+        const skip = skips && here !== first && !wanted.has(here)
+        if (skip !== skipping) {
+          decoder.setOption("skip_frame", skip ? "noref" : "default")
+          skipping = skip
+        }
+        const sent = decoder.sendPacketSync(packet)
+        if (sent < 0 && sent !== AVERROR_EAGAIN && sent !== AVERROR_EOF) continue
+        passage.fed = here + 1
+        going = this.#receive(decoder, passage, filter)
+        if (!going) break
       }
-      const sent = decoder.sendPacketSync(packet)
-      if (sent < 0 && sent !== AVERROR_EAGAIN && sent !== AVERROR_EOF) continue
-      going = this.#receive(decoder, onFrame)
-      if (!going) break
+      if (going) {
+        decoder.sendPacketSync(null)
+        if (this.#receive(decoder, passage, filter)) filter?.finish((frame) => passage.hand(frame))
+      }
+    } finally {
+      filter?.close()
+      decoder.setOption("skip_frame", "default")
+      if (quick === true) decoder.setOption("skip_loop_filter", "default")
+      decoder.flushBuffers()
     }
-    if (going) {
-      decoder.sendPacketSync(null)
-      this.#receive(decoder, onFrame)
-    }
-    decoder.setOption("skip_frame", "default")
-    decoder.flushBuffers()
+    return passage.trusted
   }
 
   close(): void {
     this.#dropKept()
+    this.#opening?.free()
     this.#converter?.close()
-    this.#decoder?.freeContext()
+    this.#closeDecoder()
     this.#packet.free()
     this.#frame.free()
     this.#format.closeInputSync()
   }
 
-  #receive(decoder: CodecContext, onFrame: (frame: DecodedFrame) => boolean): boolean {
+  #receive(decoder: CodecContext, passage: Passage, filter: Deinterlacer | null): boolean {
     for (let failures = 0; failures < MAX_FAILURES; ) {
       const result = decoder.receiveFrameSync(this.#frame)
       if (result === AVERROR_EAGAIN || result === AVERROR_EOF) return true
@@ -220,33 +254,59 @@ export class VideoFile {
         failures++
         continue
       }
-      const pts = ticks(this.#frame.pts) ?? ticks(this.#frame.bestEffortTimestamp)
-      const writeRgb = (target: Uint8Array, width: number, height: number) => {
-        this.#converter ??= new RgbConverter()
-        this.#converter.convert(this.#frame, target, width, height, this.path)
-      }
-      const more = onFrame({ pts, writeRgb })
+      const more =
+        passage.admits(this.#frame) &&
+        (filter === null ? passage.hand(this.#frame) : filter.push(this.#frame, (frame) => passage.hand(frame)))
       this.#frame.unref()
       if (!more) return false
     }
     return true
   }
 
+  /** The decoder, with all that stands before place `first` and still holds there. */
+  #enter(first: number): CodecContext {
+    const parameters = this.packets.findLastIndex(({ changes }, place) => changes && place <= first)
+    if (parameters < 0 && this.#parameters >= 0) this.#closeDecoder()
+    const opened = this.#decoder === null
+    const decoder = this.#openDecoder()
+    if (opened && !(first === 0 && this.atStart) && this.#opening !== null && STATEFUL.has(this.info.codec)) {
+      this.#learn(decoder, this.#opening)
+    }
+    if (parameters >= 0 && parameters !== this.#parameters && parameters !== first) {
+      const packet = this.#packetAt(parameters)
+      if (packet !== null) this.#learn(decoder, packet)
+      packet?.free()
+    }
+    this.#parameters = parameters
+    return decoder
+  }
+
+  /** Lets the decoder read a packet's headers, and decode nothing of it. */
+  #learn(decoder: CodecContext, packet: Packet): void {
+    decoder.setOption("skip_frame", "all")
+    decoder.sendPacketSync(packet)
+    while (decoder.receiveFrameSync(this.#frame) >= 0) this.#frame.unref()
+    decoder.flushBuffers()
+    decoder.setOption("skip_frame", "default")
+  }
+
+  #packetAt(wanted: number): Packet | null {
+    let place = 0
+    for (const packet of this.#kept ?? this.#demux()) if (place++ === wanted) return packet.clone()
+    return null
+  }
+
   /** Packets of the video stream from the start (of the window); each is valid until the next one is asked for. */
   *#demux(): Generator<Packet> {
     this.#rewind()
-    const base = this.startTicks
-    const stop = this.#window === null ? Number.POSITIVE_INFINITY : base + this.#window.end / this.info.tick
-    let failures = 0
-    for (;;) {
-      const result = this.#format.readFrameSync(this.#packet)
-      if (result === AVERROR_EOF) return
-      if (result < 0) {
-        if (++failures > MAX_FAILURES) return
-        continue
-      }
+    if (this.atStart && this.#opening !== null && this.#window !== null && this.#pending) yield this.#opening
+    this.#pending = false
+    const bridge = new TimeBridge(this.info.container, this.info.tick)
+    const stop = this.#window === null ? Number.POSITIVE_INFINITY : this.startTicks + this.#window.end / this.info.tick
+    while (this.#readPacket()) {
       try {
-        if (this.#packet.streamIndex !== this.#index || this.#packet.size === 0) continue
+        if (this.#opening === null) this.#opening = this.#packet.clone()
+        moveTimes(this.#packet, bridge)
         const dts = ticks(this.#packet.dts)
         if (dts !== null && dts > stop) return
         yield this.#packet
@@ -254,33 +314,57 @@ export class VideoFile {
         this.#packet.unref()
       }
     }
+    this.breaks = bridge.breaks
+  }
+
+  /** Reads up to the next packet of the stream; false at the end. */
+  #readPacket(): boolean {
+    for (let failures = 0; failures <= MAX_FAILURES; ) {
+      const result = this.#format.readFrameSync(this.#packet)
+      if (result === AVERROR_EOF) return false
+      if (result < 0) failures++
+      else if (this.#packet.streamIndex === this.#index && this.#packet.size > 0) return true
+      else this.#packet.unref()
+    }
+    return false
   }
 
   /** Places the demuxer at the start, or at a key frame shown no later than the window's start. */
   #rewind(): void {
     if (!this.#fresh) this.#reopen()
     this.#fresh = false
+    this.atStart = true
     const start = this.#window?.start ?? 0
+    if (start <= 0 || UNSEEKABLE.has(this.info.container)) return
+    if (this.#opening === null && this.#readPacket()) {
+      this.#opening = this.#packet.clone()
+      this.#packet.unref()
+      this.#pending = true
+    }
     const base = this.startTicks
     for (const margin of SEEK_MARGINS) {
-      if (start - margin <= 0) return
+      if (start - margin <= 0) break
       const target = BigInt(Math.floor(base + (start - margin) / this.info.tick))
       if (this.#format.seekFrameSync(this.#index, target, AVSEEK_FLAG_BACKWARD) < 0) break
+      this.#pending = false
       const landed = this.#peekKey()
       if (landed !== null && landed <= base + start / this.info.tick) {
-        if (this.#format.seekFrameSync(this.#index, target, AVSEEK_FLAG_BACKWARD) >= 0) return
-        break
+        if (this.#format.seekFrameSync(this.#index, target, AVSEEK_FLAG_BACKWARD) < 0) break
+        this.atStart = false
+        return
       }
     }
-    if (start > 0) this.#reopen()
+    if (!this.#pending) this.#reopen()
   }
 
   #reopen(): void {
     this.#format.closeInputSync()
-    this.#format = openContainer(this.path)
-    const stream = this.#format.streams[this.#index]
-    if (stream === undefined) throw new FourtierError({ where: this.path, what: "the file changed while it was read" })
+    const { format, stream } = openStream(this.path)
+    this.#format = format
     this.#stream = stream
+    this.#pending = false
+    if (stream.index !== this.#index)
+      throw new FourtierError({ where: this.path, what: "the file changed while it was read" })
   }
 
   /** The first frame's presentation time in ticks, as the container says. */
@@ -290,18 +374,16 @@ export class VideoFile {
 
   /** Presentation time of the next video packet if it is a key frame. */
   #peekKey(): number | null {
-    for (let i = 0; i < 1000; i++) {
-      if (this.#format.readFrameSync(this.#packet) < 0) return null
-      const mine = this.#packet.streamIndex === this.#index
-      const found = mine && (this.#packet.flags & AV_PKT_FLAG_KEY) !== 0 ? ticks(this.#packet.pts) : null
-      this.#packet.unref()
-      if (mine) return found
-    }
-    return null
+    if (!this.#readPacket()) return null
+    const found = (this.#packet.flags & AV_PKT_FLAG_KEY) !== 0 ? ticks(this.#packet.pts) : null
+    this.#packet.unref()
+    return found
   }
 
   #entry(packet: Packet): PacketEntry {
-    const flags = packet.flags
+    const { flags } = packet
+    if (this.info.codec === "hevc" && !this.#layered && packet.data !== null)
+      this.#layered = temporalLayer(packet.data) > 0
     return {
       pts: ticks(packet.pts),
       dts: ticks(packet.dts),
@@ -309,6 +391,7 @@ export class VideoFile {
       key: (flags & AV_PKT_FLAG_KEY) !== 0,
       corrupt: (flags & AV_PKT_FLAG_CORRUPT) !== 0,
       hidden: (flags & AV_PKT_FLAG_DISCARD) !== 0 || (this.info.codec === "vp8" && !showsVp8Frame(packet)),
+      changes: packet.getSideData(AV_PKT_DATA_NEW_EXTRADATA) !== null,
     }
   }
 
@@ -329,54 +412,28 @@ export class VideoFile {
     return decoder
   }
 
+  #closeDecoder(): void {
+    this.#decoder?.freeContext()
+    this.#decoder = null
+    this.#parameters = -1
+  }
+
   #dropKept(): void {
     for (const packet of this.#kept ?? []) packet.free()
     this.#kept = null
   }
 }
 
-function openContainer(path: string): FormatContext {
-  const format = new FormatContext()
-  const options = new Dictionary()
-  options.set("format_whitelist", CONTAINERS)
-  options.set("protocol_whitelist", "file")
-  const opened = format.openInputSync(path, null, options)
-  options.free()
-  if (opened < 0) throw new FourtierError({ where: path, what: "cannot be opened as video", found: codeText(opened) })
-  const found = format.findStreamInfoSync(null)
-  if (found < 0) {
-    format.closeInputSync()
-    throw new FourtierError({ where: path, what: "the streams cannot be read", found: codeText(found) })
-  }
-  return format
-}
-
-function describe(format: FormatContext, stream: Stream): StreamInfo {
-  const parameters = stream.codecpar
-  const tick = stream.timeBase.toDouble()
-  const rate = stream.avgFrameRate.num > 0 ? stream.avgFrameRate.toDouble() : stream.rFrameRate.toDouble()
-  const own = ticks(stream.duration)
-  const whole = ticks(format.duration)
-  const matrix = parameters.getCodedSideData(AV_PKT_DATA_DISPLAYMATRIX)
-  return {
-    width: parameters.width,
-    height: parameters.height,
-    codec: avGetCodecName(parameters.codecId) ?? "unknown",
-    container: format.iformat?.name ?? "unknown",
-    orientation: matrix === null ? UPRIGHT : orientationOf(matrix),
-    tick,
-    rate: Number.isFinite(rate) && rate > 0 ? rate : 0,
-    declaredFrames: Number(stream.nbFrames),
-    declaredSeconds: own !== null && own > 0 ? own * tick : whole !== null && whole > 0 ? whole / 1e6 : 0,
-  }
+function moveTimes(packet: Packet, bridge: TimeBridge): void {
+  const shift = bridge.shiftOf(ticks(packet.dts) ?? ticks(packet.pts), Number(packet.duration))
+  if (shift === 0) return
+  const ticksMoved = BigInt(Math.round(shift))
+  if (ticks(packet.pts) !== null) packet.pts += ticksMoved
+  if (ticks(packet.dts) !== null) packet.dts += ticksMoved
 }
 
 /** VP8 frame header: the fifth bit says whether the frame is shown (RFC 6386, 9.1). */
 function showsVp8Frame(packet: Packet): boolean {
   const first = packet.data?.[0]
   return first === undefined || (first & 0x10) !== 0
-}
-
-function ticks(value: bigint): number | null {
-  return value === AV_NOPTS_VALUE ? null : Number(value)
 }

@@ -6,19 +6,23 @@
  * ```
  *
  * Where every packet has its own time (MP4, Matroska, WebM, most AVI) frames are numbered by presentation time, and
- * decoding starts at the key frame before each wanted frame; frames on which nothing depends are skipped in between.
- * MPEG-PS/TS, raw streams and packets without times are decoded from the start and frames numbered as they come out.
+ * decoding starts at the key frame before each wanted frame; frames on which nothing depends are skipped in between. A frame that
+ * does not come out exactly is tried again from the key frame before, then from the file's start (`fill.ts`).
+ * So are the packets of MPEG-PS/TS and raw streams, if they give as many frames as were measured; otherwise, and with MPEG-4 part 2
+ * or packets without times, frames are numbered as they come out of the decoder (`fileindex.ts`).
  *
  * All functions here block: call them in a worker (see `pool.ts`) when anything else must go on meanwhile. Memory of the
  * codecs is given back when the event loop turns, so let it turn between many calls.
- * Pixels are those of `ffmpeg -pix_fmt rgb24`: BT.601 or BT.709 and range as flagged, alpha dropped, no deinterlacing,
- * no tone mapping, pixels taken as square.
+ * Pixels are those of `ffmpeg -pix_fmt rgb24`: BT.601 or BT.709 and range as flagged, alpha dropped, interlaced
+ * frames as they are unless asked otherwise, no tone mapping, pixels taken as square.
  */
 
 import { type FrameTimes, frameAt, type PictureSize, scaledSize } from "@fourtier/core/frames"
 import { FourtierError } from "@fourtier/tensor"
-import { VideoFile } from "./backend.ts"
+import type { VideoFile } from "./backend.ts"
+import { fillSlots, type SlotState } from "./fill.ts"
 import { buildFrameTable, type FrameTable } from "./frametable.ts"
+import { withOpenFile } from "./openfiles.ts"
 import { orient, swapsSides, UPRIGHT } from "./orientation.ts"
 
 /** What decoding needs to know of a clip; `Clip` has it all. */
@@ -41,6 +45,8 @@ export type FramePick =
 export interface DecodeOptions {
   /** Scale while converting colours (bilinear with antialiasing): cheaper than afterwards. */
   size?: PictureSize
+  /** Interlaced frames pass FFmpeg's deinterlacer `bwdif` (one whole frame for each); by default they stay as they are. */
+  deinterlace?: boolean
 }
 
 export interface DecodedFrames {
@@ -52,7 +58,10 @@ export interface DecodedFrames {
   frameIndices: number[]
   /** Start of each frame, seconds from the clip's first frame, `[T]`. */
   times: number[]
-  /** Places that hold a neighbouring frame, because the clip ends before the frame asked for or that one does not decode. */
+  /**
+   * Places that do not hold exactly the frame asked for: a neighbouring one, because the clip ends before it or it does not decode,
+   * or the frame itself with decoding errors.
+   */
   padded: number
 }
 
@@ -69,15 +78,12 @@ export interface DecodedFrames {
  * ```
  */
 export function decodeFrames(clip: DecodableClip, pick: FramePick, options: DecodeOptions = {}): DecodedFrames {
-  const file = VideoFile.open(clip.path)
-  try {
+  return withOpenFile(clip, options.deinterlace ?? false, (file) => {
     const table = buildFrameTable(file, clip)
     if (table.times.length === 0) throw nothingDecodes(clip)
     const asked = chooseFrames(pick, table)
     return decodeChosen(file, clip, table, asked, options)
-  } finally {
-    file.close()
-  }
+  })
 }
 
 /** Pixels that one call may return. */
@@ -114,11 +120,8 @@ function decodeChosen(
   }
   const frames = new Uint8Array(wanted.length * area)
   const slots = wanted.map((_, slot) => frames.subarray(slot * area, (slot + 1) * area))
-  const state =
-    table.places === null
-      ? fillInOrder(file, table, wanted, slots, picture)
-      : fillBySeeking(file, table.places, wanted, slots, picture)
-  if (!state.includes("exact") && !state.includes("neighbour")) throw nothingDecodes(clip)
+  const state = fillSlots(file, table, wanted, (frame, slot) => picture.write(frame, slots[slot]))
+  if (state.every((held) => held === "empty")) throw nothingDecodes(clip)
   fillGaps(state, slots)
 
   const slotOf = new Map(wanted.map((index, slot) => [index, slot]))
@@ -131,75 +134,6 @@ function decodeChosen(
   }
   const padded = order.filter((slot, place) => state[slot] !== "exact" || held[place] !== asked[place]).length
   return { data, height, width, frameIndices: held, times: held.map((index) => table.times[index]), padded }
-}
-
-/** Whether a slot holds the frame asked for, one beside it, or nothing yet. */
-type SlotState = "exact" | "neighbour" | "empty"
-
-function fillBySeeking(
-  file: VideoFile,
-  places: Int32Array,
-  wanted: readonly number[],
-  slots: readonly Uint8Array[],
-  picture: PictureWriter,
-): SlotState[] {
-  const state = wanted.map((): SlotState => "empty")
-  for (const stretch of stretches(file, places, wanted)) {
-    const targets = stretch.slots.map((slot) => ({ slot, pts: file.packets[places[wanted[slot]]].pts ?? 0 }))
-    let next = 0
-    file.decode(stretch.first, stretch.last, new Set(stretch.slots.map((slot) => places[wanted[slot]])), (frame) => {
-      if (frame.pts === null) return true
-      while (next < targets.length && frame.pts >= targets[next].pts) {
-        const { slot, pts } = targets[next++]
-        picture.write(frame, slots[slot])
-        state[slot] = frame.pts === pts ? "exact" : "neighbour"
-      }
-      return next < targets.length
-    })
-  }
-  return state
-}
-
-/** Runs of packets to decode: from the key frame before the first wanted frame to the last wanted frame's packet. */
-function stretches(
-  file: VideoFile,
-  places: Int32Array,
-  wanted: readonly number[],
-): { first: number; last: number; slots: number[] }[] {
-  const runs: { first: number; last: number; slots: number[] }[] = []
-  for (const [slot, index] of wanted.entries()) {
-    const place = places[index]
-    const pts = file.packets[place].pts ?? 0
-    let first = place
-    while (first > 0 && !(file.packets[first].key && (file.packets[first].pts ?? Infinity) <= pts)) first--
-    const run = runs.at(-1)
-    if (run?.first === first) {
-      run.last = Math.max(run.last, place)
-      run.slots.push(slot)
-    } else runs.push({ first, last: place, slots: [slot] })
-  }
-  return runs
-}
-
-function fillInOrder(
-  file: VideoFile,
-  table: FrameTable,
-  wanted: readonly number[],
-  slots: readonly Uint8Array[],
-  picture: PictureWriter,
-): SlotState[] {
-  const state = wanted.map((): SlotState => "empty")
-  let count = 0
-  let next = 0
-  file.decode(0, Number.POSITIVE_INFINITY, null, (frame) => {
-    const index = count++ - table.offset
-    if (index === wanted[next]) {
-      picture.write(frame, slots[next])
-      state[next++] = "exact"
-    }
-    return next < wanted.length
-  })
-  return state
 }
 
 /** Copies the nearest filled slot, the earlier one first, into every empty one. */
@@ -223,7 +157,8 @@ class PictureWriter {
 
   constructor(file: VideoFile, size?: PictureSize) {
     this.#file = file
-    const { width, height, orientation } = file.info
+    const { width, height } = file.info
+    const { orientation } = file
     const upright = swapsSides(orientation) ? { width: height, height: width } : { width, height }
     const scaled = scaledSize(upright.width, upright.height, size)
     this.width = scaled.width
@@ -236,7 +171,7 @@ class PictureWriter {
   write(frame: { writeRgb(target: Uint8Array, width: number, height: number): void }, target: Uint8Array): void {
     const { width, height } = this.#stored
     frame.writeRgb(this.#scratch ?? target, width, height)
-    if (this.#scratch !== null) orient(this.#scratch, target, width, height, this.#file.info.orientation)
+    if (this.#scratch !== null) orient(this.#scratch, target, width, height, this.#file.orientation)
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * From a source to a manifest: every file measured once, in workers, and what is wrong with the data.
+ * From a source to a manifest: every file measured once, in child processes (a decoder that crashes costs that file alone), and what
+ * is wrong with the data.
  *
  * ```
  * scanSource ── files unchanged since the last manifest? ── probe in workers ── manifest + quarantine ── duplicates, leaks
@@ -11,10 +12,14 @@ import { extname } from "node:path"
 import { groupBy, plural, type Reporter } from "@fourtier/core"
 import { runJobs, type WorkerOptions, workerUrl } from "@fourtier/core/node"
 import { messageOf } from "@fourtier/tensor"
+import { checkManifest } from "./checks.ts"
+import type { Finding } from "./findings.ts"
 import { type Clip, classesOf, type Manifest, type Quarantined, type Stamp, writeManifest } from "./manifest.ts"
 import { ProbeMemory } from "./memory.ts"
 import { clipHash, type Measure, probeSchema, type Window } from "./probe.ts"
-import { normaliseSplit, type SourceClip, scanSource } from "./source.ts"
+import type { SourceClip } from "./rows.ts"
+import { type Source, scanSource } from "./source.ts"
+import { normaliseSplit } from "./split-names.ts"
 
 /** Clips of one group, or with the same content, on more than one side of a split. */
 export interface Leak {
@@ -33,6 +38,8 @@ export interface DoctorReport {
   duplicates: Clip[][]
   leaks: Leak[]
   notes: string[]
+  /** What is wrong with the data, and what to do about it. */
+  findings: Finding[]
   /** Files measured now, and files taken from the last manifest unchanged. */
   measured: number
   reused: number
@@ -41,6 +48,8 @@ export interface DoctorReport {
 export interface DoctorOptions extends Pick<WorkerOptions, "workers" | "timeout"> {
   /** Ends the work after the file under way. */
   signal?: AbortSignal
+  /** Called with what there is, before anything is measured: what it throws ends the work. */
+  check?: (source: Source) => void
 }
 
 /**
@@ -62,7 +71,9 @@ export async function doctor(
   reporter: Reporter,
   options: DoctorOptions = {},
 ): Promise<DoctorReport> {
-  const { root, clips, notes } = await scanSource(source)
+  const scanned = await scanSource(source)
+  const { root, clips, notes, findings } = scanned
+  options.check?.(scanned)
   const memory = await ProbeMemory.load(out, reporter)
   const byPath = groupBy(clips, ({ path }) => path)
   const found = new Map<string, Found>()
@@ -84,7 +95,27 @@ export async function doctor(
   await writeManifest(out, { manifest, stamps })
   await memory.discardJournal()
   const duplicates = [...groupBy(manifest.clips, ({ hash }) => hash).values()].filter((same) => same.length > 1)
-  return { manifest, duplicates, leaks: findLeaks(manifest, duplicates), notes, measured: jobs.length, reused }
+  return {
+    manifest,
+    duplicates,
+    leaks: findLeaks(manifest, duplicates),
+    notes: [...notes, ...notesOn(manifest.clips)],
+    findings: [...findings, ...checkManifest(manifest, duplicates)],
+    measured: jobs.length,
+    reused,
+  }
+}
+
+/** Files that one note each is written for. */
+const NOTED = 20
+
+/** What is to be known of files that can be used, one line a file and note. */
+function notesOn(clips: readonly Clip[]): string[] {
+  const lines = [
+    ...new Set(clips.flatMap(({ relative, notes }) => (notes ?? []).map((note) => `${relative}: ${note}`))),
+  ]
+  const rest = lines.length - NOTED
+  return rest > 0 ? [...lines.slice(0, NOTED), `${rest} more notes on files are in the manifest`] : lines
 }
 
 /** A file's measures, one a window; no stamp where the file could not be read to its end. */
@@ -98,15 +129,15 @@ async function measureAll(
   found: Map<string, Found>,
   memory: ProbeMemory,
   reporter: Reporter,
-  { signal, ...options }: DoctorOptions,
+  { signal, check: _, ...options }: DoctorOptions,
 ): Promise<void> {
   if (jobs.length === 0) return
   const task = reporter.task("measure videos", jobs.length, "files")
   const entry = workerUrl(import.meta.url, "./probe.worker.ts")
-  for await (const outcome of runJobs(entry, jobs, probeSchema, { ...options, ordered: false })) {
+  for await (const outcome of runJobs(entry, jobs, probeSchema, { ...options, ordered: false, processes: true })) {
     const { path, windows } = outcome.job
     if ("error" in outcome) {
-      const reason = messageOf(outcome.error)
+      const reason = `it cannot be looked through: ${messageOf(outcome.error)}`
       found.set(path, { stamp: null, measures: windows.map(() => ({ reason })) })
     } else {
       const { size, mtime, fileHash, measures } = outcome.result
@@ -156,10 +187,15 @@ function uniqueIds(clips: readonly SourceClip[]): Map<SourceClip, string> {
   })
   const times = new Map<string, number>()
   for (const id of plain) times.set(id, (times.get(id) ?? 0) + 1)
+  const taken = new Set<string>()
   return new Map(
     clips.map((clip, i) => {
       const digest = createHash("sha256").update(`${clip.relative}@${clip.start}-${clip.end}`).digest("hex").slice(0, 8)
-      return [clip, times.get(plain[i]) === 1 ? plain[i] : `${plain[i]}~${digest}`]
+      const unique = times.get(plain[i]) === 1 ? plain[i] : `${plain[i]}~${digest}`
+      let id = unique
+      for (let n = 2; taken.has(id); n++) id = `${unique}-${n}`
+      taken.add(id)
+      return [clip, id]
     }),
   )
 }

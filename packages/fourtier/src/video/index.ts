@@ -1,12 +1,14 @@
 /**
  * `fourtier/video`: from a folder of files to arrays of numbers. In the order of the data flow:
  *
- * 1. `source.ts`      what the user has: class folders or tables → clips named, not yet opened
+ * 1. `source.ts`      what the user has: class folders or tables → clips named, not yet opened (`listing.ts` folders,
+ *                     `tables.ts` and `rows.ts` tables, `not-data.ts` what is no data)
  * 2. `probe.ts`       one file measured: frames, size, rate, content hash, or why it cannot be used
- * 3. `doctor.ts`      all files measured in workers → the manifest; duplicates and leaks between parts of a split
+ * 3. `doctor.ts`      all files measured in child processes → the manifest; duplicates and leaks between parts of a split;
+ *                     `checks.ts` what else is doubtful
  * 4. `manifest.ts`    `Clip`, `Manifest`, and the file they are kept in
  * 5. `splits.ts`      train, val, test: from columns, folds, or drawn by group and class
- * 6. `decode.ts`      chosen frames as RGB (`frametable.ts` numbers them, `backend.ts` talks to FFmpeg's libraries)
+ * 6. `decode.ts`      chosen frames as RGB (`frametable.ts` numbers them, `fill.ts` decodes, `backend.ts` talks to FFmpeg)
  * 7. `views.ts`       one clip's views: which frames and what is done to them is `@fourtier/core/frames`
  * 8. `pool.ts`        many clips' views over worker threads
  * 9. `keyframes.ts`   strips of key frames as JPEG; `strips.ts` writes those of many clips
@@ -16,11 +18,16 @@
 
 export * from "./decode.ts"
 export * from "./doctor.ts"
+export { VIDEO_ENDINGS } from "./endings.ts"
+export type { Finding } from "./findings.ts"
+export * from "./firstlook.ts"
 export * from "./keyframes.ts"
 export * from "./manifest.ts"
 export * from "./pool.ts"
 export { clipOfFile } from "./probe.ts"
-export { normaliseSplit, type Source, type SourceClip, scanSource, VIDEO_ENDINGS } from "./source.ts"
+export type { SourceClip } from "./rows.ts"
+export { type Source, scanSource } from "./source.ts"
+export { normaliseSplit } from "./split-names.ts"
 export * from "./split-settings.ts"
 export * from "./splits.ts"
 export * from "./strips.ts"

@@ -3,7 +3,7 @@
  * the centres of K equal segments.
  */
 
-import { keyFrameIndices } from "@fourtier/core/frames"
+import { type FrameTimes, keyFrameIndices, repeatedFrames } from "@fourtier/core/frames"
 import { FourtierError, messageOf } from "@fourtier/tensor"
 import { writeFileAtomic } from "@fourtier/tensor/node"
 import sharp from "sharp"
@@ -16,6 +16,8 @@ export interface StripOptions {
   height?: number
   /** JPEG quality, 1 to 100; 90 by default. */
   quality?: number
+  /** Text noted in a strip that is written, for whoever reads the file. */
+  comment?: string
 }
 
 /** A clip with its picture size, as `Manifest` has it. */
@@ -30,7 +32,7 @@ export interface Strip {
   height: number
   /** Numbers of the frames taken, `[K]`. */
   keyFrames: number[]
-  /** Places of the strip that hold a neighbouring frame. */
+  /** Places of the strip that hold a neighbouring frame, or one repeated because the clip has too few. */
   padded: number
 }
 
@@ -53,7 +55,13 @@ export async function makeStrip(clip: StripClip, options: StripOptions = {}): Pr
     wanted === undefined
       ? undefined
       : { height: wanted, width: Math.max(1, Math.round((clip.width * wanted) / clip.height)) }
-  const decoded = decodeFrames(clip, (frames) => keyFrameIndices(frames, count), { size })
+  let repeated = 0
+  const pick = (frames: FrameTimes) => {
+    const indices = keyFrameIndices(frames, count)
+    repeated = repeatedFrames([indices], frames.times.length)
+    return indices
+  }
+  const decoded = decodeFrames(clip, pick, { size })
   const { data, width, height } = decoded
   const row = width * 3
   const whole = width * count
@@ -76,7 +84,7 @@ export async function makeStrip(clip: StripClip, options: StripOptions = {}): Pr
   try {
     const raw = { width: whole, height, channels: 3 as const }
     const jpeg = await sharp(joined, { raw }).jpeg({ quality }).toBuffer()
-    return { jpeg, width: whole, height, keyFrames: decoded.frameIndices, padded: decoded.padded }
+    return { jpeg, width: whole, height, keyFrames: decoded.frameIndices, padded: decoded.padded + repeated }
   } catch (error) {
     throw new FourtierError(
       { where: clip.path, what: "the strip cannot be encoded", found: messageOf(error) },
@@ -97,6 +105,14 @@ export async function makeStrip(clip: StripClip, options: StripOptions = {}): Pr
  */
 export async function writeStrip(clip: StripClip, path: string, options: StripOptions = {}): Promise<Strip> {
   const strip = await makeStrip(clip, options)
-  await writeFileAtomic(path, strip.jpeg)
+  await writeFileAtomic(path, options.comment === undefined ? strip.jpeg : withComment(strip.jpeg, options.comment))
   return strip
+}
+
+/** A JPEG with a comment (ITU-T T.81, B.2.4.5) as its first segment. */
+function withComment(jpeg: Buffer, comment: string): Buffer {
+  const text = Buffer.from(comment)
+  const head = Buffer.from([0xff, 0xd8, 0xff, 0xfe, 0, 0])
+  head.writeUInt16BE(text.length + 2, 4)
+  return Buffer.concat([head, text, jpeg.subarray(2)])
 }

@@ -42,6 +42,8 @@ export interface Clip {
   codec: string
   /** Degrees clockwise by which decoded frames are turned: 0, 90, 180 or 270. */
   rotation: number
+  /** What is to be known of the file although it can be used, for example frames that do not decode. */
+  notes?: string[]
   /** Every column of the tables, by name. */
   columns: Record<string, string>
 }
@@ -70,7 +72,7 @@ export interface Manifest {
 }
 
 /** Version of the manifest file's schema: a file of another version is measured afresh. */
-export const MANIFEST_VERSION = 1
+export const MANIFEST_VERSION = 2
 
 const headerSchema = z.object({ schema: z.literal("fourtier/manifest"), version: z.number(), root: z.string() })
 
@@ -97,6 +99,7 @@ const clipSchema = z.object({
   height: z.number(),
   codec: z.string(),
   rotation: z.number(),
+  notes: z.array(z.string()).optional(),
   columns: columnsSchema,
 }) satisfies z.ZodType<Clip>
 

@@ -77,8 +77,18 @@ export class ProbeMemory {
   #addManifest({ manifest, stamps }: Awaited<ReturnType<typeof readManifest>>): void {
     for (const [path, stamp] of stamps) this.#stamps.set(path, stamp)
     for (const clip of manifest.clips) {
-      const { duration, frames, fps, width, height, codec, rotation } = clip
-      this.#measures.set(keyOf(clip.path, clip), { duration, frames, fps, width, height, codec, rotation })
+      const { duration, frames, fps, width, height, codec, rotation, notes } = clip
+      const measure = {
+        duration,
+        frames,
+        fps,
+        width,
+        height,
+        codec,
+        rotation,
+        ...(notes === undefined ? {} : { notes }),
+      }
+      this.#measures.set(keyOf(clip.path, clip), measure)
     }
     for (const bad of manifest.quarantine) this.#measures.set(keyOf(bad.path, bad), { reason: bad.reason })
   }

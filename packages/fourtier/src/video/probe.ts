@@ -1,17 +1,19 @@
 /**
  * Measures one file: what it is, how many frames it really has, whether it can be used. Blocks; `doctor.ts` runs it in
- * workers.
+ * child processes.
  */
 
 import { createHash } from "node:crypto"
-import { closeSync, openSync, readSync, statSync } from "node:fs"
+import { closeSync, openSync, readlinkSync, readSync, statSync } from "node:fs"
 import { resolve } from "node:path"
 import { FourtierError, messageOf } from "@fourtier/tensor"
 import { z } from "zod"
 import { VideoFile } from "./backend.ts"
+import { checkFrames, fileNotes } from "./check.ts"
 import { missingBytes } from "./container.ts"
 import { buildFrameTable, type FrameTable } from "./frametable.ts"
 import type { Clip } from "./manifest.ts"
+import { notVideo } from "./not-data.ts"
 import { rotationOf, swapsSides } from "./orientation.ts"
 
 export const windowSchema = z.object({ start: z.number().nullable(), end: z.number().nullable() })
@@ -27,6 +29,7 @@ export const measureSchema = z.union([
     height: z.number(),
     codec: z.string(),
     rotation: z.number(),
+    notes: z.array(z.string()).optional(),
   }),
   z.object({ reason: z.string() }),
 ])
@@ -54,11 +57,12 @@ export function probeFile(path: string, windows: readonly Window[]): FileProbe {
     mtime = found.mtimeMs
     fileHash = hashFileSync(path)
   } catch (error) {
-    const missing = error instanceof Error && "code" in error && error.code === "ENOENT"
-    return { size, mtime, fileHash, measures: same(missing ? "the file is missing" : messageOf(error)) }
+    return { size, mtime, fileHash, measures: same(unreadable(path, error)) }
   }
   if (size === 0) return { size, mtime, fileHash, measures: same("the file is empty") }
-  return { size, mtime, fileHash, measures: windows.map((window) => measure(path, window)) }
+  const other = notVideo(headOf(path))
+  if (other !== null) return { size, mtime, fileHash, measures: same(other) }
+  return { size, mtime, fileHash, measures: measureAll(path, windows) }
 }
 
 /**
@@ -75,7 +79,11 @@ export function probeFile(path: string, windows: readonly Window[]): FileProbe {
  */
 export function clipOfFile(path: string, window: Window = { start: null, end: null }): Clip {
   const absolute = resolve(path)
-  const { fileHash, measures } = probeFile(absolute, [window])
+  return clipOfProbe(absolute, probeFile(absolute, [window]), window)
+}
+
+/** @throws FourtierError when the file cannot be used */
+export function clipOfProbe(absolute: string, { fileHash, measures }: FileProbe, window: Window): Clip {
   const [found] = measures
   if ("reason" in found)
     throw new FourtierError({ where: absolute, what: "cannot be used as video", found: found.reason })
@@ -103,32 +111,47 @@ export function clipHash(fileHash: string, { start, end }: Window): string {
     .digest("hex")
 }
 
-function measure(path: string, window: Window): Measure {
+/** Measures every window of a file: it is opened, looked through and decoded once for all of them where that is possible. */
+function measureAll(path: string, windows: readonly Window[]): Measure[] {
   let file: VideoFile
   try {
     file = VideoFile.open(path)
   } catch (error) {
-    return { reason: reasonOf(error) }
+    const reason = reasonOf(error)
+    return windows.map(() => ({ reason }))
   }
   try {
-    const table = buildFrameTable(file, { ...window, frames: 0, fps: 0 })
-    const reason = shortage(file, table, window) ?? undecodable(file, table)
-    if (reason !== null) return { reason }
-    const { width, height, orientation, codec } = file.info
-    const frames = table.times.length
-    return {
-      duration: table.duration,
-      frames,
-      fps: Number((frames / table.duration).toFixed(6)),
-      width: swapsSides(orientation) ? height : width,
-      height: swapsSides(orientation) ? width : height,
-      codec,
-      rotation: rotationOf(orientation),
-    }
-  } catch (error) {
-    return { reason: reasonOf(error) }
+    return windows.map((window) => {
+      try {
+        return measure(file, window)
+      } catch (error) {
+        return { reason: reasonOf(error) }
+      }
+    })
   } finally {
     file.close()
+  }
+}
+
+function measure(file: VideoFile, window: Window): Measure {
+  const table = buildFrameTable(file, { ...window, frames: 0, fps: 0 })
+  const short = shortage(file, table, window)
+  if (short !== null) return { reason: short }
+  const check = checkFrames(file, table)
+  if (check.reason !== null) return { reason: check.reason }
+  const { width, height, codec } = file.info
+  const frames = table.times.length
+  const turned = swapsSides(file.orientation)
+  const notes = [...fileNotes(file, check.traits), ...check.notes]
+  return {
+    duration: table.duration,
+    frames,
+    fps: Number((frames / table.duration).toFixed(6)),
+    width: turned ? height : width,
+    height: turned ? width : height,
+    codec,
+    rotation: rotationOf(file.orientation),
+    ...(notes.length === 0 ? {} : { notes }),
   }
 }
 
@@ -152,31 +175,40 @@ function shortage(file: VideoFile, table: FrameTable, window: Window): string | 
   return null
 }
 
-/** Says so when the first or the last frame does not decode. Counted tables come from decoding: nothing more to test. */
-function undecodable(file: VideoFile, table: FrameTable): string | null {
-  const { places } = table
-  if (places === null) return null
-  for (const [name, place] of [
-    ["first", places[0]],
-    ["last", places[places.length - 1]],
-  ] as const) {
-    const pts = file.packets[place].pts ?? 0
-    let first = place
-    while (first > 0 && !(file.packets[first].key && (file.packets[first].pts ?? Infinity) <= pts)) first--
-    let seen = false
-    file.decode(first, place, new Set([place]), (frame) => {
-      seen ||= frame.pts === pts
-      return !seen
-    })
-    if (!seen) return `the ${name} frame cannot be decoded`
-  }
-  return null
-}
-
 function reasonOf(error: unknown): string {
   if (!(error instanceof FourtierError)) return messageOf(error)
   const { what, found } = error.complaint
   return found === undefined ? what : `${what}: ${found}`
+}
+
+/** Why the operating system does not give a file, in words. */
+function unreadable(path: string, error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : null
+  if (code === "EACCES" || code === "EPERM") return "no permission to read it"
+  if (code === "ENAMETOOLONG") return "its path is too long"
+  if (code !== "ENOENT" && code !== "ELOOP") return messageOf(error)
+  const target = linkTarget(path)
+  if (target === null) return "the file is missing"
+  const annex = /[/\\]annex[/\\]objects[/\\]/.test(target)
+  return annex ? "its content is not here: run `git annex get` in its folder" : `a link to a missing file, ${target}`
+}
+
+function linkTarget(path: string): string | null {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return null
+  }
+}
+
+function headOf(path: string): Uint8Array {
+  const head = Buffer.alloc(200)
+  const file = openSync(path, "r")
+  try {
+    return head.subarray(0, readSync(file, head))
+  } finally {
+    closeSync(file)
+  }
 }
 
 function hashFileSync(path: string): string {

@@ -1,4 +1,4 @@
-/** Worker thread: measures files. */
+/** Child process: measures files. */
 
 import { serveJobs } from "@fourtier/core/node"
 import { z } from "zod"

@@ -2,17 +2,46 @@
 
 import { FourtierError } from "@fourtier/tensor"
 import {
+  AV_FRAME_FLAG_INTERLACED,
+  AV_FRAME_FLAG_TOP_FIELD_FIRST,
   AV_PIX_FMT_RGB24,
   AVCOL_PRI_UNSPECIFIED,
+  AVCOL_SPC_BT470BG,
+  AVCOL_SPC_BT709,
+  AVCOL_SPC_BT2020_CL,
+  AVCOL_SPC_BT2020_NCL,
+  AVCOL_SPC_FCC,
+  AVCOL_SPC_RGB,
+  AVCOL_SPC_SMPTE170M,
+  AVCOL_SPC_SMPTE240M,
+  AVCOL_SPC_UNSPECIFIED,
   AVCOL_TRC_UNSPECIFIED,
   FFmpegError,
   Frame,
   SoftwareScaleContext,
 } from "node-av"
 
+/** YUV matrices that the scaler knows; FFmpeg takes the constant-luminance form of BT.2020 for the other one. */
+const MATRICES = new Set<number>([
+  AVCOL_SPC_RGB,
+  AVCOL_SPC_BT709,
+  AVCOL_SPC_UNSPECIFIED,
+  AVCOL_SPC_FCC,
+  AVCOL_SPC_BT470BG,
+  AVCOL_SPC_SMPTE170M,
+  AVCOL_SPC_SMPTE240M,
+  AVCOL_SPC_BT2020_NCL,
+  AVCOL_SPC_BT2020_CL,
+])
+
+/** Whether the matrix of this code (ISO/IEC 23091-2) is known; frames of others are read as BT.601. */
+export function knowsMatrix(code: number): boolean {
+  return MATRICES.has(code)
+}
+
 /**
  * Converts frames of any pixel format to RGB24 as `ffmpeg -pix_fmt rgb24` does, scaling where sizes differ. Primaries
- * and transfer are left as they are: no gamut or tone mapping.
+ * and transfer are left as they are: no gamut or tone mapping. Interlaced frames are taken as whole ones.
  */
 export class RgbConverter {
   #scaler = new SoftwareScaleContext()
@@ -39,6 +68,9 @@ export class RgbConverter {
     }
     source.colorPrimaries = AVCOL_PRI_UNSPECIFIED
     source.colorTrc = AVCOL_TRC_UNSPECIFIED
+    source.clearFlags(AV_FRAME_FLAG_INTERLACED, AV_FRAME_FLAG_TOP_FIELD_FIRST)
+    if (source.colorSpace === AVCOL_SPC_BT2020_CL) source.colorSpace = AVCOL_SPC_BT2020_NCL
+    else if (!knowsMatrix(source.colorSpace)) source.colorSpace = AVCOL_SPC_UNSPECIFIED
     checkCode(path, "a frame's pixels cannot be converted", this.#scaler.scaleFrameSync(this.#picture, source))
     const plane = this.#picture.data?.[0]
     const stride = this.#picture.linesize[0]

@@ -1,71 +1,32 @@
 /**
  * What the user has: a folder of class folders, a folder with tables, or one table. Nothing is opened as video here.
  *
- * Tables name a video a row, in a column `path`; `label`, or `labels` (several between "|" or ";"), `split`, `group`,
- * `fold`, `start` and `end` (seconds) are understood, every other column is kept. Tables of one folder are joined by path.
+ * Tables name a video a row (`tables.ts` finds the columns); `label`, or `labels` (several between "|" or ";"), `split`,
+ * `group`, `fold`, `start` and `end` (seconds) are understood, every other column is kept. Tables of one folder are joined
+ * by path; `train.csv`, `val.csv` and `test.csv` are the parts of a split.
  */
 
-import type { Dirent } from "node:fs"
-import { readdir, realpath, stat } from "node:fs/promises"
-import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from "node:path"
+import { stat } from "node:fs/promises"
+import { basename, dirname, extname, isAbsolute, join, resolve } from "node:path"
 import { plural } from "@fourtier/core"
 import { FourtierError, messageOf, nearest } from "@fourtier/tensor"
-import { readText } from "@fourtier/tensor/node"
+import { readForeignText } from "../util/text.ts"
+import { isVideoName, VIDEO_ENDINGS } from "./endings.ts"
+import { examples, type Finding } from "./findings.ts"
+import { listFiles } from "./listing.ts"
 import { isManifest } from "./manifest.ts"
+import { ownManifest, refuseOtherThings, refusePointer } from "./not-data.ts"
+import { clipOfRow, matchSpelling, onceEach, type RowClip, type SourceClip } from "./rows.ts"
+import { isSplitName, normaliseSplit } from "./split-names.ts"
 import { parseTable, type Table } from "./tables.ts"
-
-/** One clip as the user names it, not yet looked into. */
-export interface SourceClip {
-  /** Absolute path. */
-  path: string
-  /** Relative to the source's root, "/" between folders. */
-  relative: string
-  labels: string[]
-  split: string | null
-  fold: number | null
-  group: string | null
-  start: number | null
-  end: number | null
-  columns: Record<string, string>
-}
 
 export interface Source {
   root: string
   clips: SourceClip[]
   /** Things worth telling the user: video files that no table names, for example. */
   notes: string[]
-}
-
-/** Endings of files taken for video. Others are passed over in folders; a table may name anything. */
-export const VIDEO_ENDINGS: ReadonlySet<string> = new Set(
-  "3g2 3gp asf avi divx dv f4v flv gif m2ts m2v m4v mjpeg mkv mov mp4 mpe mpeg mpg mts mxf nut ogm ogv rm rmvb ts vob webm wmv y4m".split(
-    " ",
-  ),
-)
-
-const SPLIT_NAMES: Readonly<Record<string, string>> = {
-  train: "train",
-  training: "train",
-  val: "val",
-  valid: "val",
-  validation: "val",
-  dev: "val",
-  test: "test",
-  testing: "test",
-}
-
-/**
- * "training" becomes "train", "validation" "val", and so on; other values stay.
- *
- * @example
- * ```ts
- * import { normaliseSplit } from "fourtier/video"
- *
- * normaliseSplit("Validation") // "val"
- * ```
- */
-export function normaliseSplit(value: string): string {
-  return SPLIT_NAMES[value.trim().toLowerCase()] ?? value.trim()
+  /** Rows that contradict each other about one clip. */
+  findings: Finding[]
 }
 
 /**
@@ -89,41 +50,64 @@ export async function scanSource(path: string): Promise<Source> {
       what: "the data cannot be opened",
       expected: "a folder of class folders, a folder with a table, or a CSV, TSV or JSONL file",
       found: messageOf(error),
+      fix: "correct the path",
     })
   })
-  const scanned = found.isDirectory()
-    ? await scanFolder(source)
-    : await scanTables(dirname(source), [await readTable(source)], [])
+  await refuseOtherThings(source, found.isDirectory())
+  const scanned = found.isDirectory() ? await scanFolder(source) : await scanTable(source)
   scanned.clips.sort(bySourceOrder)
   if (scanned.clips.length > 0) return scanned
   throw new FourtierError({
     where: source,
     what: "no video found",
     expected: "class folders with video files, or a table with a column `path`",
+    found: scanned.notes.length > 0 ? scanned.notes.join("\n            ") : undefined,
     fix: `known file extensions: ${[...VIDEO_ENDINGS].join(" ")}`,
   })
 }
 
+async function scanTable(path: string): Promise<Source> {
+  const table = await readTable(path)
+  if (table === null) throw ownManifest(path)
+  if (table.columns.includes("path")) return scanTables(dirname(path), [table], [])
+  const close = nearest("path", table.columns)
+  throw new FourtierError({
+    where: path,
+    what: "no column names the clips",
+    expected: "a column `path` with the clips' files, relative to the table's folder",
+    found: `columns ${table.columns.join(", ") || "none"}`,
+    fix:
+      close === undefined
+        ? "rename the column of the files to `path`, or add a header line"
+        : `rename the column "${close}" to path`,
+  })
+}
+
 async function scanFolder(root: string): Promise<Source> {
-  const files = await listFiles(root)
+  const { files, notes } = await listFiles(root)
   const tables: Table[] = []
   for (const file of files.filter((name) => !name.includes("/") && isTableName(name))) {
-    const path = join(root, file)
-    if (isManifest((await readText(path)).slice(0, 1000))) continue
-    const table = await readTable(path)
+    const table = await readTable(join(root, file))
+    if (table === null) continue
     if (table.columns.includes("path")) tables.push(table)
+    else if (table.columns.length > 0) {
+      notes.push(`${file} is not used: no column names video files (columns ${table.columns.join(", ")})`)
+    }
   }
   const videos = files.filter(isVideoName)
-  if (tables.length > 0) return scanTables(root, tables, videos)
+  if (tables.length > 0) {
+    const scanned = await scanTables(root, tables, videos)
+    return { ...scanned, notes: [...notes, ...scanned.notes] }
+  }
   const tops = new Set(videos.filter((file) => file.includes("/")).map((file) => file.split("/")[0]))
-  const bySplit = tops.size > 0 && [...tops].every((top) => top.toLowerCase() in SPLIT_NAMES)
+  const bySplit = tops.size > 0 && [...tops].every(isSplitName)
   const clips = videos.map((file): SourceClip => {
     const folders = file.split("/").slice(0, -1)
     const split = bySplit && folders.length > 0 ? normaliseSplit(folders[0]) : null
-    const label = folders[split === null ? 0 : 1]
+    const label = folders[split === null ? 0 : 1]?.normalize("NFC")
     return { ...unlabelled(root, file), labels: label === undefined ? [] : [label], split }
   })
-  return { root, clips, notes: [] }
+  return { root, clips, notes, findings: [] }
 }
 
 function unlabelled(root: string, file: string): SourceClip {
@@ -131,71 +115,28 @@ function unlabelled(root: string, file: string): SourceClip {
   return { path, relative: file, labels: [], split: null, fold: null, group: null, start: null, end: null, columns: {} }
 }
 
-/** Every file under a folder that is not hidden, relative, "/" between folders, sorted. Links that lead back to a folder above are left. */
-async function listFiles(root: string): Promise<string[]> {
-  const files: string[] = []
-  const visit = async (folder: string, prefix: string, above: readonly string[]): Promise<void> => {
-    const real = await realpath(folder)
-    if (above.includes(real)) return
-    const entries = await readdir(folder, { withFileTypes: true })
-    for (const entry of entries) {
-      if (entry.name.startsWith(".")) continue
-      const kind = await kindOf(folder, entry)
-      if (kind === "folder") await visit(join(folder, entry.name), `${prefix}${entry.name}/`, [...above, real])
-      else if (kind === "file") files.push(`${prefix}${entry.name}`)
-    }
-  }
-  await visit(root, "", [])
-  return files.sort()
-}
-
-async function kindOf(folder: string, entry: Dirent): Promise<"file" | "folder" | "other"> {
-  if (entry.isFile()) return "file"
-  if (entry.isDirectory()) return "folder"
-  if (!entry.isSymbolicLink()) return "other"
-  const target = await stat(join(folder, entry.name)).catch(() => null)
-  return target?.isFile() ? "file" : target?.isDirectory() ? "folder" : "other"
-}
-
-function isVideoName(file: string): boolean {
-  return VIDEO_ENDINGS.has(extname(file).slice(1).toLowerCase())
-}
-
 function isTableName(file: string): boolean {
   return [".csv", ".tsv"].includes(extname(file).toLowerCase()) || file === "manifest.jsonl" || file === "clips.jsonl"
 }
 
-async function readTable(path: string): Promise<Table> {
-  const table = parseTable(path, await readText(path))
-  const known = ["path", "label", "labels", "split", "group", "fold", "start", "end"]
-  const columns = table.columns.map((name) => (known.includes(name.toLowerCase()) ? name.toLowerCase() : name))
-  if (columns.every((name, i) => name === table.columns[i])) return table
-  const rows = table.rows.map(({ line, values }) => ({
-    line,
-    values: Object.fromEntries(
-      Object.entries(values).map(([name, value]) => [columns[table.columns.indexOf(name)], value]),
-    ),
-  }))
-  return { ...table, columns, rows }
+/** Null for a manifest. */
+async function readTable(path: string): Promise<Table | null> {
+  const notes: string[] = []
+  const text = await readForeignText(path, (note) => void notes.push(note))
+  if (isManifest(text.slice(0, 1000))) return null
+  refusePointer(path, text)
+  const table = parseTable(path, text)
+  return { ...table, notes: [...notes, ...table.notes] }
 }
 
 /** Joins tables by path: the one with windows, or else the longest, gives the clips; the others add columns to them. */
-async function scanTables(root: string, tables: Table[], videos: readonly string[]): Promise<Source> {
-  for (const table of tables) {
-    if (table.columns.includes("path")) continue
-    const close = nearest("path", table.columns)
-    throw new FourtierError({
-      where: table.path,
-      what: "no column `path`",
-      found: `columns ${table.columns.join(", ") || "none"}`,
-      fix: close === undefined ? "add a header line with a column `path`" : `rename the column "${close}"`,
-    })
-  }
+async function scanTables(root: string, given: readonly Table[], videos: readonly string[]): Promise<Source> {
+  const tables = joinParts(given)
   const repeats = (table: Table) => new Set(table.rows.map(({ values }) => values.path)).size < table.rows.length
   const [main, ...others] = [...tables].sort(
     (a, b) => Number(repeats(b)) - Number(repeats(a)) || b.rows.length - a.rows.length || (a.path < b.path ? -1 : 1),
   )
-  const added = new Map<string, { table: Table; line: number; values: Record<string, string> }[]>()
+  const added = new Map<string, { where: string; values: Record<string, string> }[]>()
   for (const table of others) {
     if (repeats(table)) {
       throw new FourtierError({
@@ -205,99 +146,63 @@ async function scanTables(root: string, tables: Table[], videos: readonly string
         fix: "pass the path of the one table to use",
       })
     }
-    for (const { line, values } of table.rows) {
-      added.set(values.path, [...(added.get(values.path) ?? []), { table, line, values }])
-    }
+    for (const row of table.rows) added.set(row.values.path, [...(added.get(row.values.path) ?? []), row])
   }
-  const clips: SourceClip[] = []
-  for (const { line, values } of main.rows) {
+  const labelled = tables.some(({ columns }) => columns.includes("label"))
+  const rows: RowClip[] = []
+  for (const { where, values } of main.rows) {
     const columns = { ...values }
     for (const other of added.get(values.path) ?? []) {
       for (const [name, value] of Object.entries(other.values)) {
         if (columns[name] !== undefined && columns[name] !== value) {
           throw new FourtierError({
-            where: `${other.table.path}:${other.line}`,
-            what: `contradicts ${main.path}:${line} about "${values.path}"`,
+            where: other.where,
+            what: `contradicts ${where} about "${values.path}"`,
             expected: `${name} = ${columns[name]}`,
             found: `${name} = ${value}`,
+            fix: "correct one of the two tables, or pass the path of the one to use",
           })
         }
         columns[name] = value
       }
     }
-    clips.push(
-      clipOfRow(
-        root,
-        `${main.path}:${line}`,
-        columns,
-        tables.some(({ columns: names }) => names.includes("label")),
-      ),
-    )
+    rows.push({ where, clip: clipOfRow(root, where, columns, labelled) })
   }
   const missing = new Set(added.keys())
-  for (const { columns } of clips) missing.delete(columns.path)
-  const notes: string[] = []
+  for (const { clip } of rows) missing.delete(clip.columns.path)
+  const notes = tables.flatMap((table) => table.notes)
   if (missing.size > 0) notes.push(`${plural(missing.size, "path")} of other tables not in ${basename(main.path)}`)
-  const matched = matchSpelling(root, clips, videos)
-  const named = new Set(matched.map(({ relative }) => relative))
+  const matched = matchSpelling(root, rows, videos)
+  const { clips, findings, repeated } = onceEach(matched)
+  if (repeated.length > 0) {
+    notes.push(`${plural(repeated.length, "row")} left out, as earlier rows say the same: ${examples(repeated)}`)
+  }
+  const named = new Set(clips.map(({ relative }) => relative))
   const unnamed = videos.filter((file) => !named.has(file))
-  if (unnamed.length > 0) notes.push(`${plural(unnamed.length, "video file")} not used: in no table (${unnamed[0]}, …)`)
-  return { root, clips: matched, notes }
-}
-
-function clipOfRow(root: string, where: string, columns: Record<string, string>, labelled: boolean): SourceClip {
-  const given = columns.path
-  if (given === undefined || given.trim() === "") throw new FourtierError({ where, what: "an empty path" })
-  const path = resolve(root, given)
-  const inside = relative(root, path).split(sep).join("/")
-  const folder = inside.includes("/") && !inside.startsWith("../") ? inside.split("/")[0] : ""
-  const labels = columns.labels?.split(/[|;]/) ?? [columns.label ?? (labelled ? "" : folder)]
-  const start = secondsOf(where, "start", columns.start)
-  const end = secondsOf(where, "end", columns.end)
-  if (end !== null && end <= (start ?? 0)) {
-    throw new FourtierError({ where, what: "the end is not after the start", found: `start ${start ?? 0}, end ${end}` })
+  if (unnamed.length > 0) {
+    notes.push(`${plural(unnamed.length, "video file")} not used: in no table (${examples(unnamed)})`)
   }
-  return {
-    path,
-    relative: inside,
-    labels: [...new Set(labels.map((label) => label.trim()).filter((label) => label !== ""))],
-    split: textOrNull(columns.split) === null ? null : normaliseSplit(columns.split),
-    fold: wholeOf(where, columns.fold),
-    group: textOrNull(columns.group),
-    start,
-    end,
-    columns,
-  }
+  return { root, clips, notes, findings }
 }
 
-/** macOS stores file names decomposed: a path of a table is found under any Unicode normal form of the same name. */
-function matchSpelling(root: string, clips: readonly SourceClip[], videos: readonly string[]): SourceClip[] {
-  const exact = new Set(videos)
-  const byForm = new Map(videos.map((file) => [file.normalize("NFC"), file]))
-  return clips.map((clip) => {
-    const file = exact.has(clip.relative) ? clip.relative : byForm.get(clip.relative.normalize("NFC"))
-    return file === undefined || file === clip.relative ? clip : { ...clip, relative: file, path: join(root, file) }
-  })
-}
-
-function textOrNull(value: string | undefined): string | null {
-  return value === undefined || value.trim() === "" ? null : value.trim()
-}
-
-function secondsOf(where: string, name: string, value: string | undefined): number | null {
-  const text = textOrNull(value)
-  if (text === null) return null
-  const seconds = Number(text)
-  if (Number.isFinite(seconds) && seconds >= 0) return seconds
-  throw new FourtierError({ where, what: `column ${name} is not a time`, expected: "seconds, at least 0", found: text })
-}
-
-function wholeOf(where: string, value: string | undefined): number | null {
-  const text = textOrNull(value)
-  if (text === null) return null
-  const fold = Number(text)
-  if (Number.isInteger(fold)) return fold
-  throw new FourtierError({ where, what: "column fold is not a number", expected: "a whole number", found: text })
+/** Tables that are called train, val, test (or a synonym) are the parts of one table. */
+function joinParts(tables: readonly Table[]): readonly Table[] {
+  const partOf = (table: Table) => basename(table.path, extname(table.path))
+  if (tables.length < 2 || !tables.every((table) => isSplitName(partOf(table)))) return tables
+  if (tables.some(({ columns }) => columns.includes("split"))) return tables
+  return [
+    {
+      path: dirname(tables[0].path),
+      columns: [...new Set(tables.flatMap(({ columns }) => columns)), "split"],
+      rows: tables.flatMap((table) =>
+        table.rows.map(({ where, values }) => ({ where, values: { ...values, split: normaliseSplit(partOf(table)) } })),
+      ),
+      notes: [
+        ...tables.flatMap(({ notes }) => notes),
+        `${tables.map(({ path }) => basename(path)).join(", ")} are parts of a split`,
+      ],
+    },
+  ]
 }
 
 function bySourceOrder(a: SourceClip, b: SourceClip): number {

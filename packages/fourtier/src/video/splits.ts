@@ -7,7 +7,7 @@ import { groupBy } from "@fourtier/core"
 import { FourtierError, nearest, Rng } from "@fourtier/tensor"
 import type { z } from "zod"
 import type { Clip, Manifest } from "./manifest.ts"
-import { normaliseSplit } from "./source.ts"
+import { normaliseSplit } from "./split-names.ts"
 import { type SplitOptions, splitSchema } from "./split-settings.ts"
 
 export interface Split {
@@ -39,14 +39,7 @@ export interface Split {
  */
 export function resolveSplits(manifest: Manifest, given: z.input<typeof splitSchema> = {}): Split[] {
   const options = splitSchema.parse(given)
-  const chosen = [options.column, options.folds, options.drawFolds].filter((option) => option !== undefined)
-  if (chosen.length > 1) {
-    throw new FourtierError({
-      where: "split",
-      what: "column, folds and drawFolds exclude each other",
-      fix: "set only one of them",
-    })
-  }
+  checkSplitColumns(manifest.clips, options)
   if (options.column !== undefined) return splitByColumn(manifest, options.column, options)
   if (options.folds !== undefined) return splitByFolds(manifest, options.folds, options)
   if (options.drawFolds !== undefined) return drawFolds(manifest.clips, options.drawFolds, options)
@@ -64,26 +57,54 @@ export function resolveSplits(manifest: Manifest, given: z.input<typeof splitSch
   ]
 }
 
-/** One split for the test part, and one for each further part whose name starts with "test-", trained on the same clips. */
-function splitByColumn(manifest: Manifest, column: string, options: SplitOptions): Split[] {
-  const sideOf = (entry: Entry) => normaliseSplit(columnValue(entry, column) ?? "")
-  requireColumn(manifest, column)
-  for (const clip of manifest.clips) {
-    const side = sideOf(clip)
-    if (["train", "val", ""].includes(side) || isTestPart(side)) continue
+/** What of a clip decides on its part, known before anything is measured. */
+type NamedClip = Entry & { relative: string; labels: readonly string[] }
+
+/**
+ * Whether the settings and the columns that they name make a split.
+ * @throws FourtierError for settings that exclude each other, unknown columns and parts, held-back clips without a label
+ *
+ * @example
+ * ```ts
+ * import { checkSplitColumns, scanSource, splitSchema } from "fourtier/video"
+ *
+ * const { clips } = await scanSource("clips.csv")
+ * checkSplitColumns(clips, splitSchema.parse({ column: "split_seq" }))
+ * ```
+ */
+export function checkSplitColumns(clips: readonly NamedClip[], options: SplitOptions): void {
+  const chosen = [options.column, options.folds, options.drawFolds].filter((option) => option !== undefined)
+  if (chosen.length > 1) {
     throw new FourtierError({
-      where: clip.relative,
-      what: `column ${column} holds an unknown part of a split`,
-      expected: 'train, val, test, or an additional test part "test-…"',
-      found: side,
-      fix: "if the column numbers folds, set split.folds instead of split.column",
+      where: "split",
+      what: "column, folds and drawFolds exclude each other",
+      fix: "set only one of them",
     })
   }
-  refuseQuarantined(manifest, options, (entry) => {
-    const side = sideOf(entry)
-    return side === "val" || isTestPart(side) ? `${column} = ${side}` : null
-  })
-  const unlabelled = manifest.clips.find((clip) => clip.labels.length === 0 && !["train", ""].includes(sideOf(clip)))
+  if (options.drawFolds !== undefined) return
+  if (options.folds !== undefined) {
+    requireColumn(clips, options.folds)
+    return
+  }
+  const column = options.column ?? (clips.some(({ split }) => split !== null) ? "split" : null)
+  if (column === null) return
+  requireColumn(clips, column)
+  checkParts(clips, column)
+}
+
+function checkParts(clips: readonly NamedClip[], column: string): void {
+  const sideOf = (entry: Entry) => normaliseSplit(columnValue(entry, column) ?? "")
+  const unknown = clips.find((clip) => !["train", "val", ""].includes(sideOf(clip)) && !isTestPart(sideOf(clip)))
+  if (unknown) {
+    throw new FourtierError({
+      where: unknown.relative,
+      what: `column ${column} holds an unknown part of a split`,
+      expected: 'train, val, test, or an additional test part "test-…"',
+      found: sideOf(unknown),
+      fix: "empty the cell to leave a labelled clip out; if the column numbers folds, set split.folds instead of split.column",
+    })
+  }
+  const unlabelled = clips.find((clip) => clip.labels.length === 0 && !["train", ""].includes(sideOf(clip)))
   if (unlabelled) {
     throw new FourtierError({
       where: unlabelled.relative,
@@ -92,6 +113,15 @@ function splitByColumn(manifest: Manifest, column: string, options: SplitOptions
       fix: "label the clip, or move it to the training part",
     })
   }
+}
+
+/** One split for the test part, and one for each further part whose name starts with "test-", trained on the same clips. */
+function splitByColumn(manifest: Manifest, column: string, options: SplitOptions): Split[] {
+  const sideOf = (entry: Entry) => normaliseSplit(columnValue(entry, column) ?? "")
+  refuseQuarantined(manifest, options, (entry) => {
+    const side = sideOf(entry)
+    return side === "val" || isTestPart(side) ? `${column} = ${side}` : null
+  })
   const part = (name: string) =>
     manifest.clips.filter((clip) => (isLabelled(clip) ? sideOf(clip) : sideOf(clip) || "train") === name)
   const val = part("val")
@@ -100,12 +130,21 @@ function splitByColumn(manifest: Manifest, column: string, options: SplitOptions
   return [first, ...further.map((side) => ({ ...first, name: side, test: part(side) }))]
 }
 
-function isTestPart(side: string): boolean {
+/**
+ * Whether a split column's value names a test part: `test`, or `test-…` for a further one.
+ *
+ * @example
+ * ```ts
+ * import { isTestPart } from "fourtier/video"
+ *
+ * isTestPart("test-shift") // true
+ * ```
+ */
+export function isTestPart(side: string): boolean {
   return side === "test" || side.startsWith("test-")
 }
 
 function splitByFolds(manifest: Manifest, column: string, options: SplitOptions): Split[] {
-  requireColumn(manifest, column)
   refuseQuarantined(manifest, options, (entry) => {
     const fold = columnValue(entry, column)
     return fold === null ? null : `${column} = ${fold}`
@@ -276,15 +315,15 @@ function columnValue(entry: Entry, column: string): string | null {
   return value === null || String(value).trim() === "" ? null : String(value).trim()
 }
 
-function requireColumn(manifest: Manifest, column: string): void {
-  if (manifest.clips.some((clip) => columnValue(clip, column) !== null)) return
-  const columns = [...new Set(manifest.clips.flatMap((clip) => Object.keys(clip.columns)))]
+function requireColumn(clips: readonly Entry[], column: string): void {
+  if (clips.some((clip) => columnValue(clip, column) !== null)) return
+  const columns = [...new Set(clips.flatMap((clip) => Object.keys(clip.columns)))]
   const close = nearest(column, columns)
   throw new FourtierError({
     where: "split",
     what: `no clip has a value in column "${column}"`,
     ...(columns.length === 0 ? { found: "no further columns" } : { expected: `one of ${columns.join(", ")}` }),
-    fix: close === undefined ? undefined : `did you mean "${close}"?`,
+    fix: close === undefined ? "name another column, or leave the setting out" : `did you mean "${close}"?`,
   })
 }
 

@@ -1,10 +1,11 @@
 /** Strips of many clips, in worker threads. */
 
-import { stat } from "node:fs/promises"
+import { open } from "node:fs/promises"
 import { join } from "node:path"
 import { runJobs, type WorkerOptions, workerUrl } from "@fourtier/core/node"
 import type { FourtierError } from "@fourtier/tensor"
 import { z } from "zod"
+import { fileNamed } from "../util/file-name.ts"
 import type { StripClip, StripOptions } from "./keyframes.ts"
 import { namingClip } from "./pool.ts"
 
@@ -28,7 +29,7 @@ export interface WrittenStrip<C> {
  * ```
  */
 export function stripPath(folder: string, clip: { id: string }): string {
-  return join(folder, `${clip.id}.jpg`)
+  return join(folder, fileNamed(clip.id, ".jpg"))
 }
 
 /**
@@ -45,7 +46,7 @@ export function stripPath(folder: string, clip: { id: string }): string {
  * for await (const { path, keyFrames } of strips) console.log(path, keyFrames)
  * ```
  */
-export async function* writeStrips<C extends StripClip & { id: string }>(
+export async function* writeStrips<C extends StripClip & { id: string; hash?: string }>(
   clips: Iterable<C>,
   folder: string,
   options: StripOptions & WorkerOptions & { onError?: (clip: C, error: FourtierError) => void } = {},
@@ -54,13 +55,13 @@ export async function* writeStrips<C extends StripClip & { id: string }>(
   const known: C[] = []
   function* jobs() {
     for (const clip of clips) {
-      const { id, path, start, end, frames: count, fps, width, height: tall } = clip
+      const { id, hash, path, start, end, frames: count, fps, width, height: tall } = clip
       known.push(clip)
       yield {
         number: known.length - 1,
         clip: { id, path, start, end, frames: count, fps, width, height: tall },
         path: stripPath(folder, clip),
-        options: { frames, height, quality },
+        options: { frames, height, quality, ...(hash === undefined ? {} : { comment: noteOf(hash, options) }) },
       }
     }
   }
@@ -76,15 +77,38 @@ export async function* writeStrips<C extends StripClip & { id: string }>(
 }
 
 /**
- * Whether a clip's strip is there already.
+ * Whether a clip's strip is there already, of this very content and made in this way: `writeStrips` notes both in the picture.
  *
  * @example
  * ```ts
- * import { hasStrip } from "fourtier/video"
+ * import { hasStrip, readManifest } from "fourtier/video"
  *
- * await hasStrip("strips", { id: "jump/a" })
+ * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
+ * await hasStrip("strips", manifest.clips[0], { frames: 5 })
  * ```
  */
-export async function hasStrip(folder: string, clip: { id: string }): Promise<boolean> {
-  return (await stat(stripPath(folder, clip)).catch(() => null))?.isFile() ?? false
+export async function hasStrip(
+  folder: string,
+  clip: { id: string; hash: string },
+  options: StripOptions = {},
+): Promise<boolean> {
+  const note = noteOf(clip.hash, options)
+  const head = await readHead(stripPath(folder, clip), note.length + 6)
+  return head?.subarray(6).equals(Buffer.from(note)) ?? false
+}
+
+/** What a strip was made of and how. */
+function noteOf(hash: string, { frames = 5, height, quality = 90 }: StripOptions): string {
+  return `fourtier strip of ${hash}, ${frames} frames, height ${height ?? "own"}, quality ${quality}`
+}
+
+async function readHead(path: string, length: number): Promise<Buffer | null> {
+  const file = await open(path).catch(() => null)
+  if (file === null) return null
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, 0)
+    return bytesRead === length ? buffer : null
+  } finally {
+    await file.close()
+  }
 }

@@ -11,7 +11,12 @@ sharp.concurrency(1)
 const jobSchema = z.object({
   clip: decodableSchema.extend({ width: z.number(), height: z.number() }),
   path: z.string(),
-  options: z.object({ frames: z.number().optional(), height: z.number().optional(), quality: z.number().optional() }),
+  options: z.object({
+    frames: z.number().optional(),
+    height: z.number().optional(),
+    quality: z.number().optional(),
+    comment: z.string().optional(),
+  }),
 })
 
 serveJobs(jobSchema, async ({ clip, path, options }) => {

@@ -1,6 +1,13 @@
 /** One clip from file to network input: decode, sample, transform. Blocks; `pool.ts` runs it in workers. */
 
-import { type FrameTimes, leadingSize, type Pictures, sampleFrames, viewsOfPictures } from "@fourtier/core/frames"
+import {
+  type FrameTimes,
+  leadingSize,
+  type Pictures,
+  repeatedFrames,
+  sampleFrames,
+  viewsOfPictures,
+} from "@fourtier/core/frames"
 import { samplingSchema, transformSchema } from "@fourtier/core/schemas"
 import { Rng } from "@fourtier/tensor"
 import { z } from "zod"
@@ -42,7 +49,7 @@ export interface ClipViews {
   shape: number[]
   /** Frames of each temporal clip, `[clips][T]`. */
   frameIndices: number[][]
-  /** Frames, over all temporal clips, that had to be replaced by a neighbour. */
+  /** Places, over all temporal clips, that hold a stand-in: a neighbour, or a frame repeated because the clip has too few. */
   padded: number
 }
 
@@ -64,15 +71,20 @@ export interface ClipViews {
 export function loadViews(job: ViewsJob): ClipViews {
   const rng = job.seed === null ? null : Rng.fork(job.seed, job.clip.id)
   const drawn: number[][] = []
+  let total = 0
   const pick = (frames: FrameTimes) => {
+    total = frames.times.length
     drawn.push(...sampleFrames(frames, job.sampling, rng))
     return drawn.flat()
   }
   const size = job.scaleWhileDecoding ? leadingSize(job.transform) : undefined
-  const { data, height, width, frameIndices, padded } = decodeFrames(job.clip, pick, { size })
+  const { data, height, width, frameIndices, padded } = decodeFrames(job.clip, pick, {
+    size,
+    deinterlace: job.sampling.deinterlace,
+  })
   const count = job.sampling.frames
   const pictures: Pictures = { data, count: frameIndices.length, height, width }
   const { views, shape } = viewsOfPictures(pictures, drawn.length, job.transform, rng)
   const held = drawn.map((_, place) => frameIndices.slice(place * count, (place + 1) * count))
-  return { views, shape, frameIndices: held, padded }
+  return { views, shape, frameIndices: held, padded: padded + repeatedFrames(drawn, total) }
 }

@@ -1,7 +1,7 @@
 /** `fourtier describe` on real clips, against the example server. */
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import { appendFileSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { appendFileSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, describe as suite, vi } from "vitest"
 import { hasShared, shared } from "../../../../tests/shared.ts"
@@ -88,7 +88,9 @@ suite.skipIf(!ready)("fourtier describe", () => {
     await fourtier(data, ...server(), ...kept, "--splits", "train", "--estimate")
     expect(out).toMatch(/missing answers\s+0\n/)
     await fourtier(data, ...server(), ...kept, "--clips", "kick/set1_13_3_2", "--estimate")
-    expect(out).toMatch(/missing answers\s+4\n[\s\S]*cost\s+unknown/)
+    expect(out).toMatch(
+      /missing answers\s+4\n[\s\S]*strip\s+\d+ × 64 pixels, .*\n\s*upload\s.*each strip 4 times, once with --ask together\n[\s\S]*cost\s+nothing/,
+    )
     await expect(fourtier(data, ...server(), ...kept, "--clips", "kick/set1_13_3")).rejects.toThrow(
       /did you mean "kick\/set1_13_3_2"/,
     )
@@ -162,6 +164,24 @@ suite.skipIf(!ready)("fourtier describe", () => {
     expect(errors).toMatch(/4 of 4 answers, 3 from the cache, 1 request to/)
     const [name] = readFileSync(join(task, "clips.csv"), "utf8").split("\n")[1].split(",").slice(1)
     expect(await fourtier("show", data, name, ...own)).toMatch(/hug, warm/)
+  })
+
+  it("imports what people filled in without naming a model; what they left empty is left out", async () => {
+    const task = join(folder, "people")
+    await fourtier("export", data, "--task", task, ...kept)
+    const table = join(task, "tasks.csv")
+    writeFileSync(table, "strip,A,B,C,D\n0001.jpg,hug,arms close,,in a car park\n0002.jpg,,walking,,\n")
+    await fourtier("import", data, table, ...kept)
+    expect(errors).toMatch(/4 answers imported into .*clips\/descriptions\.jsonl/)
+    await fourtier("import", data, table, ...kept)
+    expect(readFileSync(join(data, "descriptions.jsonl"), "utf8").trim().split("\n")).toHaveLength(4)
+    const own = ["--cache", join(folder, "people.jsonl"), "--manifest", join(folder, "manifest.jsonl")]
+    await fourtier(data, ...own)
+    expect(errors).toMatch(/4 of 8 answers/)
+    process.exitCode = undefined
+    const [, , first] = readFileSync(join(task, "clips.csv"), "utf8").split(/[\n,]/).slice(1)
+    expect(await fourtier("show", data, first, ...own)).toMatch(/hug[\s\S]*arms close[\s\S]*in a car park/)
+    rmSync(join(data, "descriptions.jsonl"))
   })
 
   it("asks flagged answers again with retry --flagged", async () => {

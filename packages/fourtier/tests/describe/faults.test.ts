@@ -226,10 +226,14 @@ suite("a server that misbehaves", () => {
     expectAllPaidOnce(server, 50)
   })
 
-  it("refuses a budget for a model without a price", async () => {
+  it("refuses a budget for a model without a price, and takes 0 for the price of one on this machine", async () => {
     const server = await serve({})
+    const elsewhere = options(server, 1, { budget: 1 }, { model: "my-own", baseUrl: "https://host.invalid/v1" })
+    await expect(describe(elsewhere)).rejects.toThrow(/no price is known for model "my-own"/)
     const run = options(server, 1, { budget: 1 }, { model: "my-own" })
-    await expect(describe(run)).rejects.toThrow(/no price is known for model "my-own"/)
+    const report = await describe(run)
+    expect([report.spent, report.ended, report.answers.size]).toEqual([0, null, 1])
+    rmSync(run.cachePath)
     const prices = { "my-own": { input: 1, output: 1, image: { rule: "fixed" as const, tokens: 10 } } }
     expect((await describe({ ...run, prices })).spent).toBeGreaterThan(0)
   })

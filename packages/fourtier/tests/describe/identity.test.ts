@@ -8,10 +8,11 @@ import { join } from "node:path"
 import { expect, it, describe as suite } from "vitest"
 import { answerKey, promptSpec, specId } from "../../src/describe/cache.ts"
 import { describe } from "../../src/describe/describe.ts"
-import { stripFile } from "../../src/describe/folder-strips.ts"
+import { folderStrips, stripFile } from "../../src/describe/folder-strips.ts"
 import { presets } from "../../src/describe/prompts.ts"
 import { openProvider, type ProviderConfig } from "../../src/describe/providers.ts"
 import { clip, scratch, strips } from "./fixtures.ts"
+import { completion, scripted } from "./scripted.ts"
 
 const folder = scratch()
 
@@ -62,8 +63,41 @@ suite("an answer's identity stays what it was", () => {
     ])
   })
 
+  it("at the default height: as it was where the picture is as it was, another where it is shrunk", () => {
+    const auto = folderStrips("strips", { frames: 5, height: "auto" })
+    expect([240, 384].map((height) => auto.settingsOf?.(clip(0, { height })))).toEqual(
+      Array(2).fill(folderStrips("strips", { frames: 5, height: null }).settings),
+    )
+    expect(auto.settingsOf?.(clip(0, { height: 385 }))).toEqual(
+      folderStrips("strips", { frames: 5, height: 384 }).settings,
+    )
+  })
+
+  it("answers about a video's full height are used at the default height; no flagged one is, and none at a height that is named", async () => {
+    const cachePath = join(folder, "heights.jsonl")
+    const { url, received } = await scripted((_, n) => ({ body: completion(n === 1 ? "" : "a hug") }))
+    const provider = await openProvider({ kind: "openai", model: "m", baseUrl: url, concurrency: 1 })
+    const tall = [clip(0), clip(1, { height: 1080, width: 1920 }), clip(2, { height: 1080, width: 1920 })]
+    const run = async (height: number | "auto" | null, clips = tall) => {
+      const before = received.length
+      const own = { ...folderStrips("strips", { frames: 5, height }), encode: strips.encode }
+      const prompts = { system: null, prompts: [{ id: "A", text: "What?" }] }
+      const report = await describe({ clips, prompts, strips: own, provider, cachePath, retryFlagged: false })
+      return [received.length - before, report.answers.size]
+    }
+    expect(await run(null, tall.slice(0, 2))).toEqual([3, 2])
+    expect(await run("auto")).toEqual([1, 3])
+    expect(await run("auto")).toEqual([0, 3])
+    expect(await run(384)).toEqual([2, 3])
+    expect(await run(null)).toEqual([1, 3])
+  })
+
   it("strips keep their names", () => {
     expect(stripFile("strips", clip(0), { frames: 5, height: 256 })).toBe("strips/hug/clip 0.5feceb66-k5-h256.jpg")
     expect(stripFile("strips", clip(0), { frames: 5, height: null })).toBe("strips/hug/clip 0.5feceb66-k5.jpg")
+    const [small, tall] = [clip(0), clip(0, { height: 1080 })].map((each) => {
+      return stripFile("strips", each, { frames: 5, height: "auto" })
+    })
+    expect([small, tall]).toEqual(["strips/hug/clip 0.5feceb66-k5.jpg", "strips/hug/clip 0.5feceb66-k5-h384.jpg"])
   })
 })

@@ -10,7 +10,9 @@ import { ConcurrencyLimiter } from "../../src/describe/concurrency-limiter.ts"
 import { imageTokens, listPrices, priceOf, readPrices } from "../../src/describe/cost.ts"
 import { estimateDescriptions } from "../../src/describe/describe.ts"
 import { parseTogether, presets, resolvePrompts, togetherQuestion } from "../../src/describe/prompts.ts"
-import { networkError, plainAddress, statusError } from "../../src/describe/providers/http-errors.ts"
+import { readAddress } from "../../src/describe/providers/address.ts"
+import { statusError } from "../../src/describe/providers/http-errors.ts"
+import { networkError } from "../../src/describe/providers/network-errors.ts"
 import { readKey, redact } from "../../src/describe/providers/secret.ts"
 import { openProvider, providerSchema } from "../../src/describe/providers.ts"
 import { names } from "../../src/describe/stats.ts"
@@ -152,7 +154,10 @@ suite("cost", () => {
     expect(cache.size).toBe(0)
     cache.close()
     const own = await openProvider({ kind: "openai", model: "llava", baseUrl: "http://127.0.0.1:1/v1" })
-    expect((await estimateDescriptions({ ...options, provider: own })).cost).toBeNull()
+    const free = await estimateDescriptions({ ...options, provider: own })
+    expect([free.cost, free.imageTokens]).toEqual([0, null])
+    const elsewhere = await openProvider({ kind: "openai", model: "llava", baseUrl: "https://host.example/v1" })
+    expect((await estimateDescriptions({ ...options, provider: elsewhere })).cost).toBeNull()
   })
 
   it("reads a JPEG's size", () => {
@@ -193,7 +198,7 @@ suite("HTTP errors", () => {
   })
 
   it("shows no secrets of an address", () => {
-    expect(plainAddress("https://me:secret@host:8/v1/?key=1")).toBe("https://host:8/v1")
+    expect(readAddress("https://me:secret@host:8/v1/?key=1", {}).plain).toBe("https://host:8/v1")
   })
 })
 

@@ -9,7 +9,7 @@ import { uniformerv2 } from "../../src/encoders/families/uniformerv2.ts"
 import { videomae } from "../../src/encoders/families/videomae.ts"
 import { vit } from "../../src/encoders/families/vit.ts"
 import type { Family, VisualFamily } from "../../src/encoders/family.ts"
-import { gridTable, sinusoids, timeTable } from "../../src/encoders/positions.ts"
+import { gridRows, gridTable, sinusoids, timeTable } from "../../src/encoders/positions.ts"
 import { WeightBinder, type WeightSource } from "../../src/encoders/weight-binder.ts"
 import { randomSource } from "../../src/encoders/weights.ts"
 
@@ -184,5 +184,26 @@ describe("checkpoint names", () => {
     expect(parse({ return_list: [9, 10, 11, 12] }).success).toBe(false)
     expect(parse({ n_dim: 512 }).success).toBe(false)
     expect(parse({ activation: "swish" }).success).toBe(false)
+  })
+})
+
+describe("position tables for pictures of any size", () => {
+  it("are resized unless the grid is the trained square, also where it has as many places", async () => {
+    const table = { extra: 1, rows: 2, columns: 8, width: 1, interpolation: "bilinear" as const }
+    const values = Float32Array.from({ length: 17 }, (_, i) => (i === 0 ? 99 : (i - 1) % 4)) // the column's number
+    const source: WeightSource = {
+      where: "test",
+      shapes: new Map([["table", [17, 1]]]),
+      read: async () => values,
+    }
+    const binder = WeightBinder.over(new Set(["table"]))
+    const [wide, square] = [
+      gridRows(binder, "table", 7, table),
+      gridRows(binder, "table", 7, { ...table, rows: 4, columns: 4 }),
+    ]
+    const weights = await binder.load(source)
+    const row = [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3]
+    expectClose(await numbersOf(wide, weights), [99, ...row, ...row], 1e-6)
+    expectClose(await numbersOf(square, weights), values, 1e-9)
   })
 })

@@ -3,7 +3,7 @@
  * `fourtier encode`, the setting `encoder` and the frozen encoder know it. Protects what reading settings loads, too.
  */
 
-import { readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { readNpy, writeJson, writeNpy, writeSafetensors } from "@fourtier/tensor/node"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
@@ -91,16 +91,39 @@ describe("a family added to the list", () => {
       return pixels[(picture * 64 + place) * 3 + channel] / 255
     })
     await writeNpy(input, "f32", [2, 3, 8, 8], normalised)
+    // an earlier run left an output that this one does not have; another array is somebody else's
+    await writeJson(join(out, "outputs.json"), ["pooled.npy", "tokens.npy", "../input.npy"])
+    for (const name of ["pooled.npy", "reference.npy"]) await writeNpy(join(out, name), "f32", [1], Float32Array.of(1))
     const written = vi.spyOn(process.stderr, "write").mockReturnValue(true)
     try {
       await encode(config, { checkpoint, input: [input], out })
       expect(written.mock.calls.join("")).toContain("output logits [2,4,2]")
+      expect(written.mock.calls.join("")).toContain("also holds reference.npy, which this run does not write")
     } finally {
       written.mockRestore()
     }
+    expect(readdirSync(out).toSorted()).toEqual(["logits.npy", "outputs.json", "reference.npy", "tokens.npy"])
+    expect(existsSync(input)).toBe(true)
     const { tokens, logits } = expectedOutputs()
     expectClose((await readNpy(join(out, "tokens.npy"), "f32")).data, tokens)
     expectClose((await readNpy(join(out, "logits.npy"), "f32")).data, logits)
+  })
+
+  it("names what is wrong with a part of a checkpoint, and with an input, in `fourtier encode`", async () => {
+    const { encode } = await import("../../src/cli/actions/encode.ts")
+    const [config, input, out] = ["config.json", "broken.npy", "out"].map((name) => join(folder, name))
+    await writeJson(config, SIZES)
+    const broken = new Float32Array(2 * 3 * 8 * 8).fill(Number.NaN, 64, 66)
+    await writeNpy(input, "f32", [2, 3, 8, 8], broken)
+    const run = (more: object) => encode(config, { checkpoint, input: [input], out, ...more })
+    const written = vi.spyOn(process.stderr, "write").mockReturnValue(true)
+    try {
+      await expect(run({})).rejects.toThrow(/input input: [\s\S]*2 of 384 values, the first NaN at \[0,1,0,0\]/)
+      await expect(run({ section: "ema" })).rejects.toThrow(/no section named ema/)
+      await expect(run({ prefix: "other." })).rejects.toThrow(/begins with "other\."[\s\S]*net, steps/)
+    } finally {
+      written.mockRestore()
+    }
   })
 
   it("opens as the frozen encoder of a configuration, in each precision", async () => {
@@ -135,7 +158,7 @@ describe("reading settings", () => {
   it("loads no reader of checkpoints, no importer and no file access", () => {
     const { files, packages } = loadedBy(join(import.meta.dirname, "../../src/encoders/catalog.ts"))
     expect(files.filter((path) => /\/(?:open|checkpoint|bench)\/|\/(?:tfjs|large|run)[^/]*$/.test(path))).toEqual([])
-    expect(packages).toEqual(["@fourtier/tensor", "@fourtier/tensor/nn", "zod"])
+    expect(packages).toEqual(["@fourtier/core/model", "@fourtier/tensor", "@fourtier/tensor/nn", "zod"])
   })
 })
 

@@ -9,6 +9,7 @@ import { fixtureNames, PARITY } from "../../../../tests/parity/parity.ts"
 import { encoderSchema, openVisualEncoder } from "../../src/encoders/catalog.ts"
 import { encoderShapes, openEncoder } from "../../src/encoders/encoder.ts"
 import { FAMILIES } from "../../src/encoders/families/index.ts"
+import { pixelsOf } from "./pixels.ts"
 
 const fixtureSchema = z.looseObject({ tolerance: z.object({ max_abs: z.object({ feature_map: z.number() }) }) })
 
@@ -27,6 +28,7 @@ const SMALL_ENCODERS: Record<string, unknown>[] = [
   { kind: "vit", model: "deit3-B/16", sizes: tiny },
   { kind: "vit", model: "siglip-B/16", sizes: tiny },
   { kind: "videomae", sizes: tiny },
+  { kind: "internvideo2", sizes: tiny },
   { kind: "uniformerv2", sizes: { width: 32, n_dim: 32, layers: 4, heads: 2, n_head: 2, return_list: [1, 2, 3, 0] } },
   {
     kind: "uniformerv2",
@@ -34,8 +36,13 @@ const SMALL_ENCODERS: Record<string, unknown>[] = [
     sizes: { width: 32, n_dim: 32, layers: 2, heads: 2, n_head: 2, return_list: [0, 1], n_layers: 2 },
   },
   { kind: "xclip", sizes: small },
+  { kind: "pe_core", sizes: small },
+  { kind: "pe_core", model: "G/14@448", resolution: 28, sizes: small },
   { kind: "ila", sizes: { ...small, alignment_hidden: 8 }, resolution: 64 },
   { kind: "ila", sizes: { ...small, alignment_hidden: 8, encoder: "ila_ssv2", num_classes: 3 }, resolution: 64 },
+  { kind: "vjepa2", model: "L/16", sizes: tiny },
+  { kind: "vjepa21", sizes: { ...tiny, levels: [0, 1] } },
+  { kind: "vjepa21", model: "G/16", sizes: { ...tiny, levels: [0, 1], frame_by_frame: true } },
   {
     kind: "mtv",
     model: "B",
@@ -82,6 +89,24 @@ describe("frozen encoders", () => {
     expect(await id({ mean: [0, 0, 0] })).not.toBe(first)
   })
 
+  it("multiplies the map by the scale, which is part of its identity", async () => {
+    const open = (more: object) => {
+      const config = { kind: "clip", checkpoint: "random", sizes: small, resolution: 32, frames: 1, ...more }
+      return openVisualEncoder(encoderSchema.parse(config))
+    }
+    const [plain, scaled] = [await open({}), await open({ scale: 0.25 })]
+    expect(scaled.id).not.toBe(plain.id)
+    const maps: Data[] = []
+    for (const encoder of [plain, scaled]) {
+      const session = await openEncoder(encoder, 1, {})
+      const frames = Float32Array.from({ length: 32 * 32 * 3 }, (_, i) => (i * 37) % 256)
+      maps.push((await session.run({ frames })).m)
+      await session.release()
+    }
+    const [numbers, quarters] = maps.map((map) => Array.from(map, Number))
+    expect(quarters).toEqual(numbers.map((value) => value / 4))
+  })
+
   it("names what is wrong in a configuration", async () => {
     const open = (more: object) =>
       openVisualEncoder(encoderSchema.parse({ kind: "clip", checkpoint: "random", ...more }))
@@ -104,6 +129,9 @@ const MAPS = {
   uniformerv2_ssv2: ["uniformerv2", "B/16-ssv2", "input_resolution", "t_size"],
   xclip: ["xclip", "B/16", "image_resolution", "T"],
   ila: ["ila", "B/16", "image_resolution", "T"],
+  vjepa2: ["vjepa2", "L/16", "img_size", "num_frames"],
+  internvideo2: ["internvideo2", "B/14", "img_size", "num_frames"],
+  pe_core: ["pe_core", "B/16", "image_size"],
 } as const
 
 describe.skipIf(fixtureNames().length === 0)("frozen encoders beside the reference", () => {
@@ -120,7 +148,7 @@ describe.skipIf(fixtureNames().length === 0)("frozen encoders beside the referen
       )
       const { mean, std } = presetsOf(kind)[model].normalisation
       const input = await readNpy(join(folder, "input.npy"), "f32")
-      const order = { clip: "bchw", deit3_timm: "bchw", xclip: "btchw", ila: "btchw" }[name] ?? "bcthw"
+      const order = { clip: "bchw", deit3_timm: "bchw", pe_core: "bchw", xclip: "btchw", ila: "btchw" }[name] ?? "bcthw"
       const values = pixelsOf(input.data, input.shape, order, mean, std)
       const session = await openEncoder(encoder, input.shape[0], {})
       const { m } = await session.run({ frames: values })
@@ -135,35 +163,6 @@ describe.skipIf(fixtureNames().length === 0)("frozen encoders beside the referen
 /** Official sizes of a kind. */
 function presetsOf(kind: string) {
   return FAMILIES.flatMap(({ visual }) => (visual?.kind === kind ? [visual.models] : []))[0]
-}
-
-/** Normalised arrays as pixels 0..255, [B,T,H,W,3]. */
-function pixelsOf(
-  data: Float32Array,
-  shape: readonly number[],
-  order: string,
-  mean: readonly number[],
-  std: readonly number[],
-): Float32Array {
-  const lengths = Object.fromEntries([...order].map((axis, at) => [axis, shape[at]]))
-  const { b, c, h, w, t = 1 } = lengths
-  const strides: Record<string, number> = { t: 0 }
-  let stride = 1
-  for (const axis of [...order].reverse()) {
-    strides[axis] = stride
-    stride *= lengths[axis]
-  }
-  const result = new Float32Array(data.length)
-  let at = 0
-  for (let B = 0; B < b; B++)
-    for (let T = 0; T < t; T++)
-      for (let H = 0; H < h; H++)
-        for (let W = 0; W < w; W++)
-          for (let C = 0; C < c; C++) {
-            const from = B * strides.b + T * strides.t + H * strides.h + W * strides.w + C * strides.c
-            result[at++] = (data[from] * std[C] + mean[C]) * 255
-          }
-  return result
 }
 
 describe("weights and multiply–adds", () => {

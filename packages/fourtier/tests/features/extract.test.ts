@@ -18,7 +18,7 @@ const folder = scratchFolder()
 const [T, S, GRID] = [3, 32, 2]
 
 /** Mean colour of each quarter of each frame, 0..1. Counts how often its graph is asked for. */
-function meanColors(id = "mean-colours"): VisualEncoder & { built: number } {
+function meanColors(id = "mean-colours", scale = 1 / 255): VisualEncoder & { built: number } {
   const encoder = {
     name: "mean colours",
     id,
@@ -30,7 +30,7 @@ function meanColors(id = "mean-colours"): VisualEncoder & { built: number } {
       encoder.built++
       const frames = input(FRAMES, [batch, T, S, S, 3])
       const blocks = reshape(frames, [batch * T, GRID, S / GRID, GRID, S / GRID, 3])
-      return toOnnx({ outputs: { [MAP]: mul(reshape(mean(blocks, [2, 4]), [batch, T, GRID * GRID, 3]), 1 / 255) } })
+      return toOnnx({ outputs: { [MAP]: mul(reshape(mean(blocks, [2, 4]), [batch, T, GRID * GRID, 3]), scale) } })
     },
     flops: async () => ({ part: "encoder", weights: 0, macs: 0 }),
   }
@@ -90,6 +90,11 @@ describe("extraction", () => {
     expect(second.store.path).toBe(first.store.path)
     expect(await second.read(clips[1])).toEqual(await first.read(clips[1]))
     for (const { store } of [first, second]) await store.close()
+  })
+
+  it("names the clip and the encoder where features are beyond what can be stored", async () => {
+    const huge = extract({ root: join(folder, "huge"), encoder: meanColors("huge", 1e6) })
+    await expect(huge).rejects.toThrow(/clip 0\.mp4, encoder mean colours: features too large for float16/)
   })
 
   it("computes only what is new", async () => {

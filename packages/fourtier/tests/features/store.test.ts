@@ -76,6 +76,21 @@ describe("the feature store", () => {
     await store.close()
   })
 
+  it("refuses what float16 cannot hold, naming the clip and the place, and keeps nothing of it", async () => {
+    const store = await FeatureStore.open(join(folder, "range"), spec())
+    const writer = await store.writer()
+    const append = (at: number, value: number, where?: string) =>
+      writer.append({ clip: "x", view: 0 }, new Float32Array(length).fill(value, at, at + 1), 0, where)
+    await expect(append(5, 65520)).rejects.toThrow(
+      /clip x: features too large for float16[\s\S]*the first 65520 at \[0,1,1\][\s\S]*encoder\.scale to 0\.25/,
+    )
+    await expect(append(0, Number.NaN, "a.mp4")).rejects.toThrow(/a\.mp4: features that are no finite numbers/)
+    await append(5, 65519)
+    await writer.close()
+    expect(Math.max(...halfToFloat(await store.read({ clip: "x", view: 0 }, "m")))).toBe(65504)
+    await store.close()
+  })
+
   it("reads records while more are written", async () => {
     const store = await FeatureStore.open(join(folder, "growing"), spec())
     const writer = await store.writer()

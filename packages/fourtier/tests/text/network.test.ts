@@ -38,6 +38,17 @@ describe("byte pair encoding", () => {
     expect(tokenizer.encodeWithEnds("the cat the cat", 4)).toEqual([517, the, cat, 518])
   })
 
+  it("takes the spelling of start and end that a model has, and no other", async () => {
+    const [clip, own] = [
+      await BpeTokenizer.load(merges()),
+      await BpeTokenizer.load(merges(), ["<start_of_text>", "<end_of_text>"]),
+    ]
+    expect(clip.encode("<|startoftext|>cat<|endoftext|>")).toEqual([517, clip.encode("cat")[0], 518])
+    expect(own.encode("<START_OF_TEXT>cat<end_of_text>")).toEqual([517, clip.encode("cat")[0], 518])
+    expect(own.encode("<|endoftext|>")).not.toContain(518)
+    expect(clip.encode("<end_of_text>")).not.toContain(518)
+  })
+
   it("refuses a file of another kind", async () => {
     await writeFile(join(folder, "other.txt"), "one\ntwo three four\n")
     await expect(BpeTokenizer.load(join(folder, "other.txt"))).rejects.toThrow(

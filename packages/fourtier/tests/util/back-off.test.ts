@@ -1,7 +1,7 @@
-/** Waiting times: how long retries wait, and what servers ask for, in every form they use. */
+/** Waiting times: how long retries wait. */
 
 import { expect, it } from "vitest"
-import { backOff, noJitter, parseDuration, pause, quotaPause, retry, retryAfter } from "../../src/util/back-off.ts"
+import { backOff, noJitter, pause, retry } from "../../src/util/back-off.ts"
 
 it("doubles the wait with each attempt, up to a limit", () => {
   const waits = (options: object) => [0, 1, 2, 20].map((attempt) => backOff(attempt, { jitter: noJitter, ...options }))
@@ -41,36 +41,4 @@ it("ends a wait with the signal's reason", async () => {
   const waiting = pause(10_000, abort.signal)
   abort.abort(new Error("enough"))
   await expect(waiting).rejects.toThrow("enough")
-})
-
-it("reads Retry-After in seconds, as a date and in milliseconds, and never waits over ten minutes", () => {
-  const of = (headers: Record<string, string>) => retryAfter(new Headers(headers))
-  expect(of({ "retry-after": "2.5" })).toBe(2500)
-  expect(of({ "retry-after-ms": "40", "retry-after": "1" })).toBe(40)
-  const date = of({ "retry-after": new Date(Date.now() + 5000).toUTCString() })
-  expect(date).toBeGreaterThan(3000)
-  expect(date).toBeLessThanOrEqual(5000)
-  expect(of({ "retry-after": new Date(0).toUTCString() })).toBe(0)
-  expect([of({ "retry-after": "86400" }), of({ "retry-after-ms": "1e9" })]).toEqual([600_000, 600_000])
-  expect([of({}), of({ "retry-after": "soon" })]).toEqual([null, null])
-})
-
-it("pauses for the quota that takes longest to be full again, when it is used up", () => {
-  const of = (headers: Record<string, string>) => quotaPause(new Headers(headers))
-  const requests = { "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "2s" }
-  expect(of(requests)).toBe(2000)
-  expect(of({ ...requests, "x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "1m" })).toBe(60_000)
-  expect(of({ ...requests, "x-ratelimit-remaining-requests": "4" })).toBeUndefined()
-})
-
-it("reads durations as servers write them", () => {
-  expect(["1s", "6m0s", "120ms", "1.5", "1h2m", "x", ""].map(parseDuration)).toEqual([
-    1000,
-    360_000,
-    120,
-    1500,
-    3_720_000,
-    null,
-    null,
-  ])
 })

@@ -4,7 +4,8 @@ import { csvLine } from "@fourtier/core"
 import { describe, expect, it } from "vitest"
 import { parseCsv } from "../../src/util/csv.ts"
 
-const fieldsOf = (text: string, separator?: "," | "\t") => parseCsv(text, "x", separator).map(({ fields }) => fields)
+const fieldsOf = (text: string, separator?: "," | "\t") =>
+  parseCsv(text, "x", { separator }).map(({ fields }) => fields)
 const linesOf = (text: string) => parseCsv(text, "x").map(({ line }) => line)
 
 describe("CSV", () => {
@@ -41,6 +42,27 @@ describe("CSV", () => {
     ])
   })
 
+  it("reads what spreadsheets write: semicolons, a first line that names the separator, old Mac line ends", () => {
+    const rows = [
+      ["path", "start"],
+      ["a, b.mp4", "1,5"],
+    ]
+    expect(fieldsOf("path;start\na, b.mp4;1,5\n")).toEqual(rows)
+    expect(fieldsOf("sep=;\r\npath;start\r\na, b.mp4;1,5\r\n")).toEqual(rows)
+    expect(fieldsOf('path,start\r"a, b.mp4","1,5"\r')).toEqual(rows)
+    expect(fieldsOf("path|start\na, b.mp4|1,5\n")).toEqual(rows)
+    expect(linesOf("sep=;\rpath;start\r\ra;1")).toEqual([2, 4])
+  })
+
+  it("leaves out comments and the spaces around fields, but not files whose name begins with #", () => {
+    expect(fieldsOf('# clips, by Anna\n path , label\n# the "good" ones\n#1.mp4, "wave, big"\n')).toEqual([
+      ["path", "label"],
+      ["#1.mp4", "wave, big"],
+    ])
+    const header = parseCsv("# path,label\na.mp4,x\n", "x", { columns: ["path"] })
+    expect(header[0].fields).toEqual(["path", "label"])
+  })
+
   it("knows each row's first line past empty lines and line breaks in quotes", () => {
     expect(linesOf('\na,b\n1,"x\r\ny\nz"\n\r\n"",""\n3,4')).toEqual([2, 3, 7, 8])
   })
@@ -49,7 +71,7 @@ describe("CSV", () => {
     expect(() => parseCsv('a,b\n"1\n",2\n1,2,3\n', "x.csv")).toThrow(
       /x\.csv:4: a row has another number of fields[\s\S]*2 fields[\s\S]*3[\s\S]*comma between double quotes/,
     )
-    expect(() => parseCsv("a\tb\n1\n", "x.tsv", "\t")).toThrow(/x\.tsv:2[\s\S]*tab between double quotes/)
+    expect(() => parseCsv("a\tb\n1\n", "x.tsv")).toThrow(/x\.tsv:2[\s\S]*tab between double quotes/)
     expect(() => parseCsv('a\n\n"open\nto\nthe end\n', "x.csv")).toThrow(
       /x\.csv:3: a quoted field has no end[\s\S]*fix/,
     )

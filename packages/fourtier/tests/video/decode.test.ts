@@ -180,7 +180,7 @@ describe("pictures", () => {
 test.each(["mp4", "avi", "ts"])("a %s too large to keep in memory is read twice, with the same result", (ending) => {
   const codec = ending === "avi" ? "mpeg4" : "libx264"
   const path = makeClip(join(folder, `large.${ending}`), { codec, frames: 60, options: { g: "10", bf: "2" } })
-  const file = VideoFile.open(path, 1000)
+  const file = VideoFile.open(path, { keepBytes: 1000 })
   try {
     for (const window of [
       { start: null, end: null },
@@ -191,7 +191,7 @@ test.each(["mp4", "avi", "ts"])("a %s too large to keep in memory is read twice,
       const pixels = new Uint8Array(64 * 48 * 3)
       const numbers: number[] = []
       for (let repeat = 0; repeat < 2; repeat++) {
-        file.decode(0, Number.POSITIVE_INFINITY, null, (frame) => {
+        file.decode({ first: 0, last: Number.POSITIVE_INFINITY, wanted: null }, (frame) => {
           frame.writeRgb(pixels, 64, 48)
           numbers.push(readNumber(pixels, 64, 48))
           return true

@@ -1,13 +1,24 @@
 /** Protects: every bad file is found and named, good ones are measured right, nothing is measured twice. */
 
-import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 import { silent } from "@fourtier/core"
 import { beforeAll, describe, expect, test } from "vitest"
 import { type DoctorReport, doctor } from "../../src/video/doctor.ts"
+import { clipsOfFiles } from "../../src/video/firstlook.ts"
 import { readManifest } from "../../src/video/manifest.ts"
 import { ProbeMemory } from "../../src/video/memory.ts"
 import { clipOfFile, probeFile } from "../../src/video/probe.ts"
+import { writeStrips } from "../../src/video/strips.ts"
 import { makeClip, makeSound, scratchFolder } from "./fixtures.ts"
 
 const folder = scratchFolder()
@@ -84,6 +95,49 @@ test("bad files are in quarantine with the reason", () => {
   })
 })
 
+test("files that are something else, links to nothing and long names are named for what they are", async () => {
+  const odd = join(folder, "odd")
+  const long = `${"langer name ".repeat(20)}abc.mp4`
+  mkdirSync(join(odd, "wave"), { recursive: true })
+  expect(long.length).toBeGreaterThan(234)
+  copyFileSync(join(data, "good", "h264.mp4"), join(odd, "wave", long))
+  const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+  writeFileSync(join(odd, "wave", "lfs.mp4"), pointer)
+  writeFileSync(join(odd, "wave", "page.mp4"), "<!DOCTYPE html><html><title>404</title></html>")
+  writeFileSync(join(odd, "wave", "zipped.mp4"), "PK\u0003\u0004rest")
+  symlinkSync("/nowhere/a.mp4", join(odd, "wave", "link.mp4"))
+  symlinkSync("../.git/annex/objects/4x/a.mp4", join(odd, "wave", "annex.mp4"))
+  const { manifest, findings } = await doctor(odd, join(folder, "out", "odd.jsonl"), silent, { workers: 1 })
+  expect(Object.fromEntries(manifest.quarantine.map(({ relative, reason }) => [relative, reason]))).toEqual({
+    "wave/lfs.mp4": "a Git LFS pointer, not the video: run `git lfs pull` in its folder",
+    "wave/page.mp4": "a web page, not a video: its download has failed",
+    "wave/zipped.mp4": "an archive (zip), not a video: unpack it",
+    "wave/link.mp4": "a link to a missing file, /nowhere/a.mp4",
+    "wave/annex.mp4": "its content is not here: run `git annex get` in its folder",
+  })
+  expect(findings.map(({ what }) => what)).toEqual(["1 class with fewer than 3 labelled clips"])
+  for await (const { path } of writeStrips(manifest.clips, join(folder, "strips"), { workers: 1 })) {
+    expect(existsSync(path)).toBe(true)
+  }
+})
+
+test("what is checked before measuring ends the work before measuring", async () => {
+  const never = join(folder, "out", "never.jsonl")
+  const refuse = () => {
+    throw new Error("refused")
+  }
+  await expect(doctor(data, never, silent, { check: refuse })).rejects.toThrow("refused")
+  expect([existsSync(never), existsSync(`${never}.journal`)]).toEqual([false, false])
+})
+
+test("rows that contradict each other have different ids, and the finding that a run ends with", async () => {
+  const table = join(folder, "twice.csv")
+  writeFileSync(table, "path,label\ndata/good/h264.mp4,x\ndata/good/h264.mp4,y\n")
+  const { manifest, findings } = await doctor(table, join(folder, "out", "twice.jsonl"), silent, { workers: 1 })
+  expect(new Set(manifest.clips.map(({ id }) => id)).size).toBe(2)
+  expect(findings[0]).toMatchObject({ level: "error", where: `${table}:3`, found: "label y of data/good/h264.mp4" })
+})
+
 test("equal files are found", () => {
   expect(report.duplicates.map((same) => same.map(({ relative }) => relative))).toEqual([
     ["bad/copy.mp4", "good/h264.mp4"],
@@ -150,6 +204,19 @@ test("groups and equal files on both sides of a split are reported; windows and 
   expect(manifest.quarantine.map(({ relative, reason }) => [relative, reason])).toEqual([
     ["good/stream.ts", "no frames in the time window"],
     ["nowhere.mp4", "the file is missing"],
+  ])
+})
+
+test("files without a manifest are measured in child processes, each with its clip or its error", async () => {
+  const paths = ["good/h264.mp4", "bad/text.mp4", "good/xvid.avi"].map((name) => join(data, name))
+  const found: unknown[] = []
+  for await (const one of clipsOfFiles(paths, { workers: 1 })) {
+    found.push("clip" in one ? one.clip : one.error.message)
+  }
+  expect(found).toEqual([
+    clipOfFile(paths[0]),
+    expect.stringMatching(/cannot be opened as video/),
+    clipOfFile(paths[2]),
   ])
 })
 

@@ -34,6 +34,8 @@ export interface EncodeRecipe {
   options?: Record<string, string>
   /** Place of each frame on a clock of 1/1000 s; even by default. */
   times?: (frame: number) => number
+  /** With `times`: how long the last frame lasts, on the same clock. Without B-frames only. */
+  lastDuration?: number
   /** YUV matrix and range, written into the stream and used to make its pixels. */
   color?: { space: AVColorSpace; range: AVColorRange }
   /** Degrees clockwise by which players must turn the picture. */
@@ -78,9 +80,12 @@ export function encodeClip(path: string, recipe: EncodeRecipe): string {
   check(format.writeHeaderSync(null))
   const packet = new Packet()
   packet.alloc()
+  let written = 0
   const drain = () => {
     while (encoder.receivePacketSync(packet) >= 0) {
       packet.streamIndex = 0
+      written++
+      if (recipe.lastDuration !== undefined && written === frames) packet.duration = BigInt(recipe.lastDuration)
       if (packet.duration === 0n && recipe.times === undefined) packet.duration = 1n
       packet.rescaleTs(encoder.timeBase, stream.timeBase)
       check(format.interleavedWriteFrameSync(packet))

@@ -11,7 +11,7 @@ import { hasShared, shared } from "../../../../tests/shared.ts"
 import { doctor } from "../../src/video/doctor.ts"
 import { makeStrip, writeStrip } from "../../src/video/keyframes.ts"
 import { clipOfFile } from "../../src/video/probe.ts"
-import { writeStrips } from "../../src/video/strips.ts"
+import { hasStrip, writeStrips } from "../../src/video/strips.ts"
 import { makeClip, readNumber, scratchFolder } from "./fixtures.ts"
 
 const folder = scratchFolder()
@@ -41,7 +41,7 @@ test("a strip holds the segment centres side by side, in time order", async () =
 test("a strip of more frames than the clip has repeats them", async () => {
   const clip = clipOfFile(makeClip(join(folder, "b.mp4"), { frames: 2 }))
   const strip = await writeStrip(clip, join(folder, "out", "b.jpg"))
-  expect(strip.keyFrames).toEqual([0, 0, 1, 1, 1])
+  expect(strip).toMatchObject({ keyFrames: [0, 0, 1, 1, 1], padded: 3 })
   expect(await numbersOf(join(folder, "out", "b.jpg"), 5)).toEqual([0, 0, 1, 1, 1])
 })
 
@@ -78,3 +78,15 @@ test.skipIf(!hasShared("key frames of recorded answers", "data", "ut_interaction
     }
   },
 )
+
+test("a strip counts as there only for the content and the settings that it was made of", async () => {
+  const strips = join(folder, "noted")
+  const clip = clipOfFile(join(folder, "40.mp4"))
+  const named = { ...clip, id: "one" }
+  for await (const _ of writeStrips([named], strips, { workers: 1 }));
+  expect(await hasStrip(strips, named)).toBe(true)
+  expect(await hasStrip(strips, { ...named, hash: "0".repeat(64) })).toBe(false)
+  expect(await hasStrip(strips, named, { frames: 4 })).toBe(false)
+  expect(await hasStrip(strips, { ...named, id: "two" })).toBe(false)
+  expect(await numbersOf(join(strips, "one.jpg"), 5)).toEqual([4, 12, 20, 28, 36])
+})

@@ -106,6 +106,7 @@ describe("workers", () => {
        serveJobs(schema, async (job) => {
          if (job === "throw") throw new Error("thrown")
          if (job === "exit") process.exit(3)
+         if (job === "abort") process.abort()
          if (job === "reject") { setTimeout(() => { throw new Error("loose") }, 0); await new Promise(() => {}) }
          if (job === "hang") for (;;) {}
          if (job === "number") return { value: 7 }
@@ -131,6 +132,21 @@ describe("workers", () => {
       expect.stringContaining("expected string"),
       "C",
       "D",
+    ])
+  })
+
+  test("in child processes a native abort costs one job alone", async () => {
+    const names = ["a", "abort", "b", "exit", "throw", "hang", "c"]
+    const outcomes = await collect(runJobs(entry, names, text, { workers: 2, timeout: 5, processes: true }))
+    const shown = outcomes.map((outcome) => ("error" in outcome ? outcome.error.message : outcome.result))
+    expect(shown).toEqual([
+      "A",
+      "the worker process crashed (SIGABRT)",
+      "B",
+      "the worker process ended with code 3",
+      "thrown",
+      "took longer than 5 s",
+      "C",
     ])
   })
 

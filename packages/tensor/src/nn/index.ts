@@ -4,7 +4,7 @@
  * @module
  */
 
-export { selfAttention } from "./attention.ts"
+export { type SelfAttentionOptions, selfAttention } from "./attention.ts"
 export { conv3x3, depthwise3x3 } from "./conv.ts"
 export { type Dropout, drop, type LinearOptions, layerNorm, linear } from "./layers.ts"
 export { type MatchOptions, matchWeights, type WeightMatch } from "./match-weights.ts"

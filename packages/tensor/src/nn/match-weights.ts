@@ -67,10 +67,26 @@ export function matchWeights(
         ...list("extra", unused),
         ...list("mis-shaped", wrong),
       ].join("\n"),
-      fix: "check that the checkpoint belongs to this model and its sizes",
+      fix: prefixFix(lacking, unused) ?? "check that the checkpoint belongs to this model and its sizes",
     })
   }
   return { matched, missing, extra }
+}
+
+/** What to do where the unused keys are missing ones with something before them, at least half of them. */
+function prefixFix(missing: readonly string[], unused: readonly string[]): string | undefined {
+  const wanted = new Set(missing)
+  const counts = new Map<string, number>()
+  for (const key of unused) {
+    for (let dot = key.indexOf("."); dot >= 0; dot = key.indexOf(".", dot + 1)) {
+      const prefix = key.slice(0, dot + 1)
+      if (wanted.has(key.slice(prefix.length))) counts.set(prefix, (counts.get(prefix) ?? 0) + 1)
+    }
+  }
+  const most = Math.max(0, ...counts.values())
+  if (most === 0 || 2 * most < missing.length) return undefined
+  const best = [...counts.keys()].filter((prefix) => counts.get(prefix) === most).join(" or ")
+  return `names in the file have ${best} before them: set the prefix to ${best}`
 }
 
 function list(title: string, names: readonly string[]): string[] {

@@ -3,7 +3,7 @@
 import { createHash, randomBytes } from "node:crypto"
 import { createReadStream } from "node:fs"
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises"
-import { dirname, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { FourtierError, messageOf } from "../errors.ts"
 
 /**
@@ -17,8 +17,15 @@ import { FourtierError, messageOf } from "../errors.ts"
  * ```
  */
 export function temporaryName(path: string): string {
-  return `${path}.tmp-${process.pid}-${randomBytes(4).toString("hex")}`
+  const end = `.tmp-${process.pid}-${randomBytes(4).toString("hex")}`
+  const letters = [...basename(path)]
+  if (Buffer.byteLength(basename(path) + end) <= LONGEST_NAME) return `${path}${end}`
+  while (Buffer.byteLength(letters.join("") + end) > LONGEST_NAME) letters.pop()
+  return join(dirname(path), `${letters.join("")}${end}`)
 }
+
+/** Bytes that file systems allow for a file's name. */
+const LONGEST_NAME = 255
 
 /**
  * Removes the temporary files and folders that killed processes left in `folder`, at any depth.
@@ -70,9 +77,22 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && "syscall" in error
 }
 
-function notWritten(path: string, error: unknown): FourtierError {
-  const fix = "free disk space, correct the folder's permissions, or choose another folder"
+function notWritten(path: string, error: NodeJS.ErrnoException): FourtierError {
+  const fix = WRITE_FIXES[error.code ?? ""] ?? "choose another folder"
   return new FourtierError({ where: path, what: "cannot be written", found: messageOf(error), fix }, { cause: error })
+}
+
+const WRITE_FIXES: Readonly<Record<string, string>> = {
+  ENOSPC: "free disk space, or choose a folder on another disk",
+  EDQUOT: "free disk space: the quota is used up",
+  EACCES: "correct the folder's permissions, or choose another folder",
+  EPERM: "correct the folder's permissions, or choose another folder",
+  EROFS: "choose another folder: this disk can only be read",
+  ENAMETOOLONG: "shorten the path: a name has at most 255 bytes on most disks",
+  ENOTDIR: "choose another folder: a part of this path is a file",
+  EEXIST: "choose another folder: a part of this path is a file",
+  EISDIR: "choose another name: there is a folder of this name",
+  EMFILE: "allow more open files (ulimit -n)",
 }
 
 /**

@@ -172,7 +172,12 @@ export class Session {
       this.#type(this.outputs, name, "output")
       wanted[name] = this.#engine.writesGivenOutputs ? (this.#bound.get(name)?.tensor ?? null) : null
     }
-    const results = await this.#session.run(prepared, wanted)
+    const results = await this.#session.run(prepared, wanted).catch((error: unknown) => {
+      throw new FourtierError(
+        { where: "graph", what: "ONNX Runtime cannot run the model", found: messageOf(error) },
+        { cause: error },
+      )
+    })
     const values: Values = {}
     for (const name of Object.keys(wanted)) {
       const bound = this.#bound.get(name)?.data

@@ -208,6 +208,16 @@ describe("matching weights", () => {
     )
   })
 
+  test("names that all have something before them are mended by a prefix, which is told", () => {
+    const prefixed = (prefix: string) => new Map([...expected].map(([name, shape]) => [prefix + name, shape]))
+    const found = new Map([...prefixed("net.body."), ...prefixed("ema."), ["loss.w", [1]]])
+    expect(() => matchWeights(expected, prefixed("net.body."))).toThrow(
+      /have net\.body\. before them: set the prefix to/,
+    )
+    expect(() => matchWeights(expected, found)).toThrow("set the prefix to ema. or net.body.")
+    expect(() => matchWeights(expected, new Map([["ema.body.bias", [4]]]))).toThrow("check that the checkpoint belongs")
+  })
+
   test("keys may be absent or left over only where allowed", () => {
     const found = new Map([...expected, ["optimizer.step", []]])
     found.delete("head.weight")

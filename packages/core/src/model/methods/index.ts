@@ -7,11 +7,13 @@ import { fullShuffledMethod } from "./full-shuffled.ts"
 import { linearProbeMethod } from "./linear-probe.ts"
 import type { MethodDefinition } from "./method.ts"
 import { rowProbeMethod } from "./row-probe.ts"
+import { vjepaProbeMethod } from "./vjepa-probe.ts"
 
 export const METHODS = [
   linearProbeMethod,
   rowProbeMethod,
   attentiveProbeMethod,
+  vjepaProbeMethod,
   baselineMethod,
   fullMethod,
   fullShuffledMethod,
@@ -20,6 +22,9 @@ export const METHODS = [
 export type Method = (typeof METHODS)[number]["name"]
 
 export const METHOD_NAMES: readonly Method[] = METHODS.map(({ name }) => name)
+
+/** Those that a comparison holds where nobody names others. */
+export const DEFAULT_METHODS: readonly Method[] = METHOD_NAMES.filter((name) => name !== "vjepa-probe")
 
 /**
  * The method of that name.

@@ -5,7 +5,7 @@ import type { BuildNetwork } from "../network.ts"
 import type { AlignmentSpace } from "../space.ts"
 
 /** Sections of the configuration that a method may be trained by. */
-export type TrainingSection = "finetune" | "linearProbe" | "rowProbe" | "attentiveProbe"
+export type TrainingSection = "finetune" | "linearProbe" | "rowProbe" | "attentiveProbe" | "vjepaProbe"
 
 /** What a network may depend on beyond its input. */
 export interface MethodContext {

@@ -2,17 +2,25 @@
 
 import { join } from "node:path"
 import { plural, type Reporter } from "@fourtier/core"
+import type { ViewRecipe } from "@fourtier/core/frames"
 import { terminalReporter } from "@fourtier/core/node"
 import { writeJson } from "@fourtier/tensor/node"
 import type { Config } from "../../config.ts"
 import { type Comparison, compareEncoder, type Measured, type Unmeasured } from "../../encoders/bench/compare.ts"
+import {
+  describeNeighbours,
+  labelledClips,
+  type NeighbourResult,
+  neighbourScore,
+} from "../../encoders/bench/neighbours.ts"
 import { openVisualEncoder } from "../../encoders/catalog.ts"
+import type { VisualEncoder } from "../../encoders/encoder.ts"
 import { PRECISIONS, type Precision } from "../../encoders/precision.ts"
 import { viewRecipes } from "../../stages.ts"
 import { type Column, terminalTable } from "../../util/table.ts"
 import type { Clip } from "../../video/manifest.ts"
 import { clipOfFile } from "../../video/probe.ts"
-import { scanSource } from "../../video/source.ts"
+import { type Source, scanSource } from "../../video/source.ts"
 import { interruptible } from "../interrupt.ts"
 import { oneOf } from "./one-of.ts"
 import { loadPuppets } from "./puppets-package.ts"
@@ -23,6 +31,8 @@ export interface BenchEncoderOptions {
   precision: string
   clips: number
   rounds: number
+  /** Labelled clips for the nearest-neighbour score; 0: none. */
+  neighbours: number
   batches: number[]
   threads?: number
   json?: string
@@ -44,13 +54,18 @@ async function measure(
 ): Promise<void> {
   const { encoder: settings, runtime, cache } = config
   const encoder = await openVisualEncoder({ ...settings, precision: "float32" })
-  const clips = data === undefined ? await rendered(cache, options.clips, reporter) : await spread(data, options.clips)
+  for (const note of encoder.notes ?? []) reporter.say(note)
+  const source = data === undefined ? null : await scanSource(data)
+  const clips = source ? spread(source, options.clips) : await rendered(cache, options.clips, reporter)
   const threads = options.threads ?? runtime.threads
+  const recipe = viewRecipes(config, encoder).test
+  const neighbours =
+    source && (await scored(source, config, { encoder, recipe, threads, signal, ...options }, reporter))
   const comparison = await compareEncoder({
     config: settings,
     encoder,
     clips,
-    recipe: viewRecipes(config, encoder).test,
+    recipe,
     precisions: options.precisions.filter((precision) => precision !== "float32"),
     batches: options.batches.filter((batch) => batch > 1),
     rounds: options.rounds,
@@ -64,10 +79,12 @@ async function measure(
     `${encoder.name}: ${encoder.frames} frames of ${encoder.resolution.join("×")}, ` +
       `${plural(clips.length, "clip")}, ${threads === null ? "all threads" : plural(threads, "thread")}\n`,
   )
+  if (neighbours) process.stdout.write(`${describeNeighbours(neighbours)}\n`)
   process.stdout.write(`${precisionTable(comparison)}\n`)
   if (comparison.batches.length > 1) process.stdout.write(`${batchTable(comparison)}\n${bestBatch(comparison)}\n`)
   if (options.json !== undefined) {
-    await writeJson(options.json, { encoder: encoder.name, settings, clips: clips.length, threads, ...comparison })
+    const found = { encoder: encoder.name, settings, clips: clips.length, threads, neighbours, ...comparison }
+    await writeJson(options.json, found)
   }
 }
 
@@ -81,9 +98,37 @@ async function rendered(cache: string, count: number, reporter: Reporter): Promi
   return clips.slice(0, count).map(({ path }) => clipOfFile(join(out, path)))
 }
 
+interface ScoreOptions {
+  encoder: VisualEncoder
+  recipe: ViewRecipe
+  threads: number | null
+  neighbours: number
+  signal: AbortSignal
+}
+
+/** The nearest-neighbour score on the data's labelled clips; null where there are none, or it is not wanted. */
+async function scored(
+  { clips }: Source,
+  { cache, model, runtime, split: { column } }: Config,
+  { encoder, recipe, threads, neighbours, signal }: ScoreOptions,
+  reporter: Reporter,
+): Promise<NeighbourResult | null> {
+  const labelled = neighbours > 0 ? labelledClips(clips, { count: neighbours, column, reporter }) : []
+  if (labelled.length === 0) return null
+  return neighbourScore(labelled, {
+    encoder,
+    recipe,
+    pool: model.pool,
+    root: join(cache, "features"),
+    reporter,
+    signal,
+    runtime: { provider: runtime.provider, threads: threads ?? undefined },
+    workers: runtime.workers ?? undefined,
+  })
+}
+
 /** `count` clips of the data, evenly spread over it. */
-async function spread(data: string, count: number): Promise<Clip[]> {
-  const { clips } = await scanSource(data)
+function spread({ clips }: Source, count: number): Clip[] {
   const step = Math.max(1, clips.length / count)
   const chosen = Array.from({ length: Math.min(count, clips.length) }, (_, i) => clips[Math.floor(i * step)])
   return chosen.map(({ path, start, end }) => clipOfFile(path, { start, end }))

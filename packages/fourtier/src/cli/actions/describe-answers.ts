@@ -1,17 +1,19 @@
 /** Shows, edits, exports and imports the answers about a data set's clips. */
 
 import { join } from "node:path"
-import { plural } from "@fourtier/core"
+import { plural, type Reporter } from "@fourtier/core"
 import { terminalReporter } from "@fourtier/core/node"
 import { FourtierError } from "@fourtier/tensor"
 import { writeFileAtomic } from "@fourtier/tensor/node"
 import { exportAnnotationTask } from "../../describe/annotation-task.ts"
 import { formatAnswers } from "../../describe/answer-formats.ts"
+import { answersBeside, importBeside } from "../../describe/beside.ts"
 import { answersByClip, editAnswer, importAnswers, withCache } from "../../describe/manage.ts"
+import { type DescribedClip, usesStrip } from "../../describe/provider.ts"
 import { describeStats } from "../../describe/stats.ts"
 import type { DataOptions, QuestionOptions } from "../describe-options.ts"
 import { formatClip, formatStats } from "./describe-print.ts"
-import { cachePathOf, loadClips, openRun, readScope, readSettings } from "./describe-setup.ts"
+import { cachePathOf, loadClips, namesProvider, openRun, readScope, readSettings } from "./describe-setup.ts"
 
 export async function showAnswers(clip: string, options: DataOptions & { json?: boolean }): Promise<void> {
   const path = cachePathOf(options, await readSettings(options))
@@ -62,15 +64,26 @@ export async function exportAnswers(
 
 export async function importFile(data: string, file: string, options: QuestionOptions): Promise<void> {
   const reporter = terminalReporter()
+  const scope = await readScope(data, options, reporter)
+  if (!namesProvider(scope.config, options)) {
+    const target = answersBeside(data)
+    const { imported, unknown } = await importBeside(file, target, scope.clips, scope.prompts)
+    reporter.say(`  ${plural(imported, "answer")} imported into ${target}, which is used wherever no model is named`)
+    return warnOfUnknown(unknown, reporter)
+  }
   const { provider, cachePath, clips, prompts, strips } = await openRun(data, options, reporter)
   const { model, settings } = provider
-  const common = { model, settings, strip: strips.settings }
+  const strip = (clip: DescribedClip) => (usesStrip(provider) ? (strips.settingsOf?.(clip) ?? strips.settings) : {})
+  const common = { model, settings, strip }
   const { imported, unknown } = await withCache(cachePath, (cache) =>
     importAnswers(cache, file, clips, prompts, common),
   ).finally(() => provider.close?.())
   reporter.say(`  ${plural(imported, "answer")} imported as if given by ${model}`)
-  if (unknown.length > 0) {
-    const some = unknown.slice(0, 3).join("; ")
-    reporter.warn(`${plural(unknown.length, "answer")} skipped: clip or prompt unknown, for example ${some}`)
-  }
+  warnOfUnknown(unknown, reporter)
+}
+
+function warnOfUnknown(unknown: readonly string[], reporter: Reporter): void {
+  if (unknown.length === 0) return
+  const some = unknown.slice(0, 3).join("; ")
+  reporter.warn(`${plural(unknown.length, "answer")} skipped: clip or prompt unknown, for example ${some}`)
 }

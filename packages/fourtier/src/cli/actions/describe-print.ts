@@ -2,7 +2,7 @@
 
 import { readdirSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
-import { formatSeconds } from "@fourtier/core"
+import { formatBytes, formatSeconds } from "@fourtier/core"
 import pc from "picocolors"
 import type { DescriptionCache } from "../../describe/cache.ts"
 import type { Estimate } from "../../describe/estimate.ts"
@@ -20,14 +20,27 @@ export function formatEstimate(estimate: Estimate, provider: Provider): string {
     ["clips", number(estimate.clips)],
     ["missing answers", number(estimate.answers)],
     ["requests", number(estimate.requests)],
+    ...stripRows(estimate),
     ["image tokens", number(estimate.imageTokens)],
     ["text tokens", number(estimate.textTokens)],
     ["answer tokens", number(estimate.outputTokens)],
-    ["cost", cost === null ? "unknown: no price for this model" : `about ${cost.toFixed(2)} USD`],
+    [
+      "cost",
+      cost === null ? "unknown: no price for this model" : cost === 0 ? "nothing" : `about ${cost.toFixed(2)} USD`,
+    ],
     ["time", seconds === null ? "unknown until there are answers" : `about ${formatSeconds(seconds)}`],
   ]
   const width = Math.max(...rows.map(([name]) => name.length))
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join("")
+}
+
+function stripRows({ strip, uploadBytes, requests, clips }: Estimate): [string, string][] {
+  if (!strip) return []
+  const times = requests > clips ? `; each strip ${(requests / clips).toFixed(0)} times, once with --ask together` : ""
+  return [
+    ["strip", `${strip.width} × ${strip.height} pixels, ${formatBytes(strip.bytes)}`],
+    ["upload", `${formatBytes(uploadBytes)}${times}`],
+  ]
 }
 
 /** The strips of a clip and its answers; below each answer, those that it replaced. */

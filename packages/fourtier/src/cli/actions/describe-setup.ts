@@ -6,6 +6,7 @@ import { FourtierError, nearest } from "@fourtier/tensor"
 import { parse } from "yaml"
 import { z } from "zod"
 import type { Config } from "../../config.ts"
+import { providerBeside } from "../../describe/beside.ts"
 import { parseBudget } from "../../describe/budget.ts"
 import { readPrices } from "../../describe/cost.ts"
 import { folderStrips, stripFolder } from "../../describe/folder-strips.ts"
@@ -15,7 +16,9 @@ import type { DescribedClip } from "../../describe/provider.ts"
 import { openProvider } from "../../describe/providers.ts"
 import { type PromptsConfig, type ProviderConfig, promptsSchema, providerSchema } from "../../describe/settings.ts"
 import { doctor } from "../../video/doctor.ts"
+import { tell } from "../../video/findings.ts"
 import type { Manifest } from "../../video/manifest.ts"
+import type { Source } from "../../video/source.ts"
 import { resolveSplits } from "../../video/splits.ts"
 import type { DataOptions, QuestionOptions, RunOptions } from "../describe-options.ts"
 import { defaultManifest } from "./folders.ts"
@@ -37,7 +40,8 @@ export async function loadClips(data: string, options: DataOptions, reporter: Re
 }
 
 async function loadManifest(data: string, options: DataOptions, reporter: Reporter): Promise<Manifest> {
-  return (await doctor(data, options.manifest ?? defaultManifest(data), reporter)).manifest
+  const check = ({ findings }: Source) => tell(findings, reporter)
+  return (await doctor(data, options.manifest ?? defaultManifest(data), reporter, { check })).manifest
 }
 
 /** Clips, prompts and strips, and which clips may be described. */
@@ -70,8 +74,13 @@ export async function openRun(data: string, options: RunOptions, reporter: Repor
     ...(retries === undefined ? {} : { retries }),
   }
   const { config, ...scope } = await readScope(data, options, reporter)
-  const provider = await openProvider(providerOf(config.describe, options))
+  const provider = await openProvider(providerOf(config.describe ?? providerBeside(data), options))
   return { ...scope, ...limits, provider, retryFlagged: options.flagged === true, reporter, collect: false }
+}
+
+/** Whether a model is named anywhere. */
+export function namesProvider({ describe }: Config, { provider, answers }: QuestionOptions): boolean {
+  return describe !== null || provider !== undefined || answers !== undefined
 }
 
 function parsePrompts(text: string): PromptsConfig {

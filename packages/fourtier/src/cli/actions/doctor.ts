@@ -2,30 +2,62 @@
 
 import { formatSeconds, plural } from "@fourtier/core"
 import { terminalReporter } from "@fourtier/core/node"
+import { FourtierError } from "@fourtier/tensor"
 import pc from "picocolors"
+import { namesOf } from "../../classes.ts"
+import type { Config } from "../../config.ts"
 import { terminalTable } from "../../util/table.ts"
+import { checkClasses, checkMirroring, checkSource, checkSplits, findingOf } from "../../video/checks.ts"
 import { type DoctorReport, doctor } from "../../video/doctor.ts"
-import type { Clip } from "../../video/manifest.ts"
+import type { Finding } from "../../video/findings.ts"
+import type { Clip, Manifest } from "../../video/manifest.ts"
+import type { Source } from "../../video/source.ts"
+import { resolveSplits } from "../../video/splits.ts"
 import { defaultManifest } from "./folders.ts"
+import { readConfig } from "./read-config.ts"
 
 export interface DoctorCommandOptions {
   out?: string
   workers?: number
   json?: boolean
+  config?: string
+  preset?: string
+  set?: string[]
+  split?: string
+  folds?: string
 }
 
 /** Problems of one kind that are listed before the rest is only counted. */
 const SHOWN = 20
 
 /** Writes the manifest and prints the report; the exit status is 1 where no clip can be used. */
-export async function runDoctor(data: string, { out, workers, json = false }: DoctorCommandOptions): Promise<void> {
+export async function runDoctor(data: string, options: DoctorCommandOptions): Promise<void> {
+  const { out, workers, json = false } = options
   const path = out ?? defaultManifest(data)
-  const report = await doctor(data, path, terminalReporter(), { workers })
-  process.stdout.write(json ? `${JSON.stringify(asJson(report), null, 2)}\n` : asText(report, path))
+  const { value: config } = await readConfig(options)
+  const before: Finding[] = []
+  const check = (source: Source) => void before.push(...checkSource({ ...source, findings: [] }, config.split))
+  const report = await doctor(data, path, terminalReporter(), { workers, check })
+  const findings = [...report.findings, ...beforeARun(report.manifest, before, config)]
+  process.stdout.write(
+    json ? `${JSON.stringify(asJson({ ...report, findings }), null, 2)}\n` : asText({ ...report, findings }, path),
+  )
   if (report.manifest.clips.length === 0) process.exitCode = 1
 }
 
-function asJson({ manifest, duplicates, leaks, notes, measured, reused }: DoctorReport) {
+/** What `fourtier run` would say with these settings before it computes anything. */
+function beforeARun(manifest: Manifest, before: readonly Finding[], config: Config): Finding[] {
+  const classes = namesOf(manifest.classes, config)
+  const findings = [...before, ...checkMirroring(classes, config.views), ...checkClasses(classes)]
+  if (findings.some(({ level }) => level === "error")) return findings
+  try {
+    return [...findings, ...checkSplits(resolveSplits(manifest, config.split))]
+  } catch (error) {
+    return [...findings, findingOf(error)]
+  }
+}
+
+function asJson({ manifest, duplicates, leaks, notes, findings, measured, reused }: DoctorReport) {
   return {
     root: manifest.root,
     clips: manifest.clips.length,
@@ -34,12 +66,14 @@ function asJson({ manifest, duplicates, leaks, notes, measured, reused }: Doctor
     duplicates: duplicates.map((same) => same.map(({ id }) => id)),
     leaks,
     notes,
+    findings,
     measured,
     reused,
   }
 }
 
-function asText({ manifest, duplicates, leaks, notes, measured, reused }: DoctorReport, path: string): string {
+function asText(report: DoctorReport, path: string): string {
+  const { manifest, duplicates, leaks, notes, findings, measured, reused } = report
   const { clips, classes, quarantine } = manifest
   const right = (title: string) => ({ title, align: "right" as const })
   const columns = [{ title: "class" }, ...["clips", "seconds", "frames", "fps"].map(right)]
@@ -61,6 +95,10 @@ function asText({ manifest, duplicates, leaks, notes, measured, reused }: Doctor
       leaks,
       ({ column, kind, name, sides }) => `${column}: ${kind} ${name} in ${sides.join(" and ")}`,
     ),
+    ...findings.map((finding) => {
+      const level = finding.level === "error" ? pc.red("error") : pc.yellow("warning")
+      return `${level} ${new FourtierError(finding).message}`
+    }),
   ]
   return `${lines.join("\n")}\n`
 }

@@ -1,17 +1,22 @@
 /** Runs a network on arrays, to compare it with another implementation. */
 
-import { access, readdir, stat } from "node:fs/promises"
-import { basename, dirname, extname, join } from "node:path"
+import { access, readdir, rm, stat } from "node:fs/promises"
+import { basename, dirname, extname, join, resolve } from "node:path"
+import type { Reporter } from "@fourtier/core"
 import { terminalReporter } from "@fourtier/core/node"
-import { FourtierError } from "@fourtier/tensor"
-import { readJson, readNpy, type StoredTensor, writeNpy } from "@fourtier/tensor/node"
-import { findWeights } from "../../encoders/checkpoint/source.ts"
+import { FourtierError, nonFinite } from "@fourtier/tensor"
+import { readJson, readNpy, type StoredTensor, writeJson, writeNpy } from "@fourtier/tensor/node"
+import { z } from "zod"
+import { findWeights, joinSources } from "../../encoders/checkpoint/source.ts"
 import { networkSchema } from "../../encoders/families/index.ts"
 import type { EncoderNetwork } from "../../encoders/family.ts"
 import { type EncodedArray, encodeArrays } from "../../encoders/run.ts"
+import type { OpenSource } from "../../encoders/weights.ts"
 
 export interface EncodeOptions {
-  checkpoint: string
+  checkpoint: string | readonly string[]
+  section?: string
+  prefix?: string
   input: string[]
   out: string
   intermediates?: boolean
@@ -24,18 +29,41 @@ export async function encode(config: string, options: EncodeOptions): Promise<vo
   const network = await readNetwork(config)
   const inputs = await readInputs(network.inputs, options.input)
   for (const [name, { shape }] of inputs) reporter.say(`input  ${name} [${shape.join(",")}]`)
-  const weights = await findWeights(options.checkpoint, "--checkpoint")
-  const source = await weights.open(network)
+  const source = await openWeights(options, network, reporter)
   try {
     const runtime = options.threads === undefined ? {} : { threads: options.threads }
     const { outputs, intermediates } = await encodeArrays({ network, source, inputs, runtime })
+    const names = [...outputs.keys()].map((name) => `${name}.npy`)
+    const inner = options.intermediates ? [...intermediates.keys()].map((name) => `intermediates/${name}.npy`) : []
+    await removeEarlier(options.out, [...names, ...inner], [...options.input], reporter)
     await writeAll(options.out, outputs)
-    for (const [name, { shape }] of outputs) reporter.say(`output ${name} [${shape.join(",")}]`)
+    for (const [name, { shape, data }] of outputs) {
+      reporter.say(`output ${name} [${shape.join(",")}]`)
+      const broken = nonFinite(data, shape)
+      if (broken !== null) reporter.warn(`output ${name} has values that are no finite numbers: ${broken}`)
+    }
     if (options.intermediates) await writeAll(join(options.out, "intermediates"), intermediates)
+    await writeJson(join(options.out, WRITTEN), [...names, ...inner])
   } finally {
     await source.close()
   }
   reporter.say(`written to ${options.out}`)
+}
+
+/** The weights of all files together. */
+async function openWeights(options: EncodeOptions, network: EncoderNetwork, reporter: Reporter): Promise<OpenSource> {
+  const opened: OpenSource[] = []
+  try {
+    for (const checkpoint of [options.checkpoint].flat()) {
+      const weights = await findWeights(checkpoint, "--checkpoint", options, network.sections)
+      for (const note of weights.notes) reporter.say(note)
+      opened.push(await weights.open(network))
+    }
+    return joinSources(opened)
+  } catch (error) {
+    for (const source of opened) await source.close()
+    throw error
+  }
 }
 
 /** The network of the sizes in a JSON file. @throws FourtierError that names every wrong or missing key */
@@ -48,7 +76,7 @@ async function readNetwork(path: string): Promise<EncoderNetwork> {
     where: file,
     what: "not the sizes of a known network",
     found: problems.join("\n            "),
-    fix: "docs/encoders.md lists the keys of every network",
+    fix: "write the keys of the network as docs/encoders.md lists them",
   })
 }
 
@@ -89,6 +117,28 @@ async function readInputs(names: readonly string[], paths: readonly string[]): P
     what: "no inputs found",
     expected: `one of ${names.map((name) => `${name}.npy`).join(", ")}`,
   })
+}
+
+/** Lists the files of the last run in its folder, so that the next one leaves none of them behind. */
+const WRITTEN = "outputs.json"
+
+/** Removes what an earlier run wrote and this one does not; warns of arrays that others have put there. */
+async function removeEarlier(folder: string, names: readonly string[], inputs: readonly string[], reporter: Reporter) {
+  const list = join(folder, WRITTEN)
+  const written = (await isThere(list)) ? z.array(z.string()).safeParse(await readJson(list)) : null
+  for (const name of written?.data ?? []) {
+    if (!names.includes(name) && /^(intermediates\/)?[^/\\]+\.npy$/.test(name))
+      await rm(join(folder, name), { force: true })
+  }
+  const given = new Set(inputs.map((path) => resolve(path)))
+  const left = (await readdir(folder).catch(() => [])).filter(
+    (file) => file.endsWith(".npy") && !names.includes(file) && !given.has(resolve(folder, file)),
+  )
+  if (left.length > 0) reporter.warn(`${folder} also holds ${left.join(", ")}, which this run does not write`)
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null)) !== null
 }
 
 async function writeAll(folder: string, arrays: ReadonlyMap<string, EncodedArray>): Promise<void> {

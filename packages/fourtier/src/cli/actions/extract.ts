@@ -12,7 +12,7 @@ export async function extractFeatures(data: string, options: unknown): Promise<v
   const { value: config } = await readConfig(options)
   await interruptible(async (signal) => {
     const context = { config, reporter: terminalReporter(), signal }
-    const manifest = await measure(data, defaultManifest(data), context)
+    const manifest = await measure(data, defaultManifest(data), context, false)
     const { train, test } = await extract(resolveSplits(manifest, config.split), context)
     for (const [part, { store, views }] of Object.entries({ train, test })) {
       process.stdout.write(`${part}\t${views} views per clip\t${store.count} records\t${store.path}\n`)

@@ -2,7 +2,6 @@
 
 import { plural } from "@fourtier/core"
 import { countHeadFlops } from "@fourtier/core/model"
-import { FourtierError } from "@fourtier/tensor"
 import type { Config } from "../../config.ts"
 import { resolvePrompts } from "../../describe/prompts.ts"
 import { openVisualEncoder } from "../../encoders/catalog.ts"
@@ -26,7 +25,6 @@ export interface InfoOptions {
 /** Prints a table of parts. `options` are those of `configOptions`, and the number of classes. */
 export async function printInfo(options: InfoOptions): Promise<void> {
   const { classes } = options
-  if (classes < 2) throw new FourtierError({ where: "--classes", what: "too few", expected: "at least 2" })
   const { value: config } = await readConfig(options)
   const encoder = await openVisualEncoder(config.encoder)
   const { T, H, W, D } = encoder.size

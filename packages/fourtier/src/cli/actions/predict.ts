@@ -1,75 +1,104 @@
 /** Recognises the action in videos with an exported bundle. */
 
 import { stat } from "node:fs/promises"
-import { plural } from "@fourtier/core"
+import { isAbsolute, relative } from "node:path"
+import { csvLine, plural } from "@fourtier/core"
 import type { Recognition } from "@fourtier/core/bundle"
-import { FourtierError, messageOf, PROVIDERS } from "@fourtier/tensor"
+import { terminalReporter } from "@fourtier/core/node"
+import { FourtierError, PROVIDERS } from "@fourtier/tensor"
 import { Recognizer } from "../../deploy/recognizer.ts"
 import { terminalTable } from "../../util/table.ts"
+import { clipsOfFiles } from "../../video/firstlook.ts"
 import type { Clip } from "../../video/manifest.ts"
-import { clipOfFile } from "../../video/probe.ts"
 import { scanSource } from "../../video/source.ts"
 import { oneOf } from "./one-of.ts"
 
 export interface PredictOptions {
   top: number
   json?: boolean
+  csv?: boolean
   provider: string
+  workers?: number
   threads?: number
 }
 
-interface Unusable {
-  path: string
-  reason: string
-}
-
 /** Prints the guesses for every video; videos that cannot be used are listed after them and make the exit status 1. */
-export async function predict(bundle: string, video: string, options: PredictOptions): Promise<void> {
-  const { top, json = false, threads } = options
+export async function predict(bundle: string, videos: readonly string[], options: PredictOptions): Promise<void> {
+  const { top, json = false, csv = false, threads, workers } = options
+  if (json && csv) throw new FourtierError({ where: "--json, --csv", what: "one of them alone", fix: "leave one out" })
   const provider = oneOf("--provider", options.provider, ["auto", ...PROVIDERS])
-  const { clips, unusable } = await clipsAt(video)
-  const recognizer = await Recognizer.load(bundle, { provider, threads })
-  if (!json) {
-    process.stderr.write(`${plural(recognizer.labels.length, "class", "classes")}, running on ${recognizer.provider}\n`)
+  const { clips, unusable } = await lookThrough(await filesAt(videos), workers)
+  const recognizer = await Recognizer.load(bundle, { provider, threads, workers })
+  const { labels } = recognizer
+  if (!json && !csv) {
+    process.stderr.write(`${plural(labels.length, "class", "classes")}, running on ${recognizer.provider}\n`)
   }
+  const guesses = Math.min(top, labels.length)
+  if (csv) process.stdout.write(csvHeader(guesses))
+  const task = clips.length > 1 ? terminalReporter().task("recognise", clips.length, "videos") : null
   const rows: string[][] = []
+  let recognised = 0
   try {
-    for await (const outcome of recognizer.predictAll(clips, { top })) {
-      if ("error" in outcome) unusable.push({ path: outcome.clip.path, reason: outcome.error.message })
-      else if (json) process.stdout.write(`${jsonLine(outcome.clip, outcome.recognition)}\n`)
-      else rows.push(tableRow(outcome.clip, outcome.recognition))
+    for await (const outcome of recognizer.predictAll(clips, { top: guesses })) {
+      const path = shown(outcome.clip.path)
+      if ("error" in outcome) unusable.push(outcome.error.message)
+      else if (json) process.stdout.write(`${jsonLine(path, outcome.recognition)}\n`)
+      else if (csv) process.stdout.write(csvRow(path, outcome.recognition))
+      else rows.push([path, guessesOf(outcome.recognition)])
+      if ("recognition" in outcome) recognised++
+      task?.tick()
     }
   } finally {
     await recognizer.release()
   }
+  task?.done(plural(recognised, "video"))
   if (rows.length > 0) process.stdout.write(`${terminalTable([{ title: "video" }, { title: "guesses" }], rows)}\n`)
-  for (const { path, reason } of unusable) process.stderr.write(`${path}: ${reason}\n`)
+  for (const reason of unusable) process.stderr.write(`${reason}\n`)
   if (unusable.length > 0) process.exitCode = 1
 }
 
-/** The clips of a file or folder, and the files that cannot be used. */
-async function clipsAt(path: string): Promise<{ clips: Clip[]; unusable: Unusable[] }> {
-  const found = await stat(path).catch(() => null)
-  if (!found) throw new FourtierError({ where: path, what: "no such file or folder" })
-  const files = found.isDirectory() ? [...new Set((await scanSource(path)).clips.map((clip) => clip.path))] : [path]
-  if (files.length === 0) throw new FourtierError({ where: path, what: "no videos in this folder" })
+/** The files that are named, and those of the folders that are, each once. */
+async function filesAt(paths: readonly string[]): Promise<string[]> {
+  const files = new Set<string>()
+  for (const path of paths) {
+    const found = await stat(path).catch(() => null)
+    if (!found) throw new FourtierError({ where: path, what: "no such file or folder", fix: "correct the path" })
+    if (found.isDirectory()) for (const clip of (await scanSource(path)).clips) files.add(clip.path)
+    else files.add(path)
+  }
+  return [...files]
+}
+
+/** The clips of the files, and why others cannot be used: looked into in child processes, since a decoder may crash. */
+async function lookThrough(files: readonly string[], workers?: number): Promise<{ clips: Clip[]; unusable: string[] }> {
   const clips: Clip[] = []
-  const unusable: Unusable[] = []
-  for (const file of files) {
-    try {
-      clips.push(clipOfFile(file))
-    } catch (error) {
-      if (files.length === 1) throw error
-      unusable.push({ path: file, reason: messageOf(error) })
-    }
+  const unusable: string[] = []
+  for await (const found of clipsOfFiles(files, { workers })) {
+    if ("clip" in found) clips.push(found.clip)
+    else unusable.push(found.error.message)
   }
   return { clips, unusable }
 }
 
-function jsonLine({ path }: Clip, { top, padded }: Recognition): string {
+/** Relative to the working directory, where the file is in it. */
+function shown(path: string): string {
+  const near = relative(process.cwd(), path)
+  return near.startsWith("..") || isAbsolute(near) ? path : near
+}
+
+function jsonLine(path: string, { top, padded }: Recognition): string {
   return JSON.stringify({ path, top, ...(padded > 0 ? { paddedFrames: padded } : {}) })
 }
 
-function tableRow({ path }: Clip, { top }: Recognition): string[] {
-  return [path, top.map(({ label, probability }) => `${label} ${(100 * probability).toFixed(1)} %`).join("\n")]
+function csvHeader(guesses: number): string {
+  const columns = Array.from({ length: guesses }, (_, i) => (i === 0 ? "" : `_${i + 1}`))
+  return csvLine(["path", ...columns.flatMap((end) => [`label${end}`, `probability${end}`])])
+}
+
+function csvRow(path: string, { top }: Recognition): string {
+  return csvLine([path, ...top.flatMap(({ label, probability }) => [label, Number(probability.toFixed(6))])])
+}
+
+function guessesOf({ top }: Recognition): string {
+  return top.map(({ label, probability }) => `${label} ${(100 * probability).toFixed(1)} %`).join("\n")
 }

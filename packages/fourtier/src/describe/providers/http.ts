@@ -9,23 +9,29 @@
  */
 
 import { z } from "zod"
-import { quotaPause } from "../../util/back-off.ts"
+import { proxiedFetch } from "../../util/proxy.ts"
+import { quotaPause } from "../../util/rate-headers.ts"
 import type { LiveProvider, Question, Reply } from "../provider.ts"
-import { isLocal, networkError, parseReply, plainAddress, statusError } from "./http-errors.ts"
+import { readAddress } from "./address.ts"
+import { parseReply, statusError } from "./http-errors.ts"
 import type { HttpSettings } from "./http-settings.ts"
-import { readKey, redact } from "./secret.ts"
+import { networkError } from "./network-errors.ts"
+import { readKey, withoutSecrets } from "./secret.ts"
+import { tokenCount } from "./token-count.ts"
 
 const replySchema = z.object({
   text: z.string(),
-  input_tokens: z.number().nullish(),
-  output_tokens: z.number().nullish(),
-  finish: z.enum(["stop", "length", "refused"]).default("stop"),
+  input_tokens: tokenCount.optional(),
+  output_tokens: tokenCount.optional(),
+  finish: z.enum(["stop", "length", "refused"]).catch("stop"),
 })
 
 /** Opens provider `http`. */
 export function openHttp(config: HttpSettings): LiveProvider {
   const key = readKey(config)
-  const address = plainAddress(config.url)
+  const address = readAddress(config.url)
+  const target = new URL(address.url)
+  for (const [name, value] of Object.entries(address.query)) target.searchParams.set(name, value)
   const { maxTokens, temperature } = config
 
   async function post(question: Question, signal: AbortSignal): Promise<Response> {
@@ -38,8 +44,9 @@ export function openHttp(config: HttpSettings): LiveProvider {
       temperature,
       ...(question.schema ? { schema: question.schema } : {}),
     }
-    const headers = { "content-type": "application/json", ...(key === null ? {} : { authorization: `Bearer ${key}` }) }
-    return fetch(config.url, { method: "POST", headers, body: JSON.stringify(body), signal })
+    const authorization = address.authorization ?? (key === null ? null : `Bearer ${key}`)
+    const headers = { "content-type": "application/json", ...(authorization === null ? {} : { authorization }) }
+    return proxiedFetch(target, { method: "POST", headers, body: JSON.stringify(body), signal })
   }
 
   return {
@@ -47,7 +54,8 @@ export function openHttp(config: HttpSettings): LiveProvider {
     kind: "http",
     model: config.model,
     settings: { maxTokens, temperature },
-    destination: isLocal(config.url) ? `${address} (this machine)` : address,
+    destination: address.destination,
+    local: address.local,
     usesStrip: true,
     concurrency: { initial: Math.min(2, config.concurrency), max: config.concurrency },
     async ask(question, signal) {
@@ -55,19 +63,20 @@ export function openHttp(config: HttpSettings): LiveProvider {
       try {
         const response = await post(question, AbortSignal.any([signal, timeout]))
         const text = await response.text()
-        if (!response.ok) throw statusError(response.status, response.headers, redact(text, key), address)
-        return readReply(text, quotaPause(response.headers), address)
+        if (!response.ok) throw statusError(response.status, response.headers, text, address.plain)
+        return readReply(text, response.headers, address.plain)
       } catch (error) {
         if (signal.aborted) throw signal.reason
-        throw networkError(timeout.aborted ? timeout.reason : error, address, config.timeout)
+        const failure = networkError(timeout.aborted ? timeout.reason : error, address.plain, config.timeout)
+        throw withoutSecrets(failure, key, ...address.secrets)
       }
     },
   }
 }
 
-function readReply(text: string, pause: number | undefined, address: string): Reply {
-  const parsed = parseReply(replySchema, text, address, '{"text": "..."}')
-  const { input_tokens: inputTokens = null, output_tokens: outputTokens = null, finish } = parsed
-  const reply = { text: parsed.text, inputTokens, outputTokens, finish }
-  return pause === undefined ? reply : { ...reply, pause }
+function readReply(body: string, headers: Headers, address: string): Reply {
+  const parsed = parseReply(replySchema, { text: body, headers, address, expected: '{"text": "..."}' })
+  const { text, input_tokens: inputTokens = null, output_tokens: outputTokens = null, finish } = parsed
+  const pause = quotaPause(headers)
+  return { text, inputTokens, outputTokens, finish, ...(pause === undefined ? {} : { pause }) }
 }

@@ -3,37 +3,69 @@
 import { toFile } from "openai"
 import { z } from "zod"
 import { type BatchProvider, type BatchResult, ProviderError } from "../provider.ts"
-import { isLocal, statusError } from "./http-errors.ts"
+import { accountError, hiddenError, statusError } from "./http-errors.ts"
 import type { OpenaiBatchSettings } from "./openai-batch-settings.ts"
-import { callChat, chatBody, identityOf, openChat, readCompletion } from "./openai-chat.ts"
+import { callChat, chatBody, fieldsOf, identityOf, openChat, readCompletion } from "./openai-chat.ts"
+import { withoutSecrets } from "./secret.ts"
 
 const idSchema = z.object({ id: z.string() })
+
+/** Gateways fill what they do not have with null, "" or something else of another kind: all of that is nothing. */
+const text = z.string().nullable().catch(null)
+const id = text.transform((value) => value || null)
+const failure = z.union([
+  z
+    .object({
+      code: z
+        .union([z.string(), z.number().transform(String)])
+        .nullable()
+        .catch(null),
+      message: text,
+    })
+    .partial(),
+  z.string().transform((message) => ({ code: null, message })),
+])
 
 const batchSchema = z.object({
   id: z.string(),
   status: z.string(),
-  output_file_id: z.string().nullish(),
-  error_file_id: z.string().nullish(),
-  request_counts: z.object({ total: z.number(), completed: z.number(), failed: z.number() }).nullish(),
+  output_file_id: id.optional(),
+  error_file_id: id.optional(),
+  request_counts: z
+    .object({ total: z.number().catch(0), completed: z.number().catch(0) })
+    .nullable()
+    .catch(null),
   errors: z
-    .object({ data: z.array(z.object({ code: z.string().nullish(), message: z.string().nullish() })).nullish() })
-    .nullish(),
-  metadata: z.record(z.string(), z.string()).nullish(),
+    .object({ data: z.array(failure).nullable().catch(null) })
+    .nullable()
+    .catch(null),
+  metadata: z.record(z.string(), z.unknown()).nullable().catch(null),
 })
 
 const lineSchema = z.object({
   custom_id: z.string(),
-  response: z.object({ status_code: z.number(), body: z.unknown() }).nullish(),
-  error: z.object({ code: z.string().nullish(), message: z.string().nullish() }).nullish(),
+  response: z
+    .object({ status_code: z.coerce.number().catch(200), body: z.unknown().optional() })
+    .nullable()
+    .catch(null),
+  error: failure.nullable().catch(null),
 })
 
 /** Seconds for one call, be it an upload of many megabytes. */
 const CALL_TIMEOUT = 600
 
+interface Sent {
+  fields: ReadonlySet<string>
+  without: readonly string[]
+}
+
 /** Opens provider `openai-batch`. */
 export function openOpenaiBatch(config: OpenaiBatchSettings): BatchProvider {
   const chat = openChat(config)
-  const { client, address } = chat
+  const { client, key, adaptations } = chat
+  const { plain: address, destination, local, secrets } = chat.address
+  /** Of the requests in the batches that are open: what they held, and what they were without. */
+  let sent: Sent = { fields: new Set(sentFields(config)), without: [] }
   const call = <T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>) =>
     callChat(chat, CALL_TIMEOUT, signal, work)
   return {
@@ -41,7 +73,8 @@ export function openOpenaiBatch(config: OpenaiBatchSettings): BatchProvider {
     kind: "openai-batch",
     model: config.model,
     settings: identityOf(config),
-    destination: isLocal(config.baseUrl) ? `${address} (this machine)` : address,
+    destination,
+    local,
     limits: {
       requests: config.requests,
       bytes: config.megabytes * 1e6,
@@ -49,7 +82,8 @@ export function openOpenaiBatch(config: OpenaiBatchSettings): BatchProvider {
       pollSeconds: config.pollSeconds,
     },
     async line(id, question) {
-      const body = await chatBody(config, question, true)
+      const body = await chatBody(config, question, adaptations)
+      sent = { fields: fieldsOf(body), without: adaptations.names() }
       return JSON.stringify({ custom_id: id, method: "POST", url: "/v1/chat/completions", body })
     },
     upload: (lines, name, signal) =>
@@ -81,7 +115,7 @@ export function openOpenaiBatch(config: OpenaiBatchSettings): BatchProvider {
     poll: (batchId, signal) =>
       call(signal, async (both) => {
         const batch = checked(batchSchema, await client.batches.retrieve(batchId, { signal: both }), address)
-        const files = [batch.output_file_id, batch.error_file_id].filter((file) => typeof file === "string")
+        const files = [batch.output_file_id, batch.error_file_id].filter((file) => file !== null && file !== undefined)
         const errors = (batch.errors?.data ?? []).map(({ code, message }) => `${code ?? ""} ${message ?? ""}`.trim())
         const ended = ["completed", "expired", "cancelled"].includes(batch.status)
         return {
@@ -90,6 +124,7 @@ export function openOpenaiBatch(config: OpenaiBatchSettings): BatchProvider {
           done: batch.request_counts?.completed ?? 0,
           total: batch.request_counts?.total ?? 0,
           files,
+          stop: accountError(errors.join("; "), `${address} refused a batch`),
         }
       }),
     results: (fileId, signal) =>
@@ -100,28 +135,52 @@ export function openOpenaiBatch(config: OpenaiBatchSettings): BatchProvider {
           .split("\n")
           .filter((line) => line.trim() !== "")
           .map((line) => readLine(line, address))
+          .map(({ id, outcome }) => {
+            if (!(outcome instanceof ProviderError)) {
+              return { id, outcome: sent.without.length > 0 ? { ...outcome, adapted: sent.without } : outcome }
+            }
+            const plain = withoutSecrets(outcome, key, ...secrets)
+            return { id, outcome: adaptations.adapt(plain, sent.fields, sent.without) }
+          })
       }),
   }
 }
 
-function readLine(text: string, address: string): BatchResult {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    throw new ProviderError("retry", `${address} sent a damaged result file: ${text.slice(0, 80)}`, { cause: error })
+/** What a batch of an earlier run held, whose lines were not made here. */
+function sentFields({ maxTokensField }: OpenaiBatchSettings): string[] {
+  const limits = maxTokensField === "auto" ? ["max_tokens", "max_completion_tokens"] : [maxTokensField]
+  return [...limits, "temperature", "system", "seed", "detail"]
+}
+
+/** A line that cannot be read has the id "": its question counts as not answered. */
+function readLine(line: string, address: string): BatchResult {
+  const read = z.string().transform(parsed).pipe(lineSchema).safeParse(line)
+  if (!read.success) {
+    return { id: "", outcome: new ProviderError("retry", `${address} sent a damaged result: ${line.slice(0, 80)}`) }
   }
-  const { custom_id: id, response, error } = checked(lineSchema, value, address)
-  if (!response) return { id, outcome: new ProviderError("retry", error?.message ?? error?.code ?? "no answer") }
-  const body = JSON.stringify(response.body)
+  const { custom_id: id, response, error } = read.data
+  const none = new Headers()
+  if (!response) {
+    const hidden = error && hiddenError({ error }, none, address)
+    return { id, outcome: hidden ?? new ProviderError("retry", `${address} has no answer to it`) }
+  }
+  const body = typeof response.body === "string" ? response.body : JSON.stringify(response.body ?? null)
   if (response.status_code < 200 || response.status_code > 299) {
-    return { id, outcome: statusError(response.status_code, new Headers(), body, address) }
+    return { id, outcome: statusError(response.status_code, none, body, address) }
   }
   try {
-    return { id, outcome: readCompletion(body, address) }
+    return { id, outcome: readCompletion(body, none, address) }
   } catch (thrown) {
     if (thrown instanceof ProviderError) return { id, outcome: thrown }
     throw thrown
+  }
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return null
   }
 }
 

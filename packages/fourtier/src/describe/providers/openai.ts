@@ -3,41 +3,38 @@
  * OpenRouter and the like.
  */
 
-import { quotaPause } from "../../util/back-off.ts"
-import { type LiveProvider, ProviderError, type Question, type Reply } from "../provider.ts"
-import { callChat, chatBody, identityOf, openChat, readCompletion } from "./openai-chat.ts"
+import { quotaPause } from "../../util/rate-headers.ts"
+import { type LiveProvider, ProviderError } from "../provider.ts"
+import { callChat, chatBody, fieldsOf, identityOf, openChat, readCompletion } from "./openai-chat.ts"
 import type { OpenaiSettings } from "./openai-settings.ts"
 
-/** Opens provider `openai`. A server that knows no JSON schemas is asked without one from its first complaint on. */
+/** Opens provider `openai`. What a server refuses (see openai-adapt.ts) is left out from its first complaint on. */
 export function openOpenai(config: OpenaiSettings): LiveProvider {
   const chat = openChat(config)
-  let structured = true
-  const ask = async (question: Question, schema: boolean, signal: AbortSignal): Promise<Reply> => {
-    const body = await chatBody(config, question, schema)
-    return callChat(chat, config.timeout, signal, async (both) => {
-      const response = await chat.client.chat.completions.create(body, { signal: both }).asResponse()
-      const text = await response.text()
-      const pause = quotaPause(response.headers)
-      return { ...readCompletion(text, chat.address), ...(pause === undefined ? {} : { pause }) }
-    })
-  }
+  const { address, adaptations } = chat
   return {
     mode: "live",
     kind: "openai",
     model: config.model,
     settings: identityOf(config),
-    destination: chat.local ? `${chat.address} (this machine)` : chat.address,
+    destination: address.destination,
+    local: address.local,
     usesStrip: true,
     concurrency: { initial: Math.min(4, config.concurrency), max: config.concurrency },
     async ask(question, signal) {
-      const schema = structured && question.schema !== null
+      const without = adaptations.names()
+      const body = await chatBody(config, question, adaptations)
       try {
-        return await ask(question, schema, signal)
+        return await callChat(chat, config.timeout, signal, async (both) => {
+          const response = await chat.client.chat.completions.create(body, { signal: both }).asResponse()
+          const { headers } = response
+          const reply = readCompletion(await response.text(), headers, address.plain)
+          const pause = quotaPause(headers)
+          const adapted = without.length > 0 ? { adapted: without } : {}
+          return { ...reply, ...adapted, ...(pause === undefined ? {} : { pause }) }
+        })
       } catch (error) {
-        const unknown = error instanceof ProviderError && error.verdict === "rejected"
-        if (!schema || !unknown || !/response_format|json_schema/i.test(error.message)) throw error
-        structured = false
-        return ask(question, false, signal)
+        throw error instanceof ProviderError ? adaptations.adapt(error, fieldsOf(body), without) : error
       }
     },
   }

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs"
 import { FourtierError, messageOf } from "@fourtier/tensor"
+import { ProviderError } from "../provider.ts"
 
 export interface KeySource {
   /** Name of an environment variable. */
@@ -26,7 +27,18 @@ export function readKey(source: KeySource, environment: NodeJS.ProcessEnv = proc
   return value?.trim() || null
 }
 
-/** The text with every occurrence of the key replaced. */
-export function redact(text: string, key: string | null): string {
-  return key === null || key.length < 4 ? text : text.replaceAll(key, "[key]")
+/** The text with every occurrence of the secrets replaced. */
+export function redact(text: string, ...secrets: readonly (string | null)[]): string {
+  let plain = text
+  for (const secret of secrets) if (secret !== null && secret.length >= 4) plain = plain.replaceAll(secret, "[key]")
+  return plain
+}
+
+/** The same error, its message free of secrets. */
+export function withoutSecrets(failure: ProviderError, ...secrets: readonly (string | null)[]): ProviderError {
+  const message = redact(failure.message, ...secrets)
+  if (message === failure.message) return failure
+  const { verdict, retryAfter, fix, status } = failure
+  const more = { ...(fix === undefined ? {} : { fix }), ...(status === undefined ? {} : { status }) }
+  return new ProviderError(verdict, message, { retryAfter, ...more })
 }

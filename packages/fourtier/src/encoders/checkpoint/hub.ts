@@ -13,6 +13,7 @@ import { backOff, noJitter, retry } from "../../util/back-off.ts"
 import { loadPackage } from "../../util/optional.ts"
 import { type Environment, type FileInfo, isCommit, RepositoryCache } from "./hub-cache.ts"
 import { download } from "./hub-download.ts"
+import { isShardIndex, readShardNames } from "./shards.ts"
 
 export interface HubId {
   /** "owner/name" */
@@ -45,8 +46,10 @@ export interface HubFile {
 
 const USUAL_FILES = [
   "model.safetensors",
+  "model.safetensors.index.json",
   "open_clip_model.safetensors",
   "pytorch_model.bin",
+  "pytorch_model.bin.index.json",
   "open_clip_pytorch_model.bin",
 ]
 
@@ -95,13 +98,19 @@ export async function localOnnx(source: string, options: HubOptions = {}): Promi
 }
 
 /**
- * Path of a checkpoint. Downloads it when `source` is a hub id; otherwise `source` is a path already.
+ * Path of a checkpoint, with all its files beside it where it is an index of several. Downloads them when `source` is a hub id; otherwise `source` is a path already.
  * @throws FourtierError when it cannot be downloaded
  * @example
  * const path = await localCheckpoint("hf:owner/name@main#model.safetensors")
  */
 export async function localCheckpoint(source: string, options: HubOptions = {}): Promise<string> {
-  return isHubId(source) ? (await fetchFromHub(source, options)).path : source
+  if (!isHubId(source)) return source
+  const { path, file, commit } = await fetchFromHub(source, options)
+  const { repository } = parseHubId(source)
+  for (const shard of isShardIndex(path) ? await readShardNames(path) : []) {
+    await fetchFromHub({ repository, revision: commit, file: posix.join(posix.dirname(file), shard) }, options)
+  }
+  return path
 }
 
 /**

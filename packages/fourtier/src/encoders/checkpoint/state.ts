@@ -1,14 +1,9 @@
 /** Finds the state dictionary in what a checkpoint file holds, and flattens it to tensors by dotted name. */
 
 import { FourtierError } from "@fourtier/tensor"
+import { chooseSection, USUAL_SECTIONS } from "./choice.ts"
 import { corrupt, refused } from "./errors.ts"
 import { Dict, Instance, List, TensorRef, Tuple, type Value } from "./values.ts"
-
-/** Where training scripts put the weights, the most likely place first. */
-const SECTIONS = ["model", "module", "model_state", "state_dict", "model_state_dict", "net", "network"]
-
-/** Put before every name by wrappers for parallel or compiled training. */
-const WRAPPERS = ["module.", "_orig_mod."]
 
 interface Parts extends Iterable<[Value, Value]> {
   get(name: string): Value | undefined
@@ -21,81 +16,85 @@ const LOOKED_AT = 10_000
 const MAX_DEPTH = 64
 const MAX_VALUES = 500_000
 
-export interface StateOptions {
-  /** The section to take, for example "model_ema" or "ema.state_dict". Without it, the usual names are tried. */
-  section?: string
-  /** Only names that begin with this, without it: for example "visual.". */
-  prefix?: string
-}
-
 /** Tensors by name, and the section they come from ("" for the file's root). */
 export interface State {
   section: string
+  /** Other sections that hold a network's weights, by their path. */
+  others: string[]
   tensors: Map<string, TensorRef>
 }
 
-export function findState(root: Value, path: string, options: StateOptions): State {
-  const { section, value } = options.section === undefined ? search(root) : follow(root, options.section, path)
+/**
+ * The state dictionary in a file's structure.
+ *
+ * @param wanted the section's path, "" for the root; undefined: the one that `chooseSection` takes
+ * @param preferred sections to try before the usual ones, the wanted one first
+ */
+export function findState(root: Value, path: string, wanted?: string, preferred: readonly string[] = []): State {
+  const { section, others, value } = wanted === undefined ? search(root, path, preferred) : follow(root, wanted, path)
   const tensors = flatten(value, path)
   if (tensors.size === 0) {
     throw new FourtierError({
       where: path,
       what: "no tensors found",
-      expected: `a state dictionary, at the root or as one of ${SECTIONS.join(", ")}`,
+      expected: `a state dictionary, at the root or as one of ${USUAL_SECTIONS.join(", ")}`,
       found: namesOf(root),
-      fix: "save the state dictionary on its own, or read it with openCheckpoint and its option section",
+      fix: "name the section that holds it (section), or save the state dictionary on its own",
     })
   }
-  return { section, tensors }
+  return { section, others, tensors }
 }
 
-/** Drops wrappers' prefixes that all names share, then keeps those under `prefix`, without it. */
-export function renameKeys(names: readonly string[], path: string, prefix = ""): Map<string, string> {
-  let common = ""
-  for (let again = true; again && names.length > 0; ) {
-    const wrapper = WRAPPERS.find((candidate) => names.every((name) => name.startsWith(common + candidate)))
-    again = wrapper !== undefined
-    common += wrapper ?? ""
-  }
-  const renamed = new Map<string, string>()
-  for (const name of names) {
-    const bare = name.slice(common.length)
-    if (bare.startsWith(prefix)) renamed.set(bare.slice(prefix.length), name)
-  }
-  if (renamed.size === 0 && prefix !== "") {
-    const first = [...new Set(names.map((name) => name.slice(common.length).split(".")[0]))].slice(0, 20)
-    throw new FourtierError({
-      where: path,
-      what: `no tensor's name begins with ${JSON.stringify(prefix)}`,
-      found: `names that begin with ${first.join(", ")}`,
-    })
-  }
-  return renamed
+interface Found {
+  section: string
+  others: string[]
+  value: Value
 }
 
-function search(root: Value): { section: string; value: Value } {
+function search(root: Value, path: string, preferred: readonly string[]): Found {
   let value = root
   const section: string[] = []
+  const others: string[] = []
   while (value instanceof Dict && section.length < MAX_DEPTH) {
     const { entries } = value
-    const next = SECTIONS.find((name) => holdsTensors(entries.get(name)))
-    if (next === undefined) break
-    section.push(next)
-    value = entries.get(next) ?? null
+    const choice = chooseSection(sectionsOf(value), path, preferred)
+    others.push(...choice.others.map((name) => [...section, name].join(".")))
+    if (choice.taken === null) break
+    section.push(choice.taken)
+    value = entries.get(choice.taken) ?? null
   }
-  return { section: section.join("."), value }
+  return { section: section.join("."), others, value }
 }
 
-function follow(root: Value, section: string, path: string): { section: string; value: Value } {
+/** The parts of a dictionary that hold tensors, and how many tensors are in it directly. */
+function sectionsOf({ entries }: Dict): { names: Map<string, readonly string[]>; direct: number } {
+  const names = new Map<string, readonly string[]>()
+  let direct = 0
+  for (const [key, part] of entries) {
+    if (part instanceof TensorRef) direct++
+    if (typeof key !== "string" || !holdsTensors(part)) continue
+    const inner: string[] = []
+    for (const name of partsOf(part).keys()) if (typeof name === "string" && inner.length < LOOKED_AT) inner.push(name)
+    names.set(key, inner)
+  }
+  return { names, direct }
+}
+
+/** Follows a path whose steps are separated by dots; a key with dots in it is one step. */
+function follow(root: Value, section: string, path: string): Found {
   let value = root
-  for (const name of section === "" ? [] : section.split(".")) {
-    const next = partsOf(value).get(name)
+  let rest = section === "" ? [] : section.split(".")
+  while (rest.length > 0) {
+    const parts = partsOf(value)
+    const steps = rest.map((_, i) => i + 1).findLast((count) => parts.get(rest.slice(0, count).join(".")) !== undefined)
+    const next = steps === undefined ? undefined : parts.get(rest.slice(0, steps).join("."))
     if (next === undefined) {
-      throw new FourtierError({ where: path, what: `no section named ${name}`, found: namesOf(value) })
+      throw new FourtierError({ where: path, what: `no section named ${rest[0]}`, found: namesOf(value) })
     }
     value = next
+    rest = rest.slice(steps)
   }
-  return { section, value }
+  return { section, others: [], value }
 }
 
 /** Whether a tensor lies in a dictionary or module, or in one directly inside it. Looks at its first parts only. */

@@ -12,7 +12,6 @@ import {
   argmax,
   cast,
   concat,
-  div,
   exp,
   expand,
   gather,
@@ -20,8 +19,6 @@ import {
   mul,
   narrow,
   reshape,
-  sqrt,
-  sum,
   type Tensor,
   takeAlong,
 } from "@fourtier/tensor"
@@ -35,6 +32,7 @@ import {
   fromImages,
   gridOf,
   norm,
+  normalised,
   patches,
   prefixToken,
   squareMap,
@@ -50,7 +48,9 @@ import {
   type Inputs,
   inputNamed,
   RESIZE_FIX,
+  textIds,
 } from "../graph.ts"
+import { cosineLogits, frameMean } from "../joint.ts"
 import { gridTable, type Interpolation } from "../positions.ts"
 import { BASE, HUGE, LARGE, type Normalisation, type Preset, type TransformerSize } from "../presets.ts"
 import type { WeightBinder } from "../weight-binder.ts"
@@ -201,12 +201,32 @@ export function clipTextTower(binder: WeightBinder, config: ClipTextConfig, ids:
   return { hiddenStates, tokens, embedding: matmul(last, binder.weight("text_projection", [width, embed_dim])) }
 }
 
-/** x over its Euclidean length along the last axis. */
-export function normalised(x: Tensor): Tensor {
-  return div(x, sqrt(sum(mul(x, x), -1, true)))
+function clipGraph(binder: WeightBinder, config: ClipConfig, inputs: Inputs): EncoderGraph {
+  const ids = textIds(inputs)
+  const alone = ids !== null && !inputs.has("input")
+  const image = alone ? { outputs: {}, intermediates: {} } : imageGraph(binder, config, inputs)
+  if (alone) binder.skip((name) => name.startsWith("visual.") || name.startsWith("logit_"))
+  if (!ids) {
+    binder.skip(isClipText)
+    return image
+  }
+  const text = clipTextTower(binder, config, ids)
+  const outputs: EncoderGraph["outputs"] = {
+    ...image.outputs,
+    text_token_features: text.tokens,
+    text_embedding: text.embedding,
+  }
+  if (outputs.image_embedding) {
+    const scale = exp(binder.weight("logit_scale", []))
+    const similarity = matmul(normalised(outputs.image_embedding), normalised(text.embedding), { transposeB: true })
+    outputs.logits_per_image = mul(similarity, scale)
+  }
+  const textStates = Object.fromEntries(text.hiddenStates.map((block, i) => [`text_block_${i}`, block]))
+  return { outputs, intermediates: { ...image.intermediates, ...textStates } }
 }
 
-function clipGraph(binder: WeightBinder, config: ClipConfig, inputs: Inputs): EncoderGraph {
+/** What the image tower gives. */
+function imageGraph(binder: WeightBinder, config: ClipConfig, inputs: Inputs): EncoderGraph {
   const images = inputNamed(inputs, "input", "batch,3,height,width")
   const side = config.image_resolution
   checkInput("input", images, [-1, 3, side, side], "batch,3,height,width", RESIZE_FIX)
@@ -227,25 +247,8 @@ function clipGraph(binder: WeightBinder, config: ClipConfig, inputs: Inputs): En
   if (binder.has("visual.proj")) {
     outputs.image_embedding = matmul(outputs.class_feature, visual.weight("proj", [width, config.embed_dim]))
   }
-  const intermediates = {
-    image_after_ln_pre: embedding,
-    ...Object.fromEntries(blocks.map((block, i) => [`image_block_${i}`, block])),
-  }
-  const ids = inputs.get("text_tokens")
-  if (!ids) {
-    binder.skip(isClipText)
-    return { outputs, intermediates }
-  }
-  const text = clipTextTower(binder, config, inputNamed(inputs, "text_tokens", "text,position"))
-  outputs.text_token_features = text.tokens
-  outputs.text_embedding = text.embedding
-  if (outputs.image_embedding) {
-    const scale = exp(binder.weight("logit_scale", []))
-    const similarity = matmul(normalised(outputs.image_embedding), normalised(text.embedding), { transposeB: true })
-    outputs.logits_per_image = mul(similarity, scale)
-  }
-  const textStates = Object.fromEntries(text.hiddenStates.map((block, i) => [`text_block_${i}`, block]))
-  return { outputs, intermediates: { ...intermediates, ...textStates } }
+  const states = Object.fromEntries(blocks.map((block, i) => [`image_block_${i}`, block]))
+  return { outputs, intermediates: { image_after_ln_pre: embedding, ...states } }
 }
 
 /** Mean and standard deviation of the pictures that CLIP is trained on. */
@@ -304,6 +307,17 @@ export const clip = defineFamily({
       const [B, T] = clips.shape
       const { tokens } = clipImageTower(binder.in("visual"), config, asImages(clips))
       return squareMap(withoutClassToken(tokens), B, T)
+    },
+    joint: {
+      tower: () => "clip",
+      rows(binder, config, clips) {
+        const visual = binder.in("visual")
+        const { tokens } = clipImageTower(visual, config, asImages(clips))
+        const [rows, , width] = tokens.shape
+        const first = reshape(narrow(tokens, 1, 0, 1), [rows, width])
+        return frameMean(matmul(first, visual.weight("proj", [width, config.embed_dim])), clips.shape[1])
+      },
+      logits: (binder, _, rows, texts) => cosineLogits(binder, rows, texts),
     },
   },
 })

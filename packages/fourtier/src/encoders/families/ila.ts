@@ -44,7 +44,7 @@ import {
   withoutClassToken,
 } from "../blocks.ts"
 import { defineFamily } from "../family.ts"
-import { count, type EncoderGraph, type Inputs } from "../graph.ts"
+import { count, type EncoderGraph, type Inputs, textIds } from "../graph.ts"
 import type { SourceTensor, WeightBinder } from "../weight-binder.ts"
 import { blockOptions, clipEmbedding, clipImageSizes, clipTextSizes } from "./clip.ts"
 import {
@@ -53,7 +53,7 @@ import {
   framesOf,
   integrateFrames,
   promptSizes,
-  textInput,
+  textsAlone,
   unusedByMap,
   type VideoTower,
   videoInput,
@@ -320,10 +320,12 @@ function ilaTower(binder: WeightBinder, config: TowerConfig, frames: Tensor): Vi
 }
 
 function ilaGraph(binder: WeightBinder, config: IlaConfig | IlaSsv2Config, inputs: Inputs): EncoderGraph {
+  const texts = config.encoder === "ila" ? textsAlone(binder, config, inputs) : null
+  if (texts) return texts
   const { hiddenStates, inside } = ilaTower(binder.in("visual"), config, framesOf(videoInput(inputs, config)))
   const last = hiddenStates[hiddenStates.length - 1]
   const outputs =
-    config.encoder === "ila" ? videoOutputs(binder, config, last, textInput(inputs)) : classified(binder, config, last)
+    config.encoder === "ila" ? videoOutputs(binder, config, last, textIds(inputs)) : classified(binder, config, last)
   return { outputs, intermediates: { ...frameStates(hiddenStates, config.T), ...inside } }
 }
 

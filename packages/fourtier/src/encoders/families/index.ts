@@ -4,14 +4,31 @@ import { z } from "zod"
 import type { Family, NetworkSchema } from "../family.ts"
 import { clip } from "./clip.ts"
 import { ila } from "./ila.ts"
+import { internvideo2 } from "./internvideo2.ts"
 import { mtv } from "./mtv.ts"
+import { peCore } from "./pe-core.ts"
 import { uniformerv2 } from "./uniformerv2.ts"
 import { videoclip } from "./videoclip.ts"
 import { videomae } from "./videomae.ts"
 import { vit } from "./vit.ts"
+import { vjepa2 } from "./vjepa2.ts"
+import { vjepa21 } from "./vjepa21.ts"
 import { xclip } from "./xclip.ts"
 
-export const FAMILIES = [clip, vit, videomae, uniformerv2, xclip, ila, mtv, videoclip] as const
+export const FAMILIES = [
+  clip,
+  vit,
+  videomae,
+  uniformerv2,
+  xclip,
+  ila,
+  mtv,
+  videoclip,
+  internvideo2,
+  vjepa2,
+  vjepa21,
+  peCore,
+] as const
 
 /** From a configuration, the keys of docs/encoders.md, to its network: `encoder` tells the family. */
 export function networkSchemaOf([first, ...others]: readonly [Family, ...Family[]]): NetworkSchema {

@@ -25,7 +25,7 @@ import { z } from "zod"
 import { bertEmbeddings, bertLayers, bertName, bertSizes, bertTower, positionTable, wordTable } from "../bert.ts"
 import { type Activation, activate, linear, norm } from "../blocks.ts"
 import { defineFamily } from "../family.ts"
-import { checkInput, count, type EncoderGraph, type Inputs, inputNamed } from "../graph.ts"
+import { checkInput, count, type EncoderGraph, type Inputs, inputNamed, textIds } from "../graph.ts"
 import type { WeightBinder } from "../weight-binder.ts"
 
 const dimensions = z
@@ -138,14 +138,14 @@ function videoSteps(
 function videoclipGraph(binder: WeightBinder, config: VideoclipConfig, inputs: Inputs): EncoderGraph {
   const hasText = inputs.has("text_tokens")
   const hasVideo = inputs.has("video_features")
-  if (!hasText && !hasVideo) inputNamed(inputs, "text_tokens", "text,position")
+  if (!hasText && !hasVideo) inputNamed(inputs, "text_tokens", "text,position", "i64")
   const graph: EncoderGraph = { outputs: {}, intermediates: {} }
   const take = ({ outputs, intermediates }: EncoderGraph) => {
     Object.assign(graph.outputs, outputs)
     Object.assign(graph.intermediates, intermediates)
   }
-  const ids = hasText ? inputNamed(inputs, "text_tokens", "text,position") : null
-  const textMask = hasText ? inputNamed(inputs, "text_mask", "text,position") : null
+  const ids = textIds(inputs)
+  const textMask = hasText ? inputNamed(inputs, "text_mask", "text,position", "i64") : null
   if (ids && textMask) {
     checkInput("text_mask", textMask, ids.shape, "text,position")
     take(textBranch(binder.in("text_encoder"), config, ids, textMask))
@@ -157,7 +157,7 @@ function videoclipGraph(binder: WeightBinder, config: VideoclipConfig, inputs: I
     return graph
   }
   const features = inputNamed(inputs, "video_features", "video,step,feature")
-  const mask = inputNamed(inputs, "video_mask", "video,step")
+  const mask = inputNamed(inputs, "video_mask", "video,step", "i64")
   checkInput("video_features", features, [...mask.shape, config.video_input_dim], "video,step,feature")
   const sameCount = ids && textMask && ids.shape[0] === mask.shape[0]
   const ends = sameCount

@@ -38,6 +38,7 @@ import {
   RESIZE_FIX,
   VIT_EPSILON,
 } from "../graph.ts"
+import { cosineLogits, frameMean } from "../joint.ts"
 import { gridTable, type Interpolation } from "../positions.ts"
 import {
   BASE,
@@ -107,6 +108,11 @@ function vitName(key: string): string | null {
     .replace(/\.gamma_([12])$/, ".ls$1.gamma")
     .replace(/^register_tokens$/, "reg_token")
     .replace(/^(?:visual\.trunk\.|trunk\.)/, "")
+}
+
+/** Whether a parameter belongs to the text tower beside SigLIP's image tower, or is the scale or offset of the similarity. */
+function isSiglipText(name: string): boolean {
+  return name.startsWith("text.") || name === "logit_scale" || name === "logit_bias"
 }
 
 /** Tokens before the patches. */
@@ -259,6 +265,7 @@ function attentionPool(binder: WeightBinder, config: VitConfig, tokens: Tensor):
 function vitGraph(binder: WeightBinder, config: VitConfig, inputs: Inputs): EncoderGraph {
   const images = inputNamed(inputs, "input", "batch,3,height,width")
   checkInput("input", images, [-1, 3, config.img_size, config.img_size], "batch,3,height,width", RESIZE_FIX)
+  binder.skip(isSiglipText)
   const tower = vitTower(binder, config, fromImages(images))
   const [B, , width] = tower.tokens.shape
   const grid = gridOf("img_size", config.img_size, config.patch_size)
@@ -329,10 +336,16 @@ export const vit = defineFamily({
     },
     defaultModel: "B/16",
     clipKeys: { resolution: "img_size" },
-    unused: (name) => /^(?:head|fc_norm|attn_pool)\./.test(name),
+    unused: (name) => /^(?:head|fc_norm|attn_pool)\./.test(name) || isSiglipText(name),
     featureMap(binder, config, clips) {
       const [B, T] = clips.shape
       return squareMap(vitTower(binder, config, asImages(clips)).map, B, T)
+    },
+    joint: {
+      tower: ({ global_pool }) => (global_pool === "map" ? "siglip" : null),
+      rows: (binder, config, clips) =>
+        frameMean(pooledOf(binder, config, vitTower(binder, config, asImages(clips))), clips.shape[1]),
+      logits: (binder, _, rows, texts) => cosineLogits(binder, rows, texts),
     },
   },
 })

@@ -35,6 +35,7 @@ import {
   linear,
   mlp,
   norm,
+  normalised,
   project,
   selfAttention,
   squareMap,
@@ -42,7 +43,7 @@ import {
   withoutClassToken,
 } from "../blocks.ts"
 import { defineFamily } from "../family.ts"
-import { checkInput, count, type EncoderGraph, type Inputs, inputNamed, RESIZE_FIX } from "../graph.ts"
+import { checkInput, count, type EncoderGraph, type Inputs, inputNamed, RESIZE_FIX, textIds } from "../graph.ts"
 import { timeTable } from "../positions.ts"
 import { IMAGENET, type Preset } from "../presets.ts"
 import type { WeightBinder } from "../weight-binder.ts"
@@ -50,12 +51,12 @@ import {
   blockOptions,
   CLIP_SETTINGS,
   CLIP_SIZES,
+  type ClipTextConfig,
   clipEmbedding,
   clipImageSizes,
   clipTextSizes,
   clipTextTower,
   isClipText,
-  normalised,
 } from "./clip.ts"
 
 /** Sizes of the transformer over frames and of the clips. */
@@ -220,15 +221,33 @@ export function videoOutputs(
     return outputs
   }
   const { embedding } = clipTextTower(binder, config, ids)
-  const [K] = embedding.shape
-  const texts = expand(reshape(embedding, [1, K, embed_dim]), [B, K, embed_dim])
-  const prompt = videoPrompt(binder.in("prompts_generator"), texts, mean(projected, 1), config)
-  const video = reshape(normalised(outputs.video_embedding), [B, 1, embed_dim])
-  const cosine = sum(mul(video, normalised(add(texts, prompt))), 2)
+  const video = outputs.video_embedding
+  const { prompt, logits } = promptedLogits(binder, config, { video, patches: mean(projected, 1) }, embedding)
   outputs.text_embedding = embedding
   outputs.video_specific_prompt = prompt
-  outputs.logits = mul(cosine, exp(binder.weight("logit_scale", [])))
+  outputs.logits = logits
   return outputs
+}
+
+/**
+ * Texts prompted by the clips, and how well they fit them.
+ *
+ * @param clip video embeddings [B,E], and patches in the joint space [B,N,E], averaged over time
+ * @param embedding of the texts [K,E]
+ */
+function promptedLogits(
+  binder: WeightBinder,
+  config: VideoHeadConfig,
+  clip: { video: Tensor; patches: Tensor },
+  embedding: Tensor,
+): { prompt: Tensor; logits: Tensor } {
+  const [B, width] = clip.video.shape
+  const [K] = embedding.shape
+  const texts = expand(reshape(embedding, [1, K, width]), [B, K, width])
+  const prompt = videoPrompt(binder.in("prompts_generator"), texts, clip.patches, config)
+  const video = reshape(normalised(clip.video), [B, 1, width])
+  const cosine = sum(mul(video, normalised(add(texts, prompt))), 2)
+  return { prompt, logits: mul(cosine, exp(binder.weight("logit_scale", []))) }
 }
 
 /** Hidden states by frame [B,T,1+N,D] and by name. */
@@ -250,14 +269,19 @@ export function videoInput(
   return clips
 }
 
-/** Ids of texts, where given. */
-export function textInput(inputs: Inputs): Tensor | null {
-  return inputs.has("text_tokens") ? inputNamed(inputs, "text_tokens", "text,position") : null
+/** What the text tower gives where there is no clip to prompt the texts with; null where there is one, or no text. */
+export function textsAlone(binder: WeightBinder, config: ClipTextConfig, inputs: Inputs): EncoderGraph | null {
+  const ids = textIds(inputs)
+  if (!ids || inputs.has("input")) return null
+  binder.skip((name) => !isClipText(name) || name.startsWith("logit_"))
+  return { outputs: { text_embedding: clipTextTower(binder, config, ids).embedding }, intermediates: {} }
 }
 
 function xclipGraph(binder: WeightBinder, config: XclipConfig, inputs: Inputs): EncoderGraph {
+  const texts = textsAlone(binder, config, inputs)
+  if (texts) return texts
   const { hiddenStates, inside } = xclipTower(binder.in("visual"), config, framesOf(videoInput(inputs, config)))
-  const outputs = videoOutputs(binder, config, hiddenStates[hiddenStates.length - 1], textInput(inputs))
+  const outputs = videoOutputs(binder, config, hiddenStates[hiddenStates.length - 1], textIds(inputs))
   return { outputs, intermediates: { ...frameStates(hiddenStates, config.T), ...inside } }
 }
 
@@ -295,6 +319,22 @@ export const xclip = defineFamily({
       const [B, T] = clips.shape
       const { hiddenStates } = xclipTower(binder.in("visual"), config, asImages(clips))
       return squareMap(withoutClassToken(hiddenStates[hiddenStates.length - 1]), B, T)
+    },
+    joint: {
+      tower: () => "xclip",
+      rows(binder, config, clips) {
+        const { hiddenStates } = xclipTower(binder.in("visual"), config, asImages(clips))
+        const outputs = videoOutputs(binder, config, hiddenStates[hiddenStates.length - 1], null)
+        const patches = outputs.prompt_feature_map
+        const [B, T, rows, columns, width] = patches.shape
+        const video = reshape(normalised(outputs.video_embedding), [B, 1, width])
+        return concat([video, mean(reshape(patches, [B, T, rows * columns, width]), 1)], 1)
+      },
+      logits(binder, config, rows, texts) {
+        const [B, R, width] = rows.shape
+        const clip = { video: reshape(narrow(rows, 1, 0, 1), [B, width]), patches: narrow(rows, 1, 1, R) }
+        return promptedLogits(binder, config, clip, texts).logits
+      },
     },
   },
 })

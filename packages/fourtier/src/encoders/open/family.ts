@@ -6,15 +6,19 @@
 
 import type { MapSize } from "@fourtier/core/model"
 import { FRAMES } from "@fourtier/core/schemas"
-import { type Flops, FourtierError, input, multiplyAdds, reshape } from "@fourtier/tensor"
+import { type Flops, FourtierError, input, multiplyAdds, reshape, type Tensor } from "@fourtier/tensor"
 import { hashJson } from "@fourtier/tensor/node"
 import { toOnnx } from "@fourtier/tensor/onnx"
-import { findWeights } from "../checkpoint/source.ts"
+import { findWeights, type Weights } from "../checkpoint/source.ts"
 import { MAP, type VisualEncoder } from "../encoder.ts"
 import type { VisualFamily, VisualNetwork } from "../family.ts"
 import { normalise } from "../graph.ts"
+import { jointSpace } from "../joint.ts"
 import { type Normalisation, presetOf } from "../presets.ts"
+import { compileLarge } from "../run.ts"
+import { scaledMap, scaleIdentity } from "../scale.ts"
 import type { FamilySettings } from "../settings/family.ts"
+import type { WeightBinder } from "../weight-binder.ts"
 
 /** What is known of an encoder before its weights are read. */
 interface Plan {
@@ -45,21 +49,59 @@ function planOf(family: VisualFamily, { model, frames, resolution, mean, std, si
   return { network: parsed.data, frames: T, resolution: pixels, normalisation }
 }
 
+/** From normalised clips [B,T,H,W,3] to a map [B,T',H',W',D]. */
+type Read = (network: VisualNetwork, binder: WeightBinder, clips: Tensor) => Tensor
+
 /** Opens the encoder in float32. Weights are read when its graph is asked for; a missing file is an error at once. */
 export async function openFamily(family: VisualFamily, settings: FamilySettings): Promise<VisualEncoder> {
-  const { network, frames, resolution, normalisation } = planOf(family, settings)
-  const weights = await findWeights(settings.checkpoint, "encoder.checkpoint")
+  const plan = planOf(family, settings)
+  const { network, frames, resolution, normalisation } = plan
+  const weights = await findWeights(settings.checkpoint, "encoder.checkpoint", settings, network.sections)
+  const identity = await weights.identity()
+  const key = { weights: identity, dimensions: network.dimensions, frames, resolution, normalisation }
+  const name = `${settings.kind} ${settings.model}${weights.seed === null ? "" : " (random weights)"}`
+  const id = hashJson({ ...key, ...scaleIdentity(settings.scale) })
+  const encoder = encoderOf(plan, weights, { name, id }, (own, binder, clips) =>
+    scaledMap(own.featureMap(binder, clips), settings.scale),
+  )
+  const { joint } = network
+  if (!joint) return encoder
+  const rows = encoderOf(plan, weights, { name, id: hashJson({ ...key, joint: joint.tower }) }, (_, binder, clips) => {
+    const found = joint.rows(binder, clips) // [B,R,E]
+    const [B, R, E] = found.shape
+    return reshape(found, [B, 1, 1, R, E])
+  })
+  const { W: R, D: width } = rows.size
+  return {
+    ...encoder,
+    joint: {
+      tower: joint.tower,
+      space: jointSpace(joint.tower, identity),
+      width,
+      encoder: rows,
+      logits: (clips, texts) => jointLogits(plan.network, weights, [R, width], clips, texts),
+    },
+  }
+}
+
+/** The encoder whose map is what `read` makes of clips. */
+function encoderOf(
+  { network, frames, resolution, normalisation }: Plan,
+  weights: Weights,
+  { name, id }: { name: string; id: string },
+  read: Read,
+): VisualEncoder {
   const build = (names: ReadonlySet<string> | null, batch: number) => {
     const binder = network.binder(names)
     const clips = input(FRAMES, [batch, frames, resolution, resolution, 3])
-    return { binder, map: network.featureMap(binder, normalise(clips, normalisation)) }
+    return { binder, map: read(network, binder, normalise(clips, normalisation)) }
   }
   const [, T, H, W, D] = build(null, 1).map.shape
   const size: MapSize = { T, H, W, D }
-  const { dimensions } = network
   return {
-    name: `${settings.kind} ${settings.model}${weights.seed === null ? "" : " (random weights)"}`,
-    id: hashJson({ weights: await weights.identity(), dimensions, frames, resolution, normalisation }),
+    name,
+    id,
+    notes: weights.notes,
     frames,
     resolution: [resolution, resolution],
     size,
@@ -77,5 +119,35 @@ export async function openFamily(family: VisualFamily, settings: FamilySettings)
       const { binder, map } = build(null, 1)
       return { part: "encoder", weights: binder.weightCount, macs: multiplyAdds([map]) }
     },
+  }
+}
+
+/** See `JointSpace.logits`. */
+async function jointLogits(
+  { joint, binder: binderOver, parameterName, sections }: VisualNetwork,
+  weights: Weights,
+  [R, E]: readonly [number, number],
+  clips: readonly Float32Array[],
+  texts: readonly Float32Array[],
+): Promise<Float32Array[]> {
+  if (!joint) throw new Error("internal error: logits of a network without a text tower")
+  const source = await weights.open({ parameterName, sections })
+  try {
+    const binder = binderOver(source.shapes && new Set(source.shapes.keys()))
+    const logits = joint.logits(binder, input("rows", [1, R, E]), input("texts", [texts.length, E]))
+    const session = await compileLarge({ logits }, await binder.load(source))
+    try {
+      const flat = new Float32Array(texts.length * E)
+      for (const [c, text] of texts.entries()) flat.set(text, c * E)
+      const found: Float32Array[] = []
+      for (const rows of clips) {
+        found.push(Float32Array.from((await session.run({ rows, texts: flat })).logits, Number))
+      }
+      return found
+    } finally {
+      await session.release()
+    }
+  } finally {
+    await source.close()
   }
 }

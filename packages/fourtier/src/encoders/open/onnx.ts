@@ -16,6 +16,7 @@ import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node"
 import { localOnnx } from "../checkpoint/hub.ts"
 import { MAP, type VisualEncoder } from "../encoder.ts"
 import { normalise } from "../graph.ts"
+import { scaledMap, scaleIdentity } from "../scale.ts"
 import type { OnnxSettings } from "../settings/onnx.ts"
 
 /** @throws FourtierError when the file, its names or the patterns do not fit */
@@ -37,7 +38,7 @@ export async function openOnnx(given: OnnxSettings): Promise<VisualEncoder> {
       file.graph.outputs.map(({ name }) => name),
     ),
   }
-  const { path, precision: _, ...settings } = config
+  const { path, precision: _, scale, ...settings } = config
   const probed = new Map<number, Promise<number[]>>()
   const outputShape = (batch: number) => {
     const shape = probed.get(batch) ?? probe(config, file, names, inputShape(config, batch))
@@ -48,13 +49,13 @@ export async function openOnnx(given: OnnxSettings): Promise<VisualEncoder> {
   const [, T, , D] = map.shape
   return {
     name: path.split(/[\\/]/).at(-1) ?? path,
-    id: hashJson({ encoder: "onnx", weights: await hashFile(path), ...settings }),
+    id: hashJson({ encoder: "onnx", weights: await hashFile(path), ...settings, ...scaleIdentity(scale) }),
     frames: config.frames,
     resolution: [config.size, config.size],
     size: { T, H: grid[0], W: grid[1], D },
     async model(batch) {
       const before = toOnnx({ outputs: { [names.input]: fromFrames(config, batch) } })
-      const after = toOnnx({ outputs: { [MAP]: toMap(config, await outputShape(batch), batch).map } })
+      const after = toOnnx({ outputs: { [MAP]: scaledMap(toMap(config, await outputShape(batch), batch).map, scale) } })
       const joined = mergeModels(before, only(file, names.output), { [names.input]: names.input })
       return mergeModels(joined, after, { [names.output]: "map" })
     },

@@ -17,6 +17,7 @@ export function atPrecision(encoder: VisualEncoder, precision: Precision): Visua
     name: `${encoder.name}, ${precision}`,
     id: hashJson({ encoder: encoder.id, precision }),
     model: async (batch) => rewritten(await encoder.model(batch), encoder.name, precision),
+    ...(encoder.joint && { joint: { ...encoder.joint, encoder: atPrecision(encoder.joint.encoder, precision) } }),
   }
 }
 

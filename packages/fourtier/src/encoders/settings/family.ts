@@ -4,7 +4,8 @@ import { z } from "zod"
 import type { VisualFamily } from "../family.ts"
 import { precisionSchema } from "../precision.ts"
 import { rgbSchema } from "../presets.ts"
-import { CHECKPOINT } from "../weights.ts"
+import { scaleSchema } from "../scale.ts"
+import { CHECKPOINT, checkpointChoice } from "../weights.ts"
 
 export const familySettings = <K extends string>({
   kind,
@@ -17,11 +18,13 @@ export const familySettings = <K extends string>({
       .default(defaultModel)
       .describe("an official size, such as B/16, L/14, L/14@336 (docs/encoders.md)"),
     checkpoint: z.string().min(1).describe(CHECKPOINT),
+    ...checkpointChoice,
     frames: z.int().positive().nullable().default(null).describe("frames of a clip, T; null: the model's"),
     resolution: z.int().positive().nullable().default(null).describe("pixels; null: the model's"),
     mean: rgbSchema.nullable().default(null).describe("of RGB on the scale 0 to 1; null: the model's"),
     std: rgbSchema.nullable().default(null).describe("likewise, the standard deviation"),
     sizes: z.record(z.string(), z.json()).default({}).describe("sizes that differ from the model's"),
+    scale: scaleSchema,
     precision: precisionSchema,
   })
 

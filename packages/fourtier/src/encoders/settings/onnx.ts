@@ -3,6 +3,7 @@
 import { z } from "zod"
 import { precisionSchema } from "../precision.ts"
 import { IMAGENET, rgbSchema } from "../presets.ts"
+import { scaleSchema } from "../scale.ts"
 
 export const onnxSettings = z.strictObject({
   kind: z.literal("onnx").describe("kind of encoder: docs/encoders.md"),
@@ -23,6 +24,7 @@ export const onnxSettings = z.strictObject({
     .describe("axes of the output, of b t n d, or h w in the place of n; t may be shorter than the frames"),
   skipTokens: z.int().min(0).default(0).describe("class and register tokens in front of the places"),
   grid: z.tuple([z.int().positive(), z.int().positive()]).nullable().default(null).describe("rows and columns of n"),
+  scale: scaleSchema,
   precision: precisionSchema,
 })
 

@@ -101,6 +101,18 @@ describe("fetching", () => {
     expect(await readFile(readme.path, "utf8")).toBe("# a model\n")
   })
 
+  test("an index of several files brings them all", async () => {
+    hub.files.delete("pytorch_model.bin")
+    hub.files.set("w/part-1.bin", weights)
+    hub.files.set("w/model.bin.index.json", Buffer.from(JSON.stringify({ weight_map: { w: "part-1.bin" } })))
+    const path = await localCheckpoint("hf:owner/name#w/model.bin.index.json", options())
+    const checkpoint = await openCheckpoint(path)
+    expect((await checkpoint.read("w"))[count - 1]).toBe(count - 1)
+    await checkpoint.close()
+    hub.files.set("model.safetensors.index.json", Buffer.from('{"weight_map":{"w":"w/part-1.bin"}}'))
+    expect((await fetchFromHub("hf:owner/name", options())).file).toBe("model.safetensors.index.json")
+  })
+
   test("a second time nothing is downloaded; a commit needs no connection at all", async () => {
     const { path } = await fetchFromHub("hf:owner/name", options())
     hub.requests.length = 0

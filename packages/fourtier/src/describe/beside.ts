@@ -1,0 +1,93 @@
+/** Answers that lie beside the data, as `descriptions.jsonl`: what is used where no provider is named. */
+
+import { existsSync, statSync } from "node:fs"
+import { readFile } from "node:fs/promises"
+import { dirname, resolve } from "node:path"
+import { writeFileAtomic } from "@fourtier/tensor/node"
+import { cleanPath, readRecords } from "./answer-formats.ts"
+import type { PromptSet } from "./prompts.ts"
+import type { DescribedClip } from "./provider.ts"
+
+/**
+ * Path of the file of answers beside a data set, whether it exists or not.
+ * @param data a folder, or a table of clips
+ *
+ * @example
+ * ```ts
+ * import { answersBeside } from "fourtier/describe"
+ *
+ * answersBeside("my-clips") // "/…/my-clips/descriptions.jsonl"
+ * ```
+ */
+export function answersBeside(data: string): string {
+  return resolve(statSync(data).isDirectory() ? data : dirname(data), "descriptions.jsonl")
+}
+
+/** The provider that reads the answers beside the data; null where there are none. */
+export function providerBeside(data: string): { kind: "replay"; file: string } | null {
+  const file = answersBeside(data)
+  return existsSync(file) ? { kind: "replay", file } : null
+}
+
+/** Clips by the names under which answers may mention them: id, and path with the window where there is one. */
+export function clipsByName(clips: readonly DescribedClip[]): Map<string, DescribedClip> {
+  return new Map(
+    clips.flatMap((clip) => {
+      const path = cleanPath(clip.relative)
+      const window = clip.start === null && clip.end === null ? "" : `@${clip.start ?? ""}-${clip.end ?? ""}`
+      return [clip.id, `${path}${window}`].map((name) => [name, clip] as const)
+    }),
+  )
+}
+
+/**
+ * Adds the answers of a JSONL or CSV file to those beside the data; of two answers to one prompt about a clip the new one counts.
+ * Empty answers are left out.
+ * @param target see `answersBeside`
+ * @returns how many were taken, and the records whose clip or prompt is unknown
+ *
+ * @example
+ * ```ts
+ * import { importBeside, resolvePrompts } from "fourtier/describe"
+ * import { readManifest } from "fourtier/video"
+ *
+ * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
+ * await importBeside("task/tasks.csv", "my-clips/descriptions.jsonl", manifest.clips, resolvePrompts("paper"))
+ * ```
+ */
+export async function importBeside(
+  file: string,
+  target: string,
+  clips: readonly DescribedClip[],
+  { prompts }: PromptSet,
+): Promise<{ imported: number; unknown: string[] }> {
+  const byName = clipsByName(clips)
+  const ids = new Set(prompts.map(({ id }) => id))
+  const known = new Map<string, string>()
+  if (existsSync(target)) {
+    for await (const { clip, prompt, answer } of readRecords(target)) known.set(`${clip}\u0000${prompt}`, answer)
+  }
+  const unknown: string[] = []
+  let lines = ""
+  let imported = 0
+  for await (const { clip: name, prompt, answer, model } of readRecords(file)) {
+    const clip = byName.get(name)
+    if (!clip || !ids.has(prompt)) {
+      unknown.push(`${name} ${prompt}`)
+      continue
+    }
+    imported++
+    const { relative, start, end } = clip
+    const window = start === null && end === null ? "" : `@${start ?? ""}-${end ?? ""}`
+    const text = answer.trim()
+    if (known.get(`${cleanPath(relative)}${window}\u0000${prompt}`) === text) continue
+    const place = { path: relative, ...(start === null ? {} : { start }), ...(end === null ? {} : { end }) }
+    lines += `${JSON.stringify({ ...place, prompt, answer: text, ...(model === undefined ? {} : { model }) })}\n`
+  }
+  if (lines !== "") {
+    const before = existsSync(target) ? await readFile(target, "utf8") : ""
+    const gap = before === "" || before.endsWith("\n") ? "" : "\n"
+    await writeFileAtomic(target, `${before}${gap}${lines}`)
+  }
+  return { imported, unknown }
+}

@@ -1,0 +1,151 @@
+/**
+ * Opens a container for its video alone: which stream is taken, what the container says of it. Other streams are neither probed
+ * nor read.
+ */
+
+import { FourtierError } from "@fourtier/tensor"
+import {
+  AV_DISPOSITION_ATTACHED_PIC,
+  AV_DISPOSITION_DEFAULT,
+  AV_NOPTS_VALUE,
+  AV_PKT_DATA_DISPLAYMATRIX,
+  AVDISCARD_ALL,
+  AVDISCARD_DEFAULT,
+  AVMEDIA_TYPE_AUDIO,
+  AVMEDIA_TYPE_SUBTITLE,
+  AVMEDIA_TYPE_VIDEO,
+  avGetCodecName,
+  Codec,
+  Dictionary,
+  FormatContext,
+  type Stream,
+} from "node-av"
+import { type Orientation, orientationOf, UPRIGHT } from "./orientation.ts"
+import { codeText } from "./rgb.ts"
+
+/** Demuxers that may open a file: those of video files, none that follows a play list to other files or hosts. */
+const CONTAINERS =
+  "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,live_flv,asf,gif,ogg,h264,hevc,vvc,obu,av1,ivf,nut,mjpeg,rm,mxf,wtv,dv,yuv4mpegpipe,mp3,wav,flac,aac,3gp,apng,webp_anim,swf,vc1,vc1test,cavsvideo,dirac,h263,h261"
+
+/** Added to the pixels of a stream flagged as default, as `ffmpeg` does when it chooses a stream. */
+const DEFAULT_BONUS = 5_000_000
+
+/** What the container and the codec's parameters say. */
+export interface StreamInfo {
+  /** Pixels as stored, before rotation. */
+  width: number
+  height: number
+  codec: string
+  /** FFmpeg's name of the container format, for example "mov,mp4,m4a,3gp,3g2,mj2". */
+  container: string
+  orientation: Orientation
+  /** Seconds of one tick of the stream's clock. */
+  tick: number
+  /** Declared mean rate, 0 when unknown. */
+  rate: number
+  /** Frames the container declares, 0 when it does not say. */
+  declaredFrames: number
+  /** Seconds the container declares for this stream, or else for the file; 0 when unknown. */
+  declaredSeconds: number
+  /** Frames that the decoder holds back to bring them into order. */
+  delay: number
+  /** Sizes of the file's other video streams, "640×480". */
+  others: string[]
+}
+
+/**
+ * @throws FourtierError when the file cannot be opened or holds no video stream
+ */
+export function openStream(path: string): { format: FormatContext; stream: Stream } {
+  const format = openContainer(path)
+  try {
+    const stream = chooseStream(format)
+    if (stream === undefined) {
+      throw new FourtierError({ where: path, what: "no video stream", found: "only audio or other data" })
+    }
+    if (!(stream.codecpar.width > 0 && stream.codecpar.height > 0)) {
+      throw new FourtierError({ where: path, what: "the video stream has no frame size" })
+    }
+    for (const other of format.streams) if (other.index !== stream.index) other.discard = AVDISCARD_ALL
+    stream.discard = AVDISCARD_DEFAULT
+    return { format, stream }
+  } catch (error) {
+    format.closeInputSync()
+    throw error
+  }
+}
+
+function openContainer(path: string): FormatContext {
+  const format = new FormatContext()
+  const options = new Dictionary()
+  options.set("format_whitelist", CONTAINERS)
+  options.set("codec_whitelist", videoDecoders())
+  options.set("protocol_whitelist", "file")
+  const opened = format.openInputSync(path, null, options)
+  options.free()
+  if (opened < 0) throw new FourtierError({ where: path, what: "cannot be opened as video", found: codeText(opened) })
+  for (const stream of format.streams) {
+    const type = stream.codecpar.codecType
+    if (type === AVMEDIA_TYPE_AUDIO || type === AVMEDIA_TYPE_SUBTITLE) stream.discard = AVDISCARD_ALL
+  }
+  const found = format.findStreamInfoSync(null)
+  if (found < 0) {
+    format.closeInputSync()
+    throw new FourtierError({ where: path, what: "the streams cannot be read", found: codeText(found) })
+  }
+  return format
+}
+
+let whitelist = ""
+
+/** Names of all video decoders: looking through a file's streams opens no other. */
+function videoDecoders(): string {
+  whitelist ||= Codec.getCodecList()
+    .filter((codec) => codec.isDecoder() && codec.type === AVMEDIA_TYPE_VIDEO)
+    .map(({ name }) => name)
+    .join(",")
+  return whitelist
+}
+
+/** The stream that `ffmpeg` takes: the most pixels, one flagged as default before others; never a cover picture. */
+function chooseStream(format: FormatContext): Stream | undefined {
+  const score = ({ codecpar, disposition }: Stream) =>
+    codecpar.width * codecpar.height + ((disposition & AV_DISPOSITION_DEFAULT) !== 0 ? DEFAULT_BONUS : 0)
+  return format.streams.filter(isVideo).reduce<Stream | undefined>((best, stream) => {
+    return best === undefined || score(stream) > score(best) ? stream : best
+  }, undefined)
+}
+
+function isVideo(stream: Stream): boolean {
+  return stream.codecpar.codecType === AVMEDIA_TYPE_VIDEO && (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) === 0
+}
+
+/** What is known of a stream before any of its packets is read. */
+export function describeStream(format: FormatContext, stream: Stream): StreamInfo {
+  const parameters = stream.codecpar
+  const tick = stream.timeBase.toDouble()
+  const rate = stream.avgFrameRate.num > 0 ? stream.avgFrameRate.toDouble() : stream.rFrameRate.toDouble()
+  const own = ticks(stream.duration)
+  const whole = ticks(format.duration)
+  const matrix = parameters.getCodedSideData(AV_PKT_DATA_DISPLAYMATRIX)
+  return {
+    width: parameters.width,
+    height: parameters.height,
+    codec: avGetCodecName(parameters.codecId) ?? "unknown",
+    container: format.iformat?.name ?? "unknown",
+    orientation: matrix === null ? UPRIGHT : orientationOf(matrix),
+    tick,
+    rate: Number.isFinite(rate) && rate > 0 ? rate : 0,
+    declaredFrames: Number(stream.nbFrames),
+    declaredSeconds: own !== null && own > 0 ? own * tick : whole !== null && whole > 0 ? whole / 1e6 : 0,
+    delay: parameters.videoDelay,
+    others: format.streams
+      .filter((other) => isVideo(other) && other.index !== stream.index && other.codecpar.width > 0)
+      .map(({ codecpar }) => `${codecpar.width}×${codecpar.height}`),
+  }
+}
+
+/** A time in ticks, null where there is none. */
+export function ticks(value: bigint): number | null {
+  return value === AV_NOPTS_VALUE ? null : Number(value)
+}
