@@ -152,7 +152,8 @@ describe("a trial", () => {
     expect(predictions.get("full")?.predictions).toHaveLength(split.test.length)
     const rows = predictions.get("full, shuffled answers")?.predictions ?? []
     expect(rows).toHaveLength(split.test.length)
-    for (const { probabilities } of rows) for (const p of Array.from(probabilities)) expect(p).toBeCloseTo(1 / CLASSES.length, 5)
+    for (const { probabilities } of rows)
+      for (const p of Array.from(probabilities)) expect(p).toBeCloseTo(1 / CLASSES.length, 5)
     expect(pseudoLabels.map(({ answers, evidence }) => [answers, evidence.checked])).toEqual([
       ["", 0],
       [", shuffled answers", 0],
