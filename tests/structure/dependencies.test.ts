@@ -33,7 +33,7 @@ it("every dependency is pinned and explained", () => {
       .map(([name, version]) => `${name} ${version}`),
   )
   const text = readFileSync(join(ROOT, "docs/dependencies.md"), "utf8")
-  const explained = [...text.matchAll(/^\| `([^`]+)` \| ([^ |]+) \|/gm)].map(
+  const explained = [...text.matchAll(/^\| `([^`]+)` \| (\d+\.[^ |]+) \|/gm)].map(
     ([, name, version]) => `${name} ${version}`,
   )
   expect(explained.toSorted()).toEqual([...new Set(installed)].toSorted())

@@ -11,7 +11,7 @@ import { demoCommand } from "./demo.ts"
 import { describeCommand } from "./describe.ts"
 import { doctorCommand } from "./doctor.ts"
 import { encodeCommand } from "./encode.ts"
-import { complaintOfParser, throwErrors, withAddresses, withSeparateSettings } from "./errors.ts"
+import { throwErrors, withAddresses, withSeparateSettings } from "./errors.ts"
 import { extractCommand } from "./extract.ts"
 import { infoCommand } from "./info.ts"
 import { dieBy } from "./interrupt.ts"
@@ -30,6 +30,7 @@ const VERBS: Readonly<Record<string, readonly (() => Command)[]>> = {
 }
 
 const program = new Command("fourtier").description(description).version(version).enablePositionalOptions()
+program.configureHelp({ minWidthToWrap: 30 })
 
 for (const [heading, verbs] of Object.entries(VERBS)) {
   program.commandsGroup(heading)
@@ -49,7 +50,10 @@ try {
 } catch (error) {
   if (!(error instanceof Error)) throw error
   if (error instanceof CommanderError) {
-    if (error.exitCode !== 0) print(complaintOfParser(error, args))
+    if (error.exitCode !== 0) {
+      const { complaintOfParser } = await import("./parser-errors.ts")
+      print(complaintOfParser(error, args))
+    }
   } else if (error.name === "AbortError") {
     process.stderr.write("stopped; run the same command again to resume\n")
     process.exitCode = 130

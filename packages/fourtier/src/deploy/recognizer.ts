@@ -116,7 +116,7 @@ export class Recognizer {
 
   /**
    * Many clips or files, in their order. One that cannot be read yields its error.
-   * @param options.workers clips worked on at a time; as many as there are decoding threads by default
+   * @param options `workers`: clips worked on at a time; as many as there are decoding threads by default
    */
   async *predictAll<C extends Clip | string>(
     clips: readonly C[],

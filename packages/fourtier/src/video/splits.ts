@@ -58,7 +58,7 @@ export function resolveSplits(manifest: Manifest, given: z.input<typeof splitSch
 }
 
 /** What of a clip decides on its part, known before anything is measured. */
-type NamedClip = Entry & { relative: string; labels: readonly string[] }
+export type NamedClip = Entry & { relative: string; labels: readonly string[] }
 
 /**
  * Whether the settings and the columns that they name make a split.
@@ -303,7 +303,8 @@ function missAfter(
   return miss(more, goal)
 }
 
-interface Entry {
+/** What of a clip, measured or not, its columns say. */
+export interface Entry {
   columns: Record<string, string>
   split: string | null
   fold: number | null

@@ -29,7 +29,7 @@ describe("ids of tokens", () => {
 
   it.each([[60n], [-1n], [1_000_000n]])("%s is named with its place", async (id) => {
     await expect(encode([1n, id, 59n])).rejects.toThrow(
-      new RegExp(`input text_tokens: an id outside[\\s\\S]*from 0 to 59\\n[\\s\\S]*${id} at place 1`),
+      new RegExp(`input text_tokens\\[0,1\\]: an id outside[\\s\\S]*0 to 59\\n[\\s\\S]*found: +${id}\\n`),
     )
   })
 })

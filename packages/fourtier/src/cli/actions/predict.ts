@@ -1,7 +1,7 @@
 /** Recognises the action in videos with an exported bundle. */
 
 import { stat } from "node:fs/promises"
-import { isAbsolute, relative } from "node:path"
+import { isAbsolute, relative, resolve } from "node:path"
 import { csvLine, plural } from "@fourtier/core"
 import type { Recognition } from "@fourtier/core/bundle"
 import { terminalReporter } from "@fourtier/core/node"
@@ -27,7 +27,9 @@ export async function predict(bundle: string, videos: readonly string[], options
   const { top, json = false, csv = false, threads, workers } = options
   if (json && csv) throw new FourtierError({ where: "--json, --csv", what: "one of them alone", fix: "leave one out" })
   const provider = oneOf("--provider", options.provider, ["auto", ...PROVIDERS])
-  const { clips, unusable } = await lookThrough(await filesAt(videos), workers)
+  const files = await filesAt(videos)
+  const given = new Map(files.map((file) => [resolve(file), file]))
+  const { clips, unusable } = await lookThrough(files, workers)
   const recognizer = await Recognizer.load(bundle, { provider, threads, workers })
   const { labels } = recognizer
   if (!json && !csv) {
@@ -40,7 +42,7 @@ export async function predict(bundle: string, videos: readonly string[], options
   let recognised = 0
   try {
     for await (const outcome of recognizer.predictAll(clips, { top: guesses })) {
-      const path = shown(outcome.clip.path)
+      const path = shown(given.get(outcome.clip.path) ?? outcome.clip.path)
       if ("error" in outcome) unusable.push(outcome.error.message)
       else if (json) process.stdout.write(`${jsonLine(path, outcome.recognition)}\n`)
       else if (csv) process.stdout.write(csvRow(path, outcome.recognition))
