@@ -1,7 +1,6 @@
 /** This package's version and description, as its package.json has them. */
 
 import { readFileSync } from "node:fs"
-import { FourtierError } from "@fourtier/tensor"
 
 export const { version, description } = readManifest(import.meta.url)
 
@@ -10,13 +9,9 @@ function readManifest(from: string | undefined): { version: string; description:
   try {
     return JSON.parse(readFileSync(new URL("../../package.json", from), "utf8"))
   } catch (error) {
-    throw new FourtierError(
-      {
-        where: "fourtier",
-        what: "its files are not beside its code: a bundler has moved it",
-        fix: "leave fourtier and @fourtier/* out of the bundle: esbuild --external:fourtier --external:@fourtier/*",
-      },
-      { cause: error },
-    )
+    // in the form of a FourtierError, whose package would make the help start later
+    const what = "fourtier: its files are not beside its code: a bundler has moved it"
+    const fix = "leave fourtier and @fourtier/* out of the bundle: esbuild --external:fourtier --external:@fourtier/*"
+    throw new Error(`${what}\n  fix:      ${fix}`, { cause: error })
   }
 }
