@@ -160,7 +160,7 @@ describe.skipIf(!built)("fourtier run", () => {
       }),
     )
     writeFileSync(join(some, "clips.csv"), ["path,label,split", ...rows].join("\n"))
-    const settings = ["methods=[baseline,full]", "align.epochs=2", "finetune.epochs=2"]
+    const settings = ["methods=[baseline,full]", "align.epochs=2", "finetune.epochs=2", "pseudoLabels.errorRate=0.2"]
     const { code, err, out } = await fourtier(
       home,
       "run",
@@ -174,8 +174,14 @@ describe.skipIf(!built)("fourtier run", () => {
     )
     expect([code, err]).toEqual([0, err])
     expect(err).toMatch(/12 training clips without a label/)
-    expect(err).toMatch(/pseudo-labels: 12 clips; check: \d of 3 labelled clips get their own label; prompt weights/)
+    expect(err).toMatch(
+      /pseudo-labels: 12 clips; evidence .* from clips, .* from 3 labels \(\d right\); prompt weights/,
+    )
     expect(out).toContain("baseline, pseudo-labels")
+    expect(out).toMatch(/labels that would teach most \(fourtier suggest some\):\n {2}\w+\/square_\d/)
+    const suggested = await fourtier(home, "suggest", "some", "--count", "2")
+    expect([suggested.code, suggested.err]).toEqual([0, ""])
+    expect(suggested.out.match(/square_\d/g)).toHaveLength(2)
     const { pseudoLabels } = z
       .object({ pseudoLabels: z.array(z.object({ clips: z.number(), known: z.number() })) })
       .parse(JSON.parse(read(home, "some", "results.json")))
@@ -218,7 +224,7 @@ describe.skipIf(!built)("fourtier run", () => {
     const args = [...run, "--out", "folds", "--answers", partial, "--set", ...settings]
     const { code, err, out } = await fourtier(home, ...args)
     expect([code, err]).toEqual([0, err])
-    expect(err).toMatch(/answers missing or set aside: stage 1 leaves their clips out/)
+    expect(err).toMatch(/answers missing or set aside: stage 1 learns from the others/)
     expect(out).toMatch(new RegExp(`${3 * PER_CLASS} clips, 3 classes, 3 folds`))
     const { provenance } = z
       .object({ provenance: z.object({ trainingClips: z.number() }) })
