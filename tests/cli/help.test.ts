@@ -18,6 +18,7 @@ const VERBS = [
 const SUBVERBS = [
   ...["run", "retry", "show", "edit", "stats", "export", "import", "prices"].map((name) => `describe ${name}`),
   "bench encoder",
+  "bench guard",
   "puppets sheet",
 ]
 

@@ -2,10 +2,13 @@
 
 import { Command, Option } from "commander"
 import type { BenchEncoderOptions } from "./actions/bench-encoder.ts"
-import { listOf, settingsOptions, wholeNumber } from "./options.ts"
+import { configOptions, DATA, listOf, settingsOptions, wholeNumber } from "./options.ts"
 
 export function benchCommand(): Command {
-  return new Command("bench").description("measure parts of the method on this machine").addCommand(encoderCommand())
+  return new Command("bench")
+    .description("measure parts of the method on this machine")
+    .addCommand(encoderCommand())
+    .addCommand(guardCommand())
 }
 
 function encoderCommand(): Command {
@@ -31,6 +34,22 @@ function encoderCommand(): Command {
       await benchEncoder(data, options)
     })
 }
+
+function guardCommand(): Command {
+  return configOptions(new Command("guard"))
+    .description("how often pseudo-labels are accepted: with the clips' own answers, and with shuffled ones")
+    .argument("<data...>", `${DATA}; labelled, with answers`)
+    .option("--draws <n>", "draws of 2, 6 or 12 classes and 1, 2 or 4 labels per class", wholeNumber, 200)
+    .addHelpText("after", GUARD_HELP)
+    .action(async (data: string[], options: { draws: number }) => {
+      const { benchGuard } = await import("./actions/bench-guard.ts")
+      await benchGuard(data, options)
+    })
+}
+
+const GUARD_HELP = `
+Good draws are those whose pseudo-labels, from the answers alone, are right for
+at least 85 % of the clips. Test clips are left out.`
 
 const HELP = `
 Two encoders run at a time, each in a process of its own, and alternate clip by
