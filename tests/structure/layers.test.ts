@@ -23,8 +23,10 @@ const LAYERS = {
     ["evaluate"],
     ["report"],
     ["config.ts"],
+    ["classes.ts"],
     ["stages.ts"],
-    ["recipe.ts"],
+    ["experiment-settings.ts"],
+    ["recipe.ts", "align.ts"],
     ["cli"],
   ],
 } as const

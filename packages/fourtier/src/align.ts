@@ -11,6 +11,7 @@ import { Experiment } from "./experiment/experiment.ts"
 import { languageOf } from "./experiment/language.ts"
 import { fitAlignment } from "./experiment/stage1.ts"
 import { Trial } from "./experiment/trial.ts"
+import { experimentSettings } from "./experiment-settings.ts"
 import type { StageContext } from "./stages.ts"
 import * as stages from "./stages.ts"
 import type { Answers } from "./text/targets.ts"
@@ -79,7 +80,7 @@ export async function alignSets(
   const features = await stages.extract([planned], context)
   const splits = stages.withoutFailed([planned], features)
   const text = await stages.embedTexts(answers, ids, [...classes], features.encoder, context)
-  const settings = await stages.experimentSettings([...classes], splits, prompts.prompts, text, features, context)
+  const settings = await experimentSettings([...classes], splits, prompts.prompts, text, features, context)
   const experiment = new Experiment({ ...settings, sets })
   try {
     const trial = new Trial(experiment, splits[0], config.seed, join(out, "trial"))

@@ -25,6 +25,7 @@ import { type Aligned, alignProcessors } from "./experiment/stage1.ts"
 import { fineTune } from "./experiment/stage2.ts"
 import type { Suggestion } from "./experiment/suggest.ts"
 import { safeName, Trial, type TrialResult } from "./experiment/trial.ts"
+import { experimentSettings } from "./experiment-settings.ts"
 import { type Report, writeReport } from "./report/report.ts"
 import type { StageContext } from "./stages.ts"
 import * as stages from "./stages.ts"
@@ -96,7 +97,7 @@ export async function runRecipe(
 
   // 6: both stages of the method and its baselines, split by split, seed by seed
   const shipped: Method | undefined = all.includes("full") ? "full" : all[0]
-  const settings = await stages.experimentSettings(classes, splits, prompts.prompts, text, features, context)
+  const settings = await experimentSettings(classes, splits, prompts.prompts, text, features, context)
   settings.zeroShot = classSpace && tested ? await stages.zeroShotScores(classSpace, splits, context) : null
   const experiment = new Experiment(settings)
   const methods = tested || !shipped ? all : [shipped]

@@ -17,15 +17,13 @@ import { exportBundle } from "./deploy/export.ts"
 import { providerBeside } from "./describe/beside.ts"
 import { describe } from "./describe/describe.ts"
 import { folderStrips, stripFolder } from "./describe/folder-strips.ts"
-import { type Prompt, type PromptSet, resolvePrompts } from "./describe/prompts.ts"
+import { type PromptSet, resolvePrompts } from "./describe/prompts.ts"
 import { openProvider } from "./describe/providers.ts"
 import { openVisualEncoder } from "./encoders/catalog.ts"
 import type { JointSpace, VisualEncoder } from "./encoders/encoder.ts"
 import { checkExcluded } from "./evaluate/comparability.ts"
 import type { EvaluationResults } from "./evaluate/results.ts"
-import { checkAlignment, loadAlignment } from "./experiment/alignment.ts"
-import { countLabelled, examplesOf, isDescribed } from "./experiment/examples.ts"
-import type { ExperimentSettings } from "./experiment/experiment.ts"
+import { examplesOf } from "./experiment/examples.ts"
 import type { TrialResult } from "./experiment/trial.ts"
 import { sharedSpace, zeroShot } from "./experiment/zero-shot.ts"
 import { type Extraction, extractFeatures } from "./features/extract.ts"
@@ -338,90 +336,6 @@ export function withoutFailed(splits: readonly Split[], { train }: Features): Sp
 /** Prompt ids and texts of the config. */
 export function promptsOf({ prompts }: Config): PromptSet {
   return resolvePrompts(prompts)
-}
-
-/** What all trials share: see `experiment/experiment.ts`. */
-export async function experimentSettings(
-  classes: readonly string[],
-  splits: readonly Split[],
-  prompts: readonly Prompt[],
-  text: EmbeddedTexts | null,
-  features: Features,
-  context: StageContext,
-): Promise<ExperimentSettings> {
-  const { config, reporter, signal } = context
-  const { encoder, train, test } = features
-  const ids = text ? prompts.map(({ id }) => id) : []
-  const alignment = await alignmentSettings(prompts, text, features, context)
-  const { model, align, finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe, labelsPerClass, pseudoLabels } =
-    config
-  return {
-    classes,
-    prompts: ids,
-    size: encoder.size,
-    model,
-    align,
-    training: { finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe },
-    text,
-    alignment,
-    features: { train: train.store, trainViews: train.views, test: test.store, testViews: test.views },
-    labelsPerClass,
-    pseudoLabels,
-    fewestClips: Math.min(...splits.map((split) => countLabelled(split.train, labelsPerClass))),
-    fewestDescribed: text && !alignment.given ? fewestDescribed(splits, ids, text.table) : 0,
-    runtime: { provider: config.runtime.provider, threads: config.runtime.threads ?? undefined },
-    reporter,
-    signal,
-  }
-}
-
-/** What an alignment of these clips and texts reads and meets, and the one that the configuration names. */
-async function alignmentSettings(
-  prompts: readonly Prompt[],
-  text: EmbeddedTexts | null,
-  { encoder }: Features,
-  { config, reporter }: StageContext,
-): Promise<ExperimentSettings["alignment"]> {
-  const { sampling, steps } = viewRecipes(config, encoder).train
-  const { pool, width, processors, processorWeights } = config.model
-  const { similarity } = config.align
-  const space = {
-    encoder: encoder.id,
-    sampling,
-    steps,
-    pool,
-    width,
-    processors,
-    processorWeights,
-    similarity,
-    textEncoder: text?.encoder ?? "",
-    textWidth: text?.width ?? 0,
-    prompts: prompts.map(({ id, text: words }) => ({ id, text: words })),
-  }
-  const cache = join(config.cache, "alignments")
-  if (!config.alignment || !text) return { space, cache, given: null }
-  const given = await loadAlignment(config.alignment)
-  checkAlignment(config.alignment, given.card, space)
-  reporter.say(`stage 1: the alignment ${config.alignment} (${given.card.sets.map(({ name }) => name).join(", ")})`)
-  return { space, cache, given }
-}
-
-/** Training clips with an answer to any prompt, of the split that has the fewest. */
-function fewestDescribed(splits: readonly Split[], prompts: readonly string[], table: EmbeddedTexts["table"]): number {
-  for (const { name, train } of splits) {
-    for (const prompt of prompts) {
-      const count = train.filter(({ id }) => table.get(prompt)?.has(id)).length
-      if (count >= 2) continue
-      throw new FourtierError({
-        where: `split ${name}`,
-        what: `too few training clips have an answer to prompt ${prompt}`,
-        expected: "at least two clips, preferably all",
-        found: `${count} of ${train.length} clips`,
-        fix: "complete the answers, leave the prompt out (`prompts`), or train without any: --set 'prompts=[]' 'methods=[baseline]'",
-      })
-    }
-  }
-  return Math.min(...splits.map(({ train }) => train.filter(({ id }) => isDescribed(id, prompts, table)).length))
 }
 
 /** A trained model that may be shipped. */

@@ -22,6 +22,8 @@ const ACCURACY = 0.85
 const ACCURACY_BY_NAME = 0.7
 /** Clips that the permutation test looks at, and labelled clips whose label is held back, at most. */
 const MOST_CLIPS = 400
+/** Clips that are clustered for it, at most as many with a label and as many without. */
+const MOST_CLUSTERED = 1000
 const MOST_LABELS = 24
 const PERMUTATIONS = 1999
 const FOLDS = 5
@@ -44,7 +46,7 @@ export interface Evidence {
 
 /**
  * The evidence for pseudo-labels from these answers.
- * @param input answers' text embeddings, not anything predicted from the clips
+ * @param all answers' text embeddings, not anything predicted from the clips
  * @param rows features [F] by clip, of clips with and without a label
  *
  * @example
@@ -57,10 +59,11 @@ export interface Evidence {
  * ```
  */
 export function evidenceFor(
-  input: PseudoLabelsInput,
+  all: PseudoLabelsInput,
   rows: ReadonlyMap<string, Float32Array>,
   config: PseudoLabelsConfig,
 ): Evidence {
+  const input = sampleOf(all)
   const clips = evidenceOfClips(pseudoLabel(input, config).probabilities, rows)
   const { checked, right, evidence: labels } = evidenceOfLabels(input, config)
   const total = clips * labels
@@ -68,6 +71,17 @@ export function evidenceFor(
   const perLabel = gainPerLabel(input.names.length)
   const missing = Math.ceil(Math.log(1 / config.errorRate / total) / perLabel)
   return { clips, labels, checked, right, accepted, labelsWanted: accepted ? 0 : Math.max(1, missing) }
+}
+
+/** Some of the clips, where there are very many. */
+function sampleOf(input: PseudoLabelsInput): PseudoLabelsInput {
+  const clips = [...new Set([...input.texts.values()].flatMap((byClip) => [...byClip.keys()]))]
+  const [labelled, open] = [true, false].map((known) => clips.filter((clip) => input.labels.has(clip) === known))
+  if (Math.max(labelled.length, open.length) <= MOST_CLUSTERED) return input
+  const kept = new Set([...someOf(labelled, MOST_CLUSTERED), ...someOf(open, MOST_CLUSTERED)])
+  const some = <Value>(byClip: ReadonlyMap<string, Value>) => new Map([...byClip].filter(([clip]) => kept.has(clip)))
+  const texts = new Map([...input.texts].map(([prompt, byClip]) => [prompt, some(byClip)] as const))
+  return { ...input, texts, labels: some(input.labels) }
 }
 
 /** Each labelled clip in turn is treated as if it had no label. */

@@ -65,14 +65,8 @@ async function load(data: string, context: StageContext): Promise<Described> {
 
 function tabulate(sets: readonly Described[], draws: number, signal: AbortSignal): string {
   const columns = [
-    "classes",
-    "labels",
-    "draws",
-    "good draws",
-    "accepted",
-    "other draws",
-    "accepted",
-    "shuffled accepted",
+    ...["classes", "labels", "draws", "good\ndraws", "of them\naccepted", "other\ndraws", "of them\naccepted"],
+    "shuffled\naccepted",
   ]
   const settings = CLASSES.flatMap((classes) => LABELS.map((labels) => ({ classes, labels })))
   const rows = settings.flatMap(({ classes, labels }, place) => {

@@ -1,0 +1,95 @@
+/** From the stages before training to what all trials share. */
+
+import { join } from "node:path"
+import { FourtierError } from "@fourtier/tensor"
+import type { Prompt } from "./describe/prompts.ts"
+import { checkAlignment, loadAlignment } from "./experiment/alignment.ts"
+import { countLabelled, isDescribed } from "./experiment/examples.ts"
+import type { ExperimentSettings } from "./experiment/experiment.ts"
+import { type Features, type StageContext, viewRecipes } from "./stages.ts"
+import type { EmbeddedTexts } from "./text/targets.ts"
+import type { Split } from "./video/splits.ts"
+
+/** What all trials share: see `experiment/experiment.ts`. */
+export async function experimentSettings(
+  classes: readonly string[],
+  splits: readonly Split[],
+  prompts: readonly Prompt[],
+  text: EmbeddedTexts | null,
+  features: Features,
+  context: StageContext,
+): Promise<ExperimentSettings> {
+  const { config, reporter, signal } = context
+  const { encoder, train, test } = features
+  const ids = text ? prompts.map(({ id }) => id) : []
+  const alignment = await alignmentSettings(prompts, text, features, context)
+  const { model, align, finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe, labelsPerClass, pseudoLabels } =
+    config
+  return {
+    classes,
+    prompts: ids,
+    size: encoder.size,
+    model,
+    align,
+    training: { finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe },
+    text,
+    alignment,
+    features: { train: train.store, trainViews: train.views, test: test.store, testViews: test.views },
+    labelsPerClass,
+    pseudoLabels,
+    fewestClips: Math.min(...splits.map((split) => countLabelled(split.train, labelsPerClass))),
+    fewestDescribed: text && !alignment.given ? fewestDescribed(splits, ids, text.table) : 0,
+    runtime: { provider: config.runtime.provider, threads: config.runtime.threads ?? undefined },
+    reporter,
+    signal,
+  }
+}
+
+/** What an alignment of these clips and texts reads and meets, and the one that the configuration names. */
+async function alignmentSettings(
+  prompts: readonly Prompt[],
+  text: EmbeddedTexts | null,
+  { encoder }: Features,
+  { config, reporter }: StageContext,
+): Promise<ExperimentSettings["alignment"]> {
+  const { sampling, steps } = viewRecipes(config, encoder).train
+  const { pool, width, processors, processorWeights } = config.model
+  const { similarity } = config.align
+  const space = {
+    encoder: encoder.id,
+    sampling,
+    steps,
+    pool,
+    width,
+    processors,
+    processorWeights,
+    similarity,
+    textEncoder: text?.encoder ?? "",
+    textWidth: text?.width ?? 0,
+    prompts: prompts.map(({ id, text: words }) => ({ id, text: words })),
+  }
+  const cache = join(config.cache, "alignments")
+  if (!config.alignment || !text) return { space, cache, given: null }
+  const given = await loadAlignment(config.alignment)
+  checkAlignment(config.alignment, given.card, space)
+  reporter.say(`stage 1: the alignment ${config.alignment} (${given.card.sets.map(({ name }) => name).join(", ")})`)
+  return { space, cache, given }
+}
+
+/** Training clips with an answer to any prompt, of the split that has the fewest. */
+function fewestDescribed(splits: readonly Split[], prompts: readonly string[], table: EmbeddedTexts["table"]): number {
+  for (const { name, train } of splits) {
+    for (const prompt of prompts) {
+      const count = train.filter(({ id }) => table.get(prompt)?.has(id)).length
+      if (count >= 2) continue
+      throw new FourtierError({
+        where: `split ${name}`,
+        what: `too few training clips have an answer to prompt ${prompt}`,
+        expected: "at least two clips, preferably all",
+        found: `${count} of ${train.length} clips`,
+        fix: "complete the answers, leave the prompt out (`prompts`), or train without any: --set 'prompts=[]' 'methods=[baseline]'",
+      })
+    }
+  }
+  return Math.min(...splits.map(({ train }) => train.filter(({ id }) => isDescribed(id, prompts, table)).length))
+}
