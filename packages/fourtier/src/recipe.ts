@@ -124,8 +124,8 @@ export async function runRecipe(
   }
 
   const [{ result: first }] = trained
-  const { suggestions } = first
-  if (suggestions.length > 0) await writeFileAtomic(join(out, SUGGESTIONS), suggestionTable(suggestions))
+  const { suggestions, pseudoLabels } = first
+  if (pseudoLabels.length > 0) await writeFileAtomic(join(out, SUGGESTIONS), suggestionTable(suggestions))
   if (until === "align" || until === "finetune") return { manifest, splits, report: null, bundle: null, suggestions }
 
   // 7: what it comes to

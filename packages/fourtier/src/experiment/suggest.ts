@@ -4,6 +4,8 @@ import { Rng } from "@fourtier/tensor"
 
 /** Clips that are compared, at most. */
 const MOST_CLIPS = 1000
+/** Entropy, in units of log C, from which a clip's class is unsure. */
+const LEAST_UNSURE = 0.02
 
 export interface Suggestion {
   clip: string
@@ -15,7 +17,7 @@ export interface Suggestion {
 
 /**
  * Clips to label next: unsure ones (entropy of the class probabilities) that stand for many (similarity to the other clips, Settles
- * and Craven 2008), unlike those suggested before them.
+ * and Craven 2008), unlike those suggested before them. None where every clip's class is sure.
  * @param probabilities class probabilities [C] of the clips without a label
  * @param none clips that resemble no class
  * @param rows features [F] by clip
@@ -45,11 +47,14 @@ export function suggestLabels(
   // what a label tells of each clip: all of itself, of others as much as they are alike
   const open = clips.map(() => 1)
   const chosen: Suggestion[] = []
-  while (chosen.length < Math.min(count, clips.length)) {
+  while (chosen.length < count) {
     const gains = likeness.map((row, i) =>
-      open[i] === 0 ? -1 : unsure[i] * row.reduce((sum, alike, j) => sum + alike * open[j] * (0.1 + unsure[j]), 0),
+      open[i] === 0 || unsure[i] < LEAST_UNSURE
+        ? -1
+        : unsure[i] * row.reduce((sum, alike, j) => sum + alike * open[j] * (0.1 + unsure[j]), 0),
     )
     const best = gains.indexOf(Math.max(...gains))
+    if (best < 0 || gains[best] < 0) break
     const row = probabilities.get(clips[best]) ?? []
     const most = Math.max(...row)
     const known = !none.has(clips[best])

@@ -27,6 +27,11 @@ it("unsure clips that many are like come first, and after one of them those that
   expect(second.clip).toBe("lonely")
 })
 
+it("nothing is asked for where every clip is sure", () => {
+  const rows = new Map([["a", at(0)]])
+  expect(suggestLabels(new Map([["a", [0.9999, 0.0001]]]), new Set(), rows, ["jump", "wave"], 5)).toEqual([])
+})
+
 it("a clip of no class is as unsure as can be, and has no guess", () => {
   const probabilities = new Map([
     ["a", [0.9, 0.1]],

@@ -11,6 +11,10 @@ export async function printSuggestions(run: string, count: number): Promise<void
   const fix = "give the folder of a finished run (runs/<data>) on described clips of which some have no label"
   const path = await requireFile(join(run, SUGGESTIONS), fix)
   const [, ...rows] = parseCsv(await readText(path), path)
+  if (rows.length === 0) {
+    process.stdout.write("every clip's class is sure: no label is wanted\n")
+    return
+  }
   const shown = rows
     .slice(0, count)
     .map(({ fields: [clip, guess, probability] }) => [
