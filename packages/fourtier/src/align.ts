@@ -7,6 +7,7 @@ import { basename, join, resolve } from "node:path"
 import { FourtierError } from "@fourtier/tensor"
 import { writeFileAtomic } from "@fourtier/tensor/node"
 import { type Alignment, saveAlignment } from "./experiment/alignment.ts"
+import { checkStages } from "./experiment/check.ts"
 import { Experiment } from "./experiment/experiment.ts"
 import { languageOf } from "./experiment/language.ts"
 import { fitAlignment } from "./experiment/stage1.ts"
@@ -41,6 +42,7 @@ export async function alignSets(
   context: StageContext,
 ): Promise<Alignment> {
   const { config } = context
+  checkStages(config)
   const prompts = stages.promptsOf(config)
   const ids = prompts.prompts.map(({ id }) => id)
   if (ids.length === 0) {
@@ -99,7 +101,13 @@ export async function alignSets(
 /** The folders' own names; those that occur twice are numbered. */
 function namesOf(data: readonly string[]): string[] {
   const names = data.map((folder) => basename(resolve(folder)))
-  return names.map((name, i) => (names.indexOf(name) === i ? name : `${name}-${i + 1}`))
+  const taken = new Set<string>()
+  return names.map((name) => {
+    let free = name
+    for (let number = 2; taken.has(free); number++) free = `${name}-${number}`
+    taken.add(free)
+    return free
+  })
 }
 
 /** The one training part of a set. */

@@ -38,7 +38,8 @@ export async function experimentSettings(
     labelsPerClass,
     pseudoLabels,
     fewestClips: Math.min(...splits.map((split) => countLabelled(split.train, labelsPerClass))),
-    fewestDescribed: text && !alignment.given ? fewestDescribed(splits, ids, text.table) : 0,
+    fewestDescribed:
+      text && !alignment.given ? fewestDescribed(splits, ids, text.table, config.align.start === "ridge" ? 3 : 2) : 0,
     runtime: { provider: config.runtime.provider, threads: config.runtime.threads ?? undefined },
     reporter,
     signal,
@@ -77,15 +78,20 @@ async function alignmentSettings(
 }
 
 /** Training clips with an answer to any prompt, of the split that has the fewest. */
-function fewestDescribed(splits: readonly Split[], prompts: readonly string[], table: EmbeddedTexts["table"]): number {
+function fewestDescribed(
+  splits: readonly Split[],
+  prompts: readonly string[],
+  table: EmbeddedTexts["table"],
+  least: number,
+): number {
   for (const { name, train } of splits) {
     for (const prompt of prompts) {
       const count = train.filter(({ id }) => table.get(prompt)?.has(id)).length
-      if (count >= 2) continue
+      if (count >= least) continue
       throw new FourtierError({
         where: `split ${name}`,
         what: `too few training clips have an answer to prompt ${prompt}`,
-        expected: "at least two clips, preferably all",
+        expected: `at least ${least} clips, preferably all`,
         found: `${count} of ${train.length} clips`,
         fix: "complete the answers, leave the prompt out (`prompts`), or train without any: --set 'prompts=[]' 'methods=[baseline]'",
       })

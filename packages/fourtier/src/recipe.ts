@@ -9,6 +9,7 @@
  * A part whose inputs have not changed is not computed again.
  */
 
+import { rm } from "node:fs/promises"
 import { join } from "node:path"
 import { csvLine } from "@fourtier/core"
 import { type Method, methodNamed, titleOf } from "@fourtier/core/model"
@@ -17,6 +18,7 @@ import { hashJson, writeFileAtomic } from "@fourtier/tensor/node"
 import { classesOf } from "./classes.ts"
 import type { Bundle } from "./deploy/index.ts"
 import type { MethodPredictions } from "./evaluate/results.ts"
+import { loadAlignment } from "./experiment/alignment.ts"
 import { checkStages } from "./experiment/check.ts"
 import { Experiment } from "./experiment/experiment.ts"
 import { languageOf } from "./experiment/language.ts"
@@ -71,6 +73,7 @@ export async function runRecipe(
 ): Promise<RecipeResult> {
   const { config, reporter, signal } = context
   checkStages(config)
+  if (config.alignment) await loadAlignment(config.alignment) // before hours of work, whether it can be read
 
   // 1, 2: what there is, and which clips train, validate and test
   const manifest = await stages.measure(data, join(out, "manifest.jsonl"), context)
@@ -88,6 +91,7 @@ export async function runRecipe(
 
   // 4: a clip becomes frames, the frames become features of the frozen encoder
   const all = stages.trainedMethods(config)
+  stages.checkLabels(planned, all, context)
   const features = await stages.extract(all.length > 0 ? planned : [], context)
   const splits = stages.withoutFailed(planned, features)
 
@@ -126,6 +130,7 @@ export async function runRecipe(
   const [{ result: first }] = trained
   const { suggestions, pseudoLabels } = first
   if (pseudoLabels.length > 0) await writeFileAtomic(join(out, SUGGESTIONS), suggestionTable(suggestions))
+  else await rm(join(out, SUGGESTIONS), { force: true })
   if (until === "align" || until === "finetune") return { manifest, splits, report: null, bundle: null, suggestions }
 
   // 7: what it comes to

@@ -23,7 +23,7 @@ import { openVisualEncoder } from "./encoders/catalog.ts"
 import type { JointSpace, VisualEncoder } from "./encoders/encoder.ts"
 import { checkExcluded } from "./evaluate/comparability.ts"
 import type { EvaluationResults } from "./evaluate/results.ts"
-import { examplesOf } from "./experiment/examples.ts"
+import { countLabelled, examplesOf } from "./experiment/examples.ts"
 import type { TrialResult } from "./experiment/trial.ts"
 import { sharedSpace, zeroShot } from "./experiment/zero-shot.ts"
 import { type Extraction, extractFeatures } from "./features/extract.ts"
@@ -123,9 +123,10 @@ export function plan(manifest: Manifest, { config, reporter }: StageContext): { 
   }
 }
 
-/** The methods that train a network. */
-export function trainedMethods({ methods }: Pick<Config, "methods">): Method[] {
-  return methods.filter((name) => name !== ZERO_SHOT)
+/** The methods that train a network. An alignment from elsewhere has learned from its own answers: there are none to shuffle. */
+export function trainedMethods({ methods, alignment }: Pick<Config, "methods" | "alignment">): Method[] {
+  const trained = methods.filter((name) => name !== ZERO_SHOT)
+  return alignment ? trained.filter((name) => !methodNamed(name).shuffled) : trained
 }
 
 /** Whether any method here learns from answers, or from what stage 1 has learned from answers elsewhere. */
@@ -136,6 +137,24 @@ function learnsFromWords(config: Config): boolean {
 /** Whether answers about these clips are wanted: with an alignment from elsewhere, only where there is a source of them. */
 export function needsAnswers(config: Config, data: string): boolean {
   return learnsFromWords(config) && (!config.alignment || (config.describe ?? providerBeside(data)) !== null)
+}
+
+/**
+ * That the model to ship can learn something.
+ * @throws FourtierError where it learns from labels alone and no label may be used
+ */
+export function checkLabels(splits: readonly Split[], methods: readonly Method[], { config }: StageContext): void {
+  const shipped = methods.includes("full") ? "full" : methods[0]
+  if (shipped === undefined || methodNamed(shipped).aligned) return
+  const bare = splits.find(({ train }) => countLabelled(train, config.labelsPerClass) === 0)
+  if (!bare) return
+  throw new FourtierError({
+    where: "methods",
+    what: `${titleOf(shipped)} learns from labels alone, and there are none that may be used`,
+    expected: "labelled training clips, or the method full, which learns from words",
+    found: `no label in ${bare.name}`,
+    fix: "add full to methods, label clips, or raise labelsPerClass",
+  })
 }
 
 /** Ids of the clips that train in some split. */

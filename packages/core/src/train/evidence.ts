@@ -4,11 +4,12 @@
  * ```
  * clips:  e_v = ¼ p^(−¾)    p: permutation test whether the classes that the answers suggest can be told from the features of
  *                           clips that were held out (Mantel 1967, with held-out ridge regression)
- * labels: e_l = Π P(right or wrong | accuracy) / P(right or wrong | chance)     each labelled clip in turn without its label
+ * labels: e_l = Π P(right or wrong | accuracy) / P(right or wrong | chance)     labels are revealed one by one, each after a guess
+ *                                                                               from those before it
  * ```
- * Both are e-values (Vovk and Wang 2021): without a connection their mean is at most 1, and so is that of their product, since the
- * permutation test is valid whatever the answers and labels are. By Markov's inequality e_v · e_l reaches 1/α with a chance of
- * at most α. The first needs no label at all.
+ * Both are e-values (Vovk and Wang 2021): where answers have nothing to do with their clips, the mean of each is at most 1, and so
+ * is that of their product: the permutation test is valid whatever the answers and labels are, and the bets on labels are a
+ * martingale. By Markov's inequality e_v · e_l reaches 1/α with a chance of at most α. The first needs no label at all.
  */
 
 import { Rng } from "@fourtier/tensor"
@@ -17,9 +18,8 @@ import type { PseudoLabelsConfig } from "../schemas/pseudo-labels.ts"
 import { type PseudoLabelsInput, pseudoLabel } from "./pseudo-labels.ts"
 import { centred, dot } from "./vectors.ts"
 
-/** Accuracy of pseudo-labels that are worth using; less where a clip was the only labelled one of its class. */
+/** Accuracy of pseudo-labels that are worth using. */
 const ACCURACY = 0.85
-const ACCURACY_BY_NAME = 0.7
 /** Clips that the permutation test looks at, and labelled clips whose label is held back, at most. */
 const MOST_CLIPS = 400
 /** Clips that are clustered for it, at most as many with a label and as many without. */
@@ -35,7 +35,7 @@ export interface Evidence {
   clips: number
   /** e_l; 1 without labelled clips that have answers. */
   labels: number
-  /** Labelled clips that were treated as if they had no label, and how many of them got their own. */
+  /** Labels that were guessed before they were looked at, and how many of the guesses were right. */
   checked: number
   right: number
   /** Whether the product is large enough. */
@@ -46,7 +46,7 @@ export interface Evidence {
 
 /**
  * The evidence for pseudo-labels from these answers.
- * @param all answers' text embeddings, not anything predicted from the clips
+ * @param all answers' text embeddings, not anything predicted from the clips; weights that depend on the answers and names alone
  * @param rows features [F] by clip, of clips with and without a label
  *
  * @example
@@ -84,31 +84,35 @@ function sampleOf(input: PseudoLabelsInput): PseudoLabelsInput {
   return { ...input, texts, labels: some(input.labels) }
 }
 
-/** Each labelled clip in turn is treated as if it had no label. */
+/**
+ * Labels are revealed one by one, in an order by chance; before each the clip's class is guessed from those revealed so far. One clip
+ * of each class comes first, without a guess.
+ */
 function evidenceOfLabels(input: PseudoLabelsInput, config: PseudoLabelsConfig) {
   const tables = [...input.texts.values()]
   const labelled = [...input.labels].filter(([clip]) => tables.every((table) => table.has(clip)))
-  const shares = input.names.map((_, c) => labelled.filter(([, label]) => label === c).length / labelled.length)
-  const asked = new Set(
-    someOf(
-      labelled.map(([clip]) => clip),
-      MOST_LABELS,
-    ),
-  )
-  let [right, evidence] = [0, 1]
-  for (const [clip, label] of labelled.filter(([own]) => asked.has(own))) {
-    const others = new Map([...input.labels].filter(([other]) => other !== clip))
-    const row = pseudoLabel({ ...input, labels: others }, config).probabilities.get(clip)
-    if (!row) continue
-    const guess = row.indexOf(Math.max(...row))
-    const alone = shares[label] * labelled.length < 2
-    const accuracy = alone ? ACCURACY_BY_NAME : ACCURACY
-    // an unrelated answer is right as often as its guess is among the labels
-    const chance = Math.min(Math.max(shares[guess], 1 / labelled.length), accuracy)
+  const firsts = input.names.flatMap((_, c) => {
+    const own = labelled.filter(([, label]) => label === c).map(([clip]) => clip)
+    return someOf(own, 1, "first labels")
+  })
+  const hidden = new Map(labelled.filter(([clip]) => !firsts.includes(clip)))
+  const shown = new Map(labelled.filter(([clip]) => firsts.includes(clip)))
+  let [checked, right, evidence] = [0, 0, 1]
+  for (const clip of someOf([...hidden.keys()], MOST_LABELS)) {
+    const row = pseudoLabel({ ...input, labels: shown }, config).probabilities.get(clip)
+    const guess = row ? row.indexOf(Math.max(...row)) : 0
+    const label = hidden.get(clip) ?? 0
+    // whatever the answers, an unrelated label is the guess as often as the guess is among those that are still hidden
+    const chance = [...hidden.values()].filter((other) => other === guess).length / hidden.size
+    if (chance > 0 && chance < ACCURACY) {
+      evidence *= guess === label ? ACCURACY / chance : (1 - ACCURACY) / (1 - chance)
+    }
+    checked++
     if (guess === label) right++
-    evidence *= guess === label ? accuracy / chance : (1 - accuracy) / (1 - chance)
+    hidden.delete(clip)
+    shown.set(clip, label)
   }
-  return { checked: asked.size, right, evidence }
+  return { checked, right, evidence }
 }
 
 /** Mean logarithm of the evidence of one more label, where answers are good. */
@@ -145,8 +149,8 @@ function evidenceOfClips(
 }
 
 /** At most `count` of the clips, in an order by chance that their ids decide. */
-function someOf(clips: readonly string[], count: number): string[] {
-  const places = new Map(clips.map((clip) => [clip, Rng.fork("evidence", clip).next()]))
+function someOf(clips: readonly string[], count: number, draw = "evidence"): string[] {
+  const places = new Map(clips.map((clip) => [clip, Rng.fork(draw, clip).next()]))
   return [...clips].sort((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0)).slice(0, count)
 }
 

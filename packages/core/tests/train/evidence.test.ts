@@ -24,7 +24,8 @@ function made(seed: number, classes: number, labelled: number, shuffled: boolean
   return { rows, input: { texts, names, labels } }
 }
 
-const vector = (rng: Rng, spread: number) => Float32Array.from({ length: WIDTH }, () => spread * rng.normal())
+const vector = (rng: Rng, spread: number): Float32Array<ArrayBuffer> =>
+  Float32Array.from({ length: WIDTH }, () => spread * rng.normal())
 const plus = (a: Float32Array, b: Float32Array) => a.map((x, d) => x + b[d])
 
 function accepted(classes: number, labelled: number, shuffled: boolean): number {
@@ -45,8 +46,30 @@ describe("the evidence for pseudo-labels", () => {
     expect(accepted(classes, labelled, true)).toBeLessThan(2)
   })
 
+  it.each([
+    [2, 4, 12],
+    [3, 4, 18],
+    [2, 8, 20],
+  ])(
+    "bets on labels win nothing where answers have no connection: %i classes, %i labels of %i clips",
+    (classes, labelled, clips) => {
+      const found = Array.from({ length: 60 }, (_, seed) => {
+        const ids = Array.from({ length: clips }, (__, i) => `clip${i}`)
+        const raw = ids.map((id) => vector(Rng.fork(seed, "answer", id), 1))
+        const mean = raw[0].map((_x, d) => raw.reduce((sum, row) => sum + row[d] / clips, 0))
+        const texts = new Map([["A", new Map(ids.map((id, i) => [id, raw[i].map((x, d) => x - mean[d])]))]])
+        const names = Array.from({ length: classes }, (__, c) => vector(Rng.fork(seed, "name", c), 1))
+        const labels = new Map(ids.slice(0, classes * labelled).map((id, i) => [id, i % classes]))
+        return evidenceFor({ texts, names, labels }, new Map(), config).labels
+      })
+      // an e-value has mean 1 at most; 60 draws of a skewed one stay well below this
+      expect(found.reduce((sum, value) => sum + value, 0) / found.length).toBeLessThan(2.5)
+      expect(found.filter((value) => value >= 20).length).toBeLessThan(5)
+    },
+  )
+
   it("labels that contradict the answers outweigh clips that agree with them", () => {
-    const { input, rows } = made(1, 2, 4, false)
+    const { input, rows } = made(1, 2, 8, false)
     const wrong = new Map([...input.labels].map(([id, label], i) => [id, i % 4 < 2 ? 1 - label : label]))
     const found = evidenceFor({ ...input, labels: wrong }, rows, config)
     expect(found.labels).toBeLessThan(0.5)

@@ -48,7 +48,10 @@ export async function addPseudoLabels(trial: Trial, aligned: Aligned): Promise<F
   reporter.say(`pseudo-labels${language.suffix}: ${formatFigures(figures)}`)
   const name = `pseudo-labels${safeName(language.suffix)}.csv`
   await writeFileAtomic(join(trial.folder, name), pseudoLabelTable(probabilities, found.none, classes))
-  if (!language.suffix) trial.result.suggestions = suggestLabels(probabilities, found.none, rows, classes, SUGGESTIONS)
+  if (!language.suffix) {
+    const open = new Map([...probabilities].filter(([clip]) => !trial.data.known.has(clip)))
+    trial.result.suggestions = suggestLabels(open, found.none, rows, classes, SUGGESTIONS)
+  }
   if (!figures.evidence.accepted) {
     if (!language.suffix) reporter.warn(refusal(figures, pseudoLabels))
     return null
@@ -69,6 +72,9 @@ function refusal({ evidence }: PseudoLabelFigures, { errorRate }: PseudoLabelsCo
 
 const largest = (label: number | readonly number[]) =>
   typeof label === "number" ? label : label.indexOf(Math.max(...label))
+
+/** What classes are suggested from. */
+export type Suggesting = Pick<Aligned, "language" | "relevances" | "promptWeights" | "predicted">
 
 /** What classes are suggested for. */
 export interface TrainingClips {
@@ -97,14 +103,16 @@ export interface TrainingClips {
  */
 export function suggestClasses(
   { train, labelled, known }: TrainingClips,
-  { language, promptWeights: weights, predicted }: Pick<Aligned, "language" | "promptWeights" | "predicted">,
+  { language, relevances, promptWeights: weights, predicted }: Suggesting,
   rows: ReadonlyMap<string, Float32Array>,
   config: PseudoLabelsConfig,
 ) {
   const { text, suffix } = language
   const labels = new Map(labelled.examples.map(({ id, label }) => [id, label]))
   const answers: PseudoLabelsInput = { texts: pooledAnswers(text, train.examples), names: text.names, labels, weights }
-  const evidence = evidenceFor(answers, rows, config)
+  // weights that know nothing of which clip an answer is about
+  const told = new Map([...relevances].map(([prompt, value]) => [prompt, value ** 3] as const))
+  const evidence = evidenceFor({ ...answers, weights: told }, rows, config)
   const described = [...answers.texts.values()]
   const seen = predicted && new Map([...predicted].map(([p, byClip]) => [p, only(byClip, described)] as const))
   const { probabilities, none, promptWeights } = pseudoLabel({ ...answers, texts: seen ?? answers.texts }, config)

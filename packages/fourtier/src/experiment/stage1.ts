@@ -37,6 +37,9 @@ import { isDescribed } from "./examples.ts"
 import type { Language } from "./language.ts"
 import type { Trial } from "./trial.ts"
 
+/** Counts up where the same inputs give another fit: fits of before are not taken over. */
+const FIT_VERSION = 1
+
 /** What stage 2 is handed. */
 export interface Aligned {
   language: Language
@@ -45,6 +48,8 @@ export interface Aligned {
   /** Weights that stage 2 keeps frozen: the standardisation's, the processors' and the prototypes'. */
   weights: Weights
   retrieval: ReadonlyMap<string, Retrieval>
+  /** How much each prompt's answers tell of the classes' names. */
+  relevances: ReadonlyMap<string, number>
   /** How much each prompt counts: by what its answers tell of the classes and, where measured, by how well unseen clips find them. */
   promptWeights: ReadonlyMap<string, number>
   /** By prompt: mean of the training clips' predicted unit text embeddings [Dt]. */
@@ -93,7 +98,7 @@ export async function alignProcessors(trial: Trial, language: Language): Promise
     }),
   )
   const aligned = { language, id: card.id, weights, retrieval, means, predicted }
-  const counted = { ...aligned, promptWeights: promptWeights(relevances, retrieval) }
+  const counted = { ...aligned, relevances, promptWeights: promptWeights(relevances, retrieval) }
   trial.result.retrieval.push({
     answers: language.suffix,
     prompts: Object.fromEntries(
@@ -129,7 +134,15 @@ export async function fitAlignment(trial: Trial, { text, suffix }: Language, gra
   const seed = align.start === "ridge" && align.epochs === 0 ? null : trial.seed
   const judges = align.epochs > 0 ? [val.source.id, val.examples, trial.data.labelled.examples] : []
   const clips = [train.source.id, train.examples, described, judges, [...(sets ?? [])]]
-  const id = hashJson({ align, text: text.id, batch: graphs.batch, seed, clips, space: alignment.space })
+  const id = hashJson({
+    version: FIT_VERSION,
+    align,
+    text: text.id,
+    batch: graphs.batch,
+    seed,
+    clips,
+    space: alignment.space,
+  })
   const folder = alignment.cache && join(alignment.cache, id.slice(0, 32))
   if (folder && existsSync(join(folder, "alignment.json"))) {
     trial.keepJournal(`stage 1${suffix}`)

@@ -17,6 +17,7 @@ import {
   type Taught,
 } from "@fourtier/core/train"
 import type { Param, Weights } from "@fourtier/tensor/nn"
+import { hashJson } from "@fourtier/tensor/node"
 import type { Aligned } from "./stage1.ts"
 import type { Trial } from "./trial.ts"
 
@@ -53,15 +54,26 @@ export async function fineTune(
   { name = titleOf(method), aligned = null, clips, fewest }: Stage2Options,
 ): Promise<Weights> {
   const { experiment, data } = trial
-  const { model } = experiment.settings
-  const language = aligned && model.languageWeight > 0 ? await readLanguage(trial, aligned, clips) : []
+  const { model, reporter } = experiment.settings
+  const language = aligned && model.languageWeight > 0 ? [...(await readLanguage(trial, aligned, clips))] : []
   const fixed: Weights = new Map([...(aligned?.weights ?? (await trial.standardize())), ...language])
 
   const training = experiment.trainingOf(method)
   const taught = clips.examples.length
   const graphs = await experiment.classifierGraphs(method, Math.max(1, Math.min(fewest, taught)))
   const task = classificationTask(name, graphs, training, { train: clips, val: data.val }, fixed)
-  const parts = { method, stage: training, batch: graphs.batch, stage1: aligned?.id ?? null, taught: clips.examples }
+  // validation judges with what language adds, so this decides which weights are kept
+  const judged =
+    data.val.examples.length > 0 && language.length > 0 ? hashJson(language.map(([, data]) => [...data])) : null
+  const stage1 = aligned ? [aligned.id, judged] : null
+  const parts = { method, stage: training, batch: graphs.batch, stage1, taught: clips.examples }
+  if (
+    taught === 0 &&
+    !aligned?.language.suffix &&
+    language.every(([, values]) => values.every((value) => value === 0))
+  ) {
+    reporter.warn(`${name}: no labels, no pseudo-labels, and nothing that the words tell: it guesses; label some clips`)
+  }
   const trained = taught > 0 ? await trial.train(name, task, training, parts) : silent(graphs.trained)
 
   const weights: Weights = new Map([...fixed, ...trained])

@@ -129,6 +129,7 @@ function judge(sets: readonly Described[], classes: number, labels: number, draw
     const found = new Map(prompts.map((prompt) => [prompt, { skill: 1, z: Number.POSITIVE_INFINITY }]))
     const aligned = {
       language: { suffix: "", text: own },
+      relevances,
       promptWeights: promptWeights(relevances, found),
       predicted: null,
     }
