@@ -20,7 +20,7 @@ import { centred, dot } from "./vectors.ts"
 
 /** Accuracy of pseudo-labels that are worth using. */
 const ACCURACY = 0.85
-/** Clips that the permutation test looks at, and labelled clips whose label is held back, at most. */
+/** Clips that the permutation test looks at, and labels that are guessed, at most. */
 const MOST_CLIPS = 400
 /** Clips that are clustered for it, at most as many with a label and as many without. */
 const MOST_CLUSTERED = 1000

@@ -1,5 +1,6 @@
 /** Which clips' labels would teach most. */
 
+import { dot, unit } from "@fourtier/core/train"
 import { Rng } from "@fourtier/tensor"
 
 /** Clips that are compared, at most. */
@@ -72,15 +73,4 @@ export function suggestLabels(
 /** In units of log C: 0 sure, 1 all classes alike. */
 function entropy(row: readonly number[]): number {
   return row.reduce((sum, p) => sum - (p > 0 ? p * Math.log(p) : 0), 0) / Math.log(Math.max(2, row.length))
-}
-
-function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0
-  for (let d = 0; d < a.length; d++) sum += a[d] * b[d]
-  return sum
-}
-
-function unit(vector: Float32Array): Float32Array {
-  const length = Math.sqrt(dot(vector, vector)) || 1
-  return vector.map((x) => x / length)
 }

@@ -1,6 +1,6 @@
 /** The demo: clips are rendered, the recipe is run on them twice, and the exported model is shown at work. */
 
-import { join, resolve } from "node:path"
+import { join, relative, resolve } from "node:path"
 import { formatSeconds } from "@fourtier/core"
 import { terminalReporter } from "@fourtier/core/node"
 import pc from "picocolors"
@@ -79,7 +79,7 @@ async function show(bundle: string, clips: readonly Clip[]): Promise<void> {
       const guesses = top.map(({ label, probability }) => `${label} ${(100 * probability).toFixed(0)} %`).join(", ")
       const picture = showsColours(process.stdout) ? `\n${framesAsText(clip)}` : ""
       process.stdout.write(
-        `${picture}\n${clip.path}\n  shows ${pc.bold(clip.label ?? "")}, recognised as: ${guesses}\n`,
+        `${picture}\n${relative("", clip.path)}\n  shows ${pc.bold(clip.label ?? "")}, recognised as: ${guesses}\n`,
       )
     }
   } finally {
