@@ -10,7 +10,7 @@
 import type { FileHandle } from "node:fs/promises"
 import { join } from "node:path"
 import { csvLine, distinct, plural } from "@fourtier/core"
-import { argmax, type Interval } from "@fourtier/core/metrics"
+import { argmax } from "@fourtier/core/metrics"
 import { titleOf } from "@fourtier/core/model"
 import { readText, writeAtomically, writeFileAtomic, writeJson } from "@fourtier/tensor/node"
 import type {
@@ -18,11 +18,11 @@ import type {
   EvaluationResults,
   MethodPredictions,
   MethodSummary,
-  PairedDifference,
   SplitSummary,
 } from "../evaluate/results.ts"
 import { summarise } from "../evaluate/summary.ts"
 import { formatFigures } from "../experiment/pseudo-label-figures.ts"
+import { formatCount, formatDifference, formatInterval, formatLevel, formatP, formatPercent } from "../util/figures.ts"
 import { type Column, markdownTable, terminalTable } from "../util/table.ts"
 import { classChart, confusionChart, trainingChart } from "./charts.ts"
 
@@ -136,11 +136,6 @@ function columnsFor({ reference, level }: EvaluationResults): Column[] {
     { title: `${reference} − method,\ntop-1 ${interval}`, align: "right" },
     { title: "p", align: "right" },
   ]
-}
-
-/** "95" for 0.95 */
-function formatLevel(level: number): string {
-  return String(Number((100 * level).toFixed(2)))
 }
 
 function rowFor({ method, seeds, figures, trainedWeights, difference }: MethodSummary): string[] {
@@ -291,44 +286,4 @@ function explanation({ resamples, level, averaging, seeds, splits, reference, co
     `Training seeds: ${seeds.length > 0 ? seeds.join(", ") : "none"}. Configuration: \`${configHash}\`.`,
   ]
   return lines.map((line) => `- ${line}`).join("\n")
-}
-
-/** "87.5" for 0.875 */
-export function formatPercent(share: number): string {
-  return (100 * share).toFixed(1)
-}
-
-/** "87.5 [80.0, 93.3]" */
-export function formatInterval(interval: Interval | undefined): string {
-  if (interval === undefined) return "–"
-  return `${formatPercent(interval.value)} [${formatPercent(interval.low)}, ${formatPercent(interval.high)}]`
-}
-
-/** "+3.3 [0.8, 5.8]" */
-function formatDifference(difference: PairedDifference | undefined): string {
-  if (difference === undefined) return ""
-  const [value, low, high] = [difference.value, difference.low, difference.high].map((share) => signed(100 * share))
-  return `${value} [${low}, ${high}]`
-}
-
-function signed(value: number): string {
-  const text = value.toFixed(1).replace(/^-0\.0$/, "0.0")
-  return value > 0 && text !== "0.0" ? `+${text}` : text.replace("-", "−")
-}
-
-/** "0.032", "< 0.001" */
-function formatP(p: number): string {
-  return p < 0.001 ? "< 0.001" : p.toFixed(p < 0.1 ? 3 : 2)
-}
-
-/** "48.2 M" */
-export function formatCount(count: number): string {
-  const units = ["", " k", " M", " G"]
-  let value = count
-  let unit = 0
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000
-    unit++
-  }
-  return `${unit === 0 ? value : value.toPrecision(3)}${units[unit]}`
 }

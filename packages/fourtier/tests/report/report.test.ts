@@ -6,7 +6,8 @@ import sharp from "sharp"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { MethodPredictions } from "../../src/evaluate/results.ts"
 import { trainingChart } from "../../src/report/charts.ts"
-import { formatCount, formatInterval, type ReportInput, writeReport } from "../../src/report/report.ts"
+import { type ReportInput, writeReport } from "../../src/report/report.ts"
+import { formatCount, formatInterval } from "../../src/util/figures.ts"
 
 const classes = ["hug, tight", "kick", "指さす"]
 /** Clip i is of class i mod 3; `wrong` lists the clips that the method gets wrong. */
