@@ -6,8 +6,12 @@ import { silent } from "@fourtier/core"
 import type { Method } from "@fourtier/core/model"
 import type { FeatureSet } from "@fourtier/core/train"
 import { liveSessions } from "@fourtier/tensor"
+import type { Weights } from "@fourtier/tensor/nn"
 import { loadConfig } from "fourtier"
 import {
+  type Alignment,
+  type AlignmentSpace,
+  alignmentCard,
   drawLabelled,
   Experiment,
   type ExperimentSettings,
@@ -67,6 +71,15 @@ const language = ["model.processors=text", "model.processorWeights=positional", 
 const ridge = ["align.start=ridge", "align.similarity=pooled", "align.epochs=0", "align.minUpdates=0"]
 const { value: withLanguage } = await loadConfig({ set: [...small, ...language, ...ridge] })
 
+function spaceOf({ model, align }: Pick<typeof config, "model" | "align">): AlignmentSpace {
+  const { pool, width, processors, processorWeights, processorHidden } = model
+  return {
+    ...{ encoder: "made up", sampling: null, steps: null, textEncoder: "made up", textWidth: TEXT_WIDTH },
+    ...{ pool, width, processors, processorWeights, processorHidden, similarity: align.similarity },
+    prompts: PROMPTS.map((id) => ({ id, text: id })),
+  }
+}
+
 let runs = 0
 async function trial(
   texts: Map<string, Map<string, Float32Array>>,
@@ -75,15 +88,11 @@ async function trial(
   described = own.train.length,
   { model, align } = config,
   methods: Method[] = ["full"],
+  given: Alignment | null = null,
 ): Promise<TrialResult> {
   const names = CLASSES.map((_, c) => Float32Array.from({ length: TEXT_WIDTH }, (_, d) => Number(d === c)))
   const { finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe } = config
-  const { pool, width, processors, processorWeights } = model
-  const space = {
-    ...{ encoder: "made up", sampling: null, steps: null, textEncoder: "made up", textWidth: TEXT_WIDTH },
-    ...{ pool, width, processors, processorWeights, similarity: align.similarity },
-    prompts: PROMPTS.map((id) => ({ id, text: id })),
-  }
+  const space = spaceOf({ model, align })
   const settings: ExperimentSettings = {
     classes: CLASSES,
     prompts: PROMPTS,
@@ -92,7 +101,7 @@ async function trial(
     align,
     training: { finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe },
     text: { table: texts, names, width: TEXT_WIDTH, center: true, encoder: "made up", id: "made up" },
-    alignment: { space, cache: null, given: null },
+    alignment: { space, cache: null, given, refine: given !== null },
     features: { train: set.source, trainViews: 2, test: set.source, testViews: 2 },
     labelsPerClass,
     pseudoLabels: config.pseudoLabels,
@@ -142,6 +151,46 @@ describe("a trial", () => {
     const rows = (name: string) =>
       clean.predictions.get(name)?.predictions.map(({ probabilities }) => Array.from(probabilities))
     expect(rows("full")).not.toEqual(rows("full without language"))
+  })
+
+  it("holds clips out of stage 1, which judge it, and is as blind", async () => {
+    const more = [
+      "model.processorHidden=8",
+      "align.start=random",
+      "align.epochs=4",
+      "align.holdOut=0.25",
+      "align.mixup=0",
+    ]
+    const { value } = await loadConfig({ set: [...small, ...language, "align.similarity=pooled", ...more] })
+    const own = (texts: Map<string, Map<string, Float32Array>>) => trial(texts, split, null, split.train.length, value)
+    const clean = await own(makeTexts(set.examples))
+    const journal = readFileSync(join(folder, `trial${runs - 1}`, "stage-1", "metrics.jsonl"), "utf8")
+    expect(journal).toMatch(/"split":"val".*"score":.*"retrieval.A":/)
+    const held = Math.round(0.25 * split.train.length)
+    const { skill, z } = clean.retrieval[0].prompts.A
+    expect(z).toBeCloseTo(skill * Math.sqrt(3 * held), 6)
+    const poisoned = makeTexts(set.examples)
+    const training = new Set(split.train.map(({ id }) => id))
+    for (const byClip of poisoned.values()) {
+      for (const [clip, vector] of byClip) if (!training.has(clip)) vector.fill(Number.NaN)
+    }
+    expect((await own(poisoned)).predictions).toEqual(clean.predictions)
+  })
+
+  it("refines an alignment from elsewhere by its own answers", async () => {
+    const texts = makeTexts(set.examples)
+    const own = (given: Alignment | null) =>
+      trial(texts, split, null, split.train.length, withLanguage, ["full"], given)
+    const alone = await own(null)
+    const right: Weights = new Map(alone.weights.get("full"))
+    const wrong: Weights = new Map(
+      [...right].map(([name, data]) => [name, name.startsWith("processor.") ? data.map((x) => -x) : data]),
+    )
+    const from = (id: string, weights: Weights) =>
+      own({ weights, card: alignmentCard(id, spaceOf(withLanguage), [], new Map(), {}) })
+    const skill = ({ retrieval }: TrialResult) => retrieval[0].prompts.A.skill
+    expect(skill(await from("right", right))).toBeGreaterThanOrEqual(skill(alone))
+    expect(skill(await from("wrong", wrong))).toBeLessThan(skill(alone))
   })
 
   it("without any label reads the classes from words, and leaves out what learns from labels alone", async () => {

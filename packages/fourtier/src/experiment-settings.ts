@@ -23,6 +23,7 @@ export async function experimentSettings(
   const { encoder, train, test } = features
   const ids = text ? prompts.map(({ id }) => id) : []
   const alignment = await alignmentSettings(prompts, text, features, context)
+  const fitted = text !== null && (!alignment.given || alignment.refine)
   const { model, align, finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe, labelsPerClass, pseudoLabels } =
     config
   return {
@@ -38,8 +39,7 @@ export async function experimentSettings(
     labelsPerClass,
     pseudoLabels,
     fewestClips: Math.min(...splits.map((split) => countLabelled(split.train, labelsPerClass))),
-    fewestDescribed:
-      text && !alignment.given ? fewestDescribed(splits, ids, text.table, config.align.start === "ridge" ? 3 : 2) : 0,
+    fewestDescribed: fitted ? fewestDescribed(splits, ids, text.table, config.align.start === "ridge" ? 3 : 2) : 0,
     runtime: { provider: config.runtime.provider, threads: config.runtime.threads ?? undefined },
     reporter,
     signal,
@@ -54,7 +54,7 @@ async function alignmentSettings(
   { config, reporter }: StageContext,
 ): Promise<ExperimentSettings["alignment"]> {
   const { sampling, steps } = viewRecipes(config, encoder).train
-  const { pool, width, processors, processorWeights } = config.model
+  const { pool, width, processors, processorWeights, processorHidden } = config.model
   const { similarity } = config.align
   const space = {
     encoder: encoder.id,
@@ -64,17 +64,21 @@ async function alignmentSettings(
     width,
     processors,
     processorWeights,
+    processorHidden,
     similarity,
     textEncoder: text?.encoder ?? "",
     textWidth: text?.width ?? 0,
     prompts: prompts.map(({ id, text: words }) => ({ id, text: words })),
   }
   const cache = join(config.cache, "alignments")
-  if (!config.alignment || !text) return { space, cache, given: null }
+  if (!config.alignment || !text) return { space, cache, given: null, refine: false }
   const given = await loadAlignment(config.alignment)
   checkAlignment(config.alignment, given.card, space)
-  reporter.say(`stage 1: the alignment ${config.alignment} (${given.card.sets.map(({ name }) => name).join(", ")})`)
-  return { space, cache, given }
+  const refine = config.align.refine && [...text.table.values()].some(({ size }) => size > 0)
+  if (config.align.refine && !refine) reporter.warn("align.refine: no answers about these clips, so nothing is refined")
+  const sets = given.card.sets.map(({ name }) => name).join(", ")
+  reporter.say(`stage 1: the alignment ${config.alignment} (${sets})${refine ? ", refined by these answers" : ""}`)
+  return { space, cache, given, refine }
 }
 
 /** Training clips with an answer to any prompt, of the split that has the fewest. */

@@ -123,10 +123,17 @@ export function plan(manifest: Manifest, { config, reporter }: StageContext): { 
   }
 }
 
-/** The methods that train a network. An alignment from elsewhere has learned from its own answers: there are none to shuffle. */
-export function trainedMethods({ methods, alignment }: Pick<Config, "methods" | "alignment">): Method[] {
+/**
+ * The methods that train a network. An alignment from elsewhere that is not refined has learned from its own answers: there are
+ * none to shuffle.
+ */
+export function trainedMethods({
+  methods,
+  alignment,
+  align,
+}: Pick<Config, "methods" | "alignment" | "align">): Method[] {
   const trained = methods.filter((name) => name !== ZERO_SHOT)
-  return alignment ? trained.filter((name) => !methodNamed(name).shuffled) : trained
+  return alignment && !align.refine ? trained.filter((name) => !methodNamed(name).shuffled) : trained
 }
 
 /** Whether any method here learns from answers, or from what stage 1 has learned from answers elsewhere. */

@@ -9,26 +9,30 @@
  * s, t ── concat ── W_r of each row r, b ── v_i [B,T+N,Dt]     positional: keeps frame and place
  * ```
  * s and t are the encoder's map pooled over space and over time. Pooling has no weights and is shared by all processors.
+ * With a hidden layer, W leads to it, and one matrix for all rows from its GELU to Dt.
  * The 1×1 Conv1d of the paper is a matrix product on token-major data. v_i has the text embeddings' width Dt, or with
  * `processors: visual` the map's own: then a projection that only stage 1 uses leads on to the text embeddings.
  */
 
-import { add, concat, matmul, type Tensor, transpose } from "@fourtier/tensor"
-import { glorot, identity, linear, type Param, Scope, zeros } from "@fourtier/tensor/nn"
+import { add, concat, gelu, matmul, type Tensor, transpose } from "@fourtier/tensor"
+import { glorot, type Init, identity, linear, type Param, Scope, zeros } from "@fourtier/tensor/nn"
 import type { ModelConfig } from "../schemas/model.ts"
 import type { Pooled } from "./pooling.ts"
 
 /** What the processors are, as `ModelConfig` has it. */
-export type ProcessorConfig = Pick<ModelConfig, "processors" | "processorWeights">
+export type ProcessorConfig = Pick<ModelConfig, "processors" | "processorWeights" | "processorHidden">
 
 /** One processor: [B,T,D] and [B,N,D] to v_i [B,T+N,W]. */
 function processor(scope: Scope, pooled: Pooled, config: ProcessorConfig, textWidth: number): Tensor {
-  if (config.processors === "text" && config.processorWeights === "positional") {
-    return positional(scope, pooled, textWidth)
-  }
-  const { s, t } = pooled
-  // in the map's space it starts as the identity, so v_i starts as the pooled map
-  const [width, init] = config.processors === "text" ? [textWidth, glorot] : [s.shape[2], identity]
+  if (config.processors === "visual") return shared(scope, pooled, pooled.s.shape[2], identity)
+  const width = config.processorHidden ?? textWidth
+  const rows =
+    config.processorWeights === "positional" ? positional(scope, pooled, width) : shared(scope, pooled, width, glorot)
+  return config.processorHidden === null ? rows : linear(scope.in("out"), gelu(rows), textWidth, { init: glorot })
+}
+
+/** One matrix for all frames, one for all places. From the identity, v_i starts as the pooled map. */
+function shared(scope: Scope, { s, t }: Pooled, width: number, init: Init): Tensor {
   return concat([linear(scope.in("temporal"), s, width, { init }), linear(scope.in("spatial"), t, width, { init })], 1)
 }
 

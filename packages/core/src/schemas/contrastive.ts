@@ -38,10 +38,25 @@ export const contrastiveSchema = z.strictObject({
       "first weights of processors of the text space. ridge: the closed-form ridge regression from the pooled features to the text embeddings, with epochs and minUpdates 0 the whole of stage 1",
     ),
   ridge: z
-    .number()
-    .positive()
+    .union([z.number().positive(), z.literal("held-out")])
     .default(0.1)
-    .describe("ridge: penalty, as a multiple of the mean squared norm of a clip's features"),
+    .describe(
+      "ridge: penalty, as a multiple of the mean squared norm of a clip's features; held-out: for each prompt the one of eight, 0.01 to 30, by which held-out clips find their own answers best",
+    ),
+  holdOut: z
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(0)
+    .describe(
+      "share of the described training clips that stage 1 does not learn from, with epochs above 0: how well they find their own answers judges the weights (patience), and tells the language classifier what each prompt is worth",
+    ),
+  refine: z
+    .boolean()
+    .default(false)
+    .describe(
+      "with an alignment from elsewhere, and answers about these clips: ridge regression draws it on to them, instead of taking it as it is",
+    ),
   temperature: z.number().positive().default(0.07).describe("initial value of the learned temperature"),
 })
 

@@ -60,6 +60,14 @@ export const modelSchema = z.strictObject({
     .describe(
       "processors of the text space. shared: one matrix for all frames and one for all places (the paper); positional: a matrix for each of the T+N rows, which keeps frame and place",
     ),
+  processorHidden: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      "processors of the text space: width of a hidden layer (GELU); null: none, they are linear as in the paper. Ridge regression cannot start it",
+    ),
   languageWeight: z
     .number()
     .min(0)

@@ -16,7 +16,7 @@
 
 import type { Weights } from "@fourtier/tensor/nn"
 import type { Target } from "../objective/classification.ts"
-import type { Retrieval } from "./ridge.ts"
+import type { Retrieval } from "./retrieval.ts"
 import { ridgeClassifier } from "./ridge-classifier.ts"
 import { centred, dot, unit } from "./vectors.ts"
 

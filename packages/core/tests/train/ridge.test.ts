@@ -160,4 +160,44 @@ describe("ridge", () => {
     expect([...(bySet.get("quiet") ?? [])].map(([prompt]) => prompt)).toEqual(others)
     expect(bySet.get("told")?.get(first)).toEqual(retrieval.get(first))
   })
+
+  it.each(["shared", "positional"] as const)(
+    "%s: is drawn to a prior, the more the higher the penalty",
+    async (weights) => {
+      const fit = (ridge: number, prior?: Weights) => {
+        const spec = specOf({ processorWeights: weights })
+        const contrastive = { ...spec.contrastive, ridge }
+        return fitRidge(set, standardize, texts, { ...spec, contrastive }, { prior })
+      }
+      const { weights: right } = await fit(0.1)
+      const prior: Weights = new Map([...right].map(([name, data]) => [name, data.map((x) => -3 * x)]))
+      const distance = (a: Weights, b: Weights) =>
+        Math.hypot(
+          ...[...a].flatMap(([name, x]) =>
+            name.endsWith("weight") ? [...x].map((value, i) => value - (b.get(name)?.[i] ?? 0)) : [],
+          ),
+        )
+      const whole = distance(right, prior)
+      const near = [0.1, 10, 1e6].map(async (ridge) => distance((await fit(ridge, prior)).weights, prior) / whole)
+      const [little, much, all] = await Promise.all(near)
+      expect(all).toBeLessThan(1e-3)
+      expect(much).toBeLessThan(little)
+      expect(distance((await fit(0.1, right)).weights, right)).toBeGreaterThan(0) // and by the answers beyond it
+    },
+  )
+
+  it("held-out: takes for each prompt the penalty by which unseen clips find their answers best", async () => {
+    const fit = (ridge: number | "held-out") =>
+      fitRidge(set, standardize, texts, { ...specOf(), contrastive: { ...specOf().contrastive, ridge } })
+    const chosen = await fit("held-out")
+    for (const prompt of PROMPTS) {
+      const penalty = chosen.penalties.get(prompt) ?? 0
+      const own = await fit(penalty)
+      expect(chosen.weights.get(`processor.${prompt}.weight`)).toEqual(own.weights.get(`processor.${prompt}.weight`))
+      const skill = chosen.retrieval.get(prompt)?.skill ?? 0
+      for (const other of [0.01, 0.1, 1, 30]) {
+        expect(skill).toBeGreaterThanOrEqual((await fit(other)).retrieval.get(prompt)?.skill ?? 1)
+      }
+    }
+  })
 })

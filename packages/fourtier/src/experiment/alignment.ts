@@ -26,6 +26,7 @@ export interface AlignmentSpace {
   width: number | null
   processors: string
   processorWeights: string
+  processorHidden: number | null
   similarity: string
   textEncoder: string
   textWidth: number
@@ -48,6 +49,7 @@ const cardSchema = z.object({
     width: z.number().nullable(),
     processors: z.string(),
     processorWeights: z.string(),
+    processorHidden: z.number().nullable().default(null),
     similarity: z.string(),
     textEncoder: z.string(),
     textWidth: z.number(),

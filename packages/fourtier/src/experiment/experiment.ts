@@ -40,8 +40,11 @@ export interface ExperimentSettings {
   pseudoLabels: PseudoLabelsConfig | null
   /** Where features are read, and how many views a clip has there, for training and for evaluation. */
   features: { train: FeatureSource; trainViews: number; test: FeatureSource; testViews: number }
-  /** What an alignment of these clips and texts reads and meets; where alignments are kept, if anywhere; one from elsewhere. */
-  alignment: { space: AlignmentSpace; cache: string | null; given: Alignment | null }
+  /**
+   * What an alignment of these clips and texts reads and meets; where alignments are kept, if anywhere; one from elsewhere, and
+   * whether these clips' own answers refine it.
+   */
+  alignment: { space: AlignmentSpace; cache: string | null; given: Alignment | null; refine: boolean }
   /** The data set of each training clip, by clip id, where they come from several. */
   sets?: ReadonlyMap<string, string>
   /** Training clips of each class that are labelled; null: all. */
@@ -84,7 +87,8 @@ export class Experiment {
   /** The graphs of stage 1. */
   alignGraphs(): Promise<AlignGraphs> {
     const { size, prompts, align, text, fewestDescribed, runtime, model } = this.settings
-    const batch = Math.max(1, Math.min(align.batch, fewestDescribed))
+    const heldOut = align.epochs > 0 ? Math.round(align.holdOut * fewestDescribed) : 0
+    const batch = Math.max(1, Math.min(align.batch, fewestDescribed - heldOut))
     const chunk = Math.min(align.microBatch ?? batch, batch)
     const spec = {
       size,

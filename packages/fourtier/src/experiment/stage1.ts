@@ -18,6 +18,7 @@ import {
   alignmentTask,
   type Example,
   embedExamples,
+  type FeatureSet,
   fitRidge,
   type Labelled,
   promptWeights,
@@ -26,10 +27,11 @@ import {
   prototypeWeights,
   type Retrieval,
   relevance,
+  retrievalBy,
   type TextTargets,
 } from "@fourtier/core/train"
-import { FourtierError } from "@fourtier/tensor"
-import type { Weights } from "@fourtier/tensor/nn"
+import { FourtierError, Rng } from "@fourtier/tensor"
+import type { Param, Weights } from "@fourtier/tensor/nn"
 import { hashJson } from "@fourtier/tensor/node"
 import { meanOf, meanRow, trainingTargets } from "../text/targets.ts"
 import { type Alignment, alignmentCard, loadAlignment, saveAlignment } from "./alignment.ts"
@@ -76,7 +78,8 @@ export async function alignProcessors(trial: Trial, language: Language): Promise
   const { prompts, model, alignment: elsewhere } = experiment.settings
   const { text } = language
   const graphs = await experiment.alignGraphs()
-  const { weights, card } = elsewhere.given ?? (await fitAlignment(trial, language, graphs))
+  const taken = elsewhere.refine ? null : elsewhere.given
+  const { weights, card } = taken ?? (await fitAlignment(trial, language, graphs))
   const retrieval = new Map(Object.entries(card.retrieval))
   const embedded = model.processors === "text" ? await embedExamples(graphs, data.train, weights) : null
   const means = new Map([...(embedded ?? [])].map(([prompt, rows]) => [prompt, meanOf(rows)] as const))
@@ -109,7 +112,8 @@ export async function alignProcessors(trial: Trial, language: Language): Promise
 }
 
 /**
- * Fits the processors on the trial's own training clips, or takes over what any trial of any run has fitted on them.
+ * Fits the processors on the trial's own training clips, or takes over what any trial of any run has fitted on them. An alignment
+ * from elsewhere is what it is drawn to, and gives the statistics of the channels.
  *
  * @example
  * ```ts
@@ -123,14 +127,17 @@ export async function alignProcessors(trial: Trial, language: Language): Promise
  */
 export async function fitAlignment(trial: Trial, { text, suffix }: Language, graphs: AlignGraphs): Promise<Alignment> {
   const { align, prompts, alignment, sets } = trial.experiment.settings
-  const standardize = await trial.standardize()
+  const { given } = alignment
+  const standardize = given ? only(graphs.frozen, given.weights) : await trial.standardize()
   const { train, val } = trial.data
   const described = train.examples.filter(({ id }) => isDescribed(id, prompts, text.table))
+  const heldOut = align.epochs > 0 ? drawHeldOut(described, align.holdOut, trial.seed) : new Set<Example>()
   const targets: TextTargets = {
     width: text.width,
     embeddings: trainingTargets(text.table, new Set(described.map(({ id }) => id)), text),
   }
-  const set = { ...train, examples: described }
+  const set = { ...train, examples: described.filter((clip) => !heldOut.has(clip)) }
+  const unseen = { ...train, examples: described.filter((clip) => heldOut.has(clip)) }
   const seed = align.start === "ridge" && align.epochs === 0 ? null : trial.seed
   const judges = align.epochs > 0 ? [val.source.id, val.examples, trial.data.labelled.examples] : []
   const clips = [train.source.id, train.examples, described, judges, [...(sets ?? [])]]
@@ -142,6 +149,7 @@ export async function fitAlignment(trial: Trial, { text, suffix }: Language, gra
     seed,
     clips,
     space: alignment.space,
+    prior: given?.card.id ?? null,
   })
   const folder = alignment.cache && join(alignment.cache, id.slice(0, 32))
   if (folder && existsSync(join(folder, "alignment.json"))) {
@@ -149,23 +157,59 @@ export async function fitAlignment(trial: Trial, { text, suffix }: Language, gra
     return loadAlignment(folder)
   }
 
-  const fit = align.start === "ridge" ? await fitRidge(set, standardize, targets, graphs.spec, { sets }) : null
-  const task = alignmentTask(graphs, { train: set, val }, targets, standardize, scoreBy(trial, graphs, targets))
+  const prior = given?.weights
+  const fit = align.start === "ridge" ? await fitRidge(set, standardize, targets, graphs.spec, { sets, prior }) : null
+  const judge = heldOut.size > 0 ? retrievalScore(graphs, unseen, targets, sets) : scoreBy(trial, graphs, targets)
+  const task = alignmentTask(graphs, { train: set, val }, targets, standardize, judge)
   const start = fit ? async () => fit.weights : undefined
   const trained = await trial.train(`stage 1${suffix}`, task, align, { align, id }, start)
   const shapes = Object.fromEntries([...graphs.frozen, ...graphs.trained].map(({ name, shape }) => [name, [...shape]]))
-  const retrieval = fit?.retrieval ?? new Map<string, Retrieval>()
+  const weights: Weights = new Map([...standardize, ...trained])
+  const retrieval =
+    heldOut.size > 0
+      ? await retrievalBy(graphs, unseen, targets, weights, sets)
+      : (fit?.retrieval ?? new Map<string, Retrieval>())
   const nameOf = ({ id: clip }: Example) => sets?.get(clip) ?? trial.data.training
   const about = distinct(train.examples.map(nameOf)).map((name) => ({
     name,
     clips: train.examples.filter((clip) => nameOf(clip) === name).length,
     described: described.filter((clip) => nameOf(clip) === name).length,
-    retrieval: Object.fromEntries((fit?.bySet.size ? fit.bySet.get(name) : retrieval) ?? []),
+    retrieval: Object.fromEntries((heldOut.size === 0 && fit?.bySet.size ? fit.bySet.get(name) : retrieval) ?? []),
   }))
   const card = alignmentCard(id, alignment.space, about, retrieval, shapes)
-  const found: Alignment = { weights: new Map([...standardize, ...trained]), card }
+  const found: Alignment = { weights, card }
   if (folder) await saveAlignment(folder, found)
   return found
+}
+
+/** These parameters' weights alone. */
+function only(params: readonly Param[], weights: Weights): Weights {
+  return new Map(params.map(({ name }) => [name, weights.get(name) ?? new Float32Array()]))
+}
+
+/** Clips that stage 1 does not learn from, drawn by the seed; all others keep their order. */
+function drawHeldOut(clips: readonly Example[], share: number, seed: number): Set<Example> {
+  return new Set(
+    Rng.fork(seed, "held out of stage 1")
+      .shuffle(clips)
+      .slice(0, Math.round(share * clips.length)),
+  )
+}
+
+/** How well held-out clips find their own answers, the mean over the prompts. */
+function retrievalScore(
+  graphs: AlignGraphs,
+  unseen: FeatureSet<Example>,
+  targets: TextTargets,
+  sets?: ReadonlyMap<string, string>,
+) {
+  return async (weights: Weights) => {
+    const skills = [...(await retrievalBy(graphs, unseen, targets, weights, sets))].map(
+      ([prompt, { skill }]) => [`retrieval.${prompt}`, skill] as const,
+    )
+    const score = skills.reduce((sum, [, skill]) => sum + skill / skills.length, 0)
+    return { score, ...Object.fromEntries(skills) }
+  }
 }
 
 /** Accuracy on validation clips by class prototypes; null without them. */

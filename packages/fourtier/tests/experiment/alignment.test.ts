@@ -17,7 +17,14 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const space: AlignmentSpace = {
   ...{ encoder: "movenet", sampling: { frames: 8 }, steps: [{ step: "letterbox", size: 192 }], pool: "mean", width: 4 },
-  ...{ processors: "text", processorWeights: "positional", similarity: "pooled", textEncoder: "use", textWidth: 2 },
+  ...{
+    processors: "text",
+    processorWeights: "positional",
+    processorHidden: null,
+    similarity: "pooled",
+    textEncoder: "use",
+    textWidth: 2,
+  },
   prompts: [
     { id: "A", text: "What?" },
     { id: "B", text: "How?" },

@@ -22,4 +22,14 @@ describe("settings of both stages", () => {
     )
     await expect(check("align.similarity=tokens")).rejects.toThrow(/reads pooled embeddings/)
   })
+
+  it("a hidden layer, held-out clips and refinement need the training that they belong to", async () => {
+    await expect(check("model.processorHidden=64")).rejects.toThrow(/model.processorHidden: a hidden layer is for /)
+    await expect(check("align.holdOut=0.2")).rejects.toThrow(/align.holdOut: without epochs, ridge regression is all/)
+    const nce = ["align.start=random", "align.epochs=50"]
+    await expect(check(...nce, "align.refine=true", "align.holdOut=0.2")).rejects.toThrow(
+      /align.refine: ridge regression is what/,
+    )
+    await expect(check(...nce, "align.holdOut=0.2", "model.processorHidden=64")).resolves.toBeUndefined()
+  })
 })
