@@ -40,6 +40,10 @@ const layerNormOut = (out: "value" | "mean" | "invStd") =>
 const resized = (size: number[], options: Parameters<typeof t.resize>[2]) =>
   one(`${Object.values(options ?? {}).join(" ")} to ${size}`, [smooth(1, 2, 3, 4)], (x) => t.resize(x, size, options))
 
+/** Boxes inside, over the edge and of no height, of either map. */
+const ROIS = t.constant(Float32Array.of(0.3, 0.2, 3.1, 2.6, -0.8, 1, 2.5, 4.2, 1, 2, 3, 2), [3, 4])
+const ROI_MAPS = t.constant(BigInt64Array.of(1n, 0n, 1n), [3], "i64")
+
 /** Ops without a gradient of their own carry cases too: derivatives are zero, and the check shows it. */
 export const cases: { [K in Exclude<ComputedOp, "conv" | "pool">]: Case[] } = {
   neg: unary(t.neg),
@@ -207,6 +211,18 @@ export const cases: { [K in Exclude<ComputedOp, "conv" | "pool">]: Case[] } = {
     resized([5, 6], { mode: "cubic", coordinates: "half-pixel" }),
     resized([2, 3], { mode: "linear", coordinates: "half-pixel" }),
     resized([7], { mode: "linear", coordinates: "align-corners" }),
+  ],
+  roiAlign: [
+    one("adaptive", [smooth(2, 2, 3, 4)], (x) => t.roiAlign(x, ROIS, ROI_MAPS, { size: [2, 3] })),
+    one("two samples", [smooth(2, 1, 3, 4)], (x) => t.roiAlign(x, ROIS, ROI_MAPS, { size: [2, 2], samples: 2 })),
+  ],
+  roiScatter: [
+    one("adaptive", [smooth(3, 2, 2, 3)], (x) =>
+      apply("roiScatter", [x, ROIS, ROI_MAPS], { size: [2, 3], samples: 0, shape: [2, 3, 4] }),
+    ),
+    one("two samples", [smooth(3, 1, 2, 2)], (x) =>
+      apply("roiScatter", [x, ROIS, ROI_MAPS], { size: [2, 2], samples: 2, shape: [2, 3, 4] }),
+    ),
   ],
   randomUniform: [one("", [smooth(4), i64([], [5])], (x, seed) => t.mul(x, t.randomUniform(seed, [4], 1)))],
 }

@@ -252,6 +252,13 @@ const wrong: { [K in Exclude<ComputedOp, "cast">]: () => t.Tensor } = {
   im2col3x3: () => apply("im2col3x3", [f32([1, 2], [1, 2])], {}),
   conv3x3: () => apply("conv3x3", [t.input("x", [2, 2, 3]), t.input("w", [3, 3, 2, 3])], {}),
   resize: () => t.resize(t.input("x", [2]), [3, 3]),
+  roiAlign: () => t.roiAlign(t.input("x", [1, 2, 3, 3]), f32([0, 0, 1, 1], [1, 4]), i64([0, 0])),
+  roiScatter: () =>
+    apply("roiScatter", [f32([1, 2], [1, 1, 1, 2]), f32([0, 0, 1, 1], [1, 4]), i64([0])], {
+      size: [2, 2],
+      samples: 0,
+      shape: [1, 3, 3],
+    }),
   randomUniform: () => t.randomUniform(t.input("seed", [1], "i64"), [2], 0),
 }
 

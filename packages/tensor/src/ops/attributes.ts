@@ -134,6 +134,21 @@ export interface Conv3x3Ops {
   conv3x3: None
 }
 
+export interface RoiAttrs {
+  /** Cells of a box: rows, columns. */
+  size: readonly [rows: number, columns: number]
+  /** Samples of a cell along each axis; 0: one for every place of the map that the cell spans. */
+  samples: number
+}
+
+/** Regions of channel-first maps [B,C,H,W]: boxes [R,4] x1, y1, x2, y2 in places, the map of each box [R]. */
+export interface RegionOps {
+  /** Inputs x [B,C,H,W], boxes, maps; output [R,C,rows,columns]. */
+  roiAlign: RoiAttrs
+  /** Transpose of roiAlign: inputs updates [R,C,rows,columns], boxes, maps; output [B,C,H,W], `shape` being [B,H,W]. */
+  roiScatter: RoiAttrs & { shape: readonly [maps: number, height: number, width: number] }
+}
+
 export interface RandomOps {
   /** Uniform numbers in [0,1) from a counter-based hash of (seed input i64 [], salt, position). */
   randomUniform: { shape: Shape; salt: number }
@@ -150,6 +165,7 @@ export interface OpAttrs
     NormalizationOps,
     ConvolutionOps,
     Conv3x3Ops,
+    RegionOps,
     RandomOps {}
 
 export type OpName = keyof OpAttrs

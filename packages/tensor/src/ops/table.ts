@@ -11,6 +11,7 @@ import { linear } from "./rules/linear.ts"
 import { normalization } from "./rules/normalization.ts"
 import { random } from "./rules/random.ts"
 import { reduction } from "./rules/reduction.ts"
+import { regions } from "./rules/regions.ts"
 
 const table: OpRules<OpAttrs> = {
   ...elementwise,
@@ -21,6 +22,7 @@ const table: OpRules<OpAttrs> = {
   ...normalization,
   ...convolution,
   ...conv3x3,
+  ...regions,
   ...random,
 }
 

@@ -10,6 +10,7 @@ import { linear } from "./linear.ts"
 import { normalization } from "./normalization.ts"
 import { random } from "./random.ts"
 import { reduction } from "./reduction.ts"
+import { regions } from "./regions.ts"
 import type { ShapeRules } from "./rule.ts"
 
 export const shapeRules: ShapeRules<OpAttrs> = {
@@ -21,5 +22,6 @@ export const shapeRules: ShapeRules<OpAttrs> = {
   ...normalization,
   ...convolution,
   ...conv3x3,
+  ...regions,
   ...random,
 }
