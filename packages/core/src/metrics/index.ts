@@ -4,6 +4,10 @@
  * @module
  */
 
+export * from "./ava-file.ts"
+export * from "./ava-order.ts"
+export * from "./box-recall.ts"
+export * from "./boxes.ts"
 export * from "./detection.ts"
 export * from "./intervals.ts"
 export * from "./metrics.ts"

@@ -9,7 +9,7 @@ import {
   matchFrame,
   overlap,
   parseAvaCsv,
-} from "../../src/metrics/detection.ts"
+} from "../../src/metrics/index.ts"
 
 const square: Box = [0, 0, 1, 1]
 /** Overlaps `square` at IoU 1/3. */
@@ -86,8 +86,8 @@ describe("mean average precision", () => {
       { classes: [1, 2, 3] },
     )
     expect(result.meanAveragePrecision).toBe(0.5)
-    expect(result.classes.get(2)).toEqual({ averagePrecision: 0, truths: 1, detections: 0 })
-    expect(result.classes.get(3)).toEqual({ averagePrecision: null, truths: 0, detections: 1 })
+    expect(result.classes.get(2)).toEqual({ averagePrecision: 0, truths: 1, detections: 0, right: 0 })
+    expect(result.classes.get(3)).toEqual({ averagePrecision: null, truths: 0, detections: 1, right: 0 })
     expect(result.classes.has(7)).toBe(false)
   })
 

@@ -100,10 +100,7 @@ function cellWeights(
     Array.from({ length: cells }, (_, i) => i),
     [1, cells, 1, 1],
   )
-  const place = emit.node("Add", [
-    column(start),
-    emit.node("Mul", [emit.node("Add", [within, numbers]), column(cell)]),
-  ])
+  const place = emit.node("Add", [column(start), emit.node("Mul", [emit.node("Add", [within, numbers]), column(cell)])])
   const counted = emit.node("Less", [sample, column(count)])
   const inside = emit.node("And", [
     emit.node("GreaterOrEqual", [place, emit.floats([-1], [])]),
