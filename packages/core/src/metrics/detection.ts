@@ -91,7 +91,7 @@ export interface RankedClass {
   /** Of each detection, whether it found a box, and the number of its video. */
   right: boolean[]
   video: number[]
-  /** [videos]: true boxes of each. */
+  /** `[videos]`: true boxes of each. */
   truths: Float64Array
 }
 
@@ -179,7 +179,7 @@ function fallingOrder(scores: readonly number[]): number[] {
 
 /**
  * Average precision of a class where each video counts `weights` times; null where that leaves no truth.
- * @param weights [videos]
+ * @param weights one for each video
  *
  * @example
  * ```ts
