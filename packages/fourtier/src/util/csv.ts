@@ -35,33 +35,90 @@ export function parseCsv(text: string, path: string, options: CsvOptions = {}): 
   const { source, declared } = withoutSeparatorLine(text)
   const lines = source.split(/\r\n|\r|\n/)
   const separator = declared ?? separatorOf(lines, options.separator ?? ",")
-  const rows: CsvRow[] = []
-  // The parser's own count of lines is wrong where "\r\n" stands in quotes, and tells where a row ends.
-  let line = 1
-  const collect = (fields: string[]) => {
-    rows.push({ line, fields })
-    line += fields.reduce((breaks, field) => breaks + field.split(/\r\n|\r|\n/).length - 1, 1)
-    return null
-  }
-  try {
-    parse(source, {
-      bom: true,
-      delimiter: separator,
-      record_delimiter: ["\r\n", "\n", "\r"],
-      relax_quotes: true,
-      relax_column_count: true,
-      trim: separator !== "\t",
-      on_record: collect,
-    })
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error
-    const about = { where: `${path}:${line}`, what: "a quoted field has no end", found: error.message }
-    throw new FourtierError(
-      { ...about, fix: 'close the field with ", and write "" for a quote inside it' },
-      { cause: error },
-    )
-  }
+  const rows = [...records({ source, lines, path, separator })]
   return evenRows(withoutComments(rows, lines, options.columns ?? []), path, separator)
+}
+
+/** Most lines that are parsed at once; more where a quoted field goes on. */
+const PARSED_LINES = 1000
+
+interface Sheet {
+  source: string
+  /** The source's lines without their ends. */
+  lines: readonly string[]
+  path: string
+  separator: Separator
+}
+
+/** Lines without a quote are records as they stand, which is many times faster than parsing them; the others are parsed. */
+function* records(sheet: Sheet): Generator<CsvRow> {
+  const { lines, separator } = sheet
+  const trim = separator !== "\t"
+  let starts: Uint32Array | null = null
+  for (let at = 0; at < lines.length; ) {
+    const text = at === 0 ? lines[0].replace(/^\uFEFF/, "") : lines[at]
+    if (!text.includes('"')) {
+      if (text !== "" || at < lines.length - 1) {
+        const fields = text.split(separator)
+        yield { line: at + 1, fields: trim ? fields.map((field) => field.trim()) : fields }
+      }
+      at++
+      continue
+    }
+    let end = at + 1
+    while (end < lines.length && end < at + PARSED_LINES && lines[end].includes('"')) end++
+    starts ??= startsOf(sheet)
+    at = yield* quotedRecords(sheet, starts, at, end)
+  }
+}
+
+/** Where each line starts in the source, and at last where it ends. */
+function startsOf({ source, lines }: Sheet): Uint32Array {
+  const starts = new Uint32Array(lines.length + 1)
+  let line = 1
+  for (const { index, 0: end } of source.matchAll(/\r\n|\r|\n/g)) starts[line++] = index + end.length
+  starts[lines.length] = source.length
+  return starts
+}
+
+/** Parses the lines from `at` to `end`, and as many more as an open quote needs. @returns the line to go on with */
+function* quotedRecords(
+  { source, lines, path, separator }: Sheet,
+  starts: Uint32Array,
+  at: number,
+  end: number,
+): Generator<CsvRow, number> {
+  for (let last = end; ; last = Math.min(lines.length, at + 2 * (last - at))) {
+    const rows: CsvRow[] = []
+    // The parser's own count of lines is wrong where a line break stands in quotes, and tells where a row ends.
+    let line = at + 1
+    const collect = (fields: string[]) => {
+      rows.push({ line, fields })
+      line += fields.reduce((breaks, field) => breaks + field.split(/\r\n|\r|\n/).length - 1, 1)
+      return null
+    }
+    try {
+      parse(source.slice(starts[at], starts[last]), {
+        bom: true,
+        delimiter: separator,
+        record_delimiter: ["\r\n", "\n", "\r"],
+        relax_quotes: true,
+        relax_column_count: true,
+        trim: separator !== "\t",
+        on_record: collect,
+      })
+      yield* rows
+      return last
+    } catch (error) {
+      if (!(error instanceof CsvError)) throw error
+      if (last < lines.length) continue
+      const about = { where: `${path}:${line}`, what: "a quoted field has no end", found: error.message }
+      throw new FourtierError(
+        { ...about, fix: 'close the field with ", and write "" for a quote inside it' },
+        { cause: error },
+      )
+    }
+  }
 }
 
 /** Excel's first line, `sep=;`, names the separator. An empty line stands for it, so that lines keep their numbers. */

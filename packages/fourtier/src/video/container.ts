@@ -1,17 +1,21 @@
 /** How many bytes a container says it has: files cut short in a download or copy are found without decoding them. */
 
-import { closeSync, fstatSync, openSync, readSync } from "node:fs"
+import { closeSync, openSync } from "node:fs"
+import { placeOf } from "./place.ts"
+import { readRange } from "./tar.ts"
 
 /** Bytes that are missing at the end, by the outermost lengths of MP4/MOV, AVI and Matroska/WebM; 0 where none or unknown. */
 export function missingBytes(path: string): number {
-  const file = openSync(path, "r")
+  const { file: on, start, size } = placeOf(path)
+  const file = openSync(on, "r")
   try {
-    const size = fstatSync(file).size
-    const head = readAt(file, 0, 64)
+    const readAt: Reader = (position, length) => readRange(file, start + position, Math.min(length, size - position))
+    const head = readAt(0, 64)
     if (head.length < 12) return 0
     const tag = head.toString("latin1", 4, 8)
-    if (["ftyp", "moov", "mdat", "free", "skip", "wide", "pnot", "styp"].includes(tag)) return missingBoxes(file, size)
-    if (head.toString("latin1", 0, 4) === "RIFF") return missingChunks(file, size)
+    if (["ftyp", "moov", "mdat", "free", "skip", "wide", "pnot", "styp"].includes(tag))
+      return missingBoxes(readAt, size)
+    if (head.toString("latin1", 0, 4) === "RIFF") return missingChunks(readAt, size)
     if (head.readUInt32BE(0) === 0x1a45dfa3) return missingSegment(head, size)
     return 0
   } finally {
@@ -19,11 +23,14 @@ export function missingBytes(path: string): number {
   }
 }
 
+/** Bytes from a place in the video file. */
+type Reader = (position: number, length: number) => Buffer
+
 /** ISO/IEC 14496-12: boxes of a 32-bit size (1: a 64-bit one follows, 0: up to the end) and a type. */
-function missingBoxes(file: number, size: number): number {
+function missingBoxes(readAt: Reader, size: number): number {
   let at = 0
   while (at + 8 <= size) {
-    const head = readAt(file, at, 16)
+    const head = readAt(at, 16)
     let length = head.readUInt32BE(0)
     if (length === 1 && head.length >= 16) length = Number(head.readBigUInt64BE(8))
     if (length === 0) return 0
@@ -34,10 +41,10 @@ function missingBoxes(file: number, size: number): number {
 }
 
 /** RIFF: one chunk, or several where the file is larger than a gigabyte (OpenDML). */
-function missingChunks(file: number, size: number): number {
+function missingChunks(readAt: Reader, size: number): number {
   let at = 0
   while (at + 8 <= size) {
-    const head = readAt(file, at, 8)
+    const head = readAt(at, 8)
     if (head.toString("latin1", 0, 4) !== "RIFF") return 0
     const length = head.readUInt32LE(4)
     if (length < 4) return 0
@@ -69,9 +76,4 @@ function readLength(bytes: Buffer, at: number): { value: number; next: number } 
     unknown &&= bytes[at + i] === 0xff
   }
   return unknown ? null : { value, next: at + width }
-}
-
-function readAt(file: number, position: number, length: number): Buffer {
-  const bytes = Buffer.alloc(length)
-  return bytes.subarray(0, readSync(file, bytes, 0, length, position))
 }

@@ -9,6 +9,7 @@ import type { Reporter } from "@fourtier/core"
 import { messageOf } from "@fourtier/tensor"
 import { z } from "zod"
 import { readManifest, type Stamp } from "./manifest.ts"
+import { placeOf } from "./place.ts"
 import { type FileProbe, type Measure, probeSchema, type Window, windowSchema } from "./probe.ts"
 
 /** A file's stamp and its measures, one a window. */
@@ -48,8 +49,8 @@ export class ProbeMemory {
   async recall(path: string, windows: readonly Window[]): Promise<Remembered | null> {
     const stamp = this.#stamps.get(path)
     if (stamp === undefined) return null
-    const now = await stat(path).catch(() => null)
-    if (now === null || now.size !== stamp.size || now.mtimeMs !== stamp.mtime) return null
+    const now = stampNow(path)
+    if (now === null || now.size !== stamp.size || now.mtime !== stamp.mtime) return null
     const measures = windows.flatMap((window) => this.#measures.get(keyOf(path, window)) ?? [])
     return measures.length === windows.length ? { stamp, measures } : null
   }
@@ -109,6 +110,14 @@ export class ProbeMemory {
     for (const [i, window] of windows.entries()) {
       if (measures[i] !== undefined) this.#measures.set(keyOf(path, window), measures[i])
     }
+  }
+}
+
+function stampNow(path: string): { size: number; mtime: number } | null {
+  try {
+    return placeOf(path)
+  } catch {
+    return null
   }
 }
 

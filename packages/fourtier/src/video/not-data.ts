@@ -9,7 +9,12 @@ const EXPECTED = "a folder of class folders, a folder with a table, or a CSV, TS
 
 const KINDS: readonly { endings: readonly string[]; what: string; fix: string }[] = [
   { endings: ["xlsx", "xls", "ods", "numbers"], what: "a spreadsheet", fix: "save it as CSV (UTF-8)" },
-  { endings: ["zip", "gz", "tgz", "tar", "7z", "rar"], what: "an archive", fix: "unpack it, and give its folder" },
+  {
+    endings: ["tar"],
+    what: "an archive",
+    fix: "list its clips, which stay in it: fourtier data webdataset <file>; or unpack it, and give its folder",
+  },
+  { endings: ["zip", "gz", "tgz", "7z", "rar"], what: "an archive", fix: "unpack it, and give its folder" },
   {
     endings: ["onnx", "pt", "pth", "safetensors", "bin"],
     what: "a file of weights",

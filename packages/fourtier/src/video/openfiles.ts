@@ -3,9 +3,9 @@
  * another look through its packets nor another decoding of all of it.
  */
 
-import { statSync } from "node:fs"
 import { VideoFile } from "./backend.ts"
 import { hasIndex } from "./fileindex.ts"
+import { placeOf } from "./place.ts"
 
 /** Milliseconds after which a file is closed that nothing was asked of. */
 const IDLE = 5000
@@ -50,6 +50,10 @@ function keep(file: VideoFile, stamp: string): void {
 }
 
 function stampOf(path: string, deinterlace: boolean): string | null {
-  const found = statSync(path, { throwIfNoEntry: false })
-  return found === undefined ? null : JSON.stringify([path, found.size, found.mtimeMs, deinterlace])
+  try {
+    const { size, mtime } = placeOf(path)
+    return JSON.stringify([path, size, mtime, deinterlace])
+  } catch {
+    return null
+  }
 }

@@ -4,7 +4,7 @@
  */
 
 import { createHash } from "node:crypto"
-import { closeSync, openSync, readlinkSync, readSync, statSync } from "node:fs"
+import { closeSync, openSync, readlinkSync, readSync } from "node:fs"
 import { resolve } from "node:path"
 import { FourtierError, messageOf } from "@fourtier/tensor"
 import { z } from "zod"
@@ -15,6 +15,7 @@ import { buildFrameTable, type FrameTable } from "./frametable.ts"
 import type { Clip } from "./manifest.ts"
 import { notVideo } from "./not-data.ts"
 import { rotationOf, swapsSides } from "./orientation.ts"
+import { type Place, placeOf, readPlace } from "./place.ts"
 
 export const windowSchema = z.object({ start: z.number().nullable(), end: z.number().nullable() })
 export type Window = z.infer<typeof windowSchema>
@@ -50,17 +51,18 @@ export function probeFile(path: string, windows: readonly Window[]): FileProbe {
   let size = 0
   let mtime = 0
   let fileHash = ""
+  let head: Uint8Array
   try {
-    const found = statSync(path)
-    if (!found.isFile()) return { size, mtime, fileHash, measures: same("not a file") }
-    size = found.size
-    mtime = found.mtimeMs
-    fileHash = hashFileSync(path)
+    const place = placeOf(path)
+    size = place.size
+    mtime = place.mtime
+    fileHash = hashPlace(place)
+    head = readPlace(place, 0, 200)
   } catch (error) {
     return { size, mtime, fileHash, measures: same(unreadable(path, error)) }
   }
   if (size === 0) return { size, mtime, fileHash, measures: same("the file is empty") }
-  const other = notVideo(headOf(path))
+  const other = notVideo(head)
   if (other !== null) return { size, mtime, fileHash, measures: same(other) }
   return { size, mtime, fileHash, measures: measureAll(path, windows) }
 }
@@ -183,6 +185,7 @@ function reasonOf(error: unknown): string {
 
 /** Why the operating system does not give a file, in words. */
 function unreadable(path: string, error: unknown): string {
+  if (error instanceof FourtierError) return reasonOf(error)
   const code = error instanceof Error && "code" in error ? error.code : null
   if (code === "EACCES" || code === "EPERM") return "no permission to read it"
   if (code === "ENAMETOOLONG") return "its path is too long"
@@ -201,24 +204,19 @@ function linkTarget(path: string): string | null {
   }
 }
 
-function headOf(path: string): Uint8Array {
-  const head = Buffer.alloc(200)
-  const file = openSync(path, "r")
-  try {
-    return head.subarray(0, readSync(file, head))
-  } finally {
-    closeSync(file)
-  }
-}
-
-function hashFileSync(path: string): string {
+function hashPlace({ file, start, size }: Place): string {
   const hash = createHash("sha256")
-  const file = openSync(path, "r")
+  const handle = openSync(file, "r")
   try {
     const chunk = Buffer.allocUnsafe(1 << 20)
-    for (let read = readSync(file, chunk); read > 0; read = readSync(file, chunk)) hash.update(chunk.subarray(0, read))
+    for (let done = 0; done < size; ) {
+      const read = readSync(handle, chunk, 0, Math.min(chunk.length, size - done), start + done)
+      if (read === 0) break
+      hash.update(chunk.subarray(0, read))
+      done += read
+    }
   } finally {
-    closeSync(file)
+    closeSync(handle)
   }
   return hash.digest("hex")
 }

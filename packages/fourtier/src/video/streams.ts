@@ -3,7 +3,7 @@
  * nor read.
  */
 
-import { FourtierError } from "@fourtier/tensor"
+import { FourtierError, messageOf } from "@fourtier/tensor"
 import {
   AV_DISPOSITION_ATTACHED_PIC,
   AV_DISPOSITION_DEFAULT,
@@ -21,6 +21,7 @@ import {
   type Stream,
 } from "node-av"
 import { type Orientation, orientationOf, UPRIGHT } from "./orientation.ts"
+import { placeOf } from "./place.ts"
 import { codeText } from "./rgb.ts"
 
 /** Demuxers that may open a file: those of video files, none that follows a play list to other files or hosts. */
@@ -80,8 +81,8 @@ function openContainer(path: string): FormatContext {
   const options = new Dictionary()
   options.set("format_whitelist", CONTAINERS)
   options.set("codec_whitelist", videoDecoders())
-  options.set("protocol_whitelist", "file")
-  const opened = format.openInputSync(path, null, options)
+  options.set("protocol_whitelist", "file,subfile")
+  const opened = format.openInputSync(addressOf(path), null, options)
   options.free()
   if (opened < 0) throw new FourtierError({ where: path, what: "cannot be opened as video", found: codeText(opened) })
   for (const stream of format.streams) {
@@ -94,6 +95,19 @@ function openContainer(path: string): FormatContext {
     throw new FourtierError({ where: path, what: "the streams cannot be read", found: codeText(found) })
   }
   return format
+}
+
+/** FFmpeg's name of a path: a member of an archive is a range of the archive's bytes. */
+function addressOf(path: string): string {
+  try {
+    const { file, start, size, member } = placeOf(path)
+    return member ? `subfile,,start,${start},end,${start + size},,:${file}` : path
+  } catch (error) {
+    throw new FourtierError(
+      { where: path, what: "cannot be opened as video", found: messageOf(error) },
+      { cause: error },
+    )
+  }
 }
 
 let whitelist = ""

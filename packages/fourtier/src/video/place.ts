@@ -1,0 +1,88 @@
+/**
+ * Where the bytes of a path lie: all of a file, or a member of a tar archive, `shards/00.tar/jump/a.mp4`. Everything that opens or
+ * measures a video's file asks here, so that clips in archives need no unpacking.
+ */
+
+import { closeSync, openSync, statSync } from "node:fs"
+import { FourtierError } from "@fourtier/tensor"
+import { readRange, readTarIndex, type TarMember } from "./tar.ts"
+
+export interface Place {
+  /** The file on disk. */
+  file: string
+  /** First byte. */
+  start: number
+  /** Bytes. */
+  size: number
+  /** Of the file on disk, milliseconds since 1970. */
+  mtime: number
+  /** Whether it is part of the file. */
+  member: boolean
+}
+
+/** An archive's members by name, as long as the archive is unchanged. */
+interface KnownArchive {
+  stamp: string
+  members: ReadonlyMap<string, TarMember>
+  truncated: string | null
+}
+
+/** Archives whose lists are kept. */
+const KEPT = 64
+
+const known = new Map<string, KnownArchive>()
+
+/**
+ * The place of a path's bytes.
+ * @throws an error of the operating system where there is no such file; FourtierError for what is no file, for an archive that
+ *   cannot be read, and for a member that is not in it
+ */
+export function placeOf(path: string): Place {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined) return placeInArchive(path) ?? { ...wholeFile(path, statSync(path)) }
+  return wholeFile(path, found)
+}
+
+function wholeFile(path: string, found: { isFile(): boolean; size: number; mtimeMs: number }): Place {
+  if (!found.isFile()) throw new FourtierError({ what: "not a file" })
+  return { file: path, start: 0, size: found.size, mtime: found.mtimeMs, member: false }
+}
+
+/** Null where no part of the path is an archive. */
+function placeInArchive(path: string): Place | null {
+  for (const { index, 0: ending } of path.matchAll(/\.tar\//gi)) {
+    const file = path.slice(0, index + ending.length - 1)
+    const found = statSync(file, { throwIfNoEntry: false })
+    if (found?.isFile() !== true) continue
+    const name = path.slice(index + ending.length)
+    const { members, truncated } = archiveAt(file, `${found.size} ${found.mtimeMs}`)
+    const member = members.get(name)
+    if (member !== undefined) {
+      return { file, start: member.start, size: member.size, mtime: found.mtimeMs, member: true }
+    }
+    if (truncated === name) throw new FourtierError({ what: "truncated: the archive ends before it does" })
+    throw new FourtierError({ what: "the file is missing: it is not in the archive" })
+  }
+  return null
+}
+
+function archiveAt(file: string, stamp: string): KnownArchive {
+  const before = known.get(file)
+  if (before?.stamp === stamp) return before
+  const { members, truncated } = readTarIndex(file)
+  const archive = { stamp, members: new Map(members.map((member) => [member.name, member])), truncated }
+  known.delete(file)
+  known.set(file, archive)
+  for (const oldest of [...known.keys()].slice(0, -KEPT)) known.delete(oldest)
+  return archive
+}
+
+/** Up to `length` bytes of a place, from `offset` on. */
+export function readPlace({ file, start, size }: Place, offset = 0, length = size): Buffer {
+  const handle = openSync(file, "r")
+  try {
+    return readRange(handle, start + offset, Math.max(0, Math.min(length, size - offset)))
+  } finally {
+    closeSync(handle)
+  }
+}
