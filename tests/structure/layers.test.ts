@@ -16,7 +16,7 @@ const LAYERS = {
   fourtier: [
     ["util"],
     ["video"],
-    ["describe", "encoders"],
+    ["datasets", "describe", "encoders"],
     ["text", "features", "deploy"],
     ["encoders/bench"],
     ["experiment"],
@@ -37,7 +37,7 @@ const LAYERED = ["tensor", "core", "fourtier"] as const
 /** What a module may not import although it lies below. */
 const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
   "core/bundle": ["metrics", "model"],
-  "fourtier/deploy": ["describe"],
+  "fourtier/deploy": ["datasets", "describe"],
 }
 
 const isFile = (module: string) => module.endsWith(".ts")

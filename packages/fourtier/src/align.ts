@@ -79,10 +79,11 @@ export async function alignSets(
   }
   await writeFileAtomic(join(out, "config.yaml"), configText)
   const planned: Split = { name: "all sets", training: "all sets", fold: false, train: clips, val: [], test: [] }
-  const features = await stages.extract([planned], context)
+  const own = stages.contextFor(clips, context)
+  const features = await stages.extract([planned], own)
   const splits = stages.withoutFailed([planned], features)
   const text = await stages.embedTexts(answers, ids, [...classes], features.encoder, context)
-  const settings = await experimentSettings([...classes], splits, prompts.prompts, text, features, context)
+  const settings = await experimentSettings([...classes], splits, prompts.prompts, text, features, own)
   const experiment = new Experiment({ ...settings, sets })
   try {
     const trial = new Trial(experiment, splits[0], config.seed, join(out, "trial"))

@@ -68,15 +68,16 @@ export async function runRecipe(
   data: string,
   out: string,
   configText: string,
-  context: StageContext,
+  given: StageContext,
   until: Until = "export",
 ): Promise<RecipeResult> {
-  const { config, reporter, signal } = context
+  const { config, reporter, signal } = given
   checkStages(config)
   if (config.alignment) await loadAlignment(config.alignment) // before hours of work, whether it can be read
 
   // 1, 2: what there is, and which clips train, validate and test
-  const manifest = await stages.measure(data, join(out, "manifest.jsonl"), context)
+  const manifest = await stages.measure(data, join(out, "manifest.jsonl"), given)
+  const context = stages.contextFor(manifest.clips, given)
   await writeFileAtomic(join(out, "config.yaml"), configText)
   const { splits: planned, tested } = stages.plan(manifest, context)
   const classes = classesOf(manifest, config)

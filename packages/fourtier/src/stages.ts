@@ -32,10 +32,11 @@ import { classTexts, embedClasses } from "./text/class-texts.ts"
 import { ZERO_SHOT } from "./text/settings.ts"
 import { type Answers, type EmbeddedTexts, embedAnswers, openTextEncoder } from "./text/targets.ts"
 import { version } from "./util/version.ts"
-import { checkClasses, checkMirroring, checkSource, checkSplits } from "./video/checks.ts"
+import { checkClasses, checkSource, checkSplits } from "./video/checks.ts"
 import { doctor } from "./video/doctor.ts"
 import { tell } from "./video/findings.ts"
 import { type Clip, classesOf as labelsOf, type Manifest } from "./video/manifest.ts"
+import { checkMirroring, viewsFor } from "./video/mirroring.ts"
 import type { Source } from "./video/source.ts"
 import { resolveSplits, type Split } from "./video/splits.ts"
 
@@ -58,7 +59,10 @@ export async function measure(
 ): Promise<Manifest> {
   const check = (source: Source) => {
     const classes = namesOf(labelsOf(source.clips), config)
-    const about = [...checkSource(source, config.split), ...checkMirroring(classes, config.views)]
+    const about = [
+      ...checkSource(source, config.split),
+      ...checkMirroring(classes, viewsFor(config.views, source.clips)),
+    ]
     tell(training ? [...about, ...checkClasses(classes)] : about, reporter)
     checkExcluded(classes, config.exclude)
   }
@@ -71,6 +75,15 @@ export async function measure(
   }
   tell(report.findings, reporter)
   return manifest
+}
+
+/** The context for these clips: their views are not mirrored where a table says that a side makes the class. */
+export function contextFor(clips: Manifest["clips"], context: StageContext): StageContext {
+  const { config, reporter } = context
+  const views = viewsFor(config.views, clips)
+  if (views === config.views) return context
+  reporter.say("clips are not mirrored: the column sides says that left and right make the class")
+  return { ...context, config: { ...config, views } }
 }
 
 /**

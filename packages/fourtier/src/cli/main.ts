@@ -7,6 +7,7 @@ import { Command, CommanderError } from "commander"
 import pc from "picocolors"
 import { description, version } from "../util/version.ts"
 import { benchCommand } from "./bench.ts"
+import { dataCommand } from "./data.ts"
 import { demoCommand } from "./demo.ts"
 import { describeCommand } from "./describe.ts"
 import { doctorCommand } from "./doctor.ts"
@@ -24,7 +25,7 @@ import { suggestCommand } from "./suggest.ts"
 /** The verbs under the headings of the help. */
 const VERBS: Readonly<Record<string, readonly (() => Command)[]>> = {
   "Start here:": [demoCommand, runCommand, predictCommand],
-  "Prepare the data:": [doctorCommand, stripsCommand, describeCommand, extractCommand, suggestCommand],
+  "Prepare the data:": [dataCommand, doctorCommand, stripsCommand, describeCommand, extractCommand, suggestCommand],
   "Run the recipe up to one of its stages:": [alignCommand, finetuneCommand, evaluateCommand, exportCommand],
   "Inspect and measure:": [infoCommand, benchCommand, encodeCommand, puppetsCommand],
 }

@@ -7,7 +7,6 @@
  */
 
 import { groupBy, plural } from "@fourtier/core"
-import type { Step } from "@fourtier/core/schemas"
 import { FourtierError } from "@fourtier/tensor"
 import { examples, type Finding } from "./findings.ts"
 import type { Clip, Manifest } from "./manifest.ts"
@@ -230,55 +229,5 @@ export function checkSplits(splits: readonly Split[]): Finding[] {
       found: examples([...shared.values()]),
       fix: "accuracy will look better than it is: keep them on one side, or let the split be drawn (without a column `split`)",
     })
-  })
-}
-
-/** Words for sides and turning directions, in a few languages. */
-const SIDES = new RegExp(
-  [
-    "(left|right)(hand|handed|foot|footed|arm|leg|ward|wards|side)?",
-    "(anti|counter)?clockwise",
-    "links|rechts|linke[rsn]?|rechte[rsn]?",
-    "gauche|droite|izquierd[ao]|derech[ao]|esquerd[ao]|direit[ao]|sinistr[ao]|destr[ao]",
-    "lew[oay]|praw[oay]|лев\\p{L}+|прав\\p{L}+|налево|направо|влево|вправо",
-  ]
-    .map((words) => `(?:${words})`)
-    .join("|")
-    .replace(/^/, "^(?:")
-    .concat(")$"),
-  "iu",
-)
-
-/** Class names that tell left from right. */
-function sided(classes: readonly string[]): string[] {
-  return classes.filter((name) => {
-    const words = name.replaceAll(/(\p{Ll})(\p{Lu})/gu, "$1 $2").match(/\p{L}+/gu) ?? []
-    return words.some((word) => SIDES.test(word)) || /[左右]/u.test(name)
-  })
-}
-
-const mirrors = (step: Step) =>
-  step.step === "flip" || step.step === "mirrored" || (step.step === "crop" && step.views === "ten")
-
-/** Classes that name a side, while views are mirrored: a mirrored "left" looks like "right". */
-export function checkMirroring(
-  classes: readonly string[],
-  views: { train: { steps: readonly Step[] }; test: { steps: readonly Step[] } },
-): Finding[] {
-  const names = sided(classes)
-  const settings = (["train", "test"] as const).flatMap((part) => {
-    const { steps } = views[part]
-    if (!steps.some(mirrors)) return []
-    const kept = steps.flatMap((step): Step[] =>
-      step.step === "crop" && step.views === "ten" ? [{ ...step, views: "center" }] : mirrors(step) ? [] : [step],
-    )
-    return [`'views.${part}.steps=${JSON.stringify(kept)}'`]
-  })
-  if (names.length === 0 || settings.length === 0) return []
-  return warning({
-    where: "views",
-    what: "class names hold a side while clips are mirrored, which makes left of right",
-    found: examples(names),
-    fix: `turn mirroring off: --set ${settings.join(" ")}`,
   })
 }

@@ -3,7 +3,7 @@
  * measures a video's file asks here, so that clips in archives need no unpacking.
  */
 
-import { closeSync, openSync, statSync } from "node:fs"
+import { closeSync, openSync, type Stats, statSync } from "node:fs"
 import { FourtierError } from "@fourtier/tensor"
 import { readRange, readTarIndex, type TarMember } from "./tar.ts"
 
@@ -38,9 +38,13 @@ const known = new Map<string, KnownArchive>()
  *   cannot be read, and for a member that is not in it
  */
 export function placeOf(path: string): Place {
-  const found = statSync(path, { throwIfNoEntry: false })
-  if (found === undefined) return placeInArchive(path) ?? { ...wholeFile(path, statSync(path)) }
-  return wholeFile(path, found)
+  try {
+    return wholeFile(path, statSync(path))
+  } catch (error) {
+    const place = error instanceof FourtierError ? null : placeInArchive(path)
+    if (place === null) throw error
+    return place
+  }
 }
 
 function wholeFile(path: string, found: { isFile(): boolean; size: number; mtimeMs: number }): Place {
@@ -52,7 +56,7 @@ function wholeFile(path: string, found: { isFile(): boolean; size: number; mtime
 function placeInArchive(path: string): Place | null {
   for (const { index, 0: ending } of path.matchAll(/\.tar\//gi)) {
     const file = path.slice(0, index + ending.length - 1)
-    const found = statSync(file, { throwIfNoEntry: false })
+    const found = statOf(file)
     if (found?.isFile() !== true) continue
     const name = path.slice(index + ending.length)
     const { members, truncated } = archiveAt(file, `${found.size} ${found.mtimeMs}`)
@@ -64,6 +68,14 @@ function placeInArchive(path: string): Place | null {
     throw new FourtierError({ what: "the file is missing: it is not in the archive" })
   }
   return null
+}
+
+function statOf(path: string): Stats | null {
+  try {
+    return statSync(path)
+  } catch {
+    return null
+  }
 }
 
 function archiveAt(file: string, stamp: string): KnownArchive {

@@ -50,12 +50,12 @@ function listMembers(file: number, path: string): TarIndex {
   while (at < length) {
     const header = readRange(file, at, BLOCK)
     if (header.every((byte) => byte === 0)) break
-    if (header.length < BLOCK) return { members, truncated: `the header at byte ${at}` }
+    if (header.length < BLOCK && at > 0) return { members, truncated: `the header at byte ${at}` }
     if (!hasChecksum(header)) throw noArchive(path, header, at)
     const size = next.size ?? numberAt(header, 124, 12)
     const start = at + BLOCK
     const type = String.fromCharCode(header[156])
-    const name = next.name ?? nameOf(header)
+    const name = plainName(next.name ?? nameOf(header))
     if (start + size > length) return { members, truncated: name }
     at = start + Math.ceil(size / BLOCK) * BLOCK
     if (type === "x" || type === "L") {
@@ -65,7 +65,7 @@ function listMembers(file: number, path: string): TarIndex {
     }
     if (type === "g" || type === "K") continue
     next = {}
-    if (type === "0" || type === "\0" || type === "7") members.push({ name: plainName(name), start, size })
+    if (type === "0" || type === "\0" || type === "7") members.push({ name, start, size })
   }
   return { members, truncated: null }
 }

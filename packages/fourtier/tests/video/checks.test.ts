@@ -3,8 +3,9 @@
 import { groupBy } from "@fourtier/core"
 import type { Step } from "@fourtier/core/schemas"
 import { describe, expect, test } from "vitest"
-import { checkManifest, checkMirroring, checkSource, checkSplits } from "../../src/video/checks.ts"
+import { checkManifest, checkSource, checkSplits } from "../../src/video/checks.ts"
 import type { Clip, Manifest } from "../../src/video/manifest.ts"
+import { checkMirroring, tellsSides, viewsFor } from "../../src/video/mirroring.ts"
 import { resolveSplits } from "../../src/video/splits.ts"
 
 function clip(id: string, over: Partial<Clip> = {}): Clip {
@@ -158,6 +159,18 @@ describe("names", () => {
       test: { steps: mirrored.test.steps.slice(0, 1) },
     }
     expect(checkMirroring(["left"], plain)).toEqual([])
+  })
+
+  test("a column sides turns mirroring off by itself, in training and in the test", () => {
+    const ten = [...mirrored.test.steps, { step: "crop" as const, size: 192, views: "ten" as const }]
+    const views = { ...mirrored, test: { clips: 4, steps: ten } }
+    const own = viewsFor(views, [{ columns: {} }, { columns: { sides: "Yes" } }])
+    expect(own.train.steps).toEqual(mirrored.train.steps.slice(0, 1))
+    expect(own.test.clips).toBe(4)
+    expect(own.test.steps.slice(1)).toEqual([{ step: "crop", size: 192, views: "center" }])
+    expect(checkMirroring(["left"], own)).toEqual([])
+    expect(tellsSides([{ columns: { sides: "no" } }, { columns: { sides: "" } }])).toBe(false)
+    expect(viewsFor(views, [{ columns: { sides: "no" } }])).toBe(views)
   })
 })
 

@@ -48,7 +48,10 @@ async function load(data: string, context: StageContext): Promise<Described> {
   const ids = prompts.map(({ id }) => id)
   const training = new Set(train.map(({ id }) => id))
   const answers = await stages.describeClips(data, manifest.clips, training, stages.promptsOf(config), context)
-  const features = await stages.extract([{ ...splits[0], val: [], test: [] }], context)
+  const features = await stages.extract(
+    [{ ...splits[0], val: [], test: [] }],
+    stages.contextFor(manifest.clips, context),
+  )
   try {
     const text = await stages.embedTexts(answers, ids, manifest.classes, features.encoder, context)
     const { store, views } = features.train

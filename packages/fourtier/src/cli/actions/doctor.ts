@@ -7,10 +7,11 @@ import pc from "picocolors"
 import { namesOf } from "../../classes.ts"
 import type { Config } from "../../config.ts"
 import { terminalTable } from "../../util/table.ts"
-import { checkClasses, checkMirroring, checkSource, checkSplits, findingOf } from "../../video/checks.ts"
+import { checkClasses, checkSource, checkSplits, findingOf } from "../../video/checks.ts"
 import { type DoctorReport, doctor } from "../../video/doctor.ts"
 import type { Finding } from "../../video/findings.ts"
 import type { Clip, Manifest } from "../../video/manifest.ts"
+import { checkMirroring, viewsFor } from "../../video/mirroring.ts"
 import type { Source } from "../../video/source.ts"
 import { resolveSplits } from "../../video/splits.ts"
 import { defaultManifest } from "./folders.ts"
@@ -48,7 +49,11 @@ export async function runDoctor(data: string, options: DoctorCommandOptions): Pr
 /** What `fourtier run` would say with these settings before it computes anything. */
 function beforeARun(manifest: Manifest, before: readonly Finding[], config: Config): Finding[] {
   const classes = namesOf(manifest.classes, config)
-  const findings = [...before, ...checkMirroring(classes, config.views), ...checkClasses(classes)]
+  const findings = [
+    ...before,
+    ...checkMirroring(classes, viewsFor(config.views, manifest.clips)),
+    ...checkClasses(classes),
+  ]
   if (findings.some(({ level }) => level === "error")) return findings
   try {
     return [...findings, ...checkSplits(resolveSplits(manifest, config.split))]

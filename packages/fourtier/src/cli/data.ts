@@ -1,0 +1,24 @@
+/** `fourtier data <name> <root>`: from a data set of others to a plain table of clips. */
+
+import { Command } from "commander"
+import type { DataCommandOptions } from "./actions/data.ts"
+
+export function dataCommand(): Command {
+  return new Command("data")
+    .description("read a published data set or another tool's lists, and write a table of the clips that are there")
+    .argument("[name]", "what it is: see --list")
+    .argument("[root]", "folder with its videos, at any depth; one file where it is one")
+    .option("--list", "print the names of all data sets")
+    .option("-o, --out <file>", "table to write (default: <name>.csv)")
+    .option("--annotations <path...>", "annotation files or folders, if not in <root>; train=<file> names the part")
+    .option("--classes <file>", "names of the classes that lists give as numbers, or a label map")
+    .option("--whole-videos", "files named by the video alone are whole videos: write start and end")
+    .option("--missing <file>", "write the names of the clips that are not there")
+    .option("--json", "print the report as JSON")
+    .addHelpText("after", "\nLayouts and counts: docs/datasets.md. Every other verb takes the table as <data>.")
+    .action(async (name: string | undefined, root: string | undefined, options: DataCommandOptions) => {
+      const { listDatasets, tableOfDataset } = await import("./actions/data.ts")
+      if (options.list === true) listDatasets(options)
+      else await tableOfDataset(name, root, options)
+    })
+}
