@@ -100,6 +100,32 @@ export function addPositions(scope: Scope, f: Tensor): Tensor {
 }
 
 /**
+ * f [B,T,N,D] -> [B,T,N,D], through as many blocks as the configuration asks for.
+ *
+ * @example
+ * ```ts
+ * import { runBlocks } from "@fourtier/core/model"
+ * import { modelSchema } from "@fourtier/core/schemas"
+ * import { input } from "@fourtier/tensor"
+ * import { Scope } from "@fourtier/tensor/nn"
+ *
+ * const f = input("f", [2, 8, 36, 64])
+ * runBlocks(new Scope(), f, { T: 8, H: 6, W: 6, D: 64 }, modelSchema.parse({}), null).shape // [2, 8, 36, 64]
+ * ```
+ */
+export function runBlocks(
+  scope: Scope,
+  f: Tensor,
+  size: MapSize,
+  config: ModelConfig,
+  dropout: Dropout | null,
+): Tensor {
+  let x = f
+  for (let i = 0; i < config.blocks; i++) x = block(scope.in(`block${i}`), x, size, config, dropout)
+  return x
+}
+
+/**
  * f [B,T,N,D] -> logits [B,C]
  *
  * @example
@@ -121,8 +147,7 @@ export function classify(
   config: ModelConfig,
   dropout: Dropout | null,
 ): Tensor {
-  let x = f
-  for (let i = 0; i < config.blocks; i++) x = block(scope.in(`block${i}`), x, size, config, dropout)
+  const x = runBlocks(scope, f, size, config, dropout)
   const pooled = layerNorm(scope.in("norm"), config.classifierPooling === "rows" ? pooledRows(x) : mean(x, [1, 2])) // [B,T+N,D] or [B,D]
   return linear(scope.in("linear"), drop(reshape(pooled, [x.shape[0], -1]), dropout), classes)
 }

@@ -51,9 +51,37 @@ export function buildHead(
   dropout: Dropout | null = null,
 ): Head {
   const scope = new Scope()
+  const { fused, placed } = fuse(scope, m, values, size, config)
+  const logits = classify(scope.in("classifier"), placed, size, classes, config, dropout)
+  return { logits, fused, trained: scope.params }
+}
+
+/**
+ * What the blocks read: the map with what the processors say, and that with the embeddings of frame and place where the
+ * configuration has them.
+ * @param m standardised map [B,T,N,D]
+ * @param values v_i [B,T+N,·] by prompt id
+ *
+ * @example
+ * ```ts
+ * import { fuse } from "@fourtier/core/model"
+ * import { modelSchema } from "@fourtier/core/schemas"
+ * import { input } from "@fourtier/tensor"
+ * import { Scope } from "@fourtier/tensor/nn"
+ *
+ * const m = input("m", [2, 8, 36, 64])
+ * fuse(new Scope(), m, new Map(), { T: 8, H: 6, W: 6, D: 64 }, modelSchema.parse({})).placed.shape // [2, 8, 36, 64]
+ * ```
+ */
+export function fuse(
+  scope: Scope,
+  m: Tensor,
+  values: ReadonlyMap<string, Tensor>,
+  size: MapSize,
+  config: ModelConfig,
+): { fused: Tensor; placed: Tensor } {
   const summed = integrate(scope.in("integration"), m, values, config)
   const fused = config.mix && size.H > 1 ? mixNeighbours(scope.in("integration.mix"), summed, size) : summed
   const placed = config.positions ? addPositions(scope.in("classifier.positions"), fused) : fused
-  const logits = classify(scope.in("classifier"), placed, size, classes, config, dropout)
-  return { logits, fused, trained: scope.params }
+  return { fused, placed }
 }

@@ -80,9 +80,7 @@ export function onRawMap(
 ): RawMapNetwork {
   const scope = new Scope("standardize")
   const size = { ...spec.size, D: spec.width ?? spec.size.D }
-  const bring = (x: Tensor) => mix(standardize(scope, x, spec.width))
-  const m = bring(raw)
-  const network = spec.build({ m, pooled: pool(raw, m, spec.pool, bring) }, size, spec.classes, dropout)
+  const network = spec.build(poolStandardized(scope, raw, spec, mix), size, spec.classes, dropout)
   const { language, logits } = network
   return {
     logits,
@@ -91,6 +89,34 @@ export function onRawMap(
     final: language ? add(logSoftmax(logits), language.scores) : logits,
     finalFrozen: [...scope.params, ...network.frozen, ...(language?.frozen ?? [])],
   }
+}
+
+/**
+ * The encoder's own map as networks see it: standardised, with its pooled rows.
+ * @param scope of the standardisation's weights
+ * @param raw [B,T,N,D]
+ * @param mix mixup, in training
+ *
+ * @example
+ * ```ts
+ * import { poolStandardized } from "@fourtier/core/model"
+ * import { input } from "@fourtier/tensor"
+ * import { Scope } from "@fourtier/tensor/nn"
+ *
+ * const raw = input("m", [1, 8, 36, 64])
+ * const { m, pooled } = poolStandardized(new Scope("standardize"), raw, { width: 16, pool: "mean" })
+ * m.shape // [1, 8, 36, 16]; pooled.s is [1, 8, 16], pooled.t [1, 36, 16]
+ * ```
+ */
+export function poolStandardized(
+  scope: Scope,
+  raw: Tensor,
+  { width, pool: kind }: Pick<NetworkSpec, "width" | "pool">,
+  mix: (x: Tensor) => Tensor = (x) => x,
+): NetworkInput {
+  const bring = (x: Tensor) => mix(standardize(scope, x, width))
+  const m = bring(raw)
+  return { m, pooled: pool(raw, m, kind, bring) }
 }
 
 /** The mean may be taken after the affine standardisation; the largest value of raw channels may not. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+export * from "./binary.ts"
 export * from "./classification.ts"
 export * from "./contrastive.ts"
 export * from "./mixup.ts"

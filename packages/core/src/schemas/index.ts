@@ -7,6 +7,7 @@
 export * from "./bundle.ts"
 export * from "./classification.ts"
 export * from "./contrastive.ts"
+export * from "./detection.ts"
 export * from "./model.ts"
 export * from "./pseudo-labels.ts"
 export * from "./sampling.ts"
