@@ -35,6 +35,7 @@ export const LONG = [
   "tests/e2e/**/*.test.ts",
   "tests/examples/**/*.test.ts",
   "tests/package/**/*.test.ts",
+  "tests/puppets/company.test.ts",
   "tests/puppets/render.test.ts",
   "tests/structure/**/*.test.ts",
   // they take seconds each

@@ -20,6 +20,7 @@ const SUBVERBS = [
   "bench encoder",
   "bench guard",
   "puppets sheet",
+  "puppets company",
 ]
 
 describe.skipIf(!built)("help", () => {

@@ -37,7 +37,7 @@ export interface ClipSpec {
 }
 
 /** Levels of sensor noise by light. */
-const GRAIN = 2.2
+export const GRAIN = 2.2
 
 /** Memory that renderers share one after another: the latest one made owns it. */
 export class Arena {
@@ -98,6 +98,9 @@ export class ClipRenderer {
   }
 }
 
+/** What a figure and its motion follow from. */
+export type ActorSpec = Pick<ClipSpec, "seed" | "action" | "person" | "style" | "frames" | "fps">
+
 /** The person the clip is about. */
 export class Actor {
   readonly person: Person
@@ -107,7 +110,8 @@ export class Actor {
   readonly #alive: (pose: Pose, t: number) => Pose
   readonly #origin: Vec
 
-  constructor(spec: ClipSpec, camera: Camera) {
+  /** @param place where it stands; the middle of its way where it goes */
+  constructor(spec: ActorSpec, camera: Camera, place: Vec = [0, 0, 0]) {
     const rng = Rng.fork(spec.seed, "action")
     const style = makeStyle(spec.style)
     this.person = makePerson(spec.person)
@@ -119,7 +123,7 @@ export class Actor {
     const side = rng.next() < 0.5 ? -1 : 1
     this.heading = (side * rng.uniform(low, high) + camera.aspect * 0.6 + camera.yaw) * DEGREE
     const middle = (this.performance.from + this.performance.to) / 2
-    this.#origin = apply(rotation(0, this.heading, 0), [0, 0, -middle])
+    this.#origin = add(place, apply(rotation(0, this.heading, 0), [0, 0, -middle]))
   }
 
   /** Joints in the world at clip share `t`. */

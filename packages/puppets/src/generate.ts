@@ -30,7 +30,8 @@ export interface Generated {
   rendered: number
 }
 
-const stampSchema = z.object({ version: z.number(), seed: z.number(), width: z.number(), height: z.number() })
+/** What a folder was made with. */
+const stampSchema = z.record(z.string(), z.union([z.number(), z.string()]))
 
 /**
  * Writes `<split>/<class>/<class>-<number>.mp4` (or `.webm`), `manifest.csv` and `puppets.json` (what the folder was made
@@ -70,7 +71,8 @@ export async function generatePuppets(options: GenerateOptions, reporter: Report
   return { manifest, clips, rendered: missing.length }
 }
 
-async function claimFolder(out: string, stamp: z.infer<typeof stampSchema>): Promise<void> {
+/** Writes `puppets.json`, or checks that the one there is of the same set. @throws FourtierError where it is not */
+export async function claimFolder(out: string, stamp: z.infer<typeof stampSchema>): Promise<void> {
   const path = join(out, "puppets.json")
   if (!(await exists(path))) {
     await writeJson(path, stamp)

@@ -9,6 +9,7 @@
  * 5. `scenes*.ts`, `materials.ts`, `noise.ts`, `world.ts`: the places
  * 6. `canvas.ts`, `camera.ts`, `clip.ts`: triangles to pictures
  * 7. `encode.ts`, `generate.ts`, `sheet.ts`: pictures to files
+ * 8. `company-plan.ts`, `company.ts`, `ava-set.ts`: several figures in one video, with their boxes, laid out as AVA is
  *
  * @module
  */
@@ -16,6 +17,16 @@
 import { fileURLToPath } from "node:url"
 
 export { type ActionName, actionNames, orderPairs } from "./acts.ts"
+export { type AvaSetOptions, avaParts, generateAvaSet } from "./ava-set.ts"
+export type { CompanySpec, Member } from "./company.ts"
+export {
+  type CompanyOptions,
+  companyCounts,
+  companyCountsFor,
+  companyScenes,
+  type PlannedCompany,
+  planCompanies,
+} from "./company-plan.ts"
 export { type Generated, type GenerateOptions, generatePuppets, PUPPETS_VERSION } from "./generate.ts"
 export {
   type Counts,

@@ -67,7 +67,7 @@ export interface PlanOptions {
 }
 
 /** People, styles and cameras of one side of the split. Names of the sides never meet. */
-const pools = {
+export const pools = {
   train: { person: 40, style: 60, camera: 48 },
   test: { person: 20, style: 30, camera: 24 },
 }

@@ -2,7 +2,7 @@
 
 import { join } from "node:path"
 import { Command } from "commander"
-import type { RenderOptions, SheetOptions } from "./actions/puppets.ts"
+import type { CompanyRenderOptions, RenderOptions, SheetOptions } from "./actions/puppets.ts"
 import { wholeNumber, wholeNumberIn } from "./options.ts"
 
 export function puppetsCommand(): Command {
@@ -20,6 +20,7 @@ export function puppetsCommand(): Command {
       await renderPuppets(options)
     })
     .addCommand(sheetCommand())
+    .addCommand(companyCommand())
 }
 
 const PARTS = `
@@ -40,3 +41,24 @@ function sheetCommand(): Command {
       await writeContactSheet(png, options)
     })
 }
+
+function companyCommand(): Command {
+  return new Command("company")
+    .description("render videos of several figures at once, with AVA's annotations")
+    .option("--videos <n>", "total number of videos (default: 120 + 40 + 40)", wholeNumber)
+    .option("--classes <list>", "all, demo, or names of actions separated by commas", "demo")
+    .option("--seed <n>", "the same seed gives the same videos", wholeNumberIn(0), 1)
+    .option("-o, --out <folder>", "where to write the set", join("runs", "company"))
+    .option("--workers <n>", "worker threads (default: one per core)", wholeNumber)
+    .addHelpText("after", COMPANY)
+    .action(async (options: CompanyRenderOptions) => {
+      const { renderCompany } = await import("./actions/puppets.ts")
+      await renderCompany(options)
+    })
+}
+
+const COMPANY = `
+Two to four figures in each video do different things. The set is laid out as
+AVA is: videos, and annotations of the parts train, val (other people and
+cameras) and shift (also other scenes). tracks.csv has the box of every figure in
+every frame.`

@@ -1,5 +1,6 @@
-/** Renders clips of jointed figures, or a contact sheet of them. */
+/** Renders clips of jointed figures, one or several in each, or a contact sheet of them. */
 
+import { join } from "node:path"
 import { terminalReporter } from "@fourtier/core/node"
 import { oneOf } from "./one-of.ts"
 import { loadPuppets } from "./puppets-package.ts"
@@ -20,6 +21,24 @@ export async function renderPuppets({ clips, classes, seed, out, workers }: Rend
   const threads = workers === undefined ? {} : { workers }
   const { manifest } = await generatePuppets({ classes: actions, counts, seed, out, ...threads }, terminalReporter())
   process.stdout.write(`${manifest}\n`)
+}
+
+export interface CompanyRenderOptions {
+  videos?: number
+  classes: string
+  seed: number
+  out: string
+  workers?: number
+}
+
+/** Renders videos of several figures and prints the path of their annotations. */
+export async function renderCompany({ videos, classes, seed, out, workers }: CompanyRenderOptions): Promise<void> {
+  const { companyCounts, companyCountsFor, generateAvaSet, parseClasses } =
+    await loadPuppets("fourtier puppets company")
+  const counts = videos === undefined ? companyCounts : companyCountsFor(videos)
+  const threads = workers === undefined ? {} : { workers }
+  await generateAvaSet({ classes: parseClasses(classes), counts, seed, out, ...threads }, terminalReporter())
+  process.stdout.write(`${join(out, "annotations")}\n`)
 }
 
 export interface SheetOptions {
