@@ -41,6 +41,7 @@ export const LONG = [
   // they take seconds each
   "packages/core/tests/metrics/intervals.test.ts",
   "packages/core/tests/train/align.test.ts",
+  "packages/core/tests/train/detect.test.ts",
   "packages/core/tests/train/finetune.test.ts",
   "packages/fourtier/tests/describe/faults.test.ts",
   "packages/fourtier/tests/encoders/checkpoint/hostile.test.ts",

@@ -60,5 +60,5 @@ function companyCommand(): Command {
 const COMPANY = `
 Two to four figures in each video do different things. The set is laid out as
 AVA is: videos, and annotations of the parts train, val (other people and
-cameras) and shift (also other scenes). tracks.csv has the box of every figure in
-every frame.`
+cameras) and shift (also other scenes). tracks.csv has the box of every figure
+in every frame.`
