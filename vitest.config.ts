@@ -40,6 +40,7 @@ export const LONG = [
   "tests/structure/**/*.test.ts",
   // they take seconds each
   "packages/core/tests/metrics/intervals.test.ts",
+  "packages/core/tests/metrics/sklearn.test.ts",
   "packages/core/tests/train/align.test.ts",
   "packages/core/tests/train/detect.test.ts",
   "packages/core/tests/train/finetune.test.ts",

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { silent } from "@fourtier/core"
 import type { Method } from "@fourtier/core/model"
-import type { FeatureSet } from "@fourtier/core/train"
+import type { FeatureSet, FeatureSource } from "@fourtier/core/train"
 import { liveSessions } from "@fourtier/tensor"
 import type { Weights } from "@fourtier/tensor/nn"
 import { loadConfig } from "fourtier"
@@ -89,6 +89,7 @@ async function trial(
   { model, align } = config,
   methods: Method[] = ["full"],
   given: Alignment | null = null,
+  features: Partial<ExperimentSettings["features"]> = {},
 ): Promise<TrialResult> {
   const names = CLASSES.map((_, c) => Float32Array.from({ length: TEXT_WIDTH }, (_, d) => Number(d === c)))
   const { finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe } = config
@@ -102,7 +103,7 @@ async function trial(
     training: { finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe },
     text: { table: texts, names, width: TEXT_WIDTH, center: true, encoder: "made up", id: "made up" },
     alignment: { space, cache: null, given, refine: given !== null },
-    features: { train: set.source, trainViews: 2, test: set.source, testViews: 2 },
+    features: { train: set.source, trainViews: 2, test: set.source, testViews: 2, ...features },
     labelsPerClass,
     pseudoLabels: config.pseudoLabels,
     runtime: {},
@@ -251,6 +252,28 @@ describe("a trial", () => {
     expect(pseudoLabels).toMatchObject([{ evidence: { checked: 0, labels: 1 } }])
     const [{ evidence }] = pseudoLabels
     expect(evidence.accepted).toBe(evidence.clips >= 20)
+  })
+
+  it("sees other views in stage 1 where it is given some, and there alone", async () => {
+    const watched = (name: string) => {
+      const read = new Set<string>()
+      const source: FeatureSource = {
+        id: name,
+        size: set.source.size,
+        read(key, kind, into) {
+          read.add(`${key.clip}/${key.view}`)
+          return set.source.read(key, kind, into)
+        },
+      }
+      return { source, read }
+    }
+    const [own, common] = [watched("stage 1"), watched("stage 2")]
+    const features = { align: { source: own.source, views: 1 }, train: common.source, trainViews: 2 }
+    await trial(makeTexts(set.examples), split, null, split.train.length, config, ["full"], null, features)
+    const hashes = split.train.map(({ hash }) => hash)
+    expect([...own.read].sort()).toEqual(hashes.map((hash) => `${hash}/0`).sort())
+    expect(new Set([...common.read].map((key) => key.split("/")[0]))).toEqual(new Set(hashes))
+    expect(bytes(runs - 1, "stage-1").equals(bytes(0, "stage-1"))).toBe(false)
   })
 
   it("would see answers about training clips", async () => {

@@ -39,9 +39,12 @@ export async function alignSets(
   data: readonly string[],
   out: string,
   configText: string,
-  context: StageContext,
+  given: StageContext,
 ): Promise<Alignment> {
-  const { config } = context
+  const { views } = given.config
+  // there is no stage 2 to see other views
+  const config = { ...given.config, views: { ...views, train: views.align ?? views.train, align: null } }
+  const context = { ...given, config }
   checkStages(config)
   const prompts = stages.promptsOf(config)
   const ids = prompts.prompts.map(({ id }) => id)
@@ -94,8 +97,7 @@ export async function alignSets(
     return alignment
   } finally {
     await experiment.release()
-    await features.train.store.close()
-    await features.test.store.close()
+    await stages.closeFeatures(features)
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { DEFAULT_METHODS, METHOD_NAMES } from "@fourtier/core/model"
 import {
+  CROPS,
   classificationSchema,
   contrastiveSchema,
   modelSchema,
@@ -20,6 +21,11 @@ import { loadSettings, type Settings, type SettingsOptions } from "./util/settin
 import { splitSchema } from "./video/split-settings.ts"
 
 export { PRESETS }
+
+const trainingViewsSchema = z.strictObject({
+  draws: z.int().min(1).describe("random views stored of each training clip"),
+  steps: z.array(stepSchema).describe("steps from the decoded picture to the encoder's resolution (docs/data.md)"),
+})
 
 const trainingSchema = z.strictObject({ ...classificationSchema.shape, ...scheduleSchema.shape })
 
@@ -68,14 +74,18 @@ export const configSchema = z.strictObject({
   views: z
     .strictObject({
       sampling: samplingSchema.prefault({ kind: "segments" }),
-      train: z.strictObject({
-        draws: z.int().min(1).describe("random views stored of each training clip"),
-        steps: z
-          .array(stepSchema)
-          .describe("steps from the decoded picture to the encoder's resolution (docs/data.md)"),
-      }),
+      train: trainingViewsSchema,
+      align: trainingViewsSchema
+        .nullable()
+        .default(null)
+        .describe("of training clips in stage 1 alone; null: those of `train`, which stage 2 and the probes see too"),
       test: z.strictObject({
         clips: z.int().min(1).describe("temporal views of each clip"),
+        crops: z
+          .union(CROPS.map((count) => z.literal(count)))
+          .nullable()
+          .default(null)
+          .describe("spatial views of each temporal one, cut by the step `crop`; null: as many as the step says"),
         steps: z.array(stepSchema).describe("the same for validation and test clips, without random steps"),
       }),
     })

@@ -20,7 +20,7 @@ export async function experimentSettings(
   context: StageContext,
 ): Promise<ExperimentSettings> {
   const { config, reporter, signal } = context
-  const { encoder, train, test } = features
+  const { encoder, align: aligning, train, test } = features
   const ids = text ? prompts.map(({ id }) => id) : []
   const alignment = await alignmentSettings(prompts, text, features, context)
   const fitted = text !== null && (!alignment.given || alignment.refine)
@@ -35,7 +35,13 @@ export async function experimentSettings(
     training: { finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe },
     text,
     alignment,
-    features: { train: train.store, trainViews: train.views, test: test.store, testViews: test.views },
+    features: {
+      ...(aligning === train ? {} : { align: { source: aligning.store, views: aligning.views } }),
+      train: train.store,
+      trainViews: train.views,
+      test: test.store,
+      testViews: test.views,
+    },
     labelsPerClass,
     pseudoLabels,
     fewestClips: Math.min(...splits.map((split) => countLabelled(split.train, labelsPerClass))),
@@ -53,7 +59,7 @@ async function alignmentSettings(
   { encoder }: Features,
   { config, reporter }: StageContext,
 ): Promise<ExperimentSettings["alignment"]> {
-  const { sampling, steps } = viewRecipes(config, encoder).train
+  const { sampling, steps } = viewRecipes(config, encoder).align
   const { pool, width, processors, processorWeights, processorHidden } = config.model
   const { similarity } = config.align
   const space = {

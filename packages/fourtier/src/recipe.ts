@@ -124,8 +124,7 @@ export async function runRecipe(
       reporter.warn("nothing is trained, so there is no bundle: zero-shot is the only method")
   } finally {
     await experiment.release()
-    await features.train.store.close()
-    await features.test.store.close()
+    await stages.closeFeatures(features)
   }
 
   const [{ result: first }] = trained

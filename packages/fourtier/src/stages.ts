@@ -6,7 +6,7 @@
 import { join } from "node:path"
 import { plural, type Reporter } from "@fourtier/core"
 import type { Bundle } from "@fourtier/core/bundle"
-import type { ViewRecipe } from "@fourtier/core/frames"
+import { type ViewRecipe, withViewGrid } from "@fourtier/core/frames"
 import { type Method, methodNamed, type NetworkSpec, placesOf, titleOf } from "@fourtier/core/model"
 import type { Step } from "@fourtier/core/schemas"
 import { FourtierError } from "@fourtier/tensor"
@@ -248,8 +248,15 @@ export async function embedTexts(
 
 export interface Features {
   encoder: VisualEncoder
+  /** Views of training clips in stage 1: those of `train`, or of their own. */
+  align: Extraction
   train: Extraction
   test: Extraction
+}
+
+/** Frees the files of all stores. */
+export async function closeFeatures({ align, train, test }: Features): Promise<void> {
+  for (const store of new Set([align, train, test].map(({ store }) => store))) await store.close()
 }
 
 /** What zero-shot classification needs before any clip is read. */
@@ -301,13 +308,29 @@ export async function zeroShotScores(
   }
 }
 
+/** How clips are seen. */
+export interface ViewRecipes {
+  /** In stage 1. */
+  align: ViewRecipe
+  /** In stage 2, and by the probes. */
+  train: ViewRecipe
+  /** In validation and test. */
+  test: ViewRecipe
+}
+
 /** How clips are seen in training and in evaluation, fitted to the encoder: its frames, and steps that end at its resolution. */
-export function viewRecipes({ views, seed }: Config, encoder: VisualEncoder): { train: ViewRecipe; test: ViewRecipe } {
+export function viewRecipes({ views, seed }: Config, encoder: VisualEncoder): ViewRecipes {
   const sampling = { ...views.sampling, frames: encoder.frames }
   const [side] = encoder.resolution
+  const drawn = ({ draws, steps }: Config["views"]["train"]): ViewRecipe => {
+    return { sampling, steps: fitSteps(steps, side), draws: { count: draws, seed } }
+  }
+  const { clips, crops, steps } = views.test
+  const test = { sampling: { ...sampling, clips }, steps: fitSteps(steps, side), draws: null }
   return {
-    train: { sampling, steps: fitSteps(views.train.steps, side), draws: { count: views.train.draws, seed } },
-    test: { sampling: { ...sampling, clips: views.test.clips }, steps: fitSteps(views.test.steps, side), draws: null },
+    align: drawn(views.align ?? views.train),
+    train: drawn(views.train),
+    test: crops === null ? test : withViewGrid(test, { clips, crops }, "views.test.crops"),
   }
 }
 
@@ -345,10 +368,12 @@ export async function extract(splits: readonly Split[], context: StageContext): 
   for (const note of encoder.notes ?? []) reporter.say(note)
   const recipes = viewRecipes(config, encoder)
   const common = { ...extractOptions(context), encoder }
-  const train = await extractFeatures(
-    uniqueClips(splits, ({ train }) => train),
-    { ...common, recipe: recipes.train },
-  )
+  const training = uniqueClips(splits, ({ train }) => train)
+  const train = await extractFeatures(training, { ...common, recipe: recipes.train })
+  const align =
+    config.views.align && learnsFromWords(config)
+      ? await extractFeatures(training, { ...common, recipe: recipes.align })
+      : train
   const test = await extractFeatures(
     uniqueClips(splits, ({ val, test }) => [...val, ...test]),
     { ...common, recipe: recipes.test },
@@ -362,13 +387,19 @@ export async function extract(splits: readonly Split[], context: StageContext): 
       fix: "repair the file, or remove it from the split",
     })
   }
-  for (const { clip, error } of train.failed) reporter.warn(`${clip.relative} left out of training: ${error.message}`)
-  return { encoder, train, test }
+  for (const { clip, error } of failedOf({ align, train }))
+    reporter.warn(`${clip.relative} left out of training: ${error.message}`)
+  return { encoder, align, train, test }
+}
+
+/** Training clips that could not be decoded, each once. */
+function failedOf({ align, train }: Pick<Features, "align" | "train">): Extraction["failed"] {
+  return [...new Map([...train.failed, ...align.failed].map((failure) => [failure.clip.hash, failure])).values()]
 }
 
 /** The splits without clips that could not be decoded. */
-export function withoutFailed(splits: readonly Split[], { train }: Features): Split[] {
-  const failed = new Set(train.failed.map(({ clip }) => clip.hash))
+export function withoutFailed(splits: readonly Split[], features: Features): Split[] {
+  const failed = new Set(failedOf(features).map(({ clip }) => clip.hash))
   return splits.map((split) => ({ ...split, train: split.train.filter(({ hash }) => !failed.has(hash)) }))
 }
 

@@ -5,6 +5,7 @@
  */
 
 export * from "./color.ts"
+export * from "./grid.ts"
 export * from "./resize.ts"
 export * from "./sampling.ts"
 export * from "./source.ts"

@@ -234,6 +234,23 @@ export function meanClassAccuracy(predictions: readonly Prediction[]): number {
 }
 
 /**
+ * Mean F1 of the classes that occur, as label or as prediction (scikit-learn's `f1_score(average="macro")`).
+ *
+ * @example
+ * ```ts
+ * import { macroF1 } from "@fourtier/core/metrics"
+ *
+ * const right = { clipId: "jump/a", label: 0, probabilities: [0.7, 0.3] }
+ * const wrong = { clipId: "wave/b", label: 1, probabilities: [0.6, 0.4] }
+ * macroF1([right, wrong]) // (2/3 + 0) / 2
+ * ```
+ */
+export function macroF1(predictions: readonly Prediction[]): number {
+  const known = perClass(predictions).flatMap(({ f1 }) => (f1 === null ? [] : [f1]))
+  return known.reduce((sum, f1) => sum + f1, 0) / known.length
+}
+
+/**
  * Mean negative log-likelihood of the true class, in nats. Probabilities below 1e-12 count as 1e-12.
  *
  * @example
@@ -274,15 +291,48 @@ export function clipNegativeLogLikelihood({ label, probabilities }: Prediction):
  * ```
  */
 export function calibrationError(predictions: readonly Prediction[], bins = 15): number {
+  const misses = reliability(predictions, bins).map(({ count, accuracy, confidence }) =>
+    count === 0 ? 0 : count * Math.abs(accuracy - confidence),
+  )
+  return misses.reduce((sum, miss) => sum + miss, 0) / predictions.length
+}
+
+/** Predictions whose confidence lies between two edges. */
+export interface ReliabilityBin {
+  /** Mean probability of the most probable class; 0 without predictions. */
+  confidence: number
+  /** Share of them that are right; 0 without predictions. */
+  accuracy: number
+  count: number
+}
+
+/**
+ * How often predictions are right by how sure they are: a reliability diagram's bars (Guo et al. 2017), bins of equal width from 0
+ * to 1; a confidence on an edge belongs to the bin below.
+ *
+ * @example
+ * ```ts
+ * import { reliability } from "@fourtier/core/metrics"
+ *
+ * const [low, high] = reliability([{ clipId: "jump/a", label: 0, probabilities: [0.7, 0.3] }], 2)
+ * high // { confidence: 0.7, accuracy: 1, count: 1 }
+ * ```
+ */
+export function reliability(predictions: readonly Prediction[], bins = 15): ReliabilityBin[] {
   checkPredictions(predictions)
-  const surplus = new Float64Array(bins)
+  const sums = Array.from({ length: bins }, () => ({ confidence: 0, accuracy: 0, count: 0 }))
   for (const { label, probabilities } of predictions) {
     const predicted = argmax(probabilities)
     const confidence = probabilities[predicted]
-    const bin = Math.min(bins - 1, Math.max(0, Math.ceil(confidence * bins) - 1))
-    surplus[bin] += (predicted === label ? 1 : 0) - confidence
+    const bin = sums[Math.min(bins - 1, Math.max(0, Math.ceil(confidence * bins) - 1))]
+    bin.confidence += confidence
+    bin.accuracy += predicted === label ? 1 : 0
+    bin.count++
   }
-  return surplus.reduce((sum, value) => sum + Math.abs(value), 0) / predictions.length
+  return sums.map(({ confidence, accuracy, count }) => {
+    const whole = Math.max(1, count)
+    return { confidence: confidence / whole, accuracy: accuracy / whole, count }
+  })
 }
 
 /** Scores of one clip where several classes may be true at once. */

@@ -4,13 +4,14 @@
  *     figure = mean over parts of (mean over classes of) (weighted mean over observations)
  *
  * Parts are the test folds where folds are averaged, otherwise everything is one part. The mean over classes is taken
- * for mean class accuracy only. Classes and parts that a resample leaves empty are not in the means.
+ * for mean class accuracy only. Classes and parts that a resample leaves empty are not in the means. Macro F1 is no such mean of
+ * observations: it is computed from the weighted counts of each part.
  */
 
 import type { Statistic } from "./intervals.ts"
-import { clipNegativeLogLikelihood, type Prediction, rankOfLabel } from "./metrics.ts"
+import { argmax, clipNegativeLogLikelihood, type Prediction, rankOfLabel } from "./metrics.ts"
 
-export type FigureName = "top1" | "top5" | "meanClass" | "nll"
+export type FigureName = "top1" | "top5" | "meanClass" | "macroF1" | "nll"
 
 /** `clips`: every clip counts the same. `folds`: every fold does (the mean of three splits of UCF-101 and HMDB51). */
 export type Averaging = "clips" | "folds"
@@ -18,8 +19,8 @@ export type Averaging = "clips" | "folds"
 export interface FigureStatistic {
   /** The figure for given weights. */
   statistic: Statistic
-  /** `[observations]`: what each one adds to the figure when all weights are 1. */
-  shares: Float64Array
+  /** `[observations]`: what each one adds to the figure when all weights are 1; null where it is no sum of such shares. */
+  shares: Float64Array | null
 }
 
 /**
@@ -56,8 +57,37 @@ export function figureStatistics(
     )
   }
   figures.set("meanClass", nestedMean(right, classes.of, parts))
+  figures.set("macroF1", { statistic: macroF1Statistic(predictions, parts), shares: null })
   figures.set("nll", nestedMean(Float64Array.from(predictions, clipNegativeLogLikelihood), parts.of, parts))
   return figures
+}
+
+/** Mean over parts of the mean F1 of the classes that occur there, as label or as prediction. */
+function macroF1Statistic(predictions: readonly Prediction[], parts: Strata): Statistic {
+  const classes = predictions[0].probabilities.length
+  const labels = Int32Array.from(predictions, ({ label }) => label)
+  const said = Int32Array.from(predictions, ({ probabilities }) => argmax(probabilities))
+  const hits = new Float64Array(parts.count * classes)
+  const occurrences = new Float64Array(parts.count * classes)
+  return (weights) => {
+    hits.fill(0)
+    occurrences.fill(0)
+    for (let i = 0; i < labels.length; i++) {
+      const start = parts.of[i] * classes
+      occurrences[start + labels[i]] += weights[i]
+      occurrences[start + said[i]] += weights[i]
+      if (said[i] === labels[i]) hits[start + labels[i]] += weights[i]
+    }
+    const sums = new Float64Array(parts.count)
+    const totals = new Float64Array(parts.count)
+    for (let c = 0; c < hits.length; c++) {
+      if (occurrences[c] === 0) continue
+      const part = Math.floor(c / classes)
+      sums[part] += (2 * hits[c]) / occurrences[c]
+      totals[part]++
+    }
+    return meanOfRatios(sums, totals)
+  }
 }
 
 interface Strata {

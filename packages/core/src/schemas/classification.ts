@@ -14,6 +14,11 @@ export const classificationSchema = z.strictObject({
     .min(0)
     .default(0.8)
     .describe("parameter of mixup's Beta distribution, applied to the cached feature map; 0: no mixup"),
+  repeats: z
+    .int()
+    .min(1)
+    .default(1)
+    .describe("different views of each clip that an update sees: repeated augmentation (paper, Table A3)"),
   dropout: z.number().min(0).max(0.95).default(0).describe("share of units dropped during training"),
 })
 

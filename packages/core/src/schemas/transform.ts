@@ -2,6 +2,10 @@
 
 import { z } from "zod"
 
+/** Numbers of views that the step `crop` cuts out of each temporal one. */
+export const CROPS = [1, 3, 10] as const
+export type Crops = (typeof CROPS)[number]
+
 const side = z.int().positive().describe("size in pixels")
 const amount = z.number().min(0).default(0).describe("colorJitter: factors are drawn from 1 ± this")
 

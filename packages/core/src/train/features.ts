@@ -163,7 +163,7 @@ export async function readBatch(
 }
 
 /**
- * A random view of each of the clips numbered `batch`.
+ * A random view of each of the clips numbered `batch`; another one where a clip comes again, as long as it has others.
  *
  * @example
  * ```ts
@@ -176,5 +176,13 @@ export async function readBatch(
  * ```
  */
 export function drawViews({ examples }: FeatureSet<Example>, batch: readonly number[], rng: Rng): RecordKey[] {
-  return batch.map((i) => ({ clip: examples[i].hash, view: rng.pick(examples[i].views) }))
+  const taken = new Map<number, number[]>()
+  return batch.map((i) => {
+    const { hash, views } = examples[i]
+    const before = taken.get(i) ?? []
+    const left = views.filter((view) => !before.includes(view))
+    const view = rng.pick(left.length > 0 ? left : views)
+    taken.set(i, left.length > 0 ? [...before, view] : [view])
+    return { clip: hash, view }
+  })
 }

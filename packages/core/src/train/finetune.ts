@@ -176,6 +176,7 @@ export function classificationTask(
     params: graphs.trained,
     examples: data.train.examples.length,
     microBatch: graphs.batch,
+    repeats: config.repeats,
 
     async gradients(batch, rng, optimizer) {
       if (bound !== optimizer) bindGradients(graphs, optimizer)

@@ -90,6 +90,7 @@ async function run(
   const steps = Math.max(schedule.minUpdates, Math.round(schedule.epochs * perEpoch), schedule.epochs > 0 ? 1 : 0)
   const warmup = schedule.epochs > 0 ? Math.round(steps * Math.min(0.5, schedule.warmupEpochs / schedule.epochs)) : 0
   const micro = task.microBatch
+  const repeats = task.repeats ?? 1
   const { bestWeights: restoredBest, ...position } = restored ?? START
   const cursor: Cursor = position
   let bestWeights = restoredBest
@@ -101,12 +102,15 @@ async function run(
     const order = Rng.fork(seed, task.name, "order", epoch).shuffle([...Array(task.examples).keys()])
     const at = (cursor.step % perEpoch) * batch
     const rng = stepRng(seed, task, cursor.step, collective)
-    const own = order.slice(at + collective.rank * share, at + (collective.rank + 1) * share)
+    const clips = order.slice(at + collective.rank * share, at + (collective.rank + 1) * share)
+    const own = clips.flatMap((clip) => new Array<number>(repeats).fill(clip))
     const losses: Metrics = {}
-    for (let i = 0; i < share; i += micro) {
+    for (let i = 0; i < own.length; i += micro) {
       const part = await task.gradients(own.slice(i, i + micro), rng, optimizer)
-      for (const [name, value] of Object.entries(part)) losses[name] = (losses[name] ?? 0) + (value * micro) / share
-      if (micro < share) await optimizer.accumulate(1)
+      for (const [name, value] of Object.entries(part)) {
+        losses[name] = (losses[name] ?? 0) + (value * micro) / own.length
+      }
+      if (micro < own.length) await optimizer.accumulate(1)
     }
     await combineGradients(collective, optimizer, losses)
     checkFinite(task, cursor.step, losses)

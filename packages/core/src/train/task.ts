@@ -14,6 +14,8 @@ export interface TrainTask {
   readonly examples: number
   /** Clips of one call of `gradients`: a divisor of the batch. */
   readonly microBatch: number
+  /** How often a batch holds each of its clips: repeated augmentation; default 1. */
+  readonly repeats?: number
   /** Writes gradients into `optimizer.gradientBuffer(name)` for the clips numbered `batch`; returns named losses. */
   gradients(batch: readonly number[], rng: Rng, optimizer: AdamW): Promise<Metrics>
   /** Figures on the validation clips, `score` (larger is better) among them; null when there are none. */

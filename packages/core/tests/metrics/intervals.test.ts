@@ -10,6 +10,7 @@ import {
   signFlipP,
   wilson,
 } from "../../src/metrics/intervals.ts"
+import { exchangeP } from "../../src/metrics/permutation.ts"
 
 const mean =
   (values: readonly number[]): Statistic =>
@@ -225,6 +226,20 @@ describe("sign flips", () => {
 
   it("gives 1 without any difference, and leaves zeros out of the patterns", () => {
     expect(signFlipP([])).toBe(1)
+  })
+
+  it("exchanging the predictions of two methods is the sign-flip test where the figure is a mean", () => {
+    const rng = Rng.fork("exchange")
+    const right = Float64Array.from({ length: 60 }, (_, i) => Number(rng.next() < (i < 30 ? 0.95 : 0.5)))
+    const clips = Array.from({ length: 30 }, (_, i) => ({ clipId: `${i}`, group: `g${i >> 1}` }))
+    const accuracy = (weights: Float64Array) => right.reduce((sum, x, i) => sum + (x * weights[i]) / 30, 0)
+    const differences = Array.from({ length: 15 }, (_, g) =>
+      [2 * g, 2 * g + 1].reduce((sum, i) => sum + right[i] - right[30 + i], 0),
+    )
+    const expected = signFlipP(differences, { resamples: 100_000 })
+    expect(expected).toBeLessThan(0.2)
+    expect(exchangeP(clips, clips, accuracy, { resamples: 20_000 })).toBeCloseTo(expected, 1)
+    expect(exchangeP(clips, clips, () => 1)).toBe(1)
     expect(signFlipP([0, 0, 0])).toBe(1)
     expect(signFlipP([1, 0, 1, 0, 1, 1, 1])).toBe(2 / 32)
   })

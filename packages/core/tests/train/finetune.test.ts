@@ -93,6 +93,41 @@ describe("stage 2", () => {
     }
   })
 
+  it("repeated augmentation: an update sees different views of each of its clips, and there are as many updates", async () => {
+    const { source, examples } = await makeFeatures({ clips: 16, views: 3 })
+    const read: string[] = []
+    const watched: FeatureSet = {
+      source: {
+        ...source,
+        size: source.size,
+        read(key, kind, into) {
+          read.push(`${key.clip}/${key.view}`)
+          return source.read(key, kind, into)
+        },
+      },
+      examples,
+    }
+    const steps: number[] = []
+    const frozen = await fitStandardize({ source, examples }, null)
+    for (const repeats of [1, 2]) {
+      read.length = 0
+      const config = classificationSchema.parse({ mixup: 0, repeats })
+      const graphs = await ClassifierGraphs.compile(specOf("baseline"), 8, 0)
+      const data = { train: watched, val: { source, examples: [] } }
+      const task = classificationTask("baseline", graphs, config, data, frozen)
+      const schedule = scheduleSchema.parse({ epochs: 1, batch: 8, learningRate: 1e-3 })
+      steps.push((await train(task, { schedule, seed: 1, reporter: silent })).steps)
+      await graphs.release()
+      expect(read).toHaveLength(16 * repeats)
+      for (let start = 0; start < read.length; start += 8 * repeats) {
+        const batch = read.slice(start, start + 8 * repeats)
+        expect(new Set(batch).size).toBe(8 * repeats)
+        expect(new Set(batch.map((key) => key.split("/")[0])).size).toBe(8)
+      }
+    }
+    expect(steps).toEqual([2, 2])
+  })
+
   it("a clip's probabilities do not depend on which clips share its batch", async () => {
     const { weights } = await finetune({ epochs: 1 })
     const results: Float32Array[][] = []

@@ -8,6 +8,7 @@ import type {
   FigureName,
   Interval,
   Prediction,
+  ReliabilityBin,
 } from "@fourtier/core/metrics"
 import type { PseudoLabelFigures } from "../experiment/pseudo-label-figures.ts"
 import type { RetrievalFigures } from "../experiment/trial.ts"
@@ -65,6 +66,10 @@ export interface MethodSummary {
   seeds: number[]
   figures: Partial<Record<FigureName, Interval>>
   calibrationError: number
+  /** How often predictions are right by how sure they are: 15 bins of the confidence, from 0 to 1. */
+  reliability: ReliabilityBin[]
+  /** Mean over the classes of the average precision of each against all others, by its probability. */
+  meanAveragePrecision: number
   /** Reference minus this method; null for the reference itself. */
   difference: Partial<Record<FigureName, PairedDifference>> | null
   perFold: { fold: string; clips: number; top1: number; meanClass: number }[]

@@ -12,11 +12,14 @@ import {
   classMetrics,
   clusterOf,
   confusionMatrix,
+  exchangeP,
   type FigureName,
   figureStatistics,
   type Interval,
+  multiLabelPrecision,
   type Prediction,
   pairedBootstrap,
+  reliability,
   signFlipP,
   wilson,
 } from "@fourtier/core/metrics"
@@ -152,6 +155,8 @@ function summariseMethod(
     seeds: seedsOf(predictions),
     figures: intervals(predictions, averaging, options),
     calibrationError: calibrationError(predictions),
+    reliability: reliability(predictions),
+    meanAveragePrecision: averagePrecision(predictions),
     difference: run === reference ? null : differences(reference.predictions, predictions, averaging, options),
     perFold: [...folds].flatMap(([fold, part]) =>
       fold === undefined
@@ -209,24 +214,60 @@ function differences(
   const found = pairedBootstrap(side(reference, first), side(other, second), options)
   return Object.fromEntries(
     names.map((name, k) => {
-      const byCluster = new Map<string, number>()
-      addShares(byCluster, reference, first.get(name)?.shares, 1)
-      addShares(byCluster, other, second.get(name)?.shares, -1)
-      return [name, { ...found[k], p: signFlipP([...byCluster.values()].map(cleared), { seed: options.seed }) }]
+      const [own, others] = [first.get(name)?.shares, second.get(name)?.shares]
+      const p =
+        own && others
+          ? flipP(reference, own, other, others, options)
+          : exchanged(reference, other, name, averaging, options)
+      return [name, { ...found[k], p }]
     }),
   )
+}
+
+/** p of a figure that is a sum of shares. */
+function flipP(
+  reference: readonly Prediction[],
+  own: Float64Array,
+  other: readonly Prediction[],
+  others: Float64Array,
+  { seed }: Required<BootstrapOptions>,
+): number {
+  const byCluster = new Map<string, number>()
+  addShares(byCluster, reference, own, 1)
+  addShares(byCluster, other, others, -1)
+  return signFlipP([...byCluster.values()].map(cleared), { seed })
 }
 
 function addShares(
   sums: Map<string, number>,
   predictions: readonly Prediction[],
-  shares: Float64Array | undefined,
+  shares: Float64Array,
   sign: number,
 ): void {
   predictions.forEach((prediction, i) => {
     const cluster = clusterOf(prediction)
-    sums.set(cluster, (sums.get(cluster) ?? 0) + sign * (shares?.[i] ?? 0))
+    sums.set(cluster, (sums.get(cluster) ?? 0) + sign * shares[i])
   })
+}
+
+/** p of any other figure. */
+function exchanged(
+  reference: readonly Prediction[],
+  other: readonly Prediction[],
+  name: FigureName,
+  averaging: Averaging,
+  { resamples, seed }: Required<BootstrapOptions>,
+): number {
+  const both = figureStatistics([...reference, ...other], averaging).get(name)
+  if (!both) throw new Error(`internal error: no figure ${name}`)
+  return exchangeP(reference, other, both.statistic, { resamples, seed })
+}
+
+/** Of single-label predictions, each class against all others. */
+function averagePrecision(predictions: readonly Prediction[]): number {
+  return multiLabelPrecision(
+    predictions.map(({ clipId, label, probabilities }) => ({ clipId, labels: [label], scores: probabilities })),
+  ).mean
 }
 
 /** Zero for what is only rounding. */

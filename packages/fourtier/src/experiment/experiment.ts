@@ -39,7 +39,14 @@ export interface ExperimentSettings {
   /** Null: clips without a label teach stage 1 alone. */
   pseudoLabels: PseudoLabelsConfig | null
   /** Where features are read, and how many views a clip has there, for training and for evaluation. */
-  features: { train: FeatureSource; trainViews: number; test: FeatureSource; testViews: number }
+  features: {
+    /** Of training clips in stage 1, where it sees others than stage 2. */
+    align?: { source: FeatureSource; views: number }
+    train: FeatureSource
+    trainViews: number
+    test: FeatureSource
+    testViews: number
+  }
   /**
    * What an alignment of these clips and texts reads and meets; where alignments are kept, if anywhere; one from elsewhere, and
    * whether these clips' own answers refine it.

@@ -129,7 +129,7 @@ export async function fitAlignment(trial: Trial, { text, suffix }: Language, gra
   const { align, prompts, alignment, sets } = trial.experiment.settings
   const { given } = alignment
   const standardize = given ? only(graphs.frozen, given.weights) : await trial.standardize()
-  const { train, val } = trial.data
+  const { aligned: train, val } = trial.data
   const described = train.examples.filter(({ id }) => isDescribed(id, prompts, text.table))
   const heldOut = align.epochs > 0 ? drawHeldOut(described, align.holdOut, trial.seed) : new Set<Example>()
   const targets: TextTargets = {
@@ -139,7 +139,8 @@ export async function fitAlignment(trial: Trial, { text, suffix }: Language, gra
   const set = { ...train, examples: described.filter((clip) => !heldOut.has(clip)) }
   const unseen = { ...train, examples: described.filter((clip) => heldOut.has(clip)) }
   const seed = align.start === "ridge" && align.epochs === 0 ? null : trial.seed
-  const judges = align.epochs > 0 ? [val.source.id, val.examples, trial.data.labelled.examples] : []
+  const judges =
+    align.epochs > 0 && val.examples.length > 0 ? [val.source.id, val.examples, trial.data.labelled.examples] : []
   const clips = [train.source.id, train.examples, described, judges, [...(sets ?? [])]]
   const id = hashJson({
     version: FIT_VERSION,

@@ -45,6 +45,8 @@ export interface TrialData {
   training: string
   /** All training clips: what stage 1 and the channel statistics may see, without their labels. */
   train: FeatureSet<Example>
+  /** The same clips as stage 1 sees them when it is fitted. */
+  aligned: FeatureSet<Example>
   /** Class numbers of those that have one, also where it may not be used: to measure pseudo-labels with, for nothing else. */
   known: ReadonlyMap<string, number>
   /** Those whose labels may be used. */
@@ -91,10 +93,13 @@ export class Trial {
     this.seed = seed
     this.folder = folder
     const known = labelledOf(split.train, classes, features.trainViews)
+    const train = { source: features.train, examples: examplesOf(split.train, features.trainViews) }
+    const { align } = features
     this.data = {
       split: split.name,
       training: split.training,
-      train: { source: features.train, examples: examplesOf(split.train, features.trainViews) },
+      train,
+      aligned: align ? { source: align.source, examples: examplesOf(split.train, align.views) } : train,
       known: new Map(known.map(({ id, label }) => [id, label])),
       labelled: { source: features.train, examples: drawLabelled(known, labelsPerClass, seed) },
       val: { source: features.test, examples: labelledOf(split.val, classes, features.testViews) },
@@ -121,10 +126,10 @@ export class Trial {
     start?: () => Promise<Weights>,
   ): Promise<Weights> {
     const { size, model, prompts, classes, runtime, reporter, signal } = this.experiment.settings
-    const sets = [this.data.train, this.data.labelled, this.data.val].map(({ source, examples }) => [
-      source.id,
-      examples,
-    ])
+    // test clips' views decide nothing here: without validation clips, their store is not looked at
+    const sets = [this.data.train, this.data.labelled, this.data.val].map(({ source, examples }, part) =>
+      part === 2 && examples.length === 0 ? null : [source.id, examples],
+    )
     const params = task.params.map(({ name: param, shape }) => [param, shape])
     const key = hashJson({ name, parts, size, model, prompts, classes, seed: this.seed, sets, params })
     const folder = join(this.folder, safeName(name))

@@ -7,7 +7,7 @@
  */
 
 import { formatBytes, type Reporter } from "@fourtier/core"
-import { isRandom, transformOf, type ViewRecipe, viewCount, viewsOf } from "@fourtier/core/frames"
+import { isRandom, transformOf, type ViewRecipe, viewCount, viewNumbers, viewsOf } from "@fourtier/core/frames"
 import type { Pool } from "@fourtier/core/model"
 import { FRAMES } from "@fourtier/core/schemas"
 import { FourtierError, type SessionOptions } from "@fourtier/tensor"
@@ -41,7 +41,8 @@ export interface Extraction {
 }
 
 /**
- * Opens the store of a recipe without extracting anything.
+ * Opens the store of a recipe without extracting anything. Fixed views share a store however many of them are looked at, and a view
+ * at the same place in time is the same record: what 1×3 has computed, 3×3 takes over.
  *
  * @example
  * ```ts
@@ -63,13 +64,14 @@ export async function openFeatures({
 }: Pick<ExtractOptions, "encoder" | "recipe" | "pool" | "root">) {
   const { T, D, H, W } = encoder.size
   const { sampling, steps, draws } = recipe
-  return FeatureStore.open(root, {
-    sampling,
+  const spec = {
+    sampling: draws ? sampling : { ...sampling, clips: 1 },
     transform: { steps, seed: draws?.seed ?? null },
     encoder: encoder.id,
     size: { T, N: H * W, D },
     pool,
-  })
+  }
+  return FeatureStore.open(root, spec, draws ? null : viewNumbers(recipe))
 }
 
 /**
@@ -104,13 +106,12 @@ export async function extractFeatures(clips: readonly Clip[], options: ExtractOp
   const store = await openFeatures(options)
   const views = viewCount(recipe)
   const jobs = missingJobs(clips, recipe, store)
-  const perJob = views / (recipe.draws?.count ?? 1)
   const failed: Extraction["failed"] = []
   if (jobs.length === 0) {
     if (clips.length > 0) reporter.say(`features: ${clips.length} clips × ${views} views are already in the store`)
     return { store, views, failed }
   }
-  const total = jobs.length * perJob
+  const total = jobs.reduce((sum, { job }) => sum + job.clip.views.length, 0)
   reporter.say(
     `features: ${total} views to compute, ${formatBytes(total * store.recordBytes)} on disk in ${store.path}`,
   )
@@ -128,13 +129,13 @@ export async function extractFeatures(clips: readonly Clip[], options: ExtractOp
         onError: (clip, error) => {
           const known = clips.find(({ id }) => id === clip.id)
           if (known && !failed.some((failure) => failure.clip === known)) failed.push({ clip: known, error })
-          progress.tick(perJob)
+          progress.tick(jobs.find(({ job }) => job.clip.id === clip.id)?.job.clip.views.length)
         },
       },
     )
     for await (const { clip, view, frames, shape, padded } of loaded) {
       checkFrames(encoder, clip, shape)
-      await encode.add({ clip: clip.hash, view: clip.draw * perJob + view }, frames, padded, clip.path)
+      await encode.add({ clip: clip.hash, view: clip.views[view] }, frames, padded, clip.path)
       progress.tick()
       options.signal?.throwIfAborted()
     }
@@ -147,22 +148,27 @@ export async function extractFeatures(clips: readonly Clip[], options: ExtractOp
   return { store, views, failed }
 }
 
-/** A clip to load, and which random draw it is. */
-type DrawnClip = Clip & { draw: number }
+/** A clip to load, and which views of it these are. */
+type ViewedClip = Clip & { views: readonly number[] }
 
 function missingJobs(clips: readonly Clip[], { sampling, steps, draws }: ViewRecipe, store: FeatureStore) {
   const transform = transformOf(steps)
-  const perDraw = sampling.clips * viewsOf(transform)
-  const jobs: { job: LoadJob<DrawnClip> }[] = []
+  const crops = viewsOf(transform)
+  const jobs: { job: LoadJob<ViewedClip> }[] = []
   const seen = new Set<string>()
   for (const clip of clips) {
     if (seen.has(clip.hash)) continue
     seen.add(clip.hash)
     for (let draw = 0; draw < (draws?.count ?? 1); draw++) {
-      const known = Array.from({ length: perDraw }, (_, view) => ({ clip: clip.hash, view: draw * perDraw + view }))
-      if (known.every((key) => store.has(key))) continue
+      const viewsAt = (place: number) =>
+        Array.from({ length: crops }, (_, crop) => (draw * sampling.clips + place) * crops + crop)
+      const places = [...Array(sampling.clips).keys()]
+      const missing = places.filter((place) => viewsAt(place).some((view) => !store.has({ clip: clip.hash, view })))
+      if (missing.length === 0) continue
+      // random views of one draw come from one generator, so they are drawn together
+      const only = draws ? places : missing
       const seed = draws ? `${draws.seed}/${clip.hash}/${draw}` : null
-      jobs.push({ job: { clip: { ...clip, draw }, sampling, transform, seed } })
+      jobs.push({ job: { clip: { ...clip, views: only.flatMap(viewsAt) }, sampling, transform, only, seed } })
     }
   }
   return jobs

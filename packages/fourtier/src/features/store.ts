@@ -67,23 +67,29 @@ export class FeatureStore implements FeatureSource {
   readonly path: string
   readonly size: RecordSize
   readonly #pool: Pool
+  readonly #views: readonly number[] | null
   readonly #places = new Map<string, Place>()
   readonly #shards: Shard[] = []
 
-  private constructor(path: string, { size, pool }: StoreSpec) {
+  private constructor(path: string, { size, pool }: StoreSpec, views: readonly number[] | null) {
     this.path = path
     this.size = size
     this.#pool = pool
+    this.#views = views?.every((number, view) => number === view) ? null : views
   }
 
-  /** The folder's name: a hash of the spec. */
+  /** The folder's name, a hash of the spec; and which of its views count, where these are not the first ones. */
   get id(): string {
-    return basename(this.path)
+    const name = basename(this.path)
+    return this.#views === null ? name : `${name} ${this.#views.join(" ")}`
   }
 
-  /** Opens the store of `spec` under `root`, empty if nothing has been computed yet. */
-  static async open(root: string, spec: StoreSpec): Promise<FeatureStore> {
-    const store = new FeatureStore(join(root, hashJson(spec).slice(0, 16)), spec)
+  /**
+   * Opens the store of `spec` under `root`, empty if nothing has been computed yet.
+   * @param views numbers, in the store, of the views that are counted from 0 here; absent: the same
+   */
+  static async open(root: string, spec: StoreSpec, views: readonly number[] | null = null): Promise<FeatureStore> {
+    const store = new FeatureStore(join(root, hashJson(spec).slice(0, 16)), spec, views)
     if (!existsSync(join(store.path, "spec.json"))) await writeJson(join(store.path, "spec.json"), spec)
     for (const entry of await readdir(store.path, { withFileTypes: true })) {
       if (entry.isDirectory()) await store.#readIndex(join(store.path, entry.name))
@@ -92,7 +98,7 @@ export class FeatureStore implements FeatureSource {
   }
 
   has(key: RecordKey): boolean {
-    return this.#places.has(keyText(key))
+    return this.#places.has(keyText(this.#stored(key)))
   }
 
   /** Number of records. */
@@ -122,9 +128,10 @@ export class FeatureStore implements FeatureSource {
   async writer(): Promise<FeatureWriter> {
     const path = join(this.path, `shard-${process.pid}-${randomBytes(4).toString("hex")}`)
     const shard = this.#shards.push({ path, readers: {} }) - 1
-    return FeatureWriter.open(path, this.size, this.#pool, (key, record, padded) => {
+    const flushed = (key: RecordKey, record: number, padded: number) => {
       this.#places.set(keyText(key), { shard, record, padded })
-    })
+    }
+    return FeatureWriter.open(path, this.size, this.#pool, flushed, (key) => this.#stored(key))
   }
 
   async close(): Promise<void> {
@@ -133,8 +140,13 @@ export class FeatureStore implements FeatureSource {
     }
   }
 
+  /** A record's name in the store. */
+  #stored(key: RecordKey): RecordKey {
+    return this.#views === null ? key : { ...key, view: this.#views[key.view] }
+  }
+
   #place(key: RecordKey): Place {
-    const place = this.#places.get(keyText(key))
+    const place = this.#places.get(keyText(this.#stored(key)))
     if (!place) throw new Error(`internal error: no features of clip ${key.clip}, view ${key.view}`)
     return place
   }
@@ -199,6 +211,7 @@ export class FeatureWriter {
   readonly #pool: Pool
   readonly #index: string
   readonly #onFlushed: (key: RecordKey, record: number, padded: number) => void
+  readonly #stored: (key: RecordKey) => RecordKey
   #pending: { key: RecordKey; padded: number }[] = []
   #flushed = 0
 
@@ -208,24 +221,31 @@ export class FeatureWriter {
     pool: Pool,
     index: string,
     onFlushed: (key: RecordKey, record: number, padded: number) => void,
+    stored: (key: RecordKey) => RecordKey,
   ) {
     this.#files = files
     this.#size = size
     this.#pool = pool
     this.#index = index
     this.#onFlushed = onFlushed
+    this.#stored = stored
   }
 
+  /**
+   * @param onFlushed told of every record that has become lasting, by its name in the store
+   * @param stored a record's name in the store
+   */
   static async open(
     path: string,
     size: RecordSize,
     pool: Pool,
     onFlushed: (key: RecordKey, record: number, padded: number) => void,
+    stored: (key: RecordKey) => RecordKey,
   ): Promise<FeatureWriter> {
     const shapes = recordShape(size)
     const open = (kind: FeatureKind) => NpyWriter.open(join(path, `${kind}.npy`), "f16", shapes[kind])
     const files = { m: await open("m"), s: await open("s"), t: await open("t") }
-    return new FeatureWriter(files, size, pool, join(path, "index.jsonl"), onFlushed)
+    return new FeatureWriter(files, size, pool, join(path, "index.jsonl"), onFlushed, stored)
   }
 
   /**
@@ -239,7 +259,7 @@ export class FeatureWriter {
     await this.#files.m.append(record.m)
     await this.#files.s.append(record.s)
     await this.#files.t.append(record.t)
-    this.#pending.push({ key, padded })
+    this.#pending.push({ key: this.#stored(key), padded })
     if (this.#pending.length >= 64) await this.flush()
   }
 

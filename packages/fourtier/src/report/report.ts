@@ -102,22 +102,37 @@ async function drawTraining(journals: readonly { title: string; path: string }[]
   return svg === null ? [] : [{ name: "training.svg", caption: "Training curves", svg }]
 }
 
-/** One row per prediction: split, method, fold, seed, clip, true class, predicted class, probability of each class. */
+/**
+ * One row per prediction: split, method, fold, seed, clip, true class, predicted class, group, probability of each class. These have
+ * as many digits as float32 needs, so that every figure can be computed from them again.
+ */
 async function writePredictions(
   path: string,
   runs: readonly MethodPredictions[],
   classes: readonly string[],
 ): Promise<void> {
-  const head = ["split", "method", "fold", "seed", "clip", "label", "predicted", ...classes.map((name) => `p:${name}`)]
+  const head = [
+    "split",
+    "method",
+    "fold",
+    "seed",
+    "clip",
+    "label",
+    "predicted",
+    "group",
+    ...classes.map((name) => `p:${name}`),
+  ]
   await writeAtomically(path, async (file: FileHandle) => {
     await file.writeFile(csvLine(head))
     for (const { split, method, predictions } of runs) {
       for (let start = 0; start < predictions.length; start += 1000) {
-        const rows = predictions.slice(start, start + 1000).map(({ clipId, label, probabilities, fold, seed }) => {
-          const names = [classes[label], classes[argmax(probabilities)]]
-          const shares = Array.from(probabilities, (p) => Number(p.toPrecision(6)))
-          return csvLine([split, method, fold ?? null, seed ?? null, clipId, ...names, ...shares])
-        })
+        const rows = predictions
+          .slice(start, start + 1000)
+          .map(({ clipId, label, probabilities, fold, seed, group }) => {
+            const names = [classes[label], classes[argmax(probabilities)]]
+            const shares = Array.from(probabilities, (p) => Number(p.toPrecision(9)))
+            return csvLine([split, method, fold ?? null, seed ?? null, clipId, ...names, group ?? null, ...shares])
+          })
         await file.writeFile(rows.join(""))
       }
     }
@@ -182,7 +197,7 @@ function heading({ split, excluded, clips, groups, folds, classes }: SplitSummar
 function markdownReport(input: ReportInput, results: EvaluationResults, pictures: readonly Picture[]): string {
   const sections = results.splits.map((split) => {
     const table = markdownTable(columnsFor(results), split.methods.map(rowFor))
-    const lines = [...wordsLine(split, results.reference), calibrationLine(split)]
+    const lines = [...wordsLine(split, results.reference), precisionLine(split), calibrationLine(split)]
     return `## ${heading(split)}\n\n${table}\n\n${lines.join("\n\n")}`
   })
   const classSections = results.splits
@@ -240,6 +255,14 @@ function wordsLine({ methods }: SplitSummary, reference: string): string[] {
   const difference = methods.find(({ method }) => method === titleOf("full-shuffled"))?.difference?.top1
   if (!difference || reference !== titleOf("full")) return []
   return [`What the words add (full − full, shuffled answers): ${formatDifference(difference)} points`]
+}
+
+function precisionLine({ methods }: SplitSummary): string {
+  const parts = methods.map(
+    ({ method, figures, meanAveragePrecision }) =>
+      `${method} ${formatInterval(figures.macroF1)} / ${formatPercent(meanAveragePrecision)}`,
+  )
+  return `Macro F1 % / mean average precision % (each class against all others): ${parts.join(" · ")}`
 }
 
 function calibrationLine({ methods }: SplitSummary): string {

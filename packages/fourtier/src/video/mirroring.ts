@@ -3,13 +3,14 @@
  * column `sides`, clips are not mirrored; where names alone speak of sides, that is said.
  */
 
-import type { Step } from "@fourtier/core/schemas"
+import type { Crops, Step } from "@fourtier/core/schemas"
 import { examples, type Finding } from "./findings.ts"
 
 /** The steps of a run, as `views` has them. */
 interface Views {
   train: { steps: readonly Step[] }
-  test: { steps: readonly Step[] }
+  align?: { steps: readonly Step[] } | null
+  test: { steps: readonly Step[]; crops?: Crops | null }
 }
 
 /** Words for sides and turning directions, in a few languages. */
@@ -52,25 +53,34 @@ export function tellsSides(clips: readonly { columns: Readonly<Record<string, st
 }
 
 /** The views as they are used for these clips: mirrored only where no table says that a side makes the class. */
-export function viewsFor<V extends { train: { steps: Step[] }; test: { steps: Step[] } }>(
+export function viewsFor<V extends Views>(
   views: V,
   clips: readonly { columns: Readonly<Record<string, string>> }[],
 ): V {
-  if (!tellsSides(clips) || ![...views.train.steps, ...views.test.steps].some(mirrors)) return views
-  const { train, test } = views
+  if (!tellsSides(clips) || !PARTS.some((part) => isMirrored(views, part))) return views
+  const { train, align, test } = views
   return {
     ...views,
     train: { ...train, steps: unmirrored(train.steps) },
-    test: { ...test, steps: unmirrored(test.steps) },
+    ...(align ? { align: { ...align, steps: unmirrored(align.steps) } } : {}),
+    // ten crops are five and their mirror images
+    test: { ...test, steps: unmirrored(test.steps), ...(test.crops === 10 ? { crops: 1 as const } : {}) },
   }
+}
+
+const PARTS = ["train", "align", "test"] as const
+
+function isMirrored(views: Views, part: (typeof PARTS)[number]): boolean {
+  return (views[part]?.steps ?? []).some(mirrors) || (part === "test" && views.test.crops === 10)
 }
 
 /** Classes that name a side, while views are mirrored: a mirrored "left" looks like "right". */
 export function checkMirroring(classes: readonly string[], views: Views): Finding[] {
   const names = sided(classes)
-  const settings = (["train", "test"] as const).flatMap((part) => {
-    const { steps } = views[part]
-    return steps.some(mirrors) ? [`'views.${part}.steps=${JSON.stringify(unmirrored(steps))}'`] : []
+  const settings = PARTS.flatMap((part) => {
+    if (!isMirrored(views, part)) return []
+    const steps = `'views.${part}.steps=${JSON.stringify(unmirrored(views[part]?.steps ?? []))}'`
+    return part === "test" && views.test.crops === 10 ? [steps, "views.test.crops=1"] : [steps]
   })
   if (names.length === 0 || settings.length === 0) return []
   return [

@@ -11,6 +11,8 @@ export interface LoadJob<C extends LoadableClip> {
   clip: C
   sampling: Sampling
   transform: Transform
+  /** Temporal views that are wanted, by number: the others do not count; all where absent. */
+  only?: readonly number[]
   /** Seed of random sampling and steps (with the clip's id); null or absent for the fixed places of evaluation. */
   seed?: string | number | null
 }
@@ -92,7 +94,7 @@ function* toWorkerJobs<C extends LoadableClip>(
   clips: C[],
   scaleWhileDecoding: boolean,
 ): Generator<ViewsJob & { number: number }> {
-  for (const { clip, sampling, transform, seed } of jobs) {
+  for (const { clip, sampling, transform, only, seed } of jobs) {
     const { id, path, start, end, frames, fps } = clip
     clips.push(clip)
     yield {
@@ -100,6 +102,7 @@ function* toWorkerJobs<C extends LoadableClip>(
       clip: { id, path, start, end, frames, fps },
       sampling,
       transform,
+      ...(only === undefined ? {} : { only: [...only] }),
       seed: seed ?? null,
       scaleWhileDecoding,
     }

@@ -27,6 +27,8 @@ export const viewsJobSchema = z.object({
   clip: decodableSchema,
   sampling: samplingSchema,
   transform: transformSchema,
+  /** Temporal views that are wanted, by number; all where absent. */
+  only: z.array(z.int()).optional(),
   /** Random sampling and steps, by this seed and the clip's id; null for the fixed places of evaluation. */
   seed: z.union([z.string(), z.number()]).nullable(),
   /** Let the decoder do the transform's first resize: up to twice as fast, pixels differ by about one level in 255. */
@@ -74,7 +76,8 @@ export function loadViews(job: ViewsJob): ClipViews {
   let total = 0
   const pick = (frames: FrameTimes) => {
     total = frames.times.length
-    drawn.push(...sampleFrames(frames, job.sampling, rng))
+    const all = sampleFrames(frames, job.sampling, rng)
+    drawn.push(...(job.only?.map((clip) => all[clip]) ?? all))
     return drawn.flat()
   }
   const size = job.scaleWhileDecoding ? leadingSize(job.transform) : undefined

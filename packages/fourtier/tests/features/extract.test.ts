@@ -165,6 +165,28 @@ describe("extraction", () => {
     await store.close()
   })
 
+  it("grids of views take over what another grid has computed at the same places in time", async () => {
+    const root = join(folder, "grids")
+    const grid = (clips: number) => ({
+      sampling: samplingSchema.parse({ kind: "segments", frames: T, clips }),
+      steps,
+      draws: null,
+    })
+    const one = await extract({ root, recipe: grid(1) })
+    const three = await extract({ root, recipe: grid(3) })
+    expect(three.said[0]).toMatch(/^features: 6 views to compute/)
+    expect(three.store.path).toBe(one.store.path)
+    expect(three.store.id).not.toBe(one.store.id)
+    const alone = await extract({ root: join(folder, "grid of three"), recipe: grid(3) })
+    for (const clip of clips) {
+      expect(await three.read(clip, 1)).toEqual(await one.read(clip, 0))
+      for (const view of [0, 1, 2]) expect(await three.read(clip, view)).toEqual(await alone.read(clip, view))
+    }
+    const again = await extract({ root, recipe: grid(3) })
+    expect(again.said).toEqual(["features: 3 clips × 3 views are already in the store"])
+    for (const { store } of [one, three, alone, again]) await store.close()
+  })
+
   it("batches give the same records as one at a time", async () => {
     const one = await extract({ root: join(folder, "batch1"), batch: 1 })
     const two = await extract({ root: join(folder, "batch2"), batch: 2 })

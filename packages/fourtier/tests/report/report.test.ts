@@ -65,9 +65,9 @@ describe("report", () => {
   it("writes one CSV row per prediction, with quoted names and the probability of each class", async () => {
     await writeReport(join(folder, "csv"), input())
     const lines = (await readFile(join(folder, "csv", "predictions.csv"), "utf8")).trimEnd().split("\n")
-    expect(lines[0]).toBe('split,method,fold,seed,clip,label,predicted,"p:hug, tight",p:kick,p:指さす')
+    expect(lines[0]).toBe('split,method,fold,seed,clip,label,predicted,group,"p:hug, tight",p:kick,p:指さす')
     expect(lines).toHaveLength(1 + 2 * 24)
-    expect(lines[1]).toBe('fold10,baseline,f0,1,"c ""0""","hug, tight",kick,0.1,0.8,0.1')
+    expect(lines[1]).toBe('fold10,baseline,f0,1,"c ""0""","hug, tight",kick,,0.1,0.8,0.1')
   })
 
   it("prints a row per method with the figures, and the difference only where there is one", async () => {

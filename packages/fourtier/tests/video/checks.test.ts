@@ -159,16 +159,27 @@ describe("names", () => {
       test: { steps: mirrored.test.steps.slice(0, 1) },
     }
     expect(checkMirroring(["left"], plain)).toEqual([])
+    const [own] = checkMirroring(["left"], { ...plain, align: mirrored.train })
+    expect(own.fix).toBe(`turn mirroring off: --set 'views.align.steps=${steps}'`)
   })
 
   test("a column sides turns mirroring off by itself, in training and in the test", () => {
     const ten = [...mirrored.test.steps, { step: "crop" as const, size: 192, views: "ten" as const }]
     const views = { ...mirrored, test: { clips: 4, steps: ten } }
+    const plain = mirrored.train.steps.slice(0, 1)
     const own = viewsFor(views, [{ columns: {} }, { columns: { sides: "Yes" } }])
     expect(own.train.steps).toEqual(mirrored.train.steps.slice(0, 1))
     expect(own.test.clips).toBe(4)
     expect(own.test.steps.slice(1)).toEqual([{ step: "crop", size: 192, views: "center" }])
     expect(checkMirroring(["left"], own)).toEqual([])
+    const more = { ...mirrored, align: mirrored.train, test: { steps: plain, crops: 10 as const } }
+    const [{ fix }] = checkMirroring(["left"], more)
+    expect(fix?.match(/views\.\w+\.\w+/g)).toEqual(
+      ["train.steps", "align.steps", "test.steps", "test.crops"].map((end) => `views.${end}`),
+    )
+    const turned = viewsFor(more, [{ columns: { sides: "1" } }])
+    expect([turned.align.steps, turned.test.crops]).toEqual([plain, 1])
+    expect(checkMirroring(["left"], turned)).toEqual([])
     expect(tellsSides([{ columns: { sides: "no" } }, { columns: { sides: "" } }])).toBe(false)
     expect(viewsFor(views, [{ columns: { sides: "no" } }])).toBe(views)
   })

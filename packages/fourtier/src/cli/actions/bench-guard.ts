@@ -61,8 +61,7 @@ async function load(data: string, context: StageContext): Promise<Described> {
     const rows = await clipRows(set, standardize, features.encoder.size, config.model.width)
     return { classes: manifest.classes, examples, text, rows, prompts: ids, config }
   } finally {
-    await features.train.store.close()
-    await features.test.store.close()
+    await stages.closeFeatures(features)
   }
 }
 
