@@ -41,6 +41,7 @@ async function writeBundle(folder: string): Promise<void> {
       { step: "crop", size: SIDE, views: "three" },
     ],
     provenance: provenanceOf(quarters, "full"),
+    calibration: null,
     accuracy: null,
     parity: { clips: 0, largestDifference: 0 },
   })

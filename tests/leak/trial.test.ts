@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { silent } from "@fourtier/core"
+import type { Prediction } from "@fourtier/core/metrics"
 import type { Method } from "@fourtier/core/model"
 import type { FeatureSet, FeatureSource } from "@fourtier/core/train"
 import { liveSessions } from "@fourtier/tensor"
@@ -16,6 +17,7 @@ import {
   Experiment,
   type ExperimentSettings,
   labelledOf,
+  predictHeldOut,
   Trial,
   type TrialResult,
 } from "fourtier/experiment"
@@ -90,6 +92,7 @@ async function trial(
   methods: Method[] = ["full"],
   given: Alignment | null = null,
   features: Partial<ExperimentSettings["features"]> = {},
+  after: (trial: Trial) => Promise<void> = async () => {},
 ): Promise<TrialResult> {
   const names = CLASSES.map((_, c) => Float32Array.from({ length: TEXT_WIDTH }, (_, d) => Number(d === c)))
   const { finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe } = config
@@ -113,10 +116,22 @@ async function trial(
   }
   const experiment = new Experiment(settings)
   try {
-    return await runTrial(new Trial(experiment, own, SEED, join(folder, `trial${runs++}`)), methods, "export")
+    const one = new Trial(experiment, own, SEED, join(folder, `trial${runs++}`))
+    const result = await runTrial(one, methods, "export")
+    await after(one)
+    return result
   } finally {
     await experiment.release()
   }
+}
+
+/** What is said of held-out training clips, with these answers. */
+async function heldOut(texts: Map<string, Map<string, Float32Array>>, own: Split) {
+  let found: Awaited<ReturnType<typeof predictHeldOut>> = null
+  await trial(texts, own, null, own.train.length, withLanguage, ["full"], null, {}, async (one) => {
+    found = await predictHeldOut(one, own, "full", 2)
+  })
+  return new Map((found ?? { predictions: [] as Prediction[] }).predictions.map((one) => [one.clipId, one]))
 }
 
 const unlabelled = (clip: Clip): Clip => ({ ...clip, label: null, labels: [] })
@@ -281,5 +296,22 @@ describe("a trial", () => {
     texts.get(PROMPTS[0])?.get(split.train[0].id)?.fill(5)
     await trial(texts)
     expect(bytes(runs - 1, "stage-1").equals(bytes(0, "stage-1"))).toBe(false)
+  })
+
+  it("is calibrated by clips that it has met neither in stage 1 nor in stage 2, and leaks no session", async () => {
+    const before = liveSessions()
+    const own = { ...split, train: [...split.train, ...split.val], val: [] }
+    const clean = await heldOut(makeTexts(set.examples), own)
+    expect([...clean.keys()].sort()).toEqual(own.train.map(({ id }) => id).sort())
+    const [clip] = own.train
+    const poisoned = makeTexts(set.examples)
+    for (const byClip of poisoned.values()) byClip.set(clip.id, new Float32Array(TEXT_WIDTH).fill(-3))
+    const told = await heldOut(poisoned, own)
+    const { fold } = clean.get(clip.id) ?? {}
+    for (const [id, one] of clean) {
+      const unmoved = [...(told.get(id)?.probabilities ?? [])].join() === [...one.probabilities].join()
+      expect(unmoved, id).toBe(one.fold === fold)
+    }
+    expect(liveSessions()).toBe(before)
   })
 })

@@ -116,6 +116,21 @@ export const configSchema = z.strictObject({
     .describe(
       "labels for the unlabelled training clips, derived from the answers; stage 2 of the full method trains on them too; null: unlabelled clips are used in stage 1 only",
     ),
+  calibration: z
+    .strictObject({
+      folds: z
+        .int()
+        .min(2)
+        .default(4)
+        .describe(
+          "parts that the training clips are cut into, each held out one after the other until 500 clips are, where neither 50 validation clips nor test folds tell how sure the model may be; each part is one more training of the shipped method",
+        ),
+    })
+    .nullable()
+    .prefault({})
+    .describe(
+      "the shipped model's probabilities are brought to a temperature fitted on held-out clips, never on test clips; null: they stay as the network gives them",
+    ),
   methods: z
     .array(z.enum([...METHOD_NAMES, ZERO_SHOT]))
     .min(1)

@@ -11,16 +11,20 @@
 
 import { rm } from "node:fs/promises"
 import { join } from "node:path"
-import { csvLine } from "@fourtier/core"
+import { csvLine, distinct } from "@fourtier/core"
+import { fitTemperature, type Prediction } from "@fourtier/core/metrics"
 import { type Method, methodNamed, titleOf } from "@fourtier/core/model"
+import type { Calibration } from "@fourtier/core/schemas"
 import type { Example, FeatureSet, Taught } from "@fourtier/core/train"
 import { hashJson, writeFileAtomic } from "@fourtier/tensor/node"
 import { classesOf } from "./classes.ts"
+import type { Config } from "./config.ts"
 import type { Bundle } from "./deploy/index.ts"
 import type { MethodPredictions } from "./evaluate/results.ts"
 import { loadAlignment } from "./experiment/alignment.ts"
 import { checkStages } from "./experiment/check.ts"
 import { Experiment } from "./experiment/experiment.ts"
+import { FEWEST_HELD_OUT, predictHeldOut } from "./experiment/held-out.ts"
 import { languageOf } from "./experiment/language.ts"
 import { addPseudoLabels } from "./experiment/pseudo-labelled.ts"
 import { type Aligned, alignProcessors } from "./experiment/stage1.ts"
@@ -107,6 +111,7 @@ export async function runRecipe(
   const experiment = new Experiment(settings)
   const methods = tested || !shipped ? all : [shipped]
   const trained: TrainedTrial[] = []
+  let calibrations: Calibrations | null = null
   let final: stages.Final | null = null
   try {
     for (const split of splits) {
@@ -115,10 +120,12 @@ export async function runRecipe(
         const seed = config.seed + run
         if (splits.length * seeds > 1) reporter.say(`${split.name}, seed ${seed}`)
         const trial = new Trial(experiment, split, seed, join(out, "trials", safeName(split.training), `seed${seed}`))
-        trained.push({ split, seed, result: await runTrial(trial, methods, until) })
+        trained.push({ split, seed, trial, result: await runTrial(trial, methods, until) })
         signal?.throwIfAborted()
       }
     }
+    if ((until === "evaluate" || until === "export") && shipped)
+      calibrations = await calibrate(trained, shipped, config)
     if (until === "export" && shipped) final = await finalModel(experiment, trained, shipped, out)
     else if (until === "export")
       reporter.warn("nothing is trained, so there is no bundle: zero-shot is the only method")
@@ -147,6 +154,7 @@ export async function runRecipe(
         ),
         journals: onceATraining(trained).flatMap(({ result }) => result.journals),
         reference: shipped ? titleOf(shipped) : ZERO_SHOT,
+        calibrations: calibrations?.tested,
         exclude: config.exclude,
         configHash: hashJson(config),
       })
@@ -160,6 +168,7 @@ export async function runRecipe(
     features,
     classes,
     prompts: text ? prompts.prompts : [],
+    calibration: calibrations?.shipped ?? null,
     results: report?.results ?? null,
   })
   return { manifest, splits, report, bundle, suggestions }
@@ -226,7 +235,59 @@ function zeroShotRows(clips: readonly Example[], scores: ReadonlyMap<string, Flo
 interface TrainedTrial {
   split: Split
   seed: number
+  trial: Trial
   result: TrialResult
+}
+
+interface Calibrations {
+  /** By the name of the split that is tested. */
+  tested: Map<string, Calibration>
+  /** Of the model to ship. */
+  shipped: Calibration | null
+}
+
+/**
+ * How sure the method may be, from clips that its models were not trained on. Each fold of several learns it from the test clips of
+ * the other folds, and the model to ship from those of all; else clips are held out from the training clips of the first seed.
+ */
+async function calibrate(
+  trained: readonly TrainedTrial[],
+  method: Method,
+  { calibration }: Config,
+): Promise<Calibrations> {
+  const tested = new Map<string, Calibration>()
+  const none = { tested, shipped: null }
+  if (!calibration) return none
+  const fit = (predictions: readonly Prediction[], from: string): Calibration => {
+    return {
+      temperature: fitTemperature(predictions),
+      clips: distinct(predictions.map(({ clipId }) => clipId)).length,
+      from,
+    }
+  }
+  const [{ split: first }] = trained
+  if (first.fold) {
+    const all = trained.flatMap(({ result }) => result.predictions.get(titleOf(method))?.predictions ?? [])
+    if (all.length < FEWEST_HELD_OUT) return none
+    for (const { split } of trained) {
+      tested.set(
+        split.name,
+        fit(
+          all.filter(({ fold }) => fold !== split.name),
+          "the other folds",
+        ),
+      )
+    }
+    return { tested, shipped: fit(all, "all folds") }
+  }
+  let shipped: Calibration | null = null
+  for (const { split, trial } of trained.filter(({ seed }) => seed === trained[0].seed)) {
+    const heldOut = await predictHeldOut(trial, split, method, calibration.folds)
+    const found = heldOut && fit(heldOut.predictions, heldOut.from)
+    if (found) tested.set(split.name, found)
+    shipped ??= found
+  }
+  return { tested, shipped }
 }
 
 /**
@@ -242,7 +303,7 @@ async function finalModel(
   const [first] = trained
   const { seed } = first
   const network = experiment.networkSpec(method)
-  if (!first.split.fold) return { ...first, method, network }
+  if (!first.split.fold) return { split: first.split, seed, result: first.result, method, network }
   experiment.settings.reporter.say("the model to ship, trained on the clips of all folds")
   const union = (pick: (split: Split) => Clip[]) => [
     ...new Map(trained.flatMap(({ split }) => pick(split).map((clip) => [clip.id, clip] as const))).values(),

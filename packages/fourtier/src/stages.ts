@@ -4,11 +4,11 @@
  */
 
 import { join } from "node:path"
-import { plural, type Reporter } from "@fourtier/core"
+import { plural, type Reporter, withTemperature } from "@fourtier/core"
 import type { Bundle } from "@fourtier/core/bundle"
 import { type ViewRecipe, withViewGrid } from "@fourtier/core/frames"
 import { type Method, methodNamed, type NetworkSpec, placesOf, titleOf } from "@fourtier/core/model"
-import type { Step } from "@fourtier/core/schemas"
+import type { Calibration, Step } from "@fourtier/core/schemas"
 import { FourtierError } from "@fourtier/tensor"
 import { hashJson } from "@fourtier/tensor/node"
 import { classesOf, classSentences, classWords, namesOf } from "./classes.ts"
@@ -426,11 +426,12 @@ export async function ship(
     features: Features
     classes: readonly string[]
     prompts: PromptSet["prompts"]
+    calibration: Calibration | null
     /** Null where nothing was tested. */
     results: EvaluationResults | null
   },
 ): Promise<Bundle> {
-  const { features, classes, prompts, results } = about
+  const { features, classes, prompts, calibration, results } = about
   const { config, reporter } = about.context
   const { aligned } = methodNamed(method)
   const weights = result.weights.get(method)
@@ -439,7 +440,7 @@ export async function ship(
   const byId = new Map(split.test.map((clip) => [clip.id, clip]))
   const expected = predictions.flatMap(({ clipId, probabilities }) => {
     const clip = byId.get(clipId)
-    return clip ? [{ clip, probabilities }] : []
+    return clip ? [{ clip, probabilities: withTemperature(probabilities, calibration?.temperature ?? 1) }] : []
   })
   const bundle = await exportBundle({
     folder,
@@ -460,6 +461,7 @@ export async function ship(
       trainingClips: split.train.length,
       pseudoLabelled: aligned ? usedPseudoLabels(result) : 0,
     },
+    calibration,
     accuracy: accuracyOf(results, method),
     expected,
     reporter,

@@ -2,14 +2,15 @@
  * Recognising actions in frames with a bundle. No vision-language model, no text, no training code, no files.
  *
  * ```
- * frames ─ sample ─ transform ─ views [1,T,H,W,3] ─ model.onnx ─ mean over views ─► probabilities [C]
+ * frames ─ sample ─ transform ─ views [1,T,H,W,3] ─ model.onnx ─ mean over views ─ temperature ─► probabilities [C]
  * ```
  */
 
 import { type Provider, Session, type SessionOptions } from "@fourtier/tensor"
 import { type FrameSource, readSampled } from "../frames/source.ts"
 import { transformOf, viewsOfPictures } from "../frames/views.ts"
-import { type Bundle, PROBABILITIES } from "../schemas/bundle.ts"
+import { type Bundle, type Calibration, PROBABILITIES } from "../schemas/bundle.ts"
+import { withTemperature } from "../util/temperature.ts"
 
 export interface Guess {
   label: string
@@ -87,15 +88,15 @@ export class FrameRecognizer {
     return this.average(rows, top, padded)
   }
 
-  /** Probabilities [C] of one view: frames [T,H,W,3], RGB 0..255, as `bundle.input` says. */
+  /** What the network says of one view, probabilities [C] before calibration: frames [T,H,W,3], RGB 0..255, as `bundle.input` says. */
   async predictView(frames: Float32Array): Promise<Float32Array> {
     const { probabilities } = await this.#session.run({ [this.bundle.input.name]: frames })
     return Float32Array.from(probabilities, Number)
   }
 
-  /** The mean of the views' probabilities as an answer with its `top` most probable classes. */
+  /** The views' probabilities as an answer with its `top` most probable classes. */
   average(rows: readonly Float32Array[], top: number, padded: number): Recognition {
-    return averageViews(this.labels, rows, top, padded)
+    return averageViews(this.bundle, rows, top, padded)
   }
 
   async release(): Promise<void> {
@@ -104,24 +105,26 @@ export class FrameRecognizer {
 }
 
 /**
- * The mean of the views' probabilities as an answer with its `top` most probable classes.
+ * The views' probabilities as an answer with its `top` most probable classes: their mean, as sure as the bundle's calibration says.
  * @param rows probabilities [C] of each view
  *
  * @example
  * ```ts
  * import { averageViews } from "@fourtier/core/bundle"
  *
- * averageViews(["jump", "wave"], [Float32Array.of(0.25, 0.75)], 1, 0).top // [{ label: "wave", probability: 0.75 }]
+ * const bundle = { labels: ["jump", "wave"], calibration: null }
+ * averageViews(bundle, [Float32Array.of(0.25, 0.75)], 1, 0).top // [{ label: "wave", probability: 0.75 }]
  * ```
  */
 export function averageViews(
-  labels: readonly string[],
+  { labels, calibration }: { labels: readonly string[]; calibration: Calibration | null },
   rows: readonly Float32Array[],
   top: number,
   padded: number,
 ): Recognition {
-  const probabilities = new Float32Array(labels.length)
-  for (const row of rows) for (const [c, p] of row.entries()) probabilities[c] += p / rows.length
+  const mean = new Float32Array(labels.length)
+  for (const row of rows) for (const [c, p] of row.entries()) mean[c] += p / rows.length
+  const probabilities = calibration ? withTemperature(mean, calibration.temperature) : mean
   const guesses = labels.map((label, c) => ({ label, probability: probabilities[c] }))
   const sorted = guesses.sort((a, b) => b.probability - a.probability)
   return { top: sorted.slice(0, top), probabilities, padded }

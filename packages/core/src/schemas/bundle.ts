@@ -24,6 +24,16 @@ const accuracySchema = z.strictObject({
   high: z.number(),
 })
 
+const calibrationSchema = z.strictObject({
+  /** What the mean over a clip's views is brought to: see `withTemperature`. */
+  temperature: z.number().positive(),
+  /** Held-out clips that it comes from, and where those come from. */
+  clips: z.int(),
+  from: z.string(),
+})
+
+export type Calibration = z.infer<typeof calibrationSchema>
+
 export const bundleSchema = z.strictObject({
   format: z.literal("fourtier/bundle"),
   version: z.literal(1),
@@ -51,6 +61,8 @@ export const bundleSchema = z.strictObject({
     trainingClips: z.int(),
     pseudoLabelled: z.int().default(0),
   }),
+  /** How sure answers may be; null where too few clips could be held out: answers are as the network gives them. */
+  calibration: calibrationSchema.nullable().default(null),
   /** Of the method, as the report has it; null when nothing was held back for testing. */
   accuracy: accuracySchema.nullable(),
   /** The largest difference between the bundle's probabilities and the trainer's, over these many clips. */

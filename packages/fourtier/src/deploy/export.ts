@@ -30,8 +30,9 @@ export interface ExportOptions {
   /** Every weight of the network. */
   weights: Weights
   provenance: Bundle["provenance"]
+  calibration: Bundle["calibration"]
   accuracy: Bundle["accuracy"]
-  /** Clips with the trainer's probabilities [C]. */
+  /** Clips with the trainer's probabilities [C], calibrated alike. */
   expected: readonly { clip: Clip; probabilities: ArrayLike<number> }[]
   reporter: Reporter
   runtime?: SessionOptions
@@ -55,7 +56,7 @@ export interface ExportOptions {
  * ```
  */
 export async function exportBundle(options: ExportOptions): Promise<Bundle> {
-  const { folder, encoder, recipe, labels, network, weights, provenance, accuracy } = options
+  const { folder, encoder, recipe, labels, network, weights, provenance, calibration, accuracy } = options
   const temporary = temporaryName(folder)
   try {
     await writeOnnx(modelPath(temporary), await buildModel(encoder, labels.length, network, weights))
@@ -67,6 +68,7 @@ export async function exportBundle(options: ExportOptions): Promise<Bundle> {
       output: { name: "probabilities" },
       ...describeViews(recipe),
       provenance,
+      calibration,
       accuracy,
       parity: { clips: 0, largestDifference: 0 },
     }

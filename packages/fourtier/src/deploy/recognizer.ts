@@ -139,7 +139,7 @@ export class Recognizer {
     for (const rest of underWay) yield await rest
   }
 
-  /** Probabilities [C] of one view: frames [T,H,W,3], RGB 0..255, as `bundle.input` says. */
+  /** What the network says of one view, probabilities [C] before calibration: frames [T,H,W,3], RGB 0..255, as `bundle.input` says. */
   async predictFrames(frames: Float32Array): Promise<Float32Array> {
     return this.#view(Float32Array.from(frames))
   }
@@ -158,7 +158,7 @@ export class Recognizer {
       const { views, padded } = await this.#decoders.run({ clip: plain(clip), sampling, transform: transformOf(steps) })
       const rows: Float32Array[] = []
       for (const frames of views) rows.push(await this.#view(frames))
-      return averageViews(this.labels, rows, top, padded)
+      return averageViews(this.bundle, rows, top, padded)
     } finally {
       const next = this.#waiting.shift()
       if (next === undefined) this.#free++

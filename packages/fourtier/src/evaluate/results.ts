@@ -10,6 +10,7 @@ import type {
   Prediction,
   ReliabilityBin,
 } from "@fourtier/core/metrics"
+import type { Calibration } from "@fourtier/core/schemas"
 import type { PseudoLabelFigures } from "../experiment/pseudo-label-figures.ts"
 import type { RetrievalFigures } from "../experiment/trial.ts"
 
@@ -31,6 +32,8 @@ export interface EvaluationInput {
   exclude?: readonly string[]
   averaging?: Averaging
   bootstrap?: BootstrapOptions
+  /** Of the reference, by the fold of its predictions; none where it was not calibrated. */
+  calibrations?: ReadonlyMap<string, Calibration>
   /** Hash of the resolved configuration. */
   configHash: string
   /** How well pseudo-labels fitted, trial by trial; none where every training clip's label could be used. */
@@ -70,6 +73,8 @@ export interface MethodSummary {
   reliability: ReliabilityBin[]
   /** Mean over the classes of the average precision of each against all others, by its probability. */
   meanAveragePrecision: number
+  /** The same figures at the temperature that the shipped model has; null for other methods, and where nothing was calibrated. */
+  calibrated: CalibratedFigures | null
   /** Reference minus this method; null for the reference itself. */
   difference: Partial<Record<FigureName, PairedDifference>> | null
   perFold: { fold: string; clips: number; top1: number; meanClass: number }[]
@@ -77,6 +82,12 @@ export interface MethodSummary {
   classes: ClassSummary[]
   /** `[C][C]` counts over all folds and seeds: row = true class, column = predicted class. */
   confusion: number[][]
+}
+
+export interface CalibratedFigures extends Calibration {
+  /** Mean negative log-likelihood, nats. */
+  nll: number
+  calibrationError: number
 }
 
 export interface SplitSummary {

@@ -3,7 +3,7 @@
  * the paired difference to the reference method, per-class figures and the confusion matrix.
  */
 
-import { distinct, groupBy } from "@fourtier/core"
+import { distinct, groupBy, withTemperature } from "@fourtier/core"
 import {
   type Averaging,
   type BootstrapOptions,
@@ -17,14 +17,17 @@ import {
   figureStatistics,
   type Interval,
   multiLabelPrecision,
+  negativeLogLikelihood,
   type Prediction,
   pairedBootstrap,
   reliability,
   signFlipP,
   wilson,
 } from "@fourtier/core/metrics"
+import type { Calibration } from "@fourtier/core/schemas"
 import { checkComparable } from "./comparability.ts"
 import type {
+  CalibratedFigures,
   ClassSummary,
   EvaluationInput,
   EvaluationResults,
@@ -52,7 +55,7 @@ export function summarise(input: EvaluationInput): EvaluationResults {
   const { classes, runs, exclude = [], averaging = "clips", reference } = input
   const options = { resamples: 2000, level: 0.95, seed: 0, ...input.bootstrap }
   checkComparable(input)
-  const settings = { reference, averaging, options }
+  const settings = { reference, averaging, options, calibrations: input.calibrations ?? new Map() }
   const splits = [...groupBy(runs, ({ split }) => split).values()]
   const whole = splits.map((ofSplit) => summariseSplit(ofSplit, [...classes], [], settings))
   const partial =
@@ -76,6 +79,7 @@ interface Settings {
   reference: string
   averaging: Averaging
   options: Required<BootstrapOptions>
+  calibrations: ReadonlyMap<string, Calibration>
 }
 
 function withoutClasses(
@@ -143,7 +147,7 @@ function summariseMethod(
   run: MethodPredictions,
   reference: MethodPredictions,
   classes: readonly string[],
-  { averaging, options }: Settings,
+  { averaging, options, calibrations }: Settings,
 ): MethodSummary {
   const { predictions } = run
   const confusion = confusionMatrix(predictions)
@@ -157,6 +161,7 @@ function summariseMethod(
     calibrationError: calibrationError(predictions),
     reliability: reliability(predictions),
     meanAveragePrecision: averagePrecision(predictions),
+    calibrated: run === reference ? calibratedFigures(predictions, calibrations) : null,
     difference: run === reference ? null : differences(reference.predictions, predictions, averaging, options),
     perFold: [...folds].flatMap(([fold, part]) =>
       fold === undefined
@@ -168,6 +173,31 @@ function summariseMethod(
     ),
     classes: classSummaries(predictions, confusion, classes, options.level),
     confusion,
+  }
+}
+
+/** Figures of the calibrated predictions, where all folds are calibrated; temperature and clips are means over the folds. */
+function calibratedFigures(
+  predictions: readonly Prediction[],
+  calibrations: ReadonlyMap<string, Calibration>,
+): CalibratedFigures | null {
+  const found = distinct(predictions.map(({ fold }) => fold ?? "")).map(
+    (fold) => [fold, calibrations.get(fold)] as const,
+  )
+  const known = new Map(found.flatMap(([fold, calibration]) => (calibration ? [[fold, calibration] as const] : [])))
+  if (known.size < found.length) return null
+  const own = [...known.values()]
+  const calibrated = predictions.map((prediction) => {
+    const { temperature } = known.get(prediction.fold ?? "") ?? own[0]
+    return { ...prediction, probabilities: withTemperature(prediction.probabilities, temperature) }
+  })
+  const mean = (value: (one: Calibration) => number) => own.reduce((sum, one) => sum + value(one), 0) / own.length
+  return {
+    temperature: Math.exp(mean(({ temperature }) => Math.log(temperature))),
+    clips: Math.round(mean(({ clips }) => clips)),
+    from: own[0].from,
+    nll: negativeLogLikelihood(calibrated),
+    calibrationError: calibrationError(calibrated),
   }
 }
 

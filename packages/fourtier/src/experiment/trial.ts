@@ -9,7 +9,14 @@ import type { Prediction } from "@fourtier/core/metrics"
 import type { Method } from "@fourtier/core/model"
 import { FileJournal, fileCheckpoints, loadWeights, removeCheckpoint, saveWeights } from "@fourtier/core/node"
 import type { ScheduleConfig } from "@fourtier/core/schemas"
-import { type Example, type FeatureSet, type Retrieval, type TrainTask, train } from "@fourtier/core/train"
+import {
+  type Example,
+  type FeatureSet,
+  type FeatureSource,
+  type Retrieval,
+  type TrainTask,
+  train,
+} from "@fourtier/core/train"
 import type { Param, Weights } from "@fourtier/tensor/nn"
 import { hashJson } from "@fourtier/tensor/node"
 import type { Split } from "../video/splits.ts"
@@ -86,9 +93,19 @@ export class Trial {
     journals: [],
   }
 
-  /** @param folder holds weights and journals */
-  constructor(experiment: Experiment, split: Split, seed: number, folder: string) {
+  /**
+   * @param folder holds weights and journals
+   * @param tested where the features of the test clips are, and how many views of each are looked at; default: those of evaluation
+   */
+  constructor(
+    experiment: Experiment,
+    split: Split,
+    seed: number,
+    folder: string,
+    tested?: { source: FeatureSource; views: number },
+  ) {
     const { features, classes, labelsPerClass } = experiment.settings
+    const { source, views } = tested ?? { source: features.test, views: features.testViews }
     this.experiment = experiment
     this.seed = seed
     this.folder = folder
@@ -103,7 +120,7 @@ export class Trial {
       known: new Map(known.map(({ id, label }) => [id, label])),
       labelled: { source: features.train, examples: drawLabelled(known, labelsPerClass, seed) },
       val: { source: features.test, examples: labelledOf(split.val, classes, features.testViews) },
-      test: { source: features.test, examples: provenBy(split.test, classes, features.testViews) },
+      test: { source, examples: provenBy(split.test, classes, views) },
       groups: new Map(split.test.map(({ id, group }) => [id, group])),
     }
   }

@@ -197,7 +197,8 @@ function heading({ split, excluded, clips, groups, folds, classes }: SplitSummar
 function markdownReport(input: ReportInput, results: EvaluationResults, pictures: readonly Picture[]): string {
   const sections = results.splits.map((split) => {
     const table = markdownTable(columnsFor(results), split.methods.map(rowFor))
-    const lines = [...wordsLine(split, results.reference), precisionLine(split), calibrationLine(split)]
+    const quality = [precisionLine(split), calibrationLine(split), ...calibratedLine(split)]
+    const lines = [...wordsLine(split, results.reference), ...quality]
     return `## ${heading(split)}\n\n${table}\n\n${lines.join("\n\n")}`
   })
   const classSections = results.splits
@@ -271,6 +272,16 @@ function calibrationLine({ methods }: SplitSummary): string {
       `${method} ${figures.nll?.value.toFixed(3) ?? "–"} / ${formatPercent(calibrationError)} %`,
   )
   return `Negative log-likelihood (nats) / expected calibration error: ${parts.join(" · ")}`
+}
+
+/** What a temperature makes of the reference. */
+function calibratedLine({ methods }: SplitSummary): string[] {
+  return methods.flatMap(({ method, figures, calibrationError, calibrated }) => {
+    if (calibrated === null) return []
+    const { temperature, clips, from, nll } = calibrated
+    const before = `${figures.nll?.value.toFixed(3) ?? "–"} / ${formatPercent(calibrationError)} %`
+    return `${method}, calibrated as it is shipped (temperature ${temperature.toFixed(2)}, from ${plural(clips, "held-out clip")}, ${from}): ${nll.toFixed(3)} / ${formatPercent(calibrated.calibrationError)} %, before ${before}. No accuracy changes.`
+  })
 }
 
 function classTable({ methods }: SplitSummary, reference: string): string {

@@ -171,28 +171,14 @@ function splitByFolds(manifest: Manifest, column: string, options: SplitOptions)
 }
 
 function drawFolds(clips: readonly Clip[], count: number, options: SplitOptions): Split[] {
-  const bundles = Rng.fork(options.seed, "folds")
-    .shuffle(inseparable(clips))
-    .filter((bundle) => bundle.some(isLabelled))
-    .sort((a, b) => b.length - a.length)
-  if (bundles.length < count) {
+  const folds = balancedFolds(clips, count, Rng.fork(options.seed, "folds"))
+  if (folds.length < count) {
     throw new FourtierError({
       where: "split.drawFolds",
       what: "more folds than groups",
-      expected: `${bundles.length} at most`,
+      expected: `${folds.length} at most`,
       found: `${count}`,
     })
-  }
-  const goal = new Map([...countLabels(clips)].map(([label, number]) => [label, number / count]))
-  const folds = Array.from({ length: count }, (): Clip[] => [])
-  const counts = folds.map(() => new Map<string, number>())
-  for (const bundle of bundles) {
-    const change = counts.map(
-      (have, fold) => missAfter(have, bundle, goal) - miss(have, goal) + folds[fold].length * 1e-6,
-    )
-    const fold = change.indexOf(Math.min(...change))
-    folds[fold].push(...bundle)
-    addLabels(counts[fold], bundle)
   }
   return folds.map((test, k) => {
     const held = new Set(test)
@@ -204,6 +190,38 @@ function drawFolds(clips: readonly Clip[], count: number, options: SplitOptions)
       options,
     )
   })
+}
+
+/**
+ * The clips in parts that share no group and no content, each with about the same number of labels of each class. Fewer than `count`
+ * where there are fewer groups. Clips without a label that belong to no group with one are left out.
+ *
+ * @example
+ * ```ts
+ * import { Rng } from "@fourtier/tensor"
+ * import { balancedFolds, readManifest } from "fourtier/video"
+ *
+ * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
+ * const [first, second] = balancedFolds(manifest.clips, 2, Rng.fork(0, "halves"))
+ * ```
+ */
+export function balancedFolds(clips: readonly Clip[], count: number, rng: Rng): Clip[][] {
+  const bundles = rng
+    .shuffle(inseparable(clips))
+    .filter((bundle) => bundle.some(isLabelled))
+    .sort((a, b) => b.length - a.length)
+  const goal = new Map([...countLabels(clips)].map(([label, number]) => [label, number / count]))
+  const folds = Array.from({ length: Math.min(count, bundles.length) }, (): Clip[] => [])
+  const counts = folds.map(() => new Map<string, number>())
+  for (const bundle of bundles) {
+    const change = counts.map(
+      (have, fold) => missAfter(have, bundle, goal) - miss(have, goal) + folds[fold].length * 1e-6,
+    )
+    const fold = change.indexOf(Math.min(...change))
+    folds[fold].push(...bundle)
+    addLabels(counts[fold], bundle)
+  }
+  return folds
 }
 
 /**

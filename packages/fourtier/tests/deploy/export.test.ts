@@ -39,6 +39,7 @@ function options(name: string, expected: ExportOptions["expected"]): ExportOptio
     network,
     weights,
     provenance: provenanceOf(quarters, "baseline"),
+    calibration: null,
     accuracy: null,
     expected,
     reporter: silent,

@@ -107,6 +107,7 @@ describe("precision of an encoder", () => {
       network,
       weights,
       provenance: provenanceOf(encoder, "baseline"),
+      calibration: null,
       accuracy: null,
       expected: [{ clip, probabilities: Float32Array.from(p, Number) }],
       reporter: silent,

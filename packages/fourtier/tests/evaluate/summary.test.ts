@@ -1,3 +1,4 @@
+import { withTemperature } from "@fourtier/core"
 import {
   figureStatistics,
   meanClassAccuracy,
@@ -232,5 +233,34 @@ describe("input that cannot be compared", () => {
     expect(() => summarise(input([full], { exclude: ["pont"] }))).toThrow(/unknown class[\s\S]*did you mean point/)
     expect(() => summarise(input([full], { exclude: names }))).toThrow(/no class is left/)
     expect(() => summarise(input([full], { classes: names.slice(1) }))).toThrow(/wrong number of probabilities/)
+  })
+})
+
+describe("a calibrated reference", () => {
+  const runs = [method("full", 0.6, [1, 2]), method("baseline", 0.5, [1, 2])]
+  const calibration = (temperature: number) => ({ temperature, clips: 40, from: "cross-fitting" })
+
+  it("has its figures at the temperature of each fold beside the others, which stay", () => {
+    const plain = summarise(input(runs))
+    const calibrations = new Map([
+      ["A", calibration(2)],
+      ["B", calibration(8)],
+    ])
+    const found = summarise(input(runs, { calibrations })).splits[0]
+    const [full, baseline] = found.methods
+    expect(baseline.calibrated).toBeNull()
+    expect({ ...full, calibrated: null }).toEqual(plain.splits[0].methods[0])
+    expect(full.calibrated).toMatchObject({ clips: 40, from: "cross-fitting" })
+    expect(full.calibrated?.temperature).toBeCloseTo(4, 9)
+    const told = runs[0].predictions.map((one) => ({
+      ...one,
+      probabilities: withTemperature(one.probabilities, one.fold === "A" ? 2 : 8),
+    }))
+    expect(full.calibrated?.nll).toBeCloseTo(negativeLogLikelihood(told), 12)
+  })
+
+  it("has none where a fold was not calibrated", () => {
+    const calibrations = new Map([["A", calibration(2)]])
+    expect(summarise(input(runs, { calibrations })).splits[0].methods[0].calibrated).toBeNull()
   })
 })
