@@ -42,6 +42,7 @@ async function writeBundle(folder: string): Promise<void> {
     ],
     provenance: provenanceOf(quarters, "full"),
     calibration: null,
+    unknown: null,
     accuracy: null,
     parity: { clips: 0, largestDifference: 0 },
   })

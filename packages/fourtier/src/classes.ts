@@ -4,7 +4,7 @@ import { FourtierError, nearest } from "@fourtier/tensor"
 import type { Config } from "./config.ts"
 import { readableName } from "./text/targets.ts"
 import { checkClasses } from "./video/checks.ts"
-import type { Manifest } from "./video/manifest.ts"
+import { isBackground, type Manifest } from "./video/manifest.ts"
 
 type Named = Pick<Config, "classes">
 
@@ -30,7 +30,7 @@ export function classesOf({ clips, classes: labels }: Pick<Manifest, "clips" | "
       fix: "leave one of them out",
     })
   }
-  const stranger = clips.find(({ label }) => label !== null && !names.includes(label))
+  const stranger = clips.find(({ label }) => label !== null && !isBackground(label) && !names.includes(label))
   if (!stranger) return names
   const close = nearest(stranger.label ?? "", names)
   throw new FourtierError({

@@ -131,6 +131,14 @@ export const configSchema = z.strictObject({
     .describe(
       "the shipped model's probabilities are brought to a temperature fitted on held-out clips, never on test clips; null: they stay as the network gives them",
     ),
+  falseAlarmRate: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.05)
+    .describe(
+      "share of clips without any of the actions (folder `_background`, label `none`) that the bundle may name an action: its threshold of unknown",
+    ),
   methods: z
     .array(z.enum([...METHOD_NAMES, ZERO_SHOT]))
     .min(1)

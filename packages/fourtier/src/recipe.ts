@@ -14,14 +14,15 @@ import { join } from "node:path"
 import { csvLine, distinct } from "@fourtier/core"
 import { fitTemperature, type Prediction } from "@fourtier/core/metrics"
 import { type Method, methodNamed, titleOf } from "@fourtier/core/model"
-import type { Calibration } from "@fourtier/core/schemas"
+import type { Calibration, Unknown } from "@fourtier/core/schemas"
 import type { Example, FeatureSet, Taught } from "@fourtier/core/train"
 import { hashJson, writeFileAtomic } from "@fourtier/tensor/node"
 import { classesOf } from "./classes.ts"
 import type { Config } from "./config.ts"
 import type { Bundle } from "./deploy/index.ts"
-import type { MethodPredictions } from "./evaluate/results.ts"
+import type { BackgroundTrial, MethodPredictions } from "./evaluate/results.ts"
 import { loadAlignment } from "./experiment/alignment.ts"
+import { type BackgroundFigures, judgeBackground } from "./experiment/background.ts"
 import { checkStages } from "./experiment/check.ts"
 import { Experiment } from "./experiment/experiment.ts"
 import { FEWEST_HELD_OUT, predictHeldOut } from "./experiment/held-out.ts"
@@ -112,6 +113,8 @@ export async function runRecipe(
   const methods = tested || !shipped ? all : [shipped]
   const trained: TrainedTrial[] = []
   let calibrations: Calibrations | null = null
+  const background: BackgroundTrial[] = []
+  let unknown: Unknown | null = null
   let final: stages.Final | null = null
   try {
     for (const split of splits) {
@@ -124,10 +127,19 @@ export async function runRecipe(
         signal?.throwIfAborted()
       }
     }
-    if ((until === "evaluate" || until === "export") && shipped)
+    if ((until === "evaluate" || until === "export") && shipped) {
       calibrations = await calibrate(trained, shipped, config)
-    if (until === "export" && shipped) final = await finalModel(experiment, trained, shipped, out)
-    else if (until === "export")
+      for (const { split, seed, trial } of trained) {
+        const temperature = calibrations.tested.get(split.name)?.temperature ?? 1
+        const found = await judgeBackground(trial, split, shipped, temperature, config.falseAlarmRate)
+        if (found) background.push({ split: split.name, seed, ...found })
+      }
+    }
+    if (until === "export" && shipped) {
+      final = await finalModel(experiment, trained, shipped, out)
+      const temperature = calibrations?.shipped?.temperature ?? 1
+      unknown = unknownOf(await judgeBackground(final.trial, final.split, shipped, temperature, config.falseAlarmRate))
+    } else if (until === "export")
       reporter.warn("nothing is trained, so there is no bundle: zero-shot is the only method")
   } finally {
     await experiment.release()
@@ -155,6 +167,7 @@ export async function runRecipe(
         journals: onceATraining(trained).flatMap(({ result }) => result.journals),
         reference: shipped ? titleOf(shipped) : ZERO_SHOT,
         calibrations: calibrations?.tested,
+        background,
         exclude: config.exclude,
         configHash: hashJson(config),
       })
@@ -169,6 +182,7 @@ export async function runRecipe(
     classes,
     prompts: text ? prompts.prompts : [],
     calibration: calibrations?.shipped ?? null,
+    unknown,
     results: report?.results ?? null,
   })
   return { manifest, splits, report, bundle, suggestions }
@@ -303,16 +317,22 @@ async function finalModel(
   const [first] = trained
   const { seed } = first
   const network = experiment.networkSpec(method)
-  if (!first.split.fold) return { split: first.split, seed, result: first.result, method, network }
+  if (!first.split.fold) return { ...first, method, network }
   experiment.settings.reporter.say("the model to ship, trained on the clips of all folds")
   const union = (pick: (split: Split) => Clip[]) => [
     ...new Map(trained.flatMap(({ split }) => pick(split).map((clip) => [clip.id, clip] as const))).values(),
   ]
   const train = union(({ train }) => train)
   const test = union(({ test }) => test)
-  const split: Split = { name: "all clips", training: "all clips", fold: false, train, val: [], test }
+  const background = { held: union(({ background }) => background?.held ?? []), test: [] }
+  const split: Split = { name: "all clips", training: "all clips", fold: false, train, val: [], test, background }
   const trial = new Trial(experiment, split, seed, join(out, "trials", "all-clips", `seed${seed}`))
-  return { split, seed, result: await runTrial(trial, [method], "export"), method, network }
+  return { split, seed, trial, result: await runTrial(trial, [method], "export"), method, network }
+}
+
+/** What a bundle keeps of it. */
+function unknownOf(found: BackgroundFigures | null): Unknown | null {
+  return found && { threshold: found.threshold, falseAlarmRate: found.falseAlarmRate, clips: found.clips }
 }
 
 /** Splits that differ in their test part alone share a training: each training once. */

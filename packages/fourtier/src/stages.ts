@@ -24,7 +24,7 @@ import type { JointSpace, VisualEncoder } from "./encoders/encoder.ts"
 import { checkExcluded } from "./evaluate/comparability.ts"
 import type { EvaluationResults } from "./evaluate/results.ts"
 import { countLabelled, examplesOf } from "./experiment/examples.ts"
-import type { TrialResult } from "./experiment/trial.ts"
+import type { Trial, TrialResult } from "./experiment/trial.ts"
 import { sharedSpace, zeroShot } from "./experiment/zero-shot.ts"
 import { type Extraction, extractFeatures } from "./features/extract.ts"
 import { CachedTextEncoder } from "./text/cache.ts"
@@ -38,7 +38,7 @@ import { tell } from "./video/findings.ts"
 import { type Clip, classesOf as labelsOf, type Manifest } from "./video/manifest.ts"
 import { checkMirroring, viewsFor } from "./video/mirroring.ts"
 import type { Source } from "./video/source.ts"
-import { resolveSplits, type Split } from "./video/splits.ts"
+import { apartBackground, resolveSplits, type Split } from "./video/splits.ts"
 
 export interface StageContext {
   config: Config
@@ -93,7 +93,7 @@ export function contextFor(clips: Manifest["clips"], context: StageContext): Sta
 export function plan(manifest: Manifest, { config, reporter }: StageContext): { splits: Split[]; tested: boolean } {
   const classes = classesOf(manifest, config)
   checkExcluded(classes, config.exclude)
-  const splits = resolveSplits(manifest, config.split)
+  const splits = resolveSplits(manifest, config.split).map(apartBackground)
   tell(checkSplits(splits), reporter)
   for (const { name, train } of splits) {
     const missing = classes.filter((label) => !train.some((clip) => clip.label === label))
@@ -128,6 +128,9 @@ export function plan(manifest: Manifest, { config, reporter }: StageContext): { 
       ...split,
       name,
       training: name,
+      ...(split.background
+        ? { background: { held: [...split.background.held, ...split.background.test], test: [] } }
+        : {}),
       test: split.train.some(({ label }) => label !== null)
         ? split.train.filter(({ label }) => label !== null)
         : split.train,
@@ -375,7 +378,12 @@ export async function extract(splits: readonly Split[], context: StageContext): 
       ? await extractFeatures(training, { ...common, recipe: recipes.align })
       : train
   const test = await extractFeatures(
-    uniqueClips(splits, ({ val, test }) => [...val, ...test]),
+    uniqueClips(splits, ({ val, test, background }) => [
+      ...val,
+      ...test,
+      ...(background?.held ?? []),
+      ...(background?.test ?? []),
+    ]),
     { ...common, recipe: recipes.test },
   )
   const lost = test.failed[0]
@@ -414,6 +422,7 @@ export interface Final {
   seed: number
   method: Method
   network: NetworkSpec
+  trial: Trial
   result: TrialResult
 }
 
@@ -427,11 +436,12 @@ export async function ship(
     classes: readonly string[]
     prompts: PromptSet["prompts"]
     calibration: Calibration | null
+    unknown: Bundle["unknown"]
     /** Null where nothing was tested. */
     results: EvaluationResults | null
   },
 ): Promise<Bundle> {
-  const { features, classes, prompts, calibration, results } = about
+  const { features, classes, prompts, calibration, unknown, results } = about
   const { config, reporter } = about.context
   const { aligned } = methodNamed(method)
   const weights = result.weights.get(method)
@@ -462,6 +472,7 @@ export async function ship(
       pseudoLabelled: aligned ? usedPseudoLabels(result) : 0,
     },
     calibration,
+    unknown,
     accuracy: accuracyOf(results, method),
     expected,
     reporter,

@@ -9,7 +9,7 @@
 import { type Provider, Session, type SessionOptions } from "@fourtier/tensor"
 import { type FrameSource, readSampled } from "../frames/source.ts"
 import { transformOf, viewsOfPictures } from "../frames/views.ts"
-import { type Bundle, type Calibration, PROBABILITIES } from "../schemas/bundle.ts"
+import { type Bundle, type Calibration, PROBABILITIES, type Unknown } from "../schemas/bundle.ts"
 import { withTemperature } from "../util/temperature.ts"
 
 export interface Guess {
@@ -22,6 +22,8 @@ export interface Recognition {
   top: Guess[]
   /** By class number, [C]; their sum is 1. */
   probabilities: Float32Array
+  /** Whether the best guess is not to be believed: see `Bundle.unknown`; always false where the bundle has no threshold. */
+  unknown: boolean
   /** Frames of the input that stand in for another: the clip has too few, or one does not decode. */
   padded: number
 }
@@ -104,6 +106,13 @@ export class FrameRecognizer {
   }
 }
 
+/** What of a bundle makes an answer of probabilities. */
+export interface AnsweringBundle {
+  labels: readonly string[]
+  calibration: Calibration | null
+  unknown: Unknown | null
+}
+
 /**
  * The views' probabilities as an answer with its `top` most probable classes: their mean, as sure as the bundle's calibration says.
  * @param rows probabilities [C] of each view
@@ -112,12 +121,12 @@ export class FrameRecognizer {
  * ```ts
  * import { averageViews } from "@fourtier/core/bundle"
  *
- * const bundle = { labels: ["jump", "wave"], calibration: null }
+ * const bundle = { labels: ["jump", "wave"], calibration: null, unknown: null }
  * averageViews(bundle, [Float32Array.of(0.25, 0.75)], 1, 0).top // [{ label: "wave", probability: 0.75 }]
  * ```
  */
 export function averageViews(
-  { labels, calibration }: { labels: readonly string[]; calibration: Calibration | null },
+  { labels, calibration, unknown }: AnsweringBundle,
   rows: readonly Float32Array[],
   top: number,
   padded: number,
@@ -127,5 +136,11 @@ export function averageViews(
   const probabilities = calibration ? withTemperature(mean, calibration.temperature) : mean
   const guesses = labels.map((label, c) => ({ label, probability: probabilities[c] }))
   const sorted = guesses.sort((a, b) => b.probability - a.probability)
-  return { top: sorted.slice(0, top), probabilities, padded }
+  const [best] = sorted
+  return {
+    top: sorted.slice(0, top),
+    probabilities,
+    unknown: unknown !== null && best.probability <= unknown.threshold,
+    padded,
+  }
 }

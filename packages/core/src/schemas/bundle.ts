@@ -32,6 +32,16 @@ const calibrationSchema = z.strictObject({
   from: z.string(),
 })
 
+const unknownSchema = z.strictObject({
+  /** An answer is unknown where its best class is not more probable than this. */
+  threshold: z.number().min(0).max(1),
+  /** Share of background clips that may be named an action, and how many clips the threshold comes from. */
+  falseAlarmRate: z.number(),
+  clips: z.int(),
+})
+
+export type Unknown = z.infer<typeof unknownSchema>
+
 export type Calibration = z.infer<typeof calibrationSchema>
 
 export const bundleSchema = z.strictObject({
@@ -63,6 +73,8 @@ export const bundleSchema = z.strictObject({
   }),
   /** How sure answers may be; null where too few clips could be held out: answers are as the network gives them. */
   calibration: calibrationSchema.nullable().default(null),
+  /** From which probability of the best class on it is believed; null where no clips of background said how sure nothing looks. */
+  unknown: unknownSchema.nullable().default(null),
   /** Of the method, as the report has it; null when nothing was held back for testing. */
   accuracy: accuracySchema.nullable(),
   /** The largest difference between the bundle's probabilities and the trainer's, over these many clips. */

@@ -31,6 +31,7 @@ export interface ExportOptions {
   weights: Weights
   provenance: Bundle["provenance"]
   calibration: Bundle["calibration"]
+  unknown: Bundle["unknown"]
   accuracy: Bundle["accuracy"]
   /** Clips with the trainer's probabilities [C], calibrated alike. */
   expected: readonly { clip: Clip; probabilities: ArrayLike<number> }[]
@@ -56,7 +57,7 @@ export interface ExportOptions {
  * ```
  */
 export async function exportBundle(options: ExportOptions): Promise<Bundle> {
-  const { folder, encoder, recipe, labels, network, weights, provenance, calibration, accuracy } = options
+  const { folder, encoder, recipe, labels, network, weights, provenance, calibration, unknown, accuracy } = options
   const temporary = temporaryName(folder)
   try {
     await writeOnnx(modelPath(temporary), await buildModel(encoder, labels.length, network, weights))
@@ -69,6 +70,7 @@ export async function exportBundle(options: ExportOptions): Promise<Bundle> {
       ...describeViews(recipe),
       provenance,
       calibration,
+      unknown,
       accuracy,
       parity: { clips: 0, largestDifference: 0 },
     }

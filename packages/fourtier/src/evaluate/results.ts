@@ -11,6 +11,7 @@ import type {
   ReliabilityBin,
 } from "@fourtier/core/metrics"
 import type { Calibration } from "@fourtier/core/schemas"
+import type { BackgroundFigures } from "../experiment/background.ts"
 import type { PseudoLabelFigures } from "../experiment/pseudo-label-figures.ts"
 import type { RetrievalFigures } from "../experiment/trial.ts"
 
@@ -40,6 +41,8 @@ export interface EvaluationInput {
   pseudoLabels?: readonly PseudoLabelTrial[]
   /** How well stage 1 did on clips that it was not fitted on, trial by trial. */
   retrieval?: readonly RetrievalTrial[]
+  /** What the reference says of clips of no class, trial by trial. */
+  background?: readonly BackgroundTrial[]
 }
 
 export interface PseudoLabelTrial extends PseudoLabelFigures {
@@ -48,6 +51,11 @@ export interface PseudoLabelTrial extends PseudoLabelFigures {
 }
 
 export interface RetrievalTrial extends RetrievalFigures {
+  split: string
+  seed: number
+}
+
+export interface BackgroundTrial extends BackgroundFigures {
   split: string
   seed: number
 }
@@ -113,6 +121,7 @@ export interface EvaluationResults {
   seeds: number[]
   pseudoLabels: readonly PseudoLabelTrial[]
   retrieval: readonly RetrievalTrial[]
+  background: readonly BackgroundTrial[]
   /** Each split with all classes, then, where classes are left out, once more without them. */
   splits: SplitSummary[]
 }

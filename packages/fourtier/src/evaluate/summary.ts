@@ -71,6 +71,7 @@ export function summarise(input: EvaluationInput): EvaluationResults {
     seeds: distinct(runs.flatMap((run) => seedsOf(run.predictions))).sort((a, b) => a - b),
     pseudoLabels: input.pseudoLabels ?? [],
     retrieval: input.retrieval ?? [],
+    background: input.background ?? [],
     splits: [...whole, ...partial],
   }
 }

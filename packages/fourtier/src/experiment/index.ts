@@ -11,6 +11,7 @@
  */
 
 export * from "./alignment.ts"
+export * from "./background.ts"
 export * from "./check.ts"
 export * from "./examples.ts"
 export * from "./experiment.ts"

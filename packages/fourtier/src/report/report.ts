@@ -209,6 +209,7 @@ function markdownReport(input: ReportInput, results: EvaluationResults, pictures
     ...(input.notes ?? []),
     ...pseudoLabelNotes(results),
     ...retrievalNotes(results),
+    ...backgroundNotes(results),
     ...sections,
     ...pictures.map(({ name, caption }) => `![${caption}](${encodeURI(name)})`),
     ...classSections,
@@ -222,6 +223,25 @@ function pseudoLabelNotes({ pseudoLabels }: EvaluationResults): string[] {
   const intro = "Training clips without a label were pseudo-labelled from the VLM's answers about them:"
   const lines = pseudoLabels.map((own) => `- ${own.split}, seed ${own.seed}${own.answers}: ${formatFigures(own)}`)
   return [[intro, ...lines].join("\n")]
+}
+
+/** What the model says of clips of no class. */
+function backgroundNotes({ background, reference }: EvaluationResults): string[] {
+  if (background.length === 0) return []
+  const columns: Column[] = [
+    { title: "split" },
+    ...["seed", "clips", "threshold", "tested", "false alarms", "clips of classes kept", "ROC area"].map(
+      (title): Column => ({ title, align: "right" }),
+    ),
+  ]
+  const share = (value: number | null) => (value === null ? "–" : `${formatPercent(value)} %`)
+  const rows = background.map(({ split, seed, clips, threshold, tested, falseAlarms, recognised, rocArea }) => [
+    ...[split, String(seed), String(clips), threshold.toFixed(3), String(tested), share(falseAlarms)],
+    ...[share(recognised), rocArea === null ? "–" : rocArea.toFixed(3)],
+  ])
+  const [{ falseAlarmRate }] = background
+  const intro = `Clips of no class, which ${reference} was not trained on: the threshold of unknown is set on those outside of the test part for ${formatPercent(falseAlarmRate)} % false alarms, and tested on the others.`
+  return [`${intro}\n\n${markdownTable(columns, rows)}`]
 }
 
 /** How well held-out clips find their own answers: a table of means over the trials. */

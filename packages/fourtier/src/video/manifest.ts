@@ -129,8 +129,25 @@ export interface StampedManifest {
   stamps: Map<string, Stamp>
 }
 
+/** Labels, and names of class folders, of clips that show none of the actions. */
+const BACKGROUND: ReadonlySet<string> = new Set(["_background", "none"])
+
 /**
- * The sorted set of all labels.
+ * Whether clips of this label show none of the actions: no class is learned from them.
+ *
+ * @example
+ * ```ts
+ * import { isBackground } from "fourtier/video"
+ *
+ * isBackground("_background") // true
+ * ```
+ */
+export function isBackground(label: string | null): boolean {
+  return label !== null && BACKGROUND.has(label.toLowerCase())
+}
+
+/**
+ * The sorted set of all labels, without that of background clips.
  *
  * @example
  * ```ts
@@ -140,7 +157,7 @@ export interface StampedManifest {
  * ```
  */
 export function classesOf(clips: readonly { labels: readonly string[] }[]): string[] {
-  return [...new Set(clips.flatMap((clip) => clip.labels))].sort()
+  return [...new Set(clips.flatMap((clip) => clip.labels))].filter((label) => !isBackground(label)).sort()
 }
 
 /**

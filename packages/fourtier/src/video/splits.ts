@@ -6,7 +6,7 @@
 import { groupBy } from "@fourtier/core"
 import { FourtierError, nearest, Rng } from "@fourtier/tensor"
 import type { z } from "zod"
-import type { Clip, Manifest } from "./manifest.ts"
+import { type Clip, isBackground, type Manifest } from "./manifest.ts"
 import { normaliseSplit } from "./split-names.ts"
 import { type SplitOptions, splitSchema } from "./split-settings.ts"
 
@@ -20,6 +20,8 @@ export interface Split {
   train: Clip[]
   val: Clip[]
   test: Clip[]
+  /** Clips of no class: those that no model is tested on, and those of the test part. Neither is in the parts above. */
+  background?: { held: Clip[]; test: Clip[] }
 }
 
 /**
@@ -55,6 +57,30 @@ export function resolveSplits(manifest: Manifest, given: z.input<typeof splitSch
       options,
     ),
   ]
+}
+
+/**
+ * The split with its background clips apart from those of classes.
+ *
+ * @example
+ * ```ts
+ * import { apartBackground, readManifest, resolveSplits } from "fourtier/video"
+ *
+ * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
+ * const [split] = resolveSplits(manifest).map(apartBackground)
+ * split.background?.held.length // 40
+ * ```
+ */
+export function apartBackground(split: Split): Split {
+  const shows = ({ label }: Clip) => !isBackground(label)
+  const none = ({ label }: Clip) => isBackground(label)
+  const { train, val, test } = split
+  if (![train, val, test].some((part) => part.some(none))) return split
+  return {
+    ...split,
+    ...{ train: train.filter(shows), val: val.filter(shows), test: test.filter(shows) },
+    background: { held: [...train, ...val].filter(none), test: test.filter(none) },
+  }
 }
 
 /** What of a clip decides on its part, known before anything is measured. */

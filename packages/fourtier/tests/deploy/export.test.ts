@@ -40,6 +40,7 @@ function options(name: string, expected: ExportOptions["expected"]): ExportOptio
     weights,
     provenance: provenanceOf(quarters, "baseline"),
     calibration: null,
+    unknown: null,
     accuracy: null,
     expected,
     reporter: silent,

@@ -108,6 +108,7 @@ describe("precision of an encoder", () => {
       weights,
       provenance: provenanceOf(encoder, "baseline"),
       calibration: null,
+      unknown: null,
       accuracy: null,
       expected: [{ clip, probabilities: Float32Array.from(p, Number) }],
       reporter: silent,

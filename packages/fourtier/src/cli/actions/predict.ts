@@ -36,7 +36,8 @@ export async function predict(bundle: string, videos: readonly string[], options
     process.stderr.write(`${plural(labels.length, "class", "classes")}, running on ${recognizer.provider}\n`)
   }
   const guesses = Math.min(top, labels.length)
-  if (csv) process.stdout.write(csvHeader(guesses))
+  const mayBeUnknown = recognizer.bundle.unknown !== null
+  if (csv) process.stdout.write(csvHeader(guesses, mayBeUnknown))
   const task = clips.length > 1 ? terminalReporter().task("recognise", clips.length, "videos") : null
   const rows: string[][] = []
   let recognised = 0
@@ -44,8 +45,8 @@ export async function predict(bundle: string, videos: readonly string[], options
     for await (const outcome of recognizer.predictAll(clips, { top: guesses })) {
       const path = shown(given.get(outcome.clip.path) ?? outcome.clip.path)
       if ("error" in outcome) unusable.push(outcome.error.message)
-      else if (json) process.stdout.write(`${jsonLine(path, outcome.recognition)}\n`)
-      else if (csv) process.stdout.write(csvRow(path, outcome.recognition))
+      else if (json) process.stdout.write(`${jsonLine(path, outcome.recognition, mayBeUnknown)}\n`)
+      else if (csv) process.stdout.write(csvRow(path, outcome.recognition, mayBeUnknown))
       else rows.push([path, guessesOf(outcome.recognition)])
       if ("recognition" in outcome) recognised++
       task?.tick()
@@ -88,19 +89,28 @@ function shown(path: string): string {
   return near.startsWith("..") || isAbsolute(near) ? path : near
 }
 
-function jsonLine(path: string, { top, padded }: Recognition): string {
-  return JSON.stringify({ path, top, ...(padded > 0 ? { paddedFrames: padded } : {}) })
+/** @param mayBeUnknown whether the bundle has a threshold of unknown */
+function jsonLine(path: string, { top, unknown, padded }: Recognition, mayBeUnknown: boolean): string {
+  return JSON.stringify({
+    path,
+    top,
+    ...(mayBeUnknown ? { unknown } : {}),
+    ...(padded > 0 ? { paddedFrames: padded } : {}),
+  })
 }
 
-function csvHeader(guesses: number): string {
+function csvHeader(guesses: number, mayBeUnknown: boolean): string {
   const columns = Array.from({ length: guesses }, (_, i) => (i === 0 ? "" : `_${i + 1}`))
-  return csvLine(["path", ...columns.flatMap((end) => [`label${end}`, `probability${end}`])])
+  const named = columns.flatMap((end) => [`label${end}`, `probability${end}`])
+  return csvLine(["path", ...named, ...(mayBeUnknown ? ["unknown"] : [])])
 }
 
-function csvRow(path: string, { top }: Recognition): string {
-  return csvLine([path, ...top.flatMap(({ label, probability }) => [label, Number(probability.toFixed(6))])])
+function csvRow(path: string, { top, unknown }: Recognition, mayBeUnknown: boolean): string {
+  const named = top.flatMap(({ label, probability }) => [label, Number(probability.toFixed(6))])
+  return csvLine([path, ...named, ...(mayBeUnknown ? [String(unknown)] : [])])
 }
 
-function guessesOf({ top }: Recognition): string {
-  return top.map(({ label, probability }) => `${label} ${(100 * probability).toFixed(1)} %`).join("\n")
+function guessesOf({ top, unknown }: Recognition): string {
+  const lines = top.map(({ label, probability }) => `${label} ${(100 * probability).toFixed(1)} %`)
+  return [...(unknown ? ["unknown, nearest:"] : []), ...lines].join("\n")
 }
