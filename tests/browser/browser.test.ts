@@ -41,6 +41,8 @@ async function writeBundle(folder: string): Promise<void> {
       { step: "crop", size: SIDE, views: "three" },
     ],
     provenance: provenanceOf(quarters, "full"),
+    stream: null,
+    clipSeconds: null,
     calibration: null,
     unknown: null,
     accuracy: null,

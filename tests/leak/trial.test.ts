@@ -309,7 +309,8 @@ describe("a trial", () => {
     const told = await heldOut(poisoned, own)
     const { fold } = clean.get(clip.id) ?? {}
     for (const [id, one] of clean) {
-      const unmoved = [...(told.get(id)?.probabilities ?? [])].join() === [...one.probabilities].join()
+      const rows = [told.get(id)?.probabilities ?? [], one.probabilities].map((row) => Array.from(row))
+      const unmoved = rows[0].every((p, c) => p === rows[1][c])
       expect(unmoved, id).toBe(one.fold === fold)
     }
     expect(liveSessions()).toBe(before)

@@ -471,6 +471,7 @@ export async function ship(
       trainingClips: split.train.length,
       pseudoLabelled: aligned ? usedPseudoLabels(result) : 0,
     },
+    clipSeconds: medianSeconds(split.train),
     calibration,
     unknown,
     accuracy: accuracyOf(results, method),
@@ -481,6 +482,11 @@ export async function ship(
   })
   reporter.say(`bundle: ${folder}, matches the trainer within ${bundle.parity.largestDifference.toExponential(1)}`)
   return bundle
+}
+
+function medianSeconds(clips: readonly Clip[]): number | null {
+  const sorted = clips.map(({ duration }) => duration).sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? null
 }
 
 function usedPseudoLabels({ pseudoLabels }: TrialResult): number {

@@ -5,5 +5,7 @@
  */
 
 export * from "../schemas/bundle.ts"
+export * from "./answer.ts"
 export * from "./parse.ts"
 export * from "./recognizer.ts"
+export * from "./stream.ts"

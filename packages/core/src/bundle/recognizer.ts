@@ -6,27 +6,12 @@
  * ```
  */
 
-import { type Provider, Session, type SessionOptions } from "@fourtier/tensor"
+import { FourtierError, type Provider, Session, type SessionOptions } from "@fourtier/tensor"
 import { type FrameSource, readSampled } from "../frames/source.ts"
 import { transformOf, viewsOfPictures } from "../frames/views.ts"
-import { type Bundle, type Calibration, PROBABILITIES, type Unknown } from "../schemas/bundle.ts"
-import { withTemperature } from "../util/temperature.ts"
-
-export interface Guess {
-  label: string
-  probability: number
-}
-
-export interface Recognition {
-  /** Most probable first. */
-  top: Guess[]
-  /** By class number, [C]; their sum is 1. */
-  probabilities: Float32Array
-  /** Whether the best guess is not to be believed: see `Bundle.unknown`; always false where the bundle has no threshold. */
-  unknown: boolean
-  /** Frames of the input that stand in for another: the clip has too few, or one does not decode. */
-  padded: number
-}
+import { type Bundle, FRAMES, PROBABILITIES, ROWS } from "../schemas/bundle.ts"
+import { answerOf, type Recognition } from "./answer.ts"
+import { type StreamAnswer, type StreamOptions, streamWindows, type TimedFrame } from "./stream.ts"
 
 /**
  * A loaded bundle.
@@ -48,11 +33,11 @@ export interface Recognition {
  */
 export class FrameRecognizer {
   readonly bundle: Bundle
-  readonly #session: Session
+  readonly #model: { whole: Session } | { frame: Session; head: Session }
 
-  private constructor(bundle: Bundle, session: Session) {
+  private constructor(bundle: Bundle, model: { whole: Session } | { frame: Session; head: Session }) {
     this.bundle = bundle
-    this.#session = session
+    this.#model = model
   }
 
   /**
@@ -64,11 +49,48 @@ export class FrameRecognizer {
     bundle: Bundle,
     options: SessionOptions = {},
   ): Promise<FrameRecognizer> {
-    const types = {
-      inputs: new Map([[bundle.input.name, { shape: bundle.input.shape, dtype: "f32" as const }]]),
-      outputs: new Map([[PROBABILITIES, { shape: [1, bundle.labels.length], dtype: "f32" as const }]]),
+    const whole = await Session.load(model, types(FRAMES, bundle.input.shape, PROBABILITIES, answers(bundle)), options)
+    return new FrameRecognizer(bundle, { whole })
+  }
+
+  /**
+   * Loads the two parts of a bundle that has them (`Bundle.stream`), for streams: each frame is computed once.
+   * @param frame path of `frame.onnx`; or its bytes, with `model.onnx` among `options.externalData`
+   * @param head the same of `head.onnx`
+   *
+   * @example
+   * ```ts
+   * import { type Bundle, FrameRecognizer } from "@fourtier/core/bundle"
+   *
+   * async function loadInPage(bundle: Bundle, file: (name: string) => Promise<Uint8Array>) {
+   *   const externalData = [{ path: "model.onnx", data: await file("model.onnx") }]
+   *   return FrameRecognizer.loadParts(await file("frame.onnx"), await file("head.onnx"), bundle, { externalData })
+   * }
+   * ```
+   */
+  static async loadParts(
+    frame: string | Uint8Array,
+    head: string | Uint8Array,
+    bundle: Bundle,
+    options: SessionOptions = {},
+  ): Promise<FrameRecognizer> {
+    if (bundle.stream === null) {
+      throw new FourtierError({
+        where: "bundle.json, stream",
+        what: "this bundle has no parts: its encoder sees clips",
+        fix: "load model.onnx",
+      })
     }
-    return new FrameRecognizer(bundle, await Session.load(model, types, options))
+    const [, T, H, W] = bundle.input.shape
+    const rows = [1, T, ...bundle.stream.rows]
+    const first = await Session.load(frame, types(FRAMES, [1, 1, H, W, 3], ROWS, [1, ...bundle.stream.rows]), options)
+    try {
+      const second = await Session.load(head, types(ROWS, rows, PROBABILITIES, answers(bundle)), options)
+      return new FrameRecognizer(bundle, { frame: first, head: second })
+    } catch (error) {
+      await first.release()
+      throw error
+    }
   }
 
   get labels(): readonly string[] {
@@ -77,7 +99,7 @@ export class FrameRecognizer {
 
   /** The device really used. */
   get provider(): Provider {
-    return this.#session.provider
+    return "whole" in this.#model ? this.#model.whole.provider : this.#model.frame.provider
   }
 
   /** What a clip's frames show. */
@@ -92,55 +114,53 @@ export class FrameRecognizer {
 
   /** What the network says of one view, probabilities [C] before calibration: frames [T,H,W,3], RGB 0..255, as `bundle.input` says. */
   async predictView(frames: Float32Array): Promise<Float32Array> {
-    const { probabilities } = await this.#session.run({ [this.bundle.input.name]: frames })
+    if ("whole" in this.#model) {
+      const { probabilities } = await this.#model.whole.run({ [FRAMES]: frames })
+      return Float32Array.from(probabilities, Number)
+    }
+    const size = frames.length / this.bundle.input.shape[1]
+    const kept: Float32Array[] = []
+    for (let at = 0; at < frames.length; at += size) kept.push(await this.keep(frames.subarray(at, at + size)))
+    return this.judge(kept)
+  }
+
+  /** See `WindowModel.keep`. */
+  async keep(pixels: Float32Array): Promise<Float32Array> {
+    if ("whole" in this.#model) return pixels
+    const { rows } = await this.#model.frame.run({ [FRAMES]: pixels })
+    return Float32Array.from(rows, Number)
+  }
+
+  /** See `WindowModel.judge`. */
+  async judge(kept: readonly Float32Array[]): Promise<Float32Array> {
+    const joined = new Float32Array(kept.length * kept[0].length)
+    for (const [t, own] of kept.entries()) joined.set(own, t * own.length)
+    if ("whole" in this.#model) return this.predictView(joined)
+    const { probabilities } = await this.#model.head.run({ [ROWS]: joined })
     return Float32Array.from(probabilities, Number)
+  }
+
+  /** Answers about frames that keep coming: see `streamWindows`. */
+  stream(
+    frames: AsyncIterable<TimedFrame> | Iterable<TimedFrame>,
+    options: StreamOptions = {},
+  ): AsyncGenerator<StreamAnswer, void, undefined> {
+    return streamWindows(this, frames, options)
   }
 
   /** The views' probabilities as an answer with its `top` most probable classes. */
   average(rows: readonly Float32Array[], top: number, padded: number): Recognition {
-    return averageViews(this.bundle, rows, top, padded)
+    return answerOf(this.bundle, rows, top, padded)
   }
 
   async release(): Promise<void> {
-    await this.#session.release()
+    for (const session of Object.values(this.#model)) await session.release()
   }
 }
 
-/** What of a bundle makes an answer of probabilities. */
-export interface AnsweringBundle {
-  labels: readonly string[]
-  calibration: Calibration | null
-  unknown: Unknown | null
-}
+const answers = ({ labels }: Bundle) => [1, labels.length]
 
-/**
- * The views' probabilities as an answer with its `top` most probable classes: their mean, as sure as the bundle's calibration says.
- * @param rows probabilities [C] of each view
- *
- * @example
- * ```ts
- * import { averageViews } from "@fourtier/core/bundle"
- *
- * const bundle = { labels: ["jump", "wave"], calibration: null, unknown: null }
- * averageViews(bundle, [Float32Array.of(0.25, 0.75)], 1, 0).top // [{ label: "wave", probability: 0.75 }]
- * ```
- */
-export function averageViews(
-  { labels, calibration, unknown }: AnsweringBundle,
-  rows: readonly Float32Array[],
-  top: number,
-  padded: number,
-): Recognition {
-  const mean = new Float32Array(labels.length)
-  for (const row of rows) for (const [c, p] of row.entries()) mean[c] += p / rows.length
-  const probabilities = calibration ? withTemperature(mean, calibration.temperature) : mean
-  const guesses = labels.map((label, c) => ({ label, probability: probabilities[c] }))
-  const sorted = guesses.sort((a, b) => b.probability - a.probability)
-  const [best] = sorted
-  return {
-    top: sorted.slice(0, top),
-    probabilities,
-    unknown: unknown !== null && best.probability <= unknown.threshold,
-    padded,
-  }
-}
+const types = (input: string, inputShape: readonly number[], output: string, outputShape: readonly number[]) => ({
+  inputs: new Map([[input, { shape: inputShape, dtype: "f32" as const }]]),
+  outputs: new Map([[output, { shape: outputShape, dtype: "f32" as const }]]),
+})

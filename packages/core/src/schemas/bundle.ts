@@ -3,6 +3,7 @@
  *
  * ```
  * model.onnx    frames [1,T,H,W,3] f32, RGB 0..255 ─ encoder ─ processors ─ integration ─ classifier ─► probabilities [1,C]
+ * frame.onnx, head.onnx   the same in two parts, for streams: see `Bundle.stream`
  * bundle.json   labels, sampling, preprocessing, provenance, measured accuracy
  * ```
  */
@@ -14,6 +15,9 @@ import { stepSchema } from "./transform.ts"
 /** Names of the graph's input and output. */
 export const FRAMES = "frames"
 export const PROBABILITIES = "probabilities"
+
+/** What `frame.onnx` gives of one frame and `head.onnx` takes of T. */
+export const ROWS = "rows"
 
 const accuracySchema = z.strictObject({
   /** What was tested: split, clips, seeds. */
@@ -71,6 +75,16 @@ export const bundleSchema = z.strictObject({
     trainingClips: z.int(),
     pseudoLabelled: z.int().default(0),
   }),
+  /**
+   * Where the encoder sees single frames: `frame.onnx`, a frame [1,1,H,W,3] to its rows [1,N,D], and `head.onnx`, the rows of T frames to
+   * probabilities, both with their weights in the file of `model.onnx`. Null: a stream runs the whole model.
+   */
+  stream: z
+    .strictObject({ rows: z.tuple([z.int(), z.int()]) })
+    .nullable()
+    .default(null),
+  /** Median duration of the clips trained on, in seconds: how long the windows of a stream are. */
+  clipSeconds: z.number().positive().nullable().default(null),
   /** How sure answers may be; null where too few clips could be held out: answers are as the network gives them. */
   calibration: calibrationSchema.nullable().default(null),
   /** From which probability of the best class on it is believed; null where no clips of background said how sure nothing looks. */

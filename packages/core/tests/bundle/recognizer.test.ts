@@ -1,16 +1,16 @@
 /** Protects that a bundle's answer is the mean over the views, as sure as its calibration says. */
 
 import { expect, it } from "vitest"
-import { averageViews } from "../../src/bundle/index.ts"
+import { answerOf } from "../../src/bundle/index.ts"
 
 it("averages views, then applies the temperature: the order of the mean stays", () => {
   const labels = ["jump", "wave", "walk"]
   const views = [Float32Array.of(0.9, 0.1, 0), Float32Array.of(0.1, 0.5, 0.4)]
-  const plain = averageViews({ labels, calibration: null, unknown: null }, views, 3, 0)
+  const plain = answerOf({ labels, calibration: null, unknown: null }, views, 3, 0)
   expect(plain.top.map(({ label }) => label)).toEqual(["jump", "wave", "walk"])
   expect(plain.probabilities[0]).toBeCloseTo(0.5, 6)
   const calibration = { temperature: 0.5, clips: 100, from: "cross-fitting" }
-  const sure = averageViews({ labels, calibration, unknown: null }, views, 3, 0)
+  const sure = answerOf({ labels, calibration, unknown: null }, views, 3, 0)
   expect(sure.top.map(({ label }) => label)).toEqual(["jump", "wave", "walk"])
   const [a, b, c] = [0.5, 0.3, 0.2].map((p) => p ** 2)
   expect(sure.probabilities[0]).toBeCloseTo(a / (a + b + c), 6)
@@ -21,12 +21,10 @@ it("is unknown where the best class is not more probable than the threshold, aft
   const unknown = { threshold: 0.8, falseAlarmRate: 0.05, clips: 40 }
   const answer = (p: number, temperature: number) => {
     const calibration = { temperature, clips: 100, from: "cross-fitting" }
-    return averageViews({ labels, calibration, unknown }, [Float32Array.of(1 - p, p)], 1, 0)
+    return answerOf({ labels, calibration, unknown }, [Float32Array.of(1 - p, p)], 1, 0)
   }
   expect(answer(0.75, 1)).toMatchObject({ unknown: true, top: [{ label: "wave" }] })
   expect(answer(0.85, 1)).toMatchObject({ unknown: false })
   expect(answer(0.75, 0.5)).toMatchObject({ unknown: false })
-  expect(averageViews({ labels, calibration: null, unknown: null }, [Float32Array.of(0.5, 0.5)], 1, 0).unknown).toBe(
-    false,
-  )
+  expect(answerOf({ labels, calibration: null, unknown: null }, [Float32Array.of(0.5, 0.5)], 1, 0).unknown).toBe(false)
 })

@@ -6,16 +6,18 @@
 import { rename, rm } from "node:fs/promises"
 import type { Reporter } from "@fourtier/core"
 import type { Bundle } from "@fourtier/core/bundle"
-import type { ViewRecipe } from "@fourtier/core/frames"
+import { transformOf, type ViewRecipe } from "@fourtier/core/frames"
 import type { NetworkSpec } from "@fourtier/core/model"
 import { FourtierError, type SessionOptions } from "@fourtier/tensor"
 import type { Weights } from "@fourtier/tensor/nn"
-import { temporaryName, writeJson, writeOnnx } from "@fourtier/tensor/node"
+import { temporaryName, writeJson, writeOnnx, writeOnnxSharing } from "@fourtier/tensor/node"
 import type { VisualEncoder } from "../encoders/encoder.ts"
 import type { Clip } from "../video/manifest.ts"
-import { buildModel, describeInput, describeViews } from "./build.ts"
-import { bundlePath, modelPath } from "./folder.ts"
+import { loadViews } from "../video/views.ts"
+import { buildModel, buildStream, describeInput, describeViews } from "./build.ts"
+import { bundlePath, modelPath, partPaths } from "./folder.ts"
 import { Recognizer } from "./recognizer.ts"
+import { loadForStream } from "./stream.ts"
 
 /** Largest difference of a probability between bundle and trainer. */
 export const TOLERANCE = 1e-4
@@ -30,6 +32,7 @@ export interface ExportOptions {
   /** Every weight of the network. */
   weights: Weights
   provenance: Bundle["provenance"]
+  clipSeconds: Bundle["clipSeconds"]
   calibration: Bundle["calibration"]
   unknown: Bundle["unknown"]
   accuracy: Bundle["accuracy"]
@@ -57,10 +60,18 @@ export interface ExportOptions {
  * ```
  */
 export async function exportBundle(options: ExportOptions): Promise<Bundle> {
-  const { folder, encoder, recipe, labels, network, weights, provenance, calibration, unknown, accuracy } = options
+  const { folder, encoder, recipe, labels, network, weights, provenance, clipSeconds, calibration, unknown, accuracy } =
+    options
   const temporary = temporaryName(folder)
   try {
-    await writeOnnx(modelPath(temporary), await buildModel(encoder, labels.length, network, weights))
+    const model = await buildModel(encoder, labels.length, network, weights)
+    await writeOnnx(modelPath(temporary), model)
+    const parts = await buildStream(encoder, labels.length, network, weights)
+    if (parts) {
+      const paths = partPaths(temporary)
+      await writeOnnxSharing(paths.frame, parts.frame, modelPath(temporary), model)
+      await writeOnnxSharing(paths.head, parts.head, modelPath(temporary), model)
+    }
     const bundle: Bundle = {
       format: "fourtier/bundle",
       version: 1,
@@ -69,6 +80,8 @@ export async function exportBundle(options: ExportOptions): Promise<Bundle> {
       output: { name: "probabilities" },
       ...describeViews(recipe),
       provenance,
+      stream: parts && encoder.frameWise ? { rows: [encoder.frameWise.rows.N, encoder.frameWise.rows.D] } : null,
+      clipSeconds,
       calibration,
       unknown,
       accuracy,
@@ -76,6 +89,7 @@ export async function exportBundle(options: ExportOptions): Promise<Bundle> {
     }
     await writeJson(bundlePath(temporary), bundle)
     const proven = { ...bundle, parity: await compare(temporary, options) }
+    if (parts) await compareParts(temporary, options)
     await writeJson(bundlePath(temporary), proven)
     await rm(folder, { recursive: true, force: true })
     await rename(temporary, folder)
@@ -84,6 +98,43 @@ export async function exportBundle(options: ExportOptions): Promise<Bundle> {
     await rm(temporary, { recursive: true, force: true })
     throw error
   }
+}
+
+/** Clips that the parts are proven on. */
+const PROVING = 3
+
+/** Whether frame by frame gives what the trainer gave. */
+async function compareParts(folder: string, { expected, runtime }: ExportOptions): Promise<void> {
+  const recognizer = await loadForStream(folder, runtime)
+  const { sampling, steps } = recognizer.bundle
+  try {
+    for (const { clip, probabilities } of expected.slice(0, PROVING)) {
+      const job = { clip, sampling, transform: transformOf(steps), seed: null, scaleWhileDecoding: true }
+      const rows: Float32Array[] = []
+      for (const view of loadViews(job).views) rows.push(await recognizer.predictView(view))
+      checkEqual(clip, recognizer.labels, recognizer.average(rows, 1, 0).probabilities, probabilities)
+    }
+  } finally {
+    await recognizer.release()
+  }
+}
+
+/** @returns the largest difference. Throws FourtierError where it is beyond the tolerance. */
+function checkEqual(clip: Clip, labels: readonly string[], own: ArrayLike<number>, theirs: ArrayLike<number>): number {
+  let largest = 0
+  for (let c = 0; c < own.length; c++) {
+    const difference = Math.abs(own[c] - theirs[c])
+    largest = Math.max(largest, difference)
+    if (difference <= TOLERANCE) continue
+    throw new FourtierError({
+      where: clip.path,
+      what: "the bundle does not match the trainer, so it was not written",
+      expected: `probability ${theirs[c]} of ${labels[c]}, within ${TOLERANCE}`,
+      found: String(own[c]),
+      fix: "if the video changed after its features were extracted, run again; otherwise please report this as a bug",
+    })
+  }
+  return largest
 }
 
 async function compare(
@@ -98,21 +149,9 @@ async function compare(
     const clips = expected.map(({ clip }) => clip)
     for await (const outcome of recognizer.predictAll(clips, { workers })) {
       if ("error" in outcome) throw outcome.error
-      const own = outcome.recognition.probabilities
-      const theirs = expected[done++].probabilities
-      for (let c = 0; c < own.length; c++) {
-        const difference = Math.abs(own[c] - theirs[c])
-        largestDifference = Math.max(largestDifference, difference)
-        if (!(difference <= TOLERANCE)) {
-          throw new FourtierError({
-            where: outcome.clip.path,
-            what: "the bundle does not match the trainer, so it was not written",
-            expected: `probability ${theirs[c]} of ${recognizer.labels[c]}, within ${TOLERANCE}`,
-            found: String(own[c]),
-            fix: "if the video changed after its features were extracted, run again; otherwise please report this as a bug",
-          })
-        }
-      }
+      const { probabilities } = expected[done++]
+      const found = checkEqual(outcome.clip, recognizer.labels, outcome.recognition.probabilities, probabilities)
+      largestDifference = Math.max(largestDifference, found)
       progress.tick()
     }
   } finally {

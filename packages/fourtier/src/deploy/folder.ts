@@ -8,6 +8,8 @@ import { readJson } from "@fourtier/tensor/node"
 import { isVideoName } from "../video/endings.ts"
 
 export const modelPath = (folder: string) => join(folder, "model.onnx")
+/** The parts for streams: see `Bundle.stream`. */
+export const partPaths = (folder: string) => ({ frame: join(folder, "frame.onnx"), head: join(folder, "head.onnx") })
 export const bundlePath = (folder: string) => join(folder, "bundle.json")
 
 /**

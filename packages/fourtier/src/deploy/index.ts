@@ -3,7 +3,7 @@
  *
  * 1. `build.ts` the graph that ships, from pixels to probabilities; `folder.ts` where it lies.
  * 2. `export.ts` writes one and proves it against the trainer.
- * 3. `recognizer.ts` loads one and recognises.
+ * 3. `recognizer.ts` loads one and recognises files; `stream.ts` one for frames that keep coming.
  *
  * @module
  */
@@ -12,3 +12,4 @@ export { type Bundle, bundleSchema, type Guess, type Recognition } from "@fourti
 export { type ExportOptions, exportBundle, TOLERANCE } from "./export.ts"
 export { readBundle } from "./folder.ts"
 export { type RecognizeOptions, Recognizer, type RecognizerOptions } from "./recognizer.ts"
+export { loadForStream } from "./stream.ts"

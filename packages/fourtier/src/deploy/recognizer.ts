@@ -10,7 +10,7 @@
 
 import { existsSync } from "node:fs"
 import { availableParallelism } from "node:os"
-import { averageViews, type Bundle, type Recognition } from "@fourtier/core/bundle"
+import { answerOf, type Bundle, type Recognition } from "@fourtier/core/bundle"
 import { transformOf } from "@fourtier/core/frames"
 import { WorkerPool, workerUrl } from "@fourtier/core/node"
 import { FourtierError, type Provider, type SessionOptions } from "@fourtier/tensor"
@@ -158,7 +158,7 @@ export class Recognizer {
       const { views, padded } = await this.#decoders.run({ clip: plain(clip), sampling, transform: transformOf(steps) })
       const rows: Float32Array[] = []
       for (const frames of views) rows.push(await this.#view(frames))
-      return averageViews(this.bundle, rows, top, padded)
+      return answerOf(this.bundle, rows, top, padded)
     } finally {
       const next = this.#waiting.shift()
       if (next === undefined) this.#free++

@@ -9,7 +9,7 @@
 
 import { type MapSize, placesOf } from "@fourtier/core/model"
 import { FRAMES } from "@fourtier/core/schemas"
-import type { Flops, Session, SessionOptions } from "@fourtier/tensor"
+import type { Flops, Session, SessionOptions, Tensor } from "@fourtier/tensor"
 import type { ModelProto } from "@fourtier/tensor/onnx"
 import type { JointTower } from "./joint.ts"
 import { loadModel } from "./large.ts"
@@ -31,8 +31,20 @@ export interface VisualEncoder {
   model(batch: number): Promise<ModelProto>
   /** Weights, and multiply–adds of one clip. */
   flops(): Promise<Flops>
+  /** For encoders that see one frame at a time: each frame needs to be seen once, whatever clips it is in. */
+  frameWise?: FrameWise
   /** The space that it shares with a text tower, where its checkpoint has one. */
   joint?: JointSpace
+}
+
+/** An encoder of single frames, and how the map of a clip comes from the rows of its frames. */
+export interface FrameWise {
+  /** Places and channels of one frame's rows. */
+  rows: { N: number; D: number }
+  /** The graph for one frame: input `frames` [1,1,H,W,3], a clip of one frame, output `rows` [1,N,D']. */
+  model(): Promise<ModelProto>
+  /** rows [B,T,N,D'] -> m [B,T,N,D] */
+  toMap(rows: Tensor): Tensor
 }
 
 /** What an encoder offers whose image tower has a text tower beside it. */
@@ -56,6 +68,8 @@ export interface JointSpace {
 
 /** Name of the output of an encoder's graph. The input is `FRAMES`. */
 export const MAP = "m"
+
+export { ROWS } from "@fourtier/core/schemas"
 
 /**
  * Shapes of the encoder's input [B,T,H,W,3] and output [B,T',N,D].

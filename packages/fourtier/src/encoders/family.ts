@@ -43,7 +43,7 @@ export interface VisualDefinition<S extends DimensionsSchema, K extends string, 
   /** Official sizes by name: values of the setting `encoder.model`. */
   readonly models: Readonly<Record<M, Preset>>
   readonly defaultModel: NoInfer<M>
-  /** The dimensions that give a frame's height and width in pixels and, for networks over clips, the frames of a clip. */
+  /** The dimensions that give a frame's height and width in pixels and, for networks over clips, the frames of a clip; networks without the latter see each frame by itself. */
   readonly clipKeys: { readonly resolution: keyof z.output<S> & string; readonly frames?: keyof z.output<S> & string }
   /** Whether a parameter is not needed for the feature map. */
   unused(name: string): boolean
@@ -118,6 +118,8 @@ export interface VisualFamily<K extends string = string> {
   /** The dimensions of a network over clips of T `frames` of this height and width in pixels. */
   clipDimensions(frames: number, resolution: number): Record<string, number>
   readonly schema: NetworkSchema<VisualNetwork>
+  /** Whether each frame's part of the map depends on that frame alone. */
+  readonly frameWise: boolean
 }
 
 /** See `FamilyDefinition`. */
@@ -195,6 +197,7 @@ export function defineFamily<S extends DimensionsSchema, K extends string, M ext
         ...(clipKeys.frames === undefined ? {} : { [clipKeys.frames]: frames }),
       }),
       schema: schema.transform(visualNetworkOf),
+      frameWise: clipKeys.frames === undefined,
     },
   }
 }

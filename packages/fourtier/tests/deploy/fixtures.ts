@@ -5,7 +5,7 @@ import { type Bundle, FRAMES, modelSchema } from "@fourtier/core/schemas"
 import { input, mean, mul, Rng, reshape, transpose } from "@fourtier/tensor"
 import { initialize, type Weights } from "@fourtier/tensor/nn"
 import { toOnnx } from "@fourtier/tensor/onnx"
-import { MAP, type VisualEncoder } from "../../src/encoders/encoder.ts"
+import { MAP, ROWS, type VisualEncoder } from "../../src/encoders/encoder.ts"
 
 /** Frames of a clip, and their height and width. */
 export const [T, SIDE] = [4, 32]
@@ -17,13 +17,21 @@ export const quarters: VisualEncoder = {
   frames: T,
   resolution: [SIDE, SIDE],
   size: { T, H: 2, W: 2, D: 3 },
-  flops: async () => ({ part: "encoder", weights: 0, macs: 0 }),
-  async model(batch) {
-    const half = SIDE / 2
-    const frames = reshape(input(FRAMES, [batch, T, SIDE, SIDE, 3]), [batch * T, 2, half, 2, half, 3])
-    const means = mean(transpose(frames, [0, 1, 3, 2, 4, 5]), [3, 4]) // [B·T,2,2,3]
-    return toOnnx({ outputs: { [MAP]: mul(reshape(means, [batch, T, 4, 3]), 1 / 255) } })
+  frameWise: {
+    rows: { N: 4, D: 3 },
+    model: async () => toOnnx({ outputs: { [ROWS]: quartersOf(1, 1) } }),
+    toMap: (rows) => rows,
   },
+  flops: async () => ({ part: "encoder", weights: 0, macs: 0 }),
+  model: async (batch) => toOnnx({ outputs: { [MAP]: reshape(quartersOf(batch, T), [batch, T, 4, 3]) } }),
+}
+
+/** [B·T,4,3] */
+function quartersOf(batch: number, time: number) {
+  const half = SIDE / 2
+  const frames = reshape(input(FRAMES, [batch, time, SIDE, SIDE, 3]), [batch * time, 2, half, 2, half, 3])
+  const means = mean(transpose(frames, [0, 1, 3, 2, 4, 5]), [3, 4]) // [B·T,2,2,3]
+  return mul(reshape(means, [batch * time, 4, 3]), 1 / 255)
 }
 
 /** A method's network on an encoder's map, and fresh weights for it. */

@@ -1,13 +1,15 @@
 /** Protects the networks as visual encoders: shapes of every kind, equal maps from pixels, weights and multiply–adds. */
 
 import { join } from "node:path"
-import { type Data, liveSessions, sizeOf } from "@fourtier/tensor"
+import { FRAMES } from "@fourtier/core/schemas"
+import { type Data, evaluate, input, liveSessions, Session, sizeOf } from "@fourtier/tensor"
 import { readJson, readNpy } from "@fourtier/tensor/node"
+import { encodeModel } from "@fourtier/tensor/onnx"
 import { describe, expect, it } from "vitest"
 import { z } from "zod"
 import { fixtureNames, PARITY } from "../../../../tests/parity/parity.ts"
 import { encoderSchema, openVisualEncoder } from "../../src/encoders/catalog.ts"
-import { encoderShapes, openEncoder } from "../../src/encoders/encoder.ts"
+import { encoderShapes, openEncoder, ROWS, type VisualEncoder } from "../../src/encoders/encoder.ts"
 import { FAMILIES } from "../../src/encoders/families/index.ts"
 import { pixelsOf } from "./pixels.ts"
 
@@ -55,7 +57,46 @@ const SMALL_ENCODERS: Record<string, unknown>[] = [
   },
 ]
 
+/** The map of a clip [1,T,H,W,3] from its frames, one by one. */
+async function mapOfFrames(encoder: VisualEncoder, clip: Float32Array): Promise<Data> {
+  const { frameWise, size } = encoder
+  if (!frameWise) throw new Error("sees clips")
+  const { N, D } = frameWise.rows
+  const [height, width] = encoder.resolution
+  const type = (name: string, shape: number[]) => new Map([[name, { shape, dtype: "f32" as const }]])
+  const types = { inputs: type(FRAMES, [1, 1, height, width, 3]), outputs: type(ROWS, [1, N, D]) }
+  const session = await Session.load(encodeModel(await frameWise.model()), types)
+  const joined = new Float32Array(size.T * N * D)
+  for (let t = 0; t < size.T; t++) {
+    const frame = clip.subarray((t * clip.length) / size.T, ((t + 1) * clip.length) / size.T)
+    joined.set(Float32Array.from((await session.run({ [FRAMES]: frame })).rows, Number), t * N * D)
+  }
+  await session.release()
+  return (await evaluate({ outputs: { m: frameWise.toMap(input(ROWS, [1, size.T, N, D])) } }, { [ROWS]: joined })).m
+}
+
 describe("frozen encoders", () => {
+  it("tell which of them see frames one by one", async () => {
+    const frameWise = new Set<string>()
+    for (const config of SMALL_ENCODERS) {
+      const open = { checkpoint: "random", frames: 4, resolution: 32, ...config }
+      if ((await openVisualEncoder(encoderSchema.parse(open))).frameWise) frameWise.add(String(config.kind))
+    }
+    expect([...frameWise].sort()).toEqual(["clip", "pe_core", "vit"])
+    const quantised = { kind: "clip", checkpoint: "random", sizes: small, resolution: 32, precision: "float16" }
+    expect((await openVisualEncoder(encoderSchema.parse(quantised))).frameWise).toBeUndefined()
+  })
+
+  it("movenet sees frames one by one, and the motion between them comes after", async () => {
+    const config = { kind: "movenet", frames: 3, resolution: 96, features: { motion: "difference" } }
+    const encoder = await openVisualEncoder(encoderSchema.parse(config))
+    const frames = Float32Array.from({ length: 3 * 96 * 96 * 3 }, (_, i) => (i * 37 + (i >> 9)) % 256)
+    const session = await openEncoder(encoder, 1, {})
+    const { m } = await session.run({ frames })
+    await session.release()
+    expect(distance(await mapOfFrames(encoder, frames), m)).toBeLessThan(1e-3)
+  })
+
   it.each(SMALL_ENCODERS.map((config) => [`${config.kind} ${config.model ?? "B/16"}`, config]))(
     "%s runs with random weights, and each clip's map depends on it alone",
     async (_, config) => {
@@ -74,6 +115,9 @@ describe("frozen encoders", () => {
       await single.release()
       const second = both.subarray(both.length / 2)
       expect(distance(alone, second)).toBeLessThan(1e-4)
+      if (encoder.frameWise) {
+        expect(distance(await mapOfFrames(encoder, frames.subarray(frames.length / 2)), alone)).toBeLessThan(1e-4)
+      }
       expect(liveSessions()).toBe(0)
     },
   )

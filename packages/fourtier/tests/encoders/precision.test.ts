@@ -107,6 +107,7 @@ describe("precision of an encoder", () => {
       network,
       weights,
       provenance: provenanceOf(encoder, "baseline"),
+      clipSeconds: null,
       calibration: null,
       unknown: null,
       accuracy: null,

@@ -19,7 +19,7 @@ export {
 } from "./files.ts"
 export { NpyReader, NpyWriter, readNpy, writeNpy } from "./npy.ts"
 export type { NpyType } from "./npy-header.ts"
-export { externalFiles, readOnnx, writeOnnx } from "./onnx-file.ts"
+export { externalFiles, readOnnx, writeOnnx, writeOnnxSharing } from "./onnx-file.ts"
 export { Safetensors, type TensorEntry, type TensorSource, writeSafetensors } from "./safetensors.ts"
 export {
   allocateStored,

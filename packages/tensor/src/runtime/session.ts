@@ -20,6 +20,8 @@ export interface SessionOptions {
   threads?: number
   /** Whether idle threads wait in a busy loop for the next op; default true. False where other sessions run in between. */
   spinning?: boolean
+  /** Files beside a model that is given as bytes: the path that it names them by, and their bytes (or address, in a page). */
+  externalData?: readonly { path: string; data: string | Uint8Array }[]
   /** Writes the optimised graph there, to look at. */
   optimizedModelPath?: string
 }
@@ -122,6 +124,7 @@ export class Session {
         enableMemPattern: false,
         ...(options.spinning === false ? { extra: NO_SPINNING } : {}),
         ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+        ...(options.externalData === undefined ? {} : { externalData: options.externalData }),
         ...(options.optimizedModelPath === undefined ? {} : { optimizedModelFilePath: options.optimizedModelPath }),
       }
       try {

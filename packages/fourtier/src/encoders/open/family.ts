@@ -10,7 +10,7 @@ import { type Flops, FourtierError, input, multiplyAdds, reshape, type Tensor } 
 import { hashJson } from "@fourtier/tensor/node"
 import { toOnnx } from "@fourtier/tensor/onnx"
 import { findWeights, type Weights } from "../checkpoint/source.ts"
-import { MAP, type VisualEncoder } from "../encoder.ts"
+import { MAP, ROWS, type VisualEncoder } from "../encoder.ts"
 import type { VisualFamily, VisualNetwork } from "../family.ts"
 import { normalise } from "../graph.ts"
 import { jointSpace } from "../joint.ts"
@@ -26,6 +26,8 @@ interface Plan {
   frames: number
   resolution: number
   normalisation: Normalisation
+  /** Whether frames are seen one by one. */
+  frameWise: boolean
 }
 
 function planOf(family: VisualFamily, { model, frames, resolution, mean, std, sizes }: FamilySettings): Plan {
@@ -46,7 +48,7 @@ function planOf(family: VisualFamily, { model, frames, resolution, mean, std, si
     })
   }
   const normalisation = { mean: mean ?? preset.normalisation.mean, std: std ?? preset.normalisation.std }
-  return { network: parsed.data, frames: T, resolution: pixels, normalisation }
+  return { network: parsed.data, frames: T, resolution: pixels, normalisation, frameWise: family.frameWise }
 }
 
 /** From normalised clips [B,T,H,W,3] to a map [B,T',H',W',D]. */
@@ -86,18 +88,28 @@ export async function openFamily(family: VisualFamily, settings: FamilySettings)
 
 /** The encoder whose map is what `read` makes of clips. */
 function encoderOf(
-  { network, frames, resolution, normalisation }: Plan,
+  { network, frames, resolution, normalisation, frameWise }: Plan,
   weights: Weights,
   { name, id }: { name: string; id: string },
   read: Read,
 ): VisualEncoder {
-  const build = (names: ReadonlySet<string> | null, batch: number) => {
+  const build = (names: ReadonlySet<string> | null, batch: number, time = frames) => {
     const binder = network.binder(names)
-    const clips = input(FRAMES, [batch, frames, resolution, resolution, 3])
+    const clips = input(FRAMES, [batch, time, resolution, resolution, 3])
     return { binder, map: read(network, binder, normalise(clips, normalisation)) }
   }
   const [, T, H, W, D] = build(null, 1).map.shape
   const size: MapSize = { T, H, W, D }
+  const modelOf = async (batch: number, time: number, name: string, shape: readonly number[]) => {
+    const source = await weights.open(network)
+    try {
+      const { binder, map } = build(source.shapes && new Set(source.shapes.keys()), batch, time)
+      const values = await binder.load(source)
+      return toOnnx({ outputs: { [name]: reshape(map, shape) }, weights: values })
+    } finally {
+      await source.close()
+    }
+  }
   return {
     name,
     id,
@@ -105,16 +117,16 @@ function encoderOf(
     frames,
     resolution: [resolution, resolution],
     size,
-    async model(batch) {
-      const source = await weights.open(network)
-      try {
-        const { binder, map } = build(source.shapes && new Set(source.shapes.keys()), batch)
-        const values = await binder.load(source)
-        return toOnnx({ outputs: { [MAP]: reshape(map, [batch, T, H * W, D]) }, weights: values })
-      } finally {
-        await source.close()
-      }
-    },
+    model: (batch) => modelOf(batch, frames, MAP, [batch, T, H * W, D]),
+    ...(frameWise && T === frames
+      ? {
+          frameWise: {
+            rows: { N: H * W, D },
+            model: () => modelOf(1, 1, ROWS, [1, H * W, D]),
+            toMap: (rows: Tensor) => rows,
+          },
+        }
+      : {}),
     async flops(): Promise<Flops> {
       const { binder, map } = build(null, 1)
       return { part: "encoder", weights: binder.weightCount, macs: multiplyAdds([map]) }

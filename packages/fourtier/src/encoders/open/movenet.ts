@@ -35,7 +35,7 @@ import {
 import { hashJson } from "@fourtier/tensor/node"
 import { toOnnx } from "@fourtier/tensor/onnx"
 import { packageFile } from "../../util/optional.ts"
-import { MAP, type VisualEncoder } from "../encoder.ts"
+import { MAP, ROWS, type VisualEncoder } from "../encoder.ts"
 import {
   MOVENET_TAPS,
   type MovenetFeatureOptions,
@@ -89,6 +89,19 @@ export async function openMovenet({ frames: T, resolution, features }: MovenetSe
     resolution: [resolution, resolution],
     size: { T, H, W, D: movenetWidth(features) },
     model: async (batch) => toOnnx({ outputs: { [MAP]: graph(batch) } }),
+    frameWise: {
+      rows: { N: H * W, D: movenetWidth({ ...features, motion: "none" }) },
+      model: async () => {
+        const names = [...new Set(features.taps.map(({ tap }) => tap))]
+        const taps = movenetTaps(
+          weights,
+          reshape(input(FRAMES, [1, 1, resolution, resolution, 3]), [1, resolution, resolution, 3]),
+          names,
+        )
+        return toOnnx({ outputs: { [ROWS]: movenetRows(taps, features) } })
+      },
+      toMap: (rows) => movenetMapOf(rows, features),
+    },
     flops: async () => countFlops("encoder", graph(1)),
   }
 }
@@ -173,14 +186,10 @@ export function movenetFeatures(
 export function movenetFeatureMap(
   taps: Readonly<Record<string, Tensor>>,
   clipFrames: number,
-  { taps: choices, grid, motion, standardise }: MovenetFeatureOptions,
+  options: MovenetFeatureOptions,
 ): Tensor {
-  const maps = choices.map((choice) => {
-    if (Object.hasOwn(taps, choice.tap)) return toGrid(taps[choice.tap], grid, choice)
-    throw new FourtierError({ where: `encoder movenet, tap ${choice.tap}`, what: "no map of this tap is given" })
-  })
-  const joined = transpose(concat(maps, 1), [0, 2, 3, 1]) // [B·T,D,rows,columns] -> [B·T,rows,columns,D]
-  const [frames, rows, columns, channels] = joined.shape
+  const rows = movenetRows(taps, options) // [B·T,N,D']
+  const [frames, places, channels] = rows.shape
   if (frames % clipFrames !== 0) {
     throw new FourtierError({
       where: "encoder movenet",
@@ -188,7 +197,25 @@ export function movenetFeatureMap(
       found: `${frames} frames, ${clipFrames} per clip`,
     })
   }
-  const still = reshape(joined, [frames / clipFrames, clipFrames, rows * columns, channels])
+  return movenetMapOf(reshape(rows, [frames / clipFrames, clipFrames, places, channels]), options)
+}
+
+/** Rows [F,N,D'] of F frames, each by itself. */
+function movenetRows(
+  taps: Readonly<Record<string, Tensor>>,
+  { taps: choices, grid }: Pick<MovenetFeatureOptions, "taps" | "grid">,
+): Tensor {
+  const maps = choices.map((choice) => {
+    if (Object.hasOwn(taps, choice.tap)) return toGrid(taps[choice.tap], grid, choice)
+    throw new FourtierError({ where: `encoder movenet, tap ${choice.tap}`, what: "no map of this tap is given" })
+  })
+  const joined = transpose(concat(maps, 1), [0, 2, 3, 1]) // [B·T,D,rows,columns] -> [B·T,rows,columns,D]
+  const [frames, rows, columns, channels] = joined.shape
+  return reshape(joined, [frames, rows * columns, channels])
+}
+
+/** rows [B,T,N,D'] -> m [B,T,N,D]: motion beside them, and the scale of each channel. */
+function movenetMapOf(still: Tensor, { motion, standardise }: MovenetFeatureOptions): Tensor {
   const m = motion === "none" ? still : concat([still, motionOf(still)], 3)
   if (!standardise) return m
   const width = m.shape[3]

@@ -16,6 +16,8 @@ export function atPrecision(encoder: VisualEncoder, precision: Precision): Visua
     ...encoder,
     name: `${encoder.name}, ${precision}`,
     id: hashJson({ encoder: encoder.id, precision }),
+    // one frame has other ranges than a clip, and other roundings: rows of frames would not be those of the clip
+    frameWise: undefined,
     model: async (batch) => rewritten(await encoder.model(batch), encoder.name, precision),
     ...(encoder.joint && { joint: { ...encoder.joint, encoder: atPrecision(encoder.joint.encoder, precision) } }),
   }
