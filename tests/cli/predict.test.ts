@@ -41,6 +41,14 @@ describe.skipIf(!built)("fourtier predict", () => {
     expect(json).toMatchObject({ top: [{ label: "dark" }, { label: "bright" }], paddedFrames: 3 })
   })
 
+  it("says where the best guess is not to be believed", async () => {
+    const careful = join(folder, "careful")
+    await writeBundle(careful, { threshold: 0.9999, falseAlarmRate: 0.05, clips: 40 })
+    expect(predict(careful, day, "-k", "1").out).toMatch(/unknown, nearest:[\s\S]*bright \d+\.\d %/)
+    expect(JSON.parse(predict(careful, day, "--json").out)).toMatchObject({ unknown: true })
+    expect(predict(careful, day, "--csv", "-k", "1").out).toMatch(/^path,label,probability,unknown\n.*,true\n$/)
+  })
+
   it("prints relative paths as they are given", () => {
     const given = relative(process.cwd(), night)
     expect(predict(bundle, given, "--csv").out.split("\n")[1]).toContain(`${given},dark`)

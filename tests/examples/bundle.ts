@@ -2,13 +2,13 @@
 
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
-import { FRAMES, PROBABILITIES } from "@fourtier/core/schemas"
+import { FRAMES, PROBABILITIES, type Unknown } from "@fourtier/core/schemas"
 import { concat, input, mean, mul, neg, reshape, softmax, sub } from "@fourtier/tensor"
 import { writeJson, writeOnnx } from "@fourtier/tensor/node"
 import { toOnnx } from "@fourtier/tensor/onnx"
 
 /** Labels: dark, bright; four frames of 32×32. */
-export async function writeBundle(folder: string): Promise<void> {
+export async function writeBundle(folder: string, unknown: Unknown | null = null): Promise<void> {
   const shape = [1, 4, 32, 32, 3]
   const brightness = reshape(sub(mul(mean(input(FRAMES, shape)), 8 / 255), 4), [1, 1])
   const probabilities = softmax(concat([neg(brightness), brightness], 1))
@@ -33,6 +33,7 @@ export async function writeBundle(folder: string): Promise<void> {
       seed: 0,
       trainingClips: 0,
     },
+    unknown,
     accuracy: null,
     parity: { clips: 0, largestDifference: 0 },
   })

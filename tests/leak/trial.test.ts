@@ -13,9 +13,11 @@ import {
   type Alignment,
   type AlignmentSpace,
   alignmentCard,
+  type BackgroundFigures,
   drawLabelled,
   Experiment,
   type ExperimentSettings,
+  judgeBackground,
   labelledOf,
   predictHeldOut,
   Trial,
@@ -314,5 +316,16 @@ describe("a trial", () => {
       expect(unmoved, id).toBe(one.fold === fold)
     }
     expect(liveSessions()).toBe(before)
+  })
+
+  it("judges background clips that it was not trained on: the threshold from the held ones, its effect on the tested ones", async () => {
+    const background = { held: split.val, test: split.test.slice(0, 3) }
+    const own = { ...split, val: [], test: split.test.slice(3), background }
+    let found: BackgroundFigures | null = null
+    await trial(makeTexts(set.examples), own, null, own.train.length, config, ["full"], null, async (one) => {
+      found = await judgeBackground(one, own, "full", 1, 0.5)
+    })
+    expect(found).toMatchObject({ clips: 6, tested: 3, falseAlarmRate: 0.5 })
+    expect(found).toHaveProperty("threshold", expect.closeTo(0.6, 0))
   })
 })

@@ -44,14 +44,17 @@ describe("a temperature", () => {
     }
   })
 
-  it("makes nobody certain who was never wrong: 38 of 38 right are 39 of 40", () => {
-    const right = Array.from({ length: 38 }, (_, i) => ({
-      clipId: String(i),
-      label: 0,
-      probabilities: [0.6, 0.3, 0.1],
-    }))
-    const row = withTemperature(right[0].probabilities, fitTemperature(right))
-    expect(row[argmax(row)]).toBeCloseTo(39 / 40, 4)
+  it("makes nobody certain who was never wrong, and goes not far from 1 with few clips", () => {
+    const right = (count: number) =>
+      Array.from({ length: count }, (_, i) => ({ clipId: String(i), label: 0, probabilities: [0.6, 0.3, 0.1] }))
+    const sure = (count: number) => {
+      const row = withTemperature(right(count)[0].probabilities, fitTemperature(right(count)))
+      return row[argmax(row)]
+    }
+    expect(sure(38)).toBeLessThan(39 / 40)
+    expect(sure(38)).toBeGreaterThan(0.85)
+    expect(sure(2000)).toBeGreaterThan(0.98)
+    expect(sure(5)).toBeLessThan(0.8)
   })
 
   it("stays finite where all are wrong, or all probabilities alike", () => {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest"
 import { type Clip, classesOf, type Manifest, withoutClasses } from "../../src/video/manifest.ts"
-import { resolveSplits, type Split } from "../../src/video/splits.ts"
+import { apartBackground, resolveSplits, type Split } from "../../src/video/splits.ts"
 
 function clip(number: number, over: Partial<Clip> = {}): Clip {
   const label = `class${number % 3}`
@@ -187,4 +187,25 @@ test("a class can be left out", () => {
   expect(less.classes).toEqual(["class0", "class2"])
   expect(less.clips).toHaveLength(80)
   expect(() => withoutClasses(plain, ["class9"])).toThrow(/no class "class9"/)
+})
+
+test("background is no class, is held back in proportion, and stands apart from the parts that are trained and tested", () => {
+  const clips = plain.clips.map((one, i) =>
+    i % 5 === 0 ? { ...one, label: "_background", labels: ["_background"] } : one,
+  )
+  const manifest = manifestOf(clips)
+  expect(manifest.classes).toEqual(["class0", "class1", "class2"])
+  const [drawn] = resolveSplits(manifest, { seed: 3 })
+  const split = apartBackground(drawn)
+  const { held = [], test: tested = [] } = split.background ?? {}
+  expect(held.length + tested.length).toBe(24)
+  expect(tested.length).toBeGreaterThan(2)
+  expect([...held, ...tested].every(({ label }) => label === "_background")).toBe(true)
+  for (const part of [split.train, split.val, split.test]) {
+    expect(part.some(({ label }) => label === "_background")).toBe(false)
+  }
+  expectApart(drawn)
+  expectApart(split)
+  const [without] = resolveSplits(plain, { seed: 3 })
+  expect(apartBackground(without)).toBe(without)
 })
