@@ -322,7 +322,7 @@ describe("a trial", () => {
     const background = { held: split.val, test: split.test.slice(0, 3) }
     const own = { ...split, val: [], test: split.test.slice(3), background }
     let found: BackgroundFigures | null = null
-    await trial(makeTexts(set.examples), own, null, own.train.length, config, ["full"], null, async (one) => {
+    await trial(makeTexts(set.examples), own, null, own.train.length, config, ["full"], null, {}, async (one) => {
       found = await judgeBackground(one, own, "full", 1, 0.5)
     })
     expect(found).toMatchObject({ clips: 6, tested: 3, falseAlarmRate: 0.5 })
