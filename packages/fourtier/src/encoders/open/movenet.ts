@@ -77,6 +77,7 @@ export const TAP_NODES: Readonly<Record<MovenetTap, { node: string; stride: numb
 export async function openMovenet({ frames: T, resolution, features }: MovenetSettings): Promise<VisualEncoder> {
   const weights = await loadMovenet()
   const [H, W] = features.grid
+  const D = movenetWidth({ ...features, motion: "none" }) // of a frame
   const graph = (batch: number) => {
     const frames = input(FRAMES, [batch, T, resolution, resolution, 3])
     const flat = reshape(frames, [batch * T, resolution, resolution, 3]) // [B,T,H,W,3] -> [B·T,H,W,3]
@@ -90,7 +91,7 @@ export async function openMovenet({ frames: T, resolution, features }: MovenetSe
     size: { T, H, W, D: movenetWidth(features) },
     model: async (batch) => toOnnx({ outputs: { [MAP]: graph(batch) } }),
     frameWise: {
-      rows: { N: H * W, D: movenetWidth({ ...features, motion: "none" }) },
+      rows: { N: H * W, D },
       model: async () => {
         const names = [...new Set(features.taps.map(({ tap }) => tap))]
         const taps = movenetTaps(
@@ -98,7 +99,7 @@ export async function openMovenet({ frames: T, resolution, features }: MovenetSe
           reshape(input(FRAMES, [1, 1, resolution, resolution, 3]), [1, resolution, resolution, 3]),
           names,
         )
-        return toOnnx({ outputs: { [ROWS]: movenetRows(taps, features) } })
+        return toOnnx({ outputs: { [ROWS]: reshape(movenetGrid(taps, features), [1, H * W, D]) } })
       },
       toMap: (rows) => movenetMapOf(rows, features),
     },
@@ -188,8 +189,8 @@ export function movenetFeatureMap(
   clipFrames: number,
   options: MovenetFeatureOptions,
 ): Tensor {
-  const rows = movenetRows(taps, options) // [B·T,N,D']
-  const [frames, places, channels] = rows.shape
+  const joined = movenetGrid(taps, options)
+  const [frames, rows, columns, channels] = joined.shape
   if (frames % clipFrames !== 0) {
     throw new FourtierError({
       where: "encoder movenet",
@@ -197,11 +198,11 @@ export function movenetFeatureMap(
       found: `${frames} frames, ${clipFrames} per clip`,
     })
   }
-  return movenetMapOf(reshape(rows, [frames / clipFrames, clipFrames, places, channels]), options)
+  return movenetMapOf(reshape(joined, [frames / clipFrames, clipFrames, rows * columns, channels]), options)
 }
 
-/** Rows [F,N,D'] of F frames, each by itself. */
-function movenetRows(
+/** F frames, each by itself, on the grid: [F,rows,columns,D']. */
+function movenetGrid(
   taps: Readonly<Record<string, Tensor>>,
   { taps: choices, grid }: Pick<MovenetFeatureOptions, "taps" | "grid">,
 ): Tensor {
@@ -209,9 +210,7 @@ function movenetRows(
     if (Object.hasOwn(taps, choice.tap)) return toGrid(taps[choice.tap], grid, choice)
     throw new FourtierError({ where: `encoder movenet, tap ${choice.tap}`, what: "no map of this tap is given" })
   })
-  const joined = transpose(concat(maps, 1), [0, 2, 3, 1]) // [B·T,D,rows,columns] -> [B·T,rows,columns,D]
-  const [frames, rows, columns, channels] = joined.shape
-  return reshape(joined, [frames, rows * columns, channels])
+  return transpose(concat(maps, 1), [0, 2, 3, 1]) // [F,D',rows,columns] -> [F,rows,columns,D']
 }
 
 /** rows [B,T,N,D'] -> m [B,T,N,D]: motion beside them, and the scale of each channel. */
