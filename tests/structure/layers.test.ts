@@ -19,7 +19,7 @@ const LAYERS = {
     ["datasets", "describe", "encoders"],
     ["text", "features", "deploy"],
     ["encoders/bench"],
-    ["experiment"],
+    ["experiment", "detection"],
     ["evaluate"],
     ["report"],
     ["config.ts"],

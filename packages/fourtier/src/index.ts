@@ -10,6 +10,7 @@
  *  6. `fourtier/experiment`  stage 1, stage 2 and the baselines, split by split
  *  7. `fourtier/evaluate`    methods side by side, with intervals; `fourtier/report` shows them
  *  8. `fourtier/deploy`      the bundle and `Recognizer`
+ *  9. `fourtier/detection`   several people in a picture: who does what, where
  *
  * `recipe.ts` puts them together: read it first. The network, its losses and the training loop are `@fourtier/core`; what
  * they are built on is `@fourtier/tensor`.

@@ -10,6 +10,7 @@ import { benchCommand } from "./bench.ts"
 import { dataCommand } from "./data.ts"
 import { demoCommand } from "./demo.ts"
 import { describeCommand } from "./describe.ts"
+import { detectionCommand } from "./detection.ts"
 import { doctorCommand } from "./doctor.ts"
 import { encodeCommand } from "./encode.ts"
 import { throwErrors, withAddresses, withSeparateSettings } from "./errors.ts"
@@ -26,6 +27,7 @@ import { suggestCommand } from "./suggest.ts"
 const VERBS: Readonly<Record<string, readonly (() => Command)[]>> = {
   "Start here:": [demoCommand, runCommand, predictCommand],
   "Prepare the data:": [dataCommand, doctorCommand, stripsCommand, describeCommand, extractCommand, suggestCommand],
+  "Find who does what, where:": [detectionCommand],
   "Run the recipe up to one of its stages:": [alignCommand, finetuneCommand, evaluateCommand, exportCommand],
   "Inspect and measure:": [infoCommand, benchCommand, encodeCommand, puppetsCommand],
 }

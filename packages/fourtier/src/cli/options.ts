@@ -19,6 +19,15 @@ export function wholeNumberIn(least: number, most = Number.MAX_SAFE_INTEGER): (t
   }
 }
 
+/** A parser of numbers between two, both allowed. */
+export function numberIn(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text)
+    if (value >= least && value <= most) return value
+    throw new InvalidArgumentError(`Expected a number from ${least} to ${most}.`)
+  }
+}
+
 /** A parser of lists separated by commas. */
 export function listOf<T>(parse: (text: string) => T): (text: string) => T[] {
   return (text) => text.split(",").map((item) => parse(item.trim()))

@@ -1,0 +1,30 @@
+/** `fourtier detection <data>`: trains and compares detectors of what people do. */
+
+import { Command } from "commander"
+import type { DetectionOptions } from "./actions/detection.ts"
+import { listOf, numberIn, settingsOptions, wholeNumber } from "./options.ts"
+
+export function detectionCommand(): Command {
+  return settingsOptions(
+    new Command("detection")
+      .description("train and compare methods that tell who does what, where")
+      .argument("<data>", "folder with AVA's annotations and videos (docs/detection.md)"),
+  )
+    .option("--methods <list>", "linear-probe, attentive-probe, baseline (default: all)", listOf(String))
+    .option("--boxes <file>", "people's boxes from a detector: a CSV as SlowFast publishes")
+    .option("--threshold <score>", "least score of those boxes", numberIn(0, 1), 0.8)
+    .option("--window <seconds>", "length of the clip around a key frame", numberIn(0.1, 60), 2)
+    .option("--jitter <share>", "how far true boxes move in training, of their sides", numberIn(0, 0.5), 0.1)
+    .option("--seeds <n>", "number of training runs, each with its own seed", wholeNumber)
+    .option("-o, --out <folder>", "where to write results (default: runs/<data>)")
+    .addHelpText("after", PARTS)
+    .action(async (data: string, options: DetectionOptions) => {
+      const { compareOnData } = await import("./actions/detection.ts")
+      await compareOnData(data, options)
+    })
+}
+
+const PARTS = `
+Learns from the part train, and is tested on every other part, such as val: with
+true boxes, and with those of --boxes. Settings of encoder, model and training
+are those of fourtier run; every picture is letterboxed.`

@@ -1,0 +1,147 @@
+/**
+ * AVA as it is distributed: a folder, at any depth of which lie
+ *
+ * ```
+ * ava_<part>_v2.<n>.csv                       id, second, box, class, person
+ * ava_<part>_excluded_timestamps_v2.<n>.csv   frames that do not count
+ * ava_action_list_v2.<n>….pbtxt               the classes that count: 60 of 80
+ * <id>.mp4 (.mkv, .webm, …)                   the videos
+ * ```
+ * Format: https://research.google.com/ava/download.html
+ */
+
+import { basename, extname, join, resolve } from "node:path"
+import { groupBy, plural } from "@fourtier/core"
+import { type Box, frameKey, parseAvaCsv, parseAvaLabelMap } from "@fourtier/core/metrics"
+import { FourtierError } from "@fourtier/tensor"
+import { readForeignText } from "../util/text.ts"
+import { isVideoName } from "../video/endings.ts"
+import { examples } from "../video/findings.ts"
+import { listFiles } from "../video/listing.ts"
+import type { AnnotatedPerson, DetectionData, KeyFrame, Part } from "./data.ts"
+
+/**
+ * Reads the annotations of a folder and finds its videos. Nothing is opened as video.
+ * @throws FourtierError where annotations or classes are missing, doubled or broken, or none of the videos is there
+ *
+ * @example
+ * ```ts
+ * import { readAva } from "fourtier/detection"
+ *
+ * const { classes, parts, notes } = await readAva("ava")
+ * console.log(classes.length, parts.map(({ name, keyFrames }) => [name, keyFrames.length]), notes)
+ * ```
+ */
+export async function readAva(folder: string): Promise<DetectionData> {
+  const root = resolve(folder)
+  const { files, notes: closed } = await listFiles(root)
+  const tables = onePerPart(root, files, /^ava_([a-z-]+)_v2\.\d\.csv$/)
+  const exclusions = onePerPart(root, files, /^ava_([a-z-]+)_excluded_timestamps_v2\.\d\.csv$/)
+  const maps = files.filter((file) => /^ava_action_list_v2\.\d.*\.pbtxt(?:\.txt)?$/.test(basename(file)))
+  if (tables.size === 0 || maps.length !== 1) {
+    throw new FourtierError({
+      where: root,
+      what: tables.size === 0 ? "no annotations of AVA" : "not one list of classes",
+      expected: "ava_train_v2.2.csv, ava_val_v2.2.csv and one ava_action_list_v2.2….pbtxt, at any depth",
+      found: tables.size === 0 ? `${plural(files.length, "other file")}` : maps.join(", ") || "none",
+      fix: "see docs/detection.md for the layout",
+    })
+  }
+  const classes = parseAvaLabelMap(await readForeignText(join(root, maps[0])), maps[0])
+  const counted = new Set(classes.map(({ id }) => id))
+  const videos = videosOf(root, files)
+  const notes = [...closed]
+  const missing = new Set<string>()
+  const other = new Set<number>()
+  const parts: Part[] = []
+  for (const [name, file] of tables) {
+    const { boxes, frames } = parseAvaCsv(await readForeignText(join(root, file)), file)
+    for (const { classId } of boxes) if (!counted.has(classId)) other.add(classId)
+    const keyFrames: KeyFrame[] = []
+    const ofFrame = groupBy(boxes, frameKey)
+    for (const key of frames) {
+      const [videoId, timestamp] = splitKey(key)
+      if (!videos.has(videoId)) missing.add(videoId)
+      else keyFrames.push({ videoId, timestamp, people: peopleOf(ofFrame.get(key) ?? [], counted, file) })
+    }
+    keyFrames.sort((a, b) => (a.videoId < b.videoId ? -1 : a.videoId > b.videoId ? 1 : a.timestamp - b.timestamp))
+    const exclusion = exclusions.get(name)
+    const excluded =
+      exclusion === undefined
+        ? new Set<string>()
+        : parseAvaCsv(await readForeignText(join(root, exclusion)), exclusion).frames
+    parts.push({ name, keyFrames, excluded })
+  }
+  if (missing.size > 0) {
+    notes.push(`${plural(missing.size, "video")} of the annotations not there: ${examples([...missing])}`)
+  }
+  if (other.size > 0) notes.push(`${plural(other.size, "class", "classes")} not in ${maps[0]} left out`)
+  if (parts.some(({ keyFrames }) => keyFrames.length > 0)) return { classes, parts, videos, notes }
+  throw new FourtierError({
+    where: root,
+    what: "none of the annotated videos is there",
+    expected: `video files called as their ids, such as ${[...missing][0] ?? "-5KQ66BBWC4"}.mp4`,
+    found: `${plural(videos.size, "other video")}`,
+    fix: "put the videos anywhere below this folder",
+  })
+}
+
+/** The file of each part. @throws FourtierError where a part has two */
+function onePerPart(root: string, files: readonly string[], pattern: RegExp): Map<string, string> {
+  const found = new Map<string, string>()
+  for (const file of files) {
+    const part = pattern.exec(basename(file))?.[1]
+    if (part === undefined) continue
+    const first = found.get(part)
+    if (first !== undefined) {
+      throw new FourtierError({
+        where: root,
+        what: `two files for the part ${part}`,
+        found: `${first}, ${file}`,
+        fix: "leave one of them",
+      })
+    }
+    found.set(part, file)
+  }
+  return found
+}
+
+/** Path of each video by its name without ending; the first in order of path where one id has several. */
+function videosOf(root: string, files: readonly string[]): Map<string, string> {
+  const videos = new Map<string, string>()
+  for (const file of files.filter(isVideoName)) {
+    const id = basename(file, extname(file))
+    if (!videos.has(id)) videos.set(id, join(root, file))
+  }
+  return videos
+}
+
+/** An id may hold no comma: AVA's files have none in quotes. */
+function splitKey(key: string): [videoId: string, timestamp: number] {
+  const comma = key.lastIndexOf(",")
+  return [key.slice(0, comma), Number(key.slice(comma + 1))]
+}
+
+/** Rows of one frame to people: a box that comes again with another class is the same person. */
+function peopleOf(
+  rows: readonly { videoId: string; timestamp: number; box: Box; classId: number; score: number }[],
+  counted: ReadonlySet<number>,
+  file: string,
+): AnnotatedPerson[] {
+  // the last column of the annotations is the person, read where detections have their score
+  return [...groupBy(rows, ({ box, score }) => `${box.join()} ${score}`).values()].map((same) => {
+    const [{ box, videoId, timestamp }] = same
+    const [x1, y1, x2, y2] = box
+    if (!(x1 < x2 && y1 < y2 && x2 > 0 && y2 > 0 && x1 < 1 && y1 < 1)) {
+      throw new FourtierError({
+        where: `${file}, ${frameKey({ videoId, timestamp })}`,
+        what: "a box that holds nothing of the picture",
+        expected: "x1 < x2 and y1 < y2 in shares of the picture, part of it between 0 and 1",
+        found: box.join(", "),
+        fix: "remove the row, or swap its corners",
+      })
+    }
+    const classIds = [...new Set(same.map(({ classId }) => classId))].filter((id) => counted.has(id))
+    return { box, classIds }
+  })
+}
