@@ -1,11 +1,13 @@
 /** Gathers a data set's clips: each once, found or missing, usable or not, counted by part and class. */
 
+import { closeSync, openSync } from "node:fs"
 import { plural, type Reporter } from "@fourtier/core"
 import { FourtierError, messageOf } from "@fourtier/tensor"
-import { missingBytes } from "../video/container.ts"
+import { missingBytesOf } from "../video/container.ts"
 import { examples } from "../video/findings.ts"
 import { notVideo } from "../video/not-data.ts"
-import { placeOf, readPlace } from "../video/place.ts"
+import { placeOf } from "../video/place.ts"
+import { readRange } from "../video/tar.ts"
 import type { AnnotatedClip } from "./dataset.ts"
 
 /** What has become of an annotated clip. */
@@ -122,10 +124,15 @@ export function unusable(path: string): string | null {
   try {
     const place = placeOf(path)
     if (place.size === 0) return "the file is empty"
-    const other = notVideo(readPlace(place, 0, 200))
-    if (other !== null) return other
-    const missing = missingBytes(path)
-    return missing > 0 ? `truncated: ${plural(missing, "byte")} missing at its end` : null
+    const handle = openSync(place.file, "r")
+    try {
+      const other = notVideo(readRange(handle, place.start, Math.min(place.size, 200)))
+      if (other !== null) return other
+      const missing = missingBytesOf(handle, place)
+      return missing > 0 ? `truncated: ${plural(missing, "byte")} missing at its end` : null
+    } finally {
+      closeSync(handle)
+    }
   } catch (error) {
     return error instanceof FourtierError ? error.complaint.what : messageOf(error)
   }

@@ -14,8 +14,34 @@ export function stemOf(path: string): string {
   return name
 }
 
-/** Folders and file of a relative path, in small letters. */
-const wordsOf = (path: string) => path.toLowerCase().split("/")
+const plainStem = (stem: string) => stem.normalize("NFC").toLowerCase()
+
+/** The files of a stem: one, or several. */
+type Stems = ReadonlyMap<string, string | string[]>
+
+function stemsOf(videos: readonly string[], keyOf: (name: string) => string): Stems {
+  const byStem = new Map<string, string | string[]>()
+  for (const name of videos) {
+    const key = keyOf(name)
+    const before = byStem.get(key)
+    if (before === undefined) byStem.set(key, name)
+    else if (typeof before === "string") byStem.set(key, [before, name])
+    else before.push(name)
+  }
+  return byStem
+}
+
+/** Of several files the one with most of the words in its folders. */
+function nearest(found: string | readonly string[] | undefined, near: () => readonly string[]): string | null {
+  if (found === undefined || typeof found === "string") return found ?? null
+  const wanted = near().map((word) => word.toLowerCase())
+  const nearness = (path: string) =>
+    path
+      .toLowerCase()
+      .split("/")
+      .filter((word) => wanted.includes(word)).length
+  return found.reduce((best, one) => (nearness(one) > nearness(best) ? one : best))
+}
 
 export class Files {
   readonly root: string
@@ -23,7 +49,8 @@ export class Files {
   readonly names: readonly string[]
   /** What of the folder cannot be looked into. */
   readonly notes: readonly string[]
-  #byStem: Map<string, string | string[]> | null = null
+  #byStem: Stems | null = null
+  #byPlainStem: Stems | null = null
 
   constructor(root: string, names: readonly string[], notes: readonly string[] = []) {
     this.root = root
@@ -52,44 +79,40 @@ export class Files {
   }
 
   /**
-   * The video whose name without ending is `stem`, capitals aside where none is spelled like it.
+   * The video whose name without ending is `stem`.
    * @param near words, such as a class and a part of the split: of several files the one with most of them in its folders is taken
    */
-  video(stem: string, near: readonly string[] = []): string | null {
-    const found = this.#stems().get(stem) ?? this.#stems().get(`?${stem.normalize("NFC").toLowerCase()}`)
-    if (found === undefined || typeof found === "string") return found ?? null
-    const wanted = near.map((word) => word.toLowerCase())
-    const nearness = (path: string) => wordsOf(path).filter((word) => wanted.includes(word)).length
-    return found.reduce((best, one) => (nearness(one) > nearness(best) ? one : best))
+  video(stem: string, near: () => readonly string[] = () => []): string | null {
+    return nearest(this.#stems().get(stem), near)
   }
 
-  /** The listed file of this relative path, or null. */
+  /** The same, whatever its capitals and the form of its accents, where none is spelled like it. */
+  looseVideo(stem: string, near: () => readonly string[] = () => []): string | null {
+    return this.video(stem, near) ?? nearest(this.#looseStems().get(plainStem(stem)), near)
+  }
+
+  /** The listed video of this relative path, or of one that ends so; null where there is none. */
   at(path: string): string | null {
     const clean = path.replaceAll("\\", "/").replace(/^(?:\.?\/)+/, "")
-    const own = this.video(stemOf(clean), wordsOf(clean).slice(0, -1))
-    if (own === null) return null
-    const all = this.#stems().get(stemOf(clean)) ?? own
-    const ends = (one: string) => one === clean || one.endsWith(`/${clean}`)
-    return (typeof all === "string" ? [all] : all).find(ends) ?? null
+    const stem = stemOf(clean)
+    const found = this.#stems().get(stem) ?? this.#looseStems().get(plainStem(stem))
+    const all = found === undefined ? [] : typeof found === "string" ? [found] : found
+    const plain = clean.normalize("NFC")
+    return (
+      all
+        .map((one) => [one, one.normalize("NFC")])
+        .find(([, one]) => one === plain || one.endsWith(`/${plain}`))?.[0] ?? null
+    )
   }
 
-  #stems(): ReadonlyMap<string, string | string[]> {
-    if (this.#byStem !== null) return this.#byStem
-    const byStem = new Map<string, string | string[]>()
-    const add = (key: string, name: string) => {
-      const before = byStem.get(key)
-      if (before === undefined) byStem.set(key, name)
-      else if (typeof before === "string") byStem.set(key, [before, name])
-      else before.push(name)
-    }
-    for (const name of this.videos) {
-      const stem = stemOf(name)
-      add(stem, name)
-      const plain = stem.normalize("NFC").toLowerCase()
-      if (plain !== stem) add(`?${plain}`, name)
-    }
-    this.#byStem = byStem
-    return byStem
+  #stems(): Stems {
+    this.#byStem ??= stemsOf(this.videos, stemOf)
+    return this.#byStem
+  }
+
+  #looseStems(): Stems {
+    this.#byPlainStem ??= stemsOf(this.videos, (name) => plainStem(stemOf(name)))
+    return this.#byPlainStem
   }
 
   /** What the root holds, for errors. */

@@ -42,7 +42,8 @@ export const hmdb51: Dataset = {
         fix: "unpack them into the folder, or give theirs with --annotations",
       })
     }
-    for (const clip of joinSplits(rows, notes)) yield { ...clip, file: files.video(stemOf(clip.name), [clip.label]) }
+    for (const clip of joinSplits(rows, notes))
+      yield { ...clip, file: files.looseVideo(stemOf(clip.name), () => [clip.label]) }
   },
 }
 

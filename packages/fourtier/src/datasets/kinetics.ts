@@ -38,10 +38,13 @@ function kinetics(name: string, title: string, published: Published): Dataset {
     columns: ["group"],
     reportsOnVal: true,
     async *read(request, files, notes) {
-      const rows = await kineticsRows(await annotationFiles(request.annotations, files), files, title)
-      checkEdition(rows, title, published.classes, notes)
       const named = new ClipFinder(files, request)
-      for (const row of rows) yield { ...clipOfRow(row, named), columns: { group: row.id } }
+      const labels = new Map<string, string>()
+      for await (const row of kineticsRows(await annotationFiles(request.annotations, files), files, title)) {
+        if (row.label !== "" && !labels.has(row.label)) labels.set(row.label, row.where)
+        yield { ...clipOfRow(row, named), columns: { group: row.id } }
+      }
+      checkEdition(labels, title, published.classes, notes)
       named.tell(notes)
     },
   }
@@ -51,11 +54,11 @@ function kinetics(name: string, title: string, published: Published): Dataset {
  * The rows of an edition's CSV files.
  * @throws FourtierError where there are none, several for one part, or a row's seconds are no numbers
  */
-export async function kineticsRows(
+export async function* kineticsRows(
   given: readonly AnnotationFile[],
   files: Files,
   title: string,
-): Promise<KineticsRow[]> {
+): AsyncGenerator<KineticsRow> {
   const tables = given.filter(({ path, part }) => /\.csv$/i.test(path) && (part ?? partOfName(path)) !== null)
   const byPart = new Map<string, string>()
   for (const { path, part: own } of tables) {
@@ -81,17 +84,25 @@ export async function kineticsRows(
       fix: "put them into the folder, or give them with --annotations",
     })
   }
-  const rows: KineticsRow[] = []
+  const labels = new Map<string, string>()
   for (const part of PARTS) {
     const path = byPart.get(part)
     if (path === undefined) continue
-    for (const { where, values } of await rowsOf(path, COLUMNS)) {
-      const seconds = COLUMNS.slice(1).map((column) => secondsOf(where, column, values(column)))
-      const label = values("label").replaceAll('"', "").trim().normalize("NFC")
-      rows.push({ where, label, id: values("youtube_id"), start: seconds[0], end: seconds[1], part })
+    for await (const { where, values } of rowsOf(path, COLUMNS)) {
+      const start = secondsOf(where, "time_start", values("time_start"))
+      const end = secondsOf(where, "time_end", values("time_end"))
+      yield { where, label: plainLabel(values("label"), labels), id: values("youtube_id"), start, end, part }
     }
   }
-  return rows
+}
+
+/** A label without quotes; every time the same string, so that half a million rows hold one of each. */
+function plainLabel(text: string, known: Map<string, string>): string {
+  const before = known.get(text)
+  if (before !== undefined) return before
+  const label = text.replaceAll('"', "").trim().normalize("NFC")
+  known.set(text, label)
+  return label
 }
 
 function secondsOf(where: string, column: string, text: string): number {
@@ -106,14 +117,16 @@ function secondsOf(where: string, column: string, text: string): number {
   })
 }
 
-/** @throws FourtierError where the labels are those of another edition */
-function checkEdition(rows: readonly KineticsRow[], title: string, expected: number, notes: string[]): void {
-  const labels = new Set(rows.map(({ label }) => label).filter((label) => label !== ""))
+/**
+ * @param labels every label, with the place where it was first
+ * @throws FourtierError where the labels are those of another edition
+ */
+function checkEdition(labels: ReadonlyMap<string, string>, title: string, expected: number, notes: string[]): void {
   if (labels.size === expected) return
   const other = EDITIONS[labels.size]
   if (labels.size > expected || other !== undefined) {
     throw new FourtierError({
-      where: rows[0].where.replace(/:\d+$/, ""),
+      where: [...labels.values()][0].replace(/:\d+$/, ""),
       what: `the annotations are not those of ${title}`,
       expected: `${expected} classes`,
       found: `${labels.size} classes${other === undefined ? "" : `: ${other}`}`,
@@ -136,7 +149,7 @@ export class ClipFinder {
   }
 
   find({ id, start, end, part, label }: KineticsRow): { file: string | null; whole: boolean } {
-    const near = [
+    const near = () => [
       part,
       part === "val" ? "validation" : part,
       `${part}_256`,

@@ -51,7 +51,10 @@ export const kinetics710: Dataset = {
     const given = await annotationFiles(request.annotations, files)
     const rows = new Map<Edition, KineticsRow[]>()
     for (const edition of EDITIONS) {
-      rows.set(edition, await kineticsRows(ofEdition(given, edition, files), files, `Kinetics-${edition}`))
+      const own: KineticsRow[] = []
+      for await (const row of kineticsRows(ofEdition(given, edition, files), files, `Kinetics-${edition}`))
+        own.push(row)
+      rows.set(edition, own)
     }
     if (request.classes !== null) await checkLabels(request.classes, [...rows.values()].flat())
     const finders = new Map(

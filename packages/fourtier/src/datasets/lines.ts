@@ -2,7 +2,7 @@
 
 import { basename } from "node:path"
 import { FourtierError, messageOf } from "@fourtier/tensor"
-import { parseCsv } from "../util/csv.ts"
+import { csvRows } from "../util/csv.ts"
 import { readForeignText } from "../util/text.ts"
 import { isSplitName, normaliseSplit } from "../video/split-names.ts"
 
@@ -16,27 +16,31 @@ export async function linesOf(path: string): Promise<{ where: string; text: stri
  * The rows of a CSV file with a header, values by the names of the columns in small letters.
  * @throws FourtierError where a column is wanting
  */
-export async function rowsOf(
+export async function* rowsOf(
   path: string,
   needed: readonly string[],
-): Promise<Iterable<{ where: string; values: (name: string) => string }>> {
-  const [head, ...rows] = parseCsv(await readForeignText(path), path, { columns: needed })
-  const names = (head?.fields ?? []).map((name) => name.toLowerCase())
-  const missing = needed.find((name) => !names.includes(name))
-  if (missing !== undefined) {
-    throw new FourtierError({
-      where: path,
-      what: `no column "${missing}"`,
-      expected: needed.join(", "),
-      found: names.join(", ").slice(0, 200) || "an empty file",
-      fix: "give the annotation file as it is distributed",
-    })
+): AsyncGenerator<{ where: string; values: (name: string) => string }> {
+  const place = new Map<string, number>()
+  for (const { line, fields } of csvRows(await readForeignText(path), path, { columns: needed })) {
+    if (place.size > 0) yield { where: `${path}:${line}`, values: (name) => fields[place.get(name) ?? -1] ?? "" }
+    else {
+      for (const [i, name] of fields.entries()) place.set(name.toLowerCase(), i)
+      checkColumns(path, [...place.keys()], needed)
+    }
   }
-  const place = new Map(names.map((name, i) => [name, i]))
-  return rows.map(({ line, fields }) => ({
-    where: `${path}:${line}`,
-    values: (name) => fields[place.get(name) ?? -1] ?? "",
-  }))
+  checkColumns(path, [...place.keys()], needed)
+}
+
+function checkColumns(path: string, names: readonly string[], needed: readonly string[]): void {
+  const missing = needed.find((name) => !names.includes(name))
+  if (missing === undefined) return
+  throw new FourtierError({
+    where: path,
+    what: `no column "${missing}"`,
+    expected: needed.join(", "),
+    found: names.join(", ").slice(0, 200) || "an empty file",
+    fix: "give the annotation file as it is distributed",
+  })
 }
 
 /** A JSON file. @throws FourtierError that names it */

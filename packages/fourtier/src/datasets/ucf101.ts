@@ -42,7 +42,7 @@ export const ucf101: Dataset = {
       })
     }
     for (const clip of joinSplits(rows, notes)) {
-      const file = files.video(stemOf(clip.name), [clip.label])
+      const file = files.looseVideo(stemOf(clip.name), () => [clip.label])
       const group = /_g(\d+)_c\d+$/i.exec(stemOf(clip.name))?.[1]
       yield { ...clip, file, columns: { ...clip.columns, group: group === undefined ? "" : `${clip.label}_g${group}` } }
     }

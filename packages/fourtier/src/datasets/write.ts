@@ -133,9 +133,14 @@ async function writeTable(dataset: Dataset, found: readonly Kept[], files: Files
     ...(dataset.sides === true ? ["sides"] : []),
   ]
   const folder = dirname(out)
+  const above = relativePath(folder, files.root)
+  const pathOf = (file: string) => {
+    if (isAbsolute(file)) return relativePath(folder, file)
+    return above === "" ? file : `${above}/${file}`
+  }
   const line = ({ clip }: Kept) =>
     csvLine([
-      relativePath(folder, absoluteOf(files, clip.file ?? "")),
+      pathOf(clip.file ?? ""),
       clip.label,
       ...(splits ? [clip.split] : []),
       ...(reported ? [reportedPart(clip.split)] : []),

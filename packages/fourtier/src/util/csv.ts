@@ -32,11 +32,16 @@ export interface CsvOptions {
  * @throws FourtierError for an open quote or a ragged row
  */
 export function parseCsv(text: string, path: string, options: CsvOptions = {}): CsvRow[] {
+  return [...csvRows(text, path, options)]
+}
+
+/** The rows one after the other, as `parseCsv` has them: for tables of which the rows need not be there at once. */
+export function* csvRows(text: string, path: string, options: CsvOptions = {}): Generator<CsvRow> {
   const { source, declared } = withoutSeparatorLine(text)
   const lines = source.split(/\r\n|\r|\n/)
   const separator = declared ?? separatorOf(lines, options.separator ?? ",")
-  const rows = [...records({ source, lines, path, separator })]
-  return evenRows(withoutComments(rows, lines, options.columns ?? []), path, separator)
+  const rows = records({ source, lines, path, separator })
+  yield* evenRows(withoutComments(rows, lines, options.columns ?? []), path, separator)
 }
 
 /** Most lines that are parsed at once; more where a quoted field goes on. */
@@ -145,34 +150,47 @@ function countOutsideQuotes(line: string, separator: Separator): number {
   return line.replaceAll(/"[^"]*"/g, "").split(separator).length - 1
 }
 
-function withoutComments(rows: readonly CsvRow[], lines: readonly string[], columns: readonly string[]): CsvRow[] {
-  const kept: CsvRow[] = []
-  for (const { line, fields } of rows) {
+function* withoutComments(
+  rows: Iterable<CsvRow>,
+  lines: readonly string[],
+  columns: readonly string[],
+): Generator<CsvRow> {
+  let head: CsvRow | null = null
+  for (const row of rows) {
+    const { line, fields } = row
     if (fields.length === 1 && fields[0] === "") continue
-    if (!/^\uFEFF?\s*#/.test(lines[line - 1])) kept.push({ line, fields })
-    else if (kept.length === 0) {
-      const names = fields.map((name, i) => (i === 0 ? name.replace(/^#\s*/, "") : name))
-      if (names.some((name) => columns.includes(name.toLowerCase()))) kept.push({ line, fields: names })
-    } else if (fields.length > 1 && fields.length === kept[0].fields.length && /\.\w{2,5}$/.test(fields[0])) {
-      kept.push({ line, fields })
-    }
+    const kept: CsvRow | null = /^\uFEFF?\s*#/.test(lines[line - 1]) ? commentAsRow(row, head, columns) : row
+    if (kept === null) continue
+    head ??= kept
+    yield kept
   }
-  return kept
+}
+
+/** A line that begins with "#": the header where it names columns, a row where it names a file, else null. */
+function commentAsRow({ line, fields }: CsvRow, head: CsvRow | null, columns: readonly string[]): CsvRow | null {
+  if (head === null) {
+    const names = fields.map((name, i) => (i === 0 ? name.replace(/^#\s*/, "") : name))
+    return names.some((name) => columns.includes(name.toLowerCase())) ? { line, fields: names } : null
+  }
+  const isFile = fields.length > 1 && fields.length === head.fields.length && /\.\w{2,5}$/.test(fields[0])
+  return isFile ? { line, fields } : null
 }
 
 const NAMES: Readonly<Record<Separator, string>> = { ",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar" }
 
-function evenRows(rows: CsvRow[], path: string, separator: Separator): CsvRow[] {
-  for (const { line, fields } of rows) {
-    const columns = rows[0].fields.length
-    if (fields.length === columns) continue
-    throw new FourtierError({
-      where: `${path}:${line}`,
-      what: "a row has another number of fields than the header",
-      expected: `${columns} fields`,
-      found: `${fields.length}`,
-      fix: `put fields that hold ${NAMES[separator]} between double quotes`,
-    })
+function* evenRows(rows: Iterable<CsvRow>, path: string, separator: Separator): Generator<CsvRow> {
+  let columns: number | null = null
+  for (const row of rows) {
+    columns ??= row.fields.length
+    if (row.fields.length !== columns) {
+      throw new FourtierError({
+        where: `${path}:${row.line}`,
+        what: "a row has another number of fields than the header",
+        expected: `${columns} fields`,
+        found: `${row.fields.length}`,
+        fix: `put fields that hold ${NAMES[separator]} between double quotes`,
+      })
+    }
+    yield row
   }
-  return rows
 }

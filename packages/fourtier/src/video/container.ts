@@ -1,26 +1,29 @@
 /** How many bytes a container says it has: files cut short in a download or copy are found without decoding them. */
 
 import { closeSync, openSync } from "node:fs"
-import { placeOf } from "./place.ts"
+import { type Place, placeOf } from "./place.ts"
 import { readRange } from "./tar.ts"
 
 /** Bytes that are missing at the end, by the outermost lengths of MP4/MOV, AVI and Matroska/WebM; 0 where none or unknown. */
 export function missingBytes(path: string): number {
-  const { file: on, start, size } = placeOf(path)
-  const file = openSync(on, "r")
+  const place = placeOf(path)
+  const handle = openSync(place.file, "r")
   try {
-    const readAt: Reader = (position, length) => readRange(file, start + position, Math.min(length, size - position))
-    const head = readAt(0, 64)
-    if (head.length < 12) return 0
-    const tag = head.toString("latin1", 4, 8)
-    if (["ftyp", "moov", "mdat", "free", "skip", "wide", "pnot", "styp"].includes(tag))
-      return missingBoxes(readAt, size)
-    if (head.toString("latin1", 0, 4) === "RIFF") return missingChunks(readAt, size)
-    if (head.readUInt32BE(0) === 0x1a45dfa3) return missingSegment(head, size)
-    return 0
+    return missingBytesOf(handle, place)
   } finally {
-    closeSync(file)
+    closeSync(handle)
   }
+}
+
+/** The same of an open file, of which the video is a part. */
+export function missingBytesOf(handle: number, { start, size }: Pick<Place, "start" | "size">): number {
+  const readAt: Reader = (position, length) => readRange(handle, start + position, Math.min(length, size - position))
+  const head = readAt(0, 64)
+  if (head.length < 12) return 0
+  const tag = head.toString("latin1", 4, 8)
+  if (["ftyp", "moov", "mdat", "free", "skip", "wide", "pnot", "styp"].includes(tag)) return missingBoxes(readAt, size)
+  if (head.toString("latin1", 0, 4) === "RIFF") return missingChunks(readAt, size)
+  return head.readUInt32BE(0) === 0x1a45dfa3 ? missingSegment(head, size) : 0
 }
 
 /** Bytes from a place in the video file. */
