@@ -2,6 +2,7 @@
 
 import { Command } from "commander"
 import type { DataCommandOptions } from "./actions/data.ts"
+import { numberIn } from "./options.ts"
 
 export function dataCommand(): Command {
   return new Command("data")
@@ -13,6 +14,9 @@ export function dataCommand(): Command {
     .option("--annotations <path...>", "annotation files or folders, if not in <root>; train=<file> names the part")
     .option("--classes <file>", "names of the classes that lists give as numbers, or a label map")
     .option("--whole-videos", "files named by the video alone are whole videos: write start and end")
+    .option("--background [label]", "segments: the stretches between them are clips too (default label: none)")
+    .option("--frame-rate <fps>", "segments in frames: the rate that the tool counted with", numberIn(0.1, 1000))
+    .option("--tier <name>", "segments of ELAN: the tier to take, where there are several")
     .option("--missing <file>", "write the names of the clips that are not there")
     .option("--json", "print the report as JSON")
     .addHelpText("after", "\nLayouts and counts: docs/datasets.md. Every other verb takes the table as <data>.")

@@ -36,6 +36,10 @@ export interface DatasetRequest {
   wholeVideos: boolean
   /** Where segments of long videos are labelled: the label of the stretches between them, or null to leave these out. */
   background: string | null
+  /** Frames per second with which annotations in frames count, or null for each video's own. */
+  frameRate: number | null
+  /** Of annotations in several tiers the one to take; null where there is only one. */
+  tier: string | null
 }
 
 /** What a data set is said to hold where it is published. */

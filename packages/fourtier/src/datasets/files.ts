@@ -58,15 +58,23 @@ export class Files {
     this.notes = notes
   }
 
-  /** Lists a folder, or stands for one file. @throws FourtierError where there is neither */
-  static async list(root: string): Promise<Files> {
+  /**
+   * Lists a folder, or stands for one file.
+   * @param except the absolute path of a file to pass over
+   * @throws FourtierError where there is neither
+   */
+  static async list(root: string, except: string): Promise<Files> {
     const found = await stat(root).catch((error: unknown) => {
       const about = { what: "the data cannot be opened", found: messageOf(error), fix: "correct the path" }
       throw new FourtierError({ where: root, ...about }, { cause: error })
     })
     if (!found.isDirectory()) return new Files(dirname(root), [basename(root)])
     const { files, notes } = await listFiles(root)
-    return new Files(root, files, notes)
+    return new Files(
+      root,
+      files.filter((name) => join(root, name) !== except),
+      notes,
+    )
   }
 
   get videos(): string[] {
@@ -98,11 +106,8 @@ export class Files {
     const found = this.#stems().get(stem) ?? this.#looseStems().get(plainStem(stem))
     const all = found === undefined ? [] : typeof found === "string" ? [found] : found
     const plain = clean.normalize("NFC")
-    return (
-      all
-        .map((one) => [one, one.normalize("NFC")])
-        .find(([, one]) => one === plain || one.endsWith(`/${plain}`))?.[0] ?? null
-    )
+    const is = (equal: (one: string) => boolean) => all.find((one) => equal(one.normalize("NFC")))
+    return is((one) => one === plain) ?? is((one) => one.endsWith(`/${plain}`)) ?? null
   }
 
   #stems(): Stems {

@@ -69,7 +69,7 @@ async function* fromTables(
     const folder = relativePath(files.root, dirname(path))
     for (const { where, values } of table.rows) {
       const name = posix.join(folder, (values[column] ?? "").replaceAll("\\", "/"))
-      const file = files.names.includes(name) ? name : files.at(name)
+      const file = files.at(name)
       if (file !== null) named.add(file)
       const folders = name.split("/").slice(0, -1)
       const part = values.split || folders.find(isSplitName) || ""

@@ -1,15 +1,21 @@
 /** Every data set that `fourtier data` reads. */
 
 import { FourtierError, nearest } from "@fourtier/tensor"
+import { activitynet } from "./activitynet.ts"
+import { cvat } from "./cvat.ts"
 import type { Dataset } from "./dataset.ts"
+import { elan } from "./elan.ts"
 import { hmdb51 } from "./hmdb51.ts"
 import { huggingface } from "./huggingface.ts"
 import { kinetics400, kinetics600, kinetics700 } from "./kinetics.ts"
 import { kinetics710 } from "./kinetics710.ts"
+import { labelStudio } from "./label-studio.ts"
 import { mmaction2, videomae } from "./lists.ts"
+import { segments } from "./segment-table.ts"
 import { somethingV2 } from "./something.ts"
 import { ucf101 } from "./ucf101.ts"
 import { utInteraction } from "./ut-interaction.ts"
+import { via } from "./via.ts"
 import { webdataset } from "./webdataset.ts"
 
 export const DATASETS: readonly Dataset[] = [
@@ -25,6 +31,12 @@ export const DATASETS: readonly Dataset[] = [
   videomae,
   huggingface,
   webdataset,
+  segments,
+  activitynet,
+  labelStudio,
+  cvat,
+  elan,
+  via,
 ]
 
 /**

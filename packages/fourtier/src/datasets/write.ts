@@ -1,5 +1,6 @@
 /** `fourtier data`: from a data set of others to a plain table of clips that every verb takes as data. */
 
+import { readFile } from "node:fs/promises"
 import { dirname, isAbsolute, resolve } from "node:path"
 import { csvLine, plural, type Reporter } from "@fourtier/core"
 import { FourtierError } from "@fourtier/tensor"
@@ -58,18 +59,22 @@ export async function writeDataset(
     annotations: [],
     wholeVideos: false,
     background: null,
+    frameRate: null,
+    tier: null,
     ...request,
     classes: request.classes == null ? null : resolve(request.classes),
     root: resolve(request.root),
   }
-  const files = await Files.list(full.root)
+  const table = resolve(out)
+  await refuseOther(table)
+  const files = await Files.list(full.root, table)
   const notes = [...files.notes]
   const clips = dataset.read(full, files, notes)
   const collection = await collectClips(clips, (file) => absoluteOf(files, file), reporter)
   const { parts, classes } = countClips(collection.clips)
   const found = collection.clips.filter(({ fate }) => fate === "found")
   if (found.length === 0) throw nothingFound(dataset, collection, files)
-  await writeTable(dataset, found, files, resolve(out))
+  await writeTable(dataset, found, files, table)
   const missing = collection.clips.filter(({ fate }) => fate === "missing").map(({ clip }) => clip.name)
   return {
     dataset,
@@ -82,6 +87,23 @@ export async function writeDataset(
     reasons: collection.reasons,
     missing,
   }
+}
+
+/** @throws FourtierError where `out` is a file that this did not write: annotations, for example */
+async function refuseOther(out: string): Promise<void> {
+  const before = await readFile(out, "utf8").catch(() => null)
+  if (before === null || before.startsWith("path,label")) return
+  throw new FourtierError({
+    where: out,
+    what: "there is another file of this name",
+    expected: "a table of clips, or no file",
+    found:
+      before
+        .slice(0, before.indexOf("\n") + 1 || 80)
+        .trim()
+        .slice(0, 80) || "an empty file",
+    fix: "choose another name with --out",
+  })
 }
 
 const absoluteOf = (files: Files, file: string) => (isAbsolute(file) ? file : files.absolute(file))
@@ -103,6 +125,7 @@ function nothingFound({ title }: Dataset, { clips, reasons }: Collection, files:
     found: [
       ...(count("missing") > 0 ? [`${count("missing")} are missing`] : []),
       ...(count("unlabelled") > 0 ? [`${count("unlabelled")} held-out ones have no label`] : []),
+      ...(count("contradictory") > 0 ? [`${count("contradictory")} have two labels`] : []),
       ...(count("unusable") > 0 ? [`${count("unusable")} cannot be used (${reasons[0]})`] : []),
       `the folder holds ${files.summary()}`,
     ].join("; "),

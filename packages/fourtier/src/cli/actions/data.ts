@@ -18,9 +18,15 @@ export interface DataCommandOptions {
   annotations?: string[]
   classes?: string
   wholeVideos?: boolean
+  background?: string | true
+  frameRate?: number
+  tier?: string
   missing?: string
   json?: boolean
 }
+
+/** Label of stretches between segments where none is given. */
+const BACKGROUND = "none"
 
 /** Classes up to which each has its line; of more, those that lack most are printed. */
 const ALL_CLASSES = 30
@@ -65,7 +71,9 @@ export async function tableOfDataset(
   const dataset = datasetNamed(name)
   const { annotations = [], classes = null, wholeVideos = false } = options
   const out = options.out ?? `${dataset.name}.csv`
-  const request = { root, annotations, classes, wholeVideos }
+  const background = options.background === true ? BACKGROUND : (options.background ?? null)
+  const { frameRate = null, tier = null } = options
+  const request = { root, annotations, classes, wholeVideos, background, frameRate, tier }
   const report = await writeDataset(dataset, request, out, terminalReporter())
   if (options.missing !== undefined) {
     await writeFileAtomic(resolve(options.missing), report.missing.map((one) => `${one}\n`).join(""))
