@@ -19,7 +19,7 @@ export function dataCommand(): Command {
     .option("--tier <name>", "segments of ELAN: the tier to take, where there are several")
     .option("--missing <file>", "write the names of the clips that are not there")
     .option("--json", "print the report as JSON")
-    .addHelpText("after", "\nLayouts and counts: docs/datasets.md. Every other verb takes the table as <data>.")
+    .addHelpText("after", "\nLayouts and counts: docs/datasets.md. Other verbs take the table as <data>.")
     .action(async (name: string | undefined, root: string | undefined, options: DataCommandOptions) => {
       const { listDatasets, tableOfDataset } = await import("./actions/data.ts")
       if (options.list === true) listDatasets(options)
