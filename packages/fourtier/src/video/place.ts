@@ -47,6 +47,16 @@ export function placeOf(path: string): Place {
   }
 }
 
+/** Whether there is such a file, or such a member of an archive. */
+export function isThere(path: string): boolean {
+  try {
+    placeOf(path)
+    return true
+  } catch {
+    return false
+  }
+}
+
 function wholeFile(path: string, found: { isFile(): boolean; size: number; mtimeMs: number }): Place {
   if (!found.isFile()) throw new FourtierError({ what: "not a file" })
   return { file: path, start: 0, size: found.size, mtime: found.mtimeMs, member: false }

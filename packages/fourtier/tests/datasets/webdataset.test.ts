@@ -5,7 +5,7 @@ import { copyFileSync, mkdirSync, readFileSync, renameSync, truncateSync, utimes
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { decodeFrames } from "../../src/video/decode.ts"
-import { placeOf, readPlace } from "../../src/video/place.ts"
+import { isThere, placeOf, readPlace } from "../../src/video/place.ts"
 import { clipOfFile, probeFile } from "../../src/video/probe.ts"
 import { readTarIndex } from "../../src/video/tar.ts"
 import { makeClip, readNumbers, scratchFolder } from "../video/fixtures.ts"
@@ -106,6 +106,7 @@ describe("tar archives", () => {
     utimesSync(archive, 1, 1)
     expect(readPlace(placeOf(`${archive}/b.cls`)).toString()).toBe("22")
     expect(() => placeOf(`${archive}/a.cls`)).toThrow(/not in the archive/)
+    expect([isThere(`${archive}/b.cls`), isThere(`${archive}/a.cls`), isThere(folder)]).toEqual([true, false, false])
   })
 })
 

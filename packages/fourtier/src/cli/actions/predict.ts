@@ -10,6 +10,7 @@ import { Recognizer } from "../../deploy/recognizer.ts"
 import { terminalTable } from "../../util/table.ts"
 import { clipsOfFiles } from "../../video/firstlook.ts"
 import type { Clip } from "../../video/manifest.ts"
+import { isThere } from "../../video/place.ts"
 import { scanSource } from "../../video/source.ts"
 import { oneOf } from "./one-of.ts"
 
@@ -65,8 +66,10 @@ async function filesAt(paths: readonly string[]): Promise<string[]> {
   const files = new Set<string>()
   for (const path of paths) {
     const found = await stat(path).catch(() => null)
-    if (!found) throw new FourtierError({ where: path, what: "no such file or folder", fix: "correct the path" })
-    if (found.isDirectory()) for (const clip of (await scanSource(path)).clips) files.add(clip.path)
+    if (!found && !isThere(path)) {
+      throw new FourtierError({ where: path, what: "no such file or folder", fix: "correct the path" })
+    }
+    if (found?.isDirectory()) for (const clip of (await scanSource(path)).clips) files.add(clip.path)
     else files.add(path)
   }
   return [...files]
