@@ -8,12 +8,13 @@ export function detectionCommand(): Command {
   return settingsOptions(
     new Command("detection")
       .description("train and compare methods that tell who does what, where")
-      .argument("<data>", "folder with AVA's annotations and videos (docs/detection.md)"),
+      .argument("<data>", "AVA's folder, a CSV of boxes, or CVAT's XML (docs/detection.md)"),
   )
     .option("--methods <list>", "linear-probe, attentive-probe, baseline (default: all)", listOf(String))
     .option("--boxes <file>", "people's boxes from a detector: a CSV as SlowFast publishes")
     .option("--threshold <score>", "least score of those boxes", numberIn(0, 1), 0.8)
     .option("--window <seconds>", "length of the clip around a key frame", numberIn(0.1, 60), 2)
+    .option("--every <seconds>", "between key frames, in a CSV or CVAT's XML", numberIn(0, 3600), 1)
     .option("--jitter <share>", "how far true boxes move in training, of their sides", numberIn(0, 0.5), 0.1)
     .option("--seeds <n>", "number of training runs, each with its own seed", wholeNumber)
     .option("-o, --out <folder>", "where to write results (default: runs/<data>)")

@@ -7,7 +7,6 @@ import type { Detection, PlainBox } from "@fourtier/core/metrics"
 import { terminalReporter } from "@fourtier/core/node"
 import { detectionSchema } from "@fourtier/core/schemas"
 import { writeFileAtomic, writeJson } from "@fourtier/tensor/node"
-import { readAva } from "../../detection/ava.ts"
 import { clipKeyFrames } from "../../detection/clips.ts"
 import {
   CLASS_SHARES,
@@ -18,6 +17,7 @@ import {
 } from "../../detection/compare.ts"
 import type { DetectionData } from "../../detection/data.ts"
 import { readPersonBoxes } from "../../detection/person-boxes.ts"
+import { readAnnotations } from "../../detection/read.ts"
 import { openVisualEncoder } from "../../encoders/catalog.ts"
 import { extractFeatures } from "../../features/extract.ts"
 import { formatInterval, formatPercent } from "../../util/figures.ts"
@@ -32,6 +32,7 @@ export interface DetectionOptions {
   boxes?: string
   threshold: number
   window: number
+  every: number
   jitter: number
   out?: string
 }
@@ -43,7 +44,7 @@ export async function compareOnData(folder: string, options: DetectionOptions): 
   const out = options.out ?? join(runFolder(folder), "detection")
   const reporter = terminalReporter()
   await interruptible(async (signal) => {
-    const data = await readAva(folder)
+    const data = await readAnnotations(folder, { every: options.every })
     for (const note of data.notes) reporter.warn(note)
     const detected = options.boxes === undefined ? null : await personBoxes(options.boxes, options.threshold)
     const parts = await clipKeyFrames(data, options.window, reporter)
