@@ -19,6 +19,7 @@ export const LONG = [
   // they start worker threads, child processes or a browser, which run the compiled code
   "packages/fourtier/tests/deploy/export.test.ts",
   "packages/fourtier/tests/deploy/recognizer.test.ts",
+  "packages/fourtier/tests/deploy/segment.test.ts",
   "packages/fourtier/tests/describe/cli.test.ts",
   "packages/fourtier/tests/describe/example-server.test.ts",
   "packages/fourtier/tests/describe/processes.test.ts",

@@ -154,20 +154,42 @@ export async function judgeWindow(
   model: WindowModel,
   held: readonly HeldFrame[],
 ): Promise<{ rows: Float32Array[]; padded: number }> {
-  const { sampling } = model.bundle
-  const origin = held[0].time
-  const times = Float64Array.from(held, ({ time }) => time - origin)
-  const last = times.length - 1
-  const duration = last > 0 ? times[last] * (1 + 1 / last) : 1
-  const drawn = sampleFrames({ times, duration }, sampling, null)
+  const { places, padded } = placesOfWindow(
+    model.bundle,
+    held.map(({ time }) => time),
+  )
   const rows: Float32Array[] = []
-  for (const clip of drawn) {
+  for (const clip of places) {
     const views: Float32Array[][] = []
-    for (const index of clip) views.push(await keptOf(model, held[Math.min(last, index)]))
+    for (const index of clip) views.push(await keptOf(model, held[index]))
     for (const v of views[0].keys()) rows.push(await model.judge(views.map((kept) => kept[v])))
   }
+  return { rows, padded }
+}
+
+/**
+ * Which frames of a window are looked at.
+ * @param times seconds, ascending
+ * @returns frame numbers `[clips][T]`, and how many of them stand in for others
+ *
+ * @example
+ * ```ts
+ * import { type Bundle, placesOfWindow } from "@fourtier/core/bundle"
+ *
+ * const first = (bundle: Bundle) => placesOfWindow(bundle, [0, 0.04, 0.08, 0.12]).places[0]
+ * ```
+ */
+export function placesOfWindow(
+  { sampling }: Pick<Bundle, "sampling">,
+  times: readonly number[],
+): { places: number[][]; padded: number } {
+  const last = times.length - 1
+  const own = Float64Array.from(times, (time) => time - times[0])
+  const duration = last > 0 ? own[last] * (1 + 1 / last) : 1
+  const drawn = sampleFrames({ times: own, duration }, sampling, null)
   const past = drawn.flat().filter((index) => index > last).length
-  return { rows, padded: past + repeatedFrames(drawn, times.length) }
+  const places = drawn.map((clip) => clip.map((index) => Math.min(last, index)))
+  return { places, padded: past + repeatedFrames(drawn, times.length) }
 }
 
 async function keptOf(model: WindowModel, frame: HeldFrame): Promise<Float32Array[]> {

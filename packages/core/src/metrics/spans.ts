@@ -56,7 +56,8 @@ export function spanPrecision(
   found: readonly ScoredSpan[],
   overlaps: readonly number[] = ACTIVITYNET_OVERLAPS,
 ): SpanPrecision {
-  if (truths.length === 0) throw new FourtierError({ where: "spans", what: "no span is true", expected: "one at least" })
+  if (truths.length === 0)
+    throw new FourtierError({ where: "spans", what: "no span is true", expected: "one at least" })
   for (const span of [...truths, ...found]) checkSpan(span)
   const byLabel = groupBy(found, ({ label }) => label)
   const classes = new Map(
@@ -218,7 +219,9 @@ function countSegments(
   for (const { label, start, end } of found) {
     const overlaps = truth.map((one) => {
       if (one.label !== label) return 0
-      return (Math.min(end, one.end) - Math.max(start, one.start)) / (Math.max(end, one.end) - Math.min(start, one.start))
+      return (
+        (Math.min(end, one.end) - Math.max(start, one.start)) / (Math.max(end, one.end) - Math.min(start, one.start))
+      )
     })
     const best = overlaps.indexOf(Math.max(...overlaps))
     if (best >= 0 && overlaps[best] >= least && !taken.has(best)) {
@@ -264,5 +267,8 @@ export function labelFrames(
   times: ArrayLike<number>,
   background = "background",
 ): string[] {
-  return Array.from(times, (time) => spans.findLast(({ start, end }) => time >= start && time < end)?.label ?? background)
+  return Array.from(
+    times,
+    (time) => spans.findLast(({ start, end }) => time >= start && time < end)?.label ?? background,
+  )
 }

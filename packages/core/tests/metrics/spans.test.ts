@@ -25,24 +25,27 @@ const spanOf = ([video, label, start, end, score = 1]: Row): ScoredSpan => ({
 })
 
 describe("spans", () => {
-  it.each(official.spans.map((set, i) => [i, set] as const))("set %i: precision of every class and overlap is the official one", (_, set) => {
-    for (const [overlaps, expected] of [
-      [ACTIVITYNET_OVERLAPS, set.precision.activitynet],
-      [THUMOS_OVERLAPS, set.precision.thumos],
-    ] as const) {
-      const { classes, mean, atOverlap } = spanPrecision(set.truth.map(spanOf), set.found.map(spanOf), overlaps)
-      expect([...classes.keys()].sort()).toEqual(Object.keys(expected).sort())
-      const all: number[] = []
-      for (const [label, values] of Object.entries(expected)) {
-        for (const [o, value] of values.entries()) {
-          expect(Math.abs((classes.get(label)?.[o] ?? -1) - value)).toBeLessThan(1e-9)
-          all.push(value)
+  it.each(official.spans.map((set, i) => [i, set] as const))(
+    "set %i: precision of every class and overlap is the official one",
+    (_, set) => {
+      for (const [overlaps, expected] of [
+        [ACTIVITYNET_OVERLAPS, set.precision.activitynet],
+        [THUMOS_OVERLAPS, set.precision.thumos],
+      ] as const) {
+        const { classes, mean, atOverlap } = spanPrecision(set.truth.map(spanOf), set.found.map(spanOf), overlaps)
+        expect([...classes.keys()].sort()).toEqual(Object.keys(expected).sort())
+        const all: number[] = []
+        for (const [label, values] of Object.entries(expected)) {
+          for (const [o, value] of values.entries()) {
+            expect(Math.abs((classes.get(label)?.[o] ?? -1) - value)).toBeLessThan(1e-9)
+            all.push(value)
+          }
         }
+        expect(mean).toBeCloseTo(all.reduce((sum, value) => sum + value, 0) / all.length, 9)
+        expect(atOverlap).toHaveLength(overlaps.length)
       }
-      expect(mean).toBeCloseTo(all.reduce((sum, value) => sum + value, 0) / all.length, 9)
-      expect(atOverlap).toHaveLength(overlaps.length)
-    }
-  })
+    },
+  )
 
   it("scores labels frame by frame as action segmentation does", () => {
     const { videos, accuracy, edit, f1 } = official.segments
@@ -63,11 +66,19 @@ describe("spans", () => {
   it("has an answer for nothing found and nothing true, and names what cannot be scored", () => {
     const truth = { videoId: "a", label: "jump", start: 1, end: 2 }
     expect(spanPrecision([truth], []).mean).toBe(0)
-    expect(segmentalScores([{ truth: ["background"], found: ["background"] }])).toEqual({ accuracy: 1, edit: 1, f1: [0, 0, 0] })
+    expect(segmentalScores([{ truth: ["background"], found: ["background"] }])).toEqual({
+      accuracy: 1,
+      edit: 1,
+      f1: [0, 0, 0],
+    })
     expect(segmentalScores([{ truth: ["background"], found: ["jump"] }]).f1).toEqual([0, 0, 0])
     expect(() => spanPrecision([], [])).toThrow(/no span is true/)
     expect(() => spanPrecision([{ ...truth, end: 1 }], [])).toThrow(/1 to 1 s/)
     expect(() => segmentalScores([{ truth: ["a"], found: [] }])).toThrow(/not as many labels/)
-    expect(labelFrames([{ label: "jump", start: 0.5, end: 1 }], [0, 0.5, 1])).toEqual(["background", "jump", "background"])
+    expect(labelFrames([{ label: "jump", start: 0.5, end: 1 }], [0, 0.5, 1])).toEqual([
+      "background",
+      "jump",
+      "background",
+    ])
   })
 })

@@ -20,12 +20,13 @@ import { dieBy } from "./interrupt.ts"
 import { predictCommand } from "./predict.ts"
 import { puppetsCommand } from "./puppets.ts"
 import { alignCommand, evaluateCommand, exportCommand, finetuneCommand, runCommand } from "./run.ts"
+import { segmentCommand } from "./segment.ts"
 import { stripsCommand } from "./strips.ts"
 import { suggestCommand } from "./suggest.ts"
 
 /** The verbs under the headings of the help. */
 const VERBS: Readonly<Record<string, readonly (() => Command)[]>> = {
-  "Start here:": [demoCommand, runCommand, predictCommand],
+  "Start here:": [demoCommand, runCommand, predictCommand, segmentCommand],
   "Prepare the data:": [dataCommand, doctorCommand, stripsCommand, describeCommand, extractCommand, suggestCommand],
   "Find who does what, where:": [detectionCommand],
   "Run the recipe up to one of its stages:": [alignCommand, finetuneCommand, evaluateCommand, exportCommand],

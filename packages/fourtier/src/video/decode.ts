@@ -86,6 +86,26 @@ export function decodeFrames(clip: DecodableClip, pick: FramePick, options: Deco
   })
 }
 
+/**
+ * When the frames of a file are shown, from its packets where they tell.
+ * @throws FourtierError when the file cannot be opened or holds no frames
+ *
+ * @example
+ * ```ts
+ * import { frameTimesOf } from "fourtier/video"
+ *
+ * frameTimesOf("jump.mp4").duration // 2.04
+ * ```
+ */
+export function frameTimesOf(path: string): FrameTimes {
+  const clip = { path, start: null, end: null, frames: 0, fps: 0 }
+  return withOpenFile(clip, false, (file) => {
+    const { times, duration } = buildFrameTable(file, clip)
+    if (times.length === 0) throw nothingDecodes(clip)
+    return { times: Float64Array.from(times), duration }
+  })
+}
+
 /** Pixels that one call may return. */
 const MAX_BYTES = 4 * 2 ** 30
 

@@ -1,17 +1,13 @@
 /** Recognises the action in videos with an exported bundle. */
 
-import { stat } from "node:fs/promises"
-import { isAbsolute, relative, resolve } from "node:path"
+import { resolve } from "node:path"
 import { csvLine, plural } from "@fourtier/core"
 import type { Recognition } from "@fourtier/core/bundle"
 import { terminalReporter } from "@fourtier/core/node"
 import { FourtierError, PROVIDERS } from "@fourtier/tensor"
 import { Recognizer } from "../../deploy/recognizer.ts"
 import { terminalTable } from "../../util/table.ts"
-import { clipsOfFiles } from "../../video/firstlook.ts"
-import type { Clip } from "../../video/manifest.ts"
-import { isThere } from "../../video/place.ts"
-import { scanSource } from "../../video/source.ts"
+import { filesAt, lookThrough, shown } from "./files.ts"
 import { oneOf } from "./one-of.ts"
 
 export interface PredictOptions {
@@ -59,37 +55,6 @@ export async function predict(bundle: string, videos: readonly string[], options
   if (rows.length > 0) process.stdout.write(`${terminalTable([{ title: "video" }, { title: "guesses" }], rows)}\n`)
   for (const reason of unusable) process.stderr.write(`${reason}\n`)
   if (unusable.length > 0) process.exitCode = 1
-}
-
-/** The files that are named, and those of the folders that are, each once. */
-async function filesAt(paths: readonly string[]): Promise<string[]> {
-  const files = new Set<string>()
-  for (const path of paths) {
-    const found = await stat(path).catch(() => null)
-    if (!found && !isThere(path)) {
-      throw new FourtierError({ where: path, what: "no such file or folder", fix: "correct the path" })
-    }
-    if (found?.isDirectory()) for (const clip of (await scanSource(path)).clips) files.add(clip.path)
-    else files.add(path)
-  }
-  return [...files]
-}
-
-/** The clips of the files, and why others cannot be used: looked into in child processes, since a decoder may crash. */
-async function lookThrough(files: readonly string[], workers?: number): Promise<{ clips: Clip[]; unusable: string[] }> {
-  const clips: Clip[] = []
-  const unusable: string[] = []
-  for await (const found of clipsOfFiles(files, { workers })) {
-    if ("clip" in found) clips.push(found.clip)
-    else unusable.push(found.error.message)
-  }
-  return { clips, unusable }
-}
-
-/** Relative to the working directory, where the file is in it. */
-function shown(path: string): string {
-  const near = relative(process.cwd(), path)
-  return near.startsWith("..") || isAbsolute(near) ? path : near
 }
 
 /** @param mayBeUnknown whether the bundle has a threshold of unknown */

@@ -1,0 +1,38 @@
+/** `fourtier segment <bundle> <video...>`: what happens from when to when in long videos. */
+
+import { Command, InvalidArgumentError } from "commander"
+import type { SegmentCommandOptions } from "./actions/segment.ts"
+import { wholeNumber } from "./options.ts"
+
+export function segmentCommand(): Command {
+  return new Command("segment")
+    .description("what happens from when to when in long videos")
+    .argument("<bundle>", "bundle that `fourtier run` exported")
+    .argument("<video...>", "video files, or folders of videos")
+    .option("-o, --out <folder>", "write every format there; videos done before are skipped")
+    .option("--json", "print one line of JSON per span")
+    .option("--csv", "print a CSV table: path, label, start, end, score")
+    .option("--window <s>", "seconds of a window (default: as long as the training clips)", positive)
+    .option("--step <s>", "seconds between windows (default: the window over its frames)", positive)
+    .option("--threshold <p>", "least probability of an action (default: the bundle's, or 0.7)", probability)
+    .option("--least <s>", "seconds that a span lasts at least (default: half a window)", notNegative)
+    .option("--switching <nats>", "what a change of action costs (default: 4)", notNegative)
+    .option("--provider <name>", "device: auto, cpu, cuda, webgpu, coreml, dml", "auto")
+    .option("--threads <n>", "threads of ONNX Runtime (default: one per core)", wholeNumber)
+    .action(async (bundle: string, videos: string[], options: SegmentCommandOptions) => {
+      const { segment } = await import("./actions/segment.ts")
+      await segment(bundle, videos, options)
+    })
+}
+
+function numberThat(is: (value: number) => boolean, expected: string): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text)
+    if (Number.isFinite(value) && is(value)) return value
+    throw new InvalidArgumentError(`Expected ${expected}.`)
+  }
+}
+
+const positive = numberThat((value) => value > 0, "a number above 0")
+const notNegative = numberThat((value) => value >= 0, "a number, 0 or above")
+const probability = numberThat((value) => value >= 0 && value <= 1, "a number from 0 to 1")
