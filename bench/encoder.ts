@@ -77,8 +77,8 @@ async function serve(setting: Case): Promise<() => Promise<Run>> {
   const { value: session, cost: loading } = await timed(async () => {
     const { outputs } = network.graph(binder, new Map([["input", input("input", shape)]]))
     const weights = await binder.load(randomSource(0))
-    // the sides take turns: threads of the one that waits must not spin
-    const options = { threads, spinning: false }
+
+    const options = { threads }
     return compileLarge({ feature_map: outputs.feature_map, logits: outputs.logits }, weights, options)
   })
   const clip = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i))

@@ -14,6 +14,7 @@
  * @module
  */
 
+export * from "./util/breathe.ts"
 export * from "./util/csv-line.ts"
 export * from "./util/group.ts"
 export * from "./util/plural.ts"

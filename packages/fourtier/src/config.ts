@@ -154,8 +154,20 @@ export const configSchema = z.strictObject({
         .enum(["auto", ...PROVIDERS])
         .default("auto")
         .describe("device for encoder and training"),
-      threads: z.int().min(1).nullable().default(null).describe("threads of ONNX Runtime; null: one per core"),
-      workers: z.int().min(1).nullable().default(null).describe("decoding threads; null: one per core"),
+      threads: z
+        .int()
+        .min(1)
+        .nullable()
+        .default(null)
+        .describe(
+          "threads of ONNX Runtime; null: one per core, however much else runs: the last bits of results depend on it",
+        ),
+      workers: z
+        .int()
+        .min(1)
+        .nullable()
+        .default(null)
+        .describe("decoding threads; null: one per core, shared with other runs on the machine"),
       batch: z
         .int()
         .min(1)

@@ -1,8 +1,8 @@
 /** Worker threads that stay: jobs come one at a time, from anywhere, and each gets a promise. For many known jobs see `runJobs`. */
 
-import { availableParallelism } from "node:os"
 import { type TransferListItem, Worker } from "node:worker_threads"
 import { FourtierError, messageOf } from "@fourtier/tensor"
+import { usableCores } from "@fourtier/tensor/node"
 import type { z } from "zod"
 import { END, readReply, STARTING } from "./workers.ts"
 
@@ -53,7 +53,7 @@ export class WorkerPool<Job, Result> {
   constructor(entry: URL, schema: z.ZodType<Result>, options: WorkerPoolOptions = {}) {
     this.#entry = entry
     this.#schema = schema
-    this.size = Math.max(1, options.workers ?? availableParallelism())
+    this.size = Math.max(1, options.workers ?? usableCores())
     this.#timeout = options.timeout ?? 600
   }
 

@@ -5,14 +5,14 @@
  */
 
 import { type ChildProcess, fork } from "node:child_process"
-import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { parentPort, type TransferListItem, Worker } from "node:worker_threads"
 import { type Complaint, FourtierError, messageOf } from "@fourtier/tensor"
 import { z } from "zod"
+import { claimCores } from "./share.ts"
 
 export interface WorkerOptions {
-  /** Threads; all cores by default. */
+  /** Threads; by default all cores, shared with other processes that have such workers. */
   workers?: number
   /** Yield in the order of the jobs (default) or as they are done. */
   ordered?: boolean
@@ -20,6 +20,8 @@ export interface WorkerOptions {
   timeout?: number
   /** Child processes instead of threads: slower to start, and values are copied, but a native crash costs one job alone. */
   processes?: boolean
+  /** Ends the iteration with its reason, without waiting for the jobs under way. */
+  signal?: AbortSignal
 }
 
 export type Outcome<Job, Result> = { job: Job; result: Result } | { job: Job; error: Error }
@@ -123,6 +125,8 @@ export function serveJobs<Job>(schema: z.ZodType<Job>, handle: (job: Job) => Rep
 interface Hand {
   send(message: unknown): void
   terminate(): void
+  /** Ends the job under way, where that is safe. */
+  callOff(): void
   /** Resolves when the thread or process is gone. */
   gone: Promise<void>
 }
@@ -141,8 +145,27 @@ function startThread(entry: URL, { message, lost }: Events): Hand {
   return {
     send: (job) => worker.postMessage(job),
     terminate: () => void worker.terminate(),
+    callOff: () => undefined,
     gone: new Promise((resolve) => worker.once("exit", () => resolve())),
   }
+}
+
+const processes = new Set<ChildProcess>()
+
+/**
+ * Ends the worker processes of all pools at once, whatever they are at: for a program that is about to end itself by a signal, which
+ * those that are inside native code would outlive.
+ *
+ * @example
+ * ```ts
+ * import { endWorkerProcesses } from "@fourtier/core/node"
+ *
+ * endWorkerProcesses()
+ * process.kill(process.pid, "SIGTERM")
+ * ```
+ */
+export function endWorkerProcesses(): void {
+  for (const child of processes) child.kill("SIGKILL")
 }
 
 function startProcess(entry: URL, { message, lost }: Events): Hand {
@@ -151,14 +174,17 @@ function startProcess(entry: URL, { message, lost }: Events): Hand {
     serialization: "advanced",
     stdio: ["ignore", "ignore", "ignore", "ipc"],
   })
+  processes.add(child)
   child.on("message", message)
   child.on("error", (error) => lost(messageOf(error)))
-  child.on("exit", (code, signal) =>
-    lost(`the worker process ${signal === null ? `ended with code ${code}` : `crashed (${signal})`}`),
-  )
+  child.on("exit", (code, signal) => {
+    processes.delete(child)
+    lost(`the worker process ${signal === null ? `ended with code ${code}` : `crashed (${signal})`}`)
+  })
   return {
     send: (job) => void (child.connected && child.send({ job }, () => undefined)),
     terminate: () => void child.kill("SIGKILL"),
+    callOff: () => void child.kill("SIGKILL"),
     gone: new Promise((resolve) => child.once("exit", () => resolve())),
   }
 }
@@ -211,10 +237,13 @@ class Crew<Job, Result> {
   readonly #entry: URL
   readonly #jobs: Iterator<Job>
   readonly #schema: z.ZodType<Result>
+  readonly #claim: ReturnType<typeof claimCores> | null
   readonly #size: number
   readonly #ordered: boolean
   readonly #timeout: number
   readonly #start: (entry: URL, events: Events) => Hand
+  readonly #signal: AbortSignal | undefined
+  readonly #onAbort = (): void => this.#wake()
   readonly #seats: Seat<Job>[] = []
   readonly #done = new Map<number, Outcome<Job, Result>>()
   #dispatched = 0
@@ -227,16 +256,20 @@ class Crew<Job, Result> {
     this.#entry = entry
     this.#jobs = jobs[Symbol.iterator]()
     this.#schema = schema
-    this.#size = Math.max(1, options.workers ?? availableParallelism())
+    this.#claim = options.workers === undefined ? claimCores() : null
+    this.#size = Math.max(1, options.workers ?? this.#claim?.cores ?? 1)
     this.#ordered = options.ordered ?? true
     this.#timeout = options.timeout ?? 600
     this.#start = options.processes === true ? startProcess : startThread
+    this.#signal = options.signal
+    this.#signal?.addEventListener("abort", this.#onAbort)
   }
 
   /** The next outcome, or null when all are out. */
   async next(): Promise<Outcome<Job, Result> | null> {
     for (;;) {
       if (this.#failure !== null) throw this.#failure
+      this.#signal?.throwIfAborted()
       this.#dispatch()
       const index = this.#ordered ? this.#yielded : this.#done.keys().next().value
       const outcome = index === undefined ? undefined : this.#done.get(index)
@@ -253,11 +286,18 @@ class Crew<Job, Result> {
     }
   }
 
-  /** Asks all workers to end, and waits for it; one whose job takes too long is terminated. */
+  /**
+   * Asks all workers to end, and waits for it, unless the work was called off; one whose job takes too long is terminated. A process
+   * whose work was called off ends at once, a thread after the job it is at.
+   */
   async end(): Promise<void> {
     this.#exhausted = true
+    this.#claim?.release()
+    this.#signal?.removeEventListener("abort", this.#onAbort)
     for (const { hand } of this.#seats) hand.send(END)
-    await Promise.all(this.#seats.map(({ hand }) => hand.gone))
+    if (this.#signal?.aborted) {
+      for (const { hand } of this.#seats) hand.callOff()
+    } else await Promise.all(this.#seats.map(({ hand }) => hand.gone))
   }
 
   /** Hands jobs to free workers, no further ahead of the consumer than two jobs a worker. */

@@ -95,6 +95,11 @@ async function run(
   const cursor: Cursor = position
   let bestWeights = restoredBest
   let saved = performance.now()
+  /** Between two micro-batches nothing of the update has been done yet. */
+  const stop = async () => {
+    await checkpoints?.save(cursor, optimizer, bestWeights)
+    signal?.throwIfAborted()
+  }
   const progress = steps > cursor.step ? options.reporter.task(task.name, steps - cursor.step, "updates") : null
 
   while (cursor.step < steps && !cursor.finished) {
@@ -106,6 +111,7 @@ async function run(
     const own = clips.flatMap((clip) => new Array<number>(repeats).fill(clip))
     const losses: Metrics = {}
     for (let i = 0; i < own.length; i += micro) {
+      if (signal?.aborted) await stop()
       const part = await task.gradients(own.slice(i, i + micro), rng, optimizer)
       for (const [name, value] of Object.entries(part)) {
         losses[name] = (losses[name] ?? 0) + (value * micro) / own.length
@@ -135,11 +141,11 @@ async function run(
       }
     }
     const due = performance.now() - saved >= schedule.checkpointSeconds * 1000
-    if (checkpoints && (due || signal?.aborted || cursor.finished || cursor.step === steps)) {
+    if (checkpoints && (due || cursor.finished || cursor.step === steps)) {
       await checkpoints.save(cursor, optimizer, bestWeights)
       saved = performance.now()
     }
-    signal?.throwIfAborted()
+    if (signal?.aborted) await stop()
   }
   progress?.done()
   return {

@@ -15,6 +15,9 @@ import { type Example, type FeatureSet, readBatch } from "./features.ts"
 /** Records summed at a time. */
 const CHUNK = 128
 
+/** Clips solved for at a time. */
+const COLUMNS = 32
+
 /** Weighted sums over the views of some clips: what normal equations need. */
 export interface Sums {
   /** Sum of the weights of all views. */
@@ -137,7 +140,11 @@ export interface Solved {
 }
 
 /** Solves for every clip by itself: what is asked of the clips comes in afterwards, so that all prompts share the work. */
-export function solve({ mass, x, gram, means, weights }: Sums, penalty: number): Solved {
+export async function solve(
+  { mass, x, gram, means, weights }: Sums,
+  penalty: number,
+  breathe: () => Promise<void>,
+): Promise<Solved> {
   const F = x.length
   const mean = x.map((total) => total / mass)
   const matrix = new Matrix(F, F)
@@ -153,33 +160,43 @@ export function solve({ mass, x, gram, means, weights }: Sums, penalty: number):
   }
   const lambda = (penalty * trace) / mass
   for (let i = 0; i < F; i++) matrix.set(i, i, matrix.get(i, i) + lambda)
-  const sums = new Matrix(F, means.length)
-  for (const [clip, own] of means.entries()) {
-    for (let f = 0; f < F; f++) sums.set(f, clip, weights[clip] * (own[f] - mean[f]))
-  }
   const equations = new CholeskyDecomposition(matrix)
-  return { mean, shares: weights.map((weight) => weight / mass), columns: equations.solve(sums), lambda, equations }
+  const columns = new Matrix(F, means.length)
+  for (let start = 0; start < means.length; start += COLUMNS) {
+    await breathe()
+    const part = means.slice(start, start + COLUMNS)
+    const sums = new Matrix(F, part.length)
+    for (const [i, own] of part.entries()) {
+      for (let f = 0; f < F; f++) sums.set(f, i, weights[start + i] * (own[f] - mean[f]))
+    }
+    columns.setSubMatrix(equations.solve(sums), 0, start)
+  }
+  return { mean, shares: weights.map((weight) => weight / mass), columns, lambda, equations }
 }
 
 /** W [F][Dt]: the clips' columns, weighted by what each clip should give, and what is left of the prior. */
-export function weigh(
+export async function weigh(
   { columns, shares, lambda, equations }: Solved,
   targets: readonly Float32Array[],
   prior: Matrix | null,
-): Float64Array[] {
+  breathe: () => Promise<void>,
+): Promise<Float64Array[]> {
   const left = prior && equations.solve(Matrix.mul(prior, lambda))
   const width = targets[0].length
   const center = new Float64Array(width)
   for (const [clip, target] of targets.entries()) for (let d = 0; d < width; d++) center[d] += shares[clip] * target[d]
-  return Array.from({ length: columns.rows }, (_, f) => {
+  const rows: Float64Array[] = []
+  for (let f = 0; f < columns.rows; f++) {
+    await breathe()
     const row = new Float64Array(width)
     for (const [clip, target] of targets.entries()) {
       const share = columns.get(f, clip)
       for (let d = 0; d < width; d++) row[d] += share * (target[d] - center[d])
     }
     if (left) for (let d = 0; d < width; d++) row[d] += left.get(f, d)
-    return row
-  })
+    rows.push(row)
+  }
+  return rows
 }
 
 /** (x − mean)·W: [Dt] */

@@ -16,6 +16,7 @@ import { FourtierError, Rng } from "@fourtier/tensor"
 import type { Weights } from "@fourtier/tensor/nn"
 import { Matrix } from "ml-matrix"
 import { placesOf } from "../model/map.ts"
+import { breather } from "../util/breathe.ts"
 import { distinct } from "../util/group.ts"
 import type { AlignSpec, TextTargets } from "./align.ts"
 import type { Example, FeatureSet } from "./features.ts"
@@ -43,6 +44,13 @@ export interface RidgeOptions {
   sets?: ReadonlyMap<string, string>
   /** Weights that the solution is drawn to: `processor.*` of an alignment from elsewhere; default: none, so to zero. */
   prior?: Weights
+  /** Ends the fit with its reason. */
+  signal?: AbortSignal
+}
+
+interface FitOptions extends Required<Omit<RidgeOptions, "signal">> {
+  /** Awaited within long loops. */
+  breathe: () => Promise<void>
 }
 
 /**
@@ -67,13 +75,13 @@ export async function fitRidge(
   frozen: Weights,
   texts: TextTargets,
   spec: AlignSpec,
-  { folds = 3, sets = new Map(), prior = new Map() }: RidgeOptions = {},
+  { folds = 3, sets = new Map(), prior = new Map(), signal }: RidgeOptions = {},
 ): Promise<RidgeFit> {
   const fit: RidgeFit = { weights: new Map(), retrieval: new Map(), bySet: new Map(), penalties: new Map() }
   const several = distinct(set.examples.map(({ id }) => sets.get(id))).length > 1
   for (const { prompts, examples } of alikeDescribed(set.examples, texts, spec.prompts)) {
     const own = { source: set.source, examples }
-    const options = { folds, sets, prior }
+    const options = { folds, sets, prior, breathe: breather(signal) }
     const { weights, retrieval, bySet, penalties } = await fitPrompts(own, frozen, texts, { ...spec, prompts }, options)
     for (const [name, values] of weights) fit.weights.set(name, values)
     for (const [prompt, found] of retrieval) fit.retrieval.set(prompt, found)
@@ -107,7 +115,7 @@ async function fitPrompts(
   frozen: Weights,
   texts: TextTargets,
   spec: AlignSpec,
-  { folds, sets, prior }: Required<RidgeOptions>,
+  { folds, sets, prior, breathe }: FitOptions,
 ): Promise<RidgeFit> {
   if (spec.processors.processors !== "text") {
     throw new FourtierError({
@@ -130,10 +138,10 @@ async function fitPrompts(
   const targets = new Map(spec.prompts.map((prompt) => [prompt, unitTargets(texts, prompt, examples)]))
   const priors = new Map(spec.prompts.map((prompt) => [prompt, priorOf(prior, prompt, spec)]))
   const { ridge } = spec.contrastive
-  const tried = (ridge === "held-out" ? PENALTIES : [ridge]).map((penalty) => ({
-    penalty,
-    ranks: heldOutRanks(parts, targets, priors, setOf, penalty),
-  }))
+  const tried: { penalty: number; ranks: Awaited<ReturnType<typeof heldOutRanks>> }[] = []
+  for (const penalty of ridge === "held-out" ? PENALTIES : [ridge]) {
+    tried.push({ penalty, ranks: await heldOutRanks(parts, targets, priors, setOf, penalty, breathe) })
+  }
   const fit: RidgeFit = { weights: new Map(), retrieval: new Map(), bySet: new Map(), penalties: new Map() }
   for (const prompt of spec.prompts) {
     const found = tried.map(({ penalty, ranks }) => ({ penalty, ranks: ranks.get(prompt) ?? [] }))
@@ -148,11 +156,11 @@ async function fitPrompts(
   }
   const whole = joined(parts)
   for (const penalty of distinct([...fit.penalties.values()])) {
-    const solved = solve(whole, penalty)
+    const solved = await solve(whole, penalty, breathe)
     for (const [prompt, target] of targets) {
       if (fit.penalties.get(prompt) !== penalty) continue
       const inOrder = [...Array(folds).keys()].flatMap((fold) => inFold(target, fold, folds))
-      const W = weigh(solved, inOrder, priors.get(prompt) ?? null)
+      const W = await weigh(solved, inOrder, priors.get(prompt) ?? null, breathe)
       for (const [name, values] of processorWeights(W, solved.mean, spec)) {
         fit.weights.set(`processor.${prompt}.${name}`, values)
       }
@@ -162,21 +170,22 @@ async function fitPrompts(
 }
 
 /** By prompt: the data set of each clip, and where its own answer stands when the clips of its fold are held out. */
-function heldOutRanks(
+async function heldOutRanks(
   parts: readonly Sums[],
   targets: ReadonlyMap<string, readonly Float32Array[]>,
   priors: ReadonlyMap<string, Matrix | null>,
   setOf: readonly string[],
   penalty: number,
-): Map<string, { set: string; rank: number }[]> {
+  breathe: () => Promise<void>,
+): Promise<Map<string, { set: string; rank: number }[]>> {
   const folds = parts.length
   const ranks = new Map([...targets.keys()].map((prompt) => [prompt, [] as { set: string; rank: number }[]]))
   for (let fold = 0; fold < folds; fold++) {
     const others = [...Array(folds).keys()].filter((other) => other !== fold)
-    const solved = solve(joined(others.map((other) => parts[other])), penalty)
+    const solved = await solve(joined(others.map((other) => parts[other])), penalty, breathe)
     for (const [prompt, target] of targets) {
       const own = others.flatMap((other) => inFold(target, other, folds))
-      const W = weigh(solved, own, priors.get(prompt) ?? null)
+      const W = await weigh(solved, own, priors.get(prompt) ?? null, breathe)
       const found = parts[fold].means.map((x) => project(x, solved.mean, W))
       const sources = inFold(setOf, fold, folds)
       const places = retrievalRanks(found, inFold(target, fold, folds), sources)

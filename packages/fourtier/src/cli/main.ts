@@ -16,7 +16,7 @@ import { encodeCommand } from "./encode.ts"
 import { throwErrors, withAddresses, withSeparateSettings } from "./errors.ts"
 import { extractCommand } from "./extract.ts"
 import { infoCommand } from "./info.ts"
-import { dieBy } from "./interrupt.ts"
+import { dieBy, STOPPED } from "./interrupt.ts"
 import { predictCommand } from "./predict.ts"
 import { puppetsCommand } from "./puppets.ts"
 import { alignCommand, evaluateCommand, exportCommand, finetuneCommand, runCommand } from "./run.ts"
@@ -59,7 +59,7 @@ try {
       print(complaintOfParser(error, args))
     }
   } else if (error.name === "AbortError") {
-    process.stderr.write("stopped; run the same command again to resume\n")
+    process.stderr.write(`${STOPPED}\n`)
     process.exitCode = 130
   } else if (error.name === "FourtierError" || isSystemError(error)) print(error)
   else throw error

@@ -9,11 +9,11 @@
  */
 
 import { existsSync } from "node:fs"
-import { availableParallelism } from "node:os"
 import { answerOf, type Bundle, type Recognition } from "@fourtier/core/bundle"
 import { transformOf } from "@fourtier/core/frames"
 import { WorkerPool, workerUrl } from "@fourtier/core/node"
 import { FourtierError, type Provider, type SessionOptions } from "@fourtier/tensor"
+import { usableCores } from "@fourtier/tensor/node"
 import type { Clip } from "../video/manifest.ts"
 import { namingClip } from "../video/pool.ts"
 import { modelPath, readBundle } from "./folder.ts"
@@ -83,7 +83,7 @@ export class Recognizer {
     if (!existsSync(path)) {
       throw new FourtierError({ where: path, what: "the bundle's model is missing", fix: "export the model again" })
     }
-    const { provider, threads, workers = availableParallelism() } = options
+    const { provider, threads, workers = usableCores() } = options
     const model = new WorkerPool<ModelJob, ModelReply>(
       workerUrl(import.meta.url, "./model.worker.ts"),
       modelReplySchema,

@@ -12,6 +12,7 @@
 import { formatSeconds, plural } from "@fourtier/core"
 import { messageOf, type Rng } from "@fourtier/tensor"
 import { backOff, pause } from "../util/back-off.ts"
+import { askPatience } from "../util/patience.ts"
 import { type AnswerSink, allRejected, type Job, MAX_REJECTED, RUN_ENDED, rejectedAnswer } from "./answer-sink.ts"
 import type { Budget } from "./budget.ts"
 import { type Checks, judgeReply } from "./check.ts"
@@ -83,9 +84,9 @@ class LiveRun {
 
   async run(jobs: Iterable<Job>): Promise<void> {
     const { signal } = this.#options
-    let timer: NodeJS.Timeout | undefined
+    let over: (() => void) | undefined
     const interrupted = () => {
-      timer = this.#waitForRequests()
+      over = this.#waitForRequests()
     }
     if (signal.aborted) interrupted()
     else signal.addEventListener("abort", interrupted, { once: true })
@@ -94,14 +95,14 @@ class LiveRun {
     } finally {
       while (this.#running.size > 0) await Promise.race(this.#running)
       signal.removeEventListener("abort", interrupted)
-      clearTimeout(timer)
+      over?.()
     }
     if (this.#stopped) throw this.#stopped
     signal.throwIfAborted()
   }
 
-  /** After an interrupt: lets requests in progress end, and ends those that do not. */
-  #waitForRequests(): NodeJS.Timeout | undefined {
+  /** After an interrupt: lets requests in progress end, and ends those that do not. @returns to be called when all have ended */
+  #waitForRequests(): (() => void) | undefined {
     const { signal, grace, provider } = this.#options
     const { active } = this.#limiter
     if (provider.destination === null || active === 0 || grace <= 0) {
@@ -112,7 +113,12 @@ class LiveRun {
     this.#sink.notice(
       `waiting up to ${formatSeconds(grace / 1000)} for the answers to ${requests} under way and paid for`,
     )
-    return setTimeout(() => this.#hardStop.abort(signal.reason), grace)
+    const impatient = askPatience(grace)
+    const timer = setTimeout(() => this.#hardStop.abort(signal.reason), grace)
+    return () => {
+      clearTimeout(timer)
+      impatient()
+    }
   }
 
   /** Starts a clip's questions as soon as there is room. @returns false when no further one may start */

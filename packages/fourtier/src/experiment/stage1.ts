@@ -126,7 +126,7 @@ export async function alignProcessors(trial: Trial, language: Language): Promise
  * ```
  */
 export async function fitAlignment(trial: Trial, { text, suffix }: Language, graphs: AlignGraphs): Promise<Alignment> {
-  const { align, prompts, alignment, sets } = trial.experiment.settings
+  const { align, prompts, alignment, sets, signal } = trial.experiment.settings
   const { given } = alignment
   const standardize = given ? only(graphs.frozen, given.weights) : await trial.standardize()
   const { aligned: train, val } = trial.data
@@ -159,7 +159,8 @@ export async function fitAlignment(trial: Trial, { text, suffix }: Language, gra
   }
 
   const prior = given?.weights
-  const fit = align.start === "ridge" ? await fitRidge(set, standardize, targets, graphs.spec, { sets, prior }) : null
+  const options = { sets, prior, signal }
+  const fit = align.start === "ridge" ? await fitRidge(set, standardize, targets, graphs.spec, options) : null
   const judge = heldOut.size > 0 ? retrievalScore(graphs, unseen, targets, sets) : scoreBy(trial, graphs, targets)
   const task = alignmentTask(graphs, { train: set, val }, targets, standardize, judge)
   const start = fit ? async () => fit.weights : undefined

@@ -25,7 +25,7 @@ export interface ExtractOptions {
   root: string
   reporter: Reporter
   runtime?: SessionOptions
-  /** Decoding threads; default: one per core. */
+  /** Decoding threads; default: one per core, shared with other runs on the machine. */
   workers?: number
   /** Clips through the encoder at once; default 1, on a CPU as fast as any number (`fourtier bench encoder`). */
   batch?: number
@@ -126,6 +126,7 @@ export async function extractFeatures(clips: readonly Clip[], options: ExtractOp
       jobs.map(({ job }) => job),
       {
         workers: options.workers,
+        signal: options.signal,
         onError: (clip, error) => {
           const known = clips.find(({ id }) => id === clip.id)
           if (known && !failed.some((failure) => failure.clip === known)) failed.push({ clip: known, error })
@@ -137,7 +138,6 @@ export async function extractFeatures(clips: readonly Clip[], options: ExtractOp
       checkFrames(encoder, clip, shape)
       await encode.add({ clip: clip.hash, view: clip.views[view] }, frames, padded, clip.path)
       progress.tick()
-      options.signal?.throwIfAborted()
     }
     await encode.flush()
   } finally {

@@ -32,6 +32,10 @@ export interface StoreSpec {
   pool: Pool
 }
 
+/** A kill loses at most what is not yet flushed: so many records, or so long a time's. */
+const FLUSH_RECORDS = 64
+const FLUSH_MS = 2_000
+
 const lineSchema = z.object({ clip: z.string(), view: z.int(), padded: z.int() })
 
 interface Place {
@@ -214,6 +218,7 @@ export class FeatureWriter {
   readonly #stored: (key: RecordKey) => RecordKey
   #pending: { key: RecordKey; padded: number }[] = []
   #flushed = 0
+  #flushedAt = performance.now()
 
   private constructor(
     files: Record<FeatureKind, NpyWriter<"f16">>,
@@ -260,7 +265,8 @@ export class FeatureWriter {
     await this.#files.s.append(record.s)
     await this.#files.t.append(record.t)
     this.#pending.push({ key: this.#stored(key), padded })
-    if (this.#pending.length >= 64) await this.flush()
+    const due = performance.now() - this.#flushedAt >= FLUSH_MS
+    if (due || this.#pending.length >= FLUSH_RECORDS) await this.flush()
   }
 
   /** Makes the records appended so far last. */
@@ -271,6 +277,7 @@ export class FeatureWriter {
     await appendFile(this.#index, lines.join(""), { flush: true })
     for (const { key, padded } of this.#pending) this.#onFlushed(key, this.#flushed++, padded)
     this.#pending = []
+    this.#flushedAt = performance.now()
   }
 
   async close(): Promise<void> {

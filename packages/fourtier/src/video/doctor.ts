@@ -129,7 +129,7 @@ async function measureAll(
   found: Map<string, Found>,
   memory: ProbeMemory,
   reporter: Reporter,
-  { signal, check: _, ...options }: DoctorOptions,
+  { check: _, ...options }: DoctorOptions,
 ): Promise<void> {
   if (jobs.length === 0) return
   const task = reporter.task("measure videos", jobs.length, "files")
@@ -145,7 +145,6 @@ async function measureAll(
       found.set(path, { stamp: fileHash === "" ? null : { size, mtime, fileHash }, measures })
     }
     task.tick()
-    signal?.throwIfAborted()
   }
   task.done(`${plural(jobs.length, "file")} measured`)
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+export { arithmeticThreads, usableCores } from "../runtime/cores.node.ts"
 export {
   canonicalJson,
   hashFile,

@@ -135,7 +135,7 @@ export class AdamW {
       rate: scalar("rate"),
       keepP: scalar("keepP"),
     })
-    const runtime = { provider: options.provider ?? "cpu", threads: options.threads, spinning: false }
+    const runtime = { provider: options.provider ?? "cpu", threads: options.threads }
     return new AdamW([...parameters], flat, options, {
       update: await Session.compile({ outputs: { p2, m2, v2 } }, runtime),
       squares: await Session.compile({ outputs: { squares: sum(mul(g, g)) } }, runtime),

@@ -1,5 +1,6 @@
 /** ONNX Runtime's native build: `#engine` in Node. */
 
+import { arithmeticThreads } from "./cores.node.ts"
 import type { Engine, EngineModule, Provider } from "./engine.ts"
 import { PROVIDERS } from "./engine.ts"
 
@@ -14,6 +15,9 @@ export const bundledProviders: EngineModule["bundledProviders"] = async (): Prom
   const bundled = new Set<string>(listSupportedBackends().flatMap(({ bundled, name }) => (bundled ? [name] : [])))
   return PROVIDERS.filter((name) => bundled.has(name))
 }
+
+// left to itself, ONNX Runtime binds its threads to cores: those of two processes to the same ones; and it knows no quotas
+export const defaultThreads: EngineModule["defaultThreads"] = () => arithmeticThreads() ?? undefined
 
 export const openEngine: EngineModule["openEngine"] = async (): Promise<Engine> => {
   const { InferenceSession, Tensor } = await load()

@@ -21,5 +21,7 @@ export interface Engine {
 export interface EngineModule {
   /** The providers that this build includes. Whether a device is present shows only when it is used. */
   bundledProviders(): Promise<readonly Provider[]>
+  /** Threads of an op where none are asked for: the same on every run of a machine. Undefined: ONNX Runtime's choice. */
+  defaultThreads(): number | undefined
   openEngine(provider: Provider, threads: number | undefined): Promise<Engine>
 }

@@ -16,6 +16,8 @@ export const bundledProviders: EngineModule["bundledProviders"] = async (): Prom
   return gpu ? ["cpu", "webgpu"] : ["cpu"]
 }
 
+export const defaultThreads: EngineModule["defaultThreads"] = () => undefined
+
 export const openEngine: EngineModule["openEngine"] = async (provider, threads): Promise<Engine> => {
   const { env, InferenceSession, Tensor } =
     provider === "webgpu" ? await import("onnxruntime-web/webgpu") : await import("onnxruntime-web/wasm")

@@ -3,7 +3,7 @@
  */
 
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common"
-import { openEngine } from "#engine"
+import { defaultThreads, openEngine } from "#engine"
 import { checkHolds, type Data, type DType, holds } from "../dtype.ts"
 import { FourtierError, messageOf } from "../errors.ts"
 import { encodeModel } from "../onnx/encode.ts"
@@ -16,9 +16,9 @@ import { executionProviders, type Provider, type ProviderChoice, providersToTry 
 export interface SessionOptions {
   /** Default "cpu". */
   provider?: ProviderChoice
-  /** Threads of one op; default: ONNX Runtime's choice, one per core. */
+  /** Threads of one op; default: one per core that the process may use. */
   threads?: number
-  /** Whether idle threads wait in a busy loop for the next op; default true. False where other sessions run in between. */
+  /** Whether idle threads wait in a busy loop for the next op; default false: they would take the cores from everything else. */
   spinning?: boolean
   /** Files beside a model that is given as bytes: the path that it names them by, and their bytes (or address, in a page). */
   externalData?: readonly { path: string; data: string | Uint8Array }[]
@@ -115,6 +115,7 @@ export class Session {
     outputs: ReadonlyMap<string, TensorType>,
   ): Promise<Session> {
     const failures: string[] = []
+    const threads = options.threads ?? defaultThreads()
     for (const provider of await providersToTry(options.provider ?? "cpu")) {
       const settings: InferenceSession.SessionOptions = {
         executionProviders: executionProviders(provider),
@@ -122,13 +123,13 @@ export class Session {
         logSeverityLevel: 3,
         // planned blocks are kept beside the arena: up to twice the memory, and no faster
         enableMemPattern: false,
-        ...(options.spinning === false ? { extra: NO_SPINNING } : {}),
-        ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+        ...(options.spinning === true ? {} : { extra: NO_SPINNING }),
+        ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
         ...(options.externalData === undefined ? {} : { externalData: options.externalData }),
         ...(options.optimizedModelPath === undefined ? {} : { optimizedModelFilePath: options.optimizedModelPath }),
       }
       try {
-        const engine = await openEngine(provider, options.threads)
+        const engine = await openEngine(provider, threads)
         const session =
           typeof model === "string"
             ? await engine.InferenceSession.create(model, settings)

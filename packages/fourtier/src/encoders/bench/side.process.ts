@@ -30,8 +30,7 @@ async function load({
     const encoder = await openVisualEncoder(config)
     const model = await encoder.model(batch)
     file = encodeModelPieces(model).reduce((sum, piece) => sum + piece.length, 0)
-    // the sides take turns: threads of one that waits must not spin while the other is timed
-    const options = { provider, threads: threads ?? undefined, spinning: false }
+    const options = { provider, threads: threads ?? undefined }
     return openEncoder({ ...encoder, model: async () => model }, batch, options)
   })
   return { session, loaded: { provider: session.provider, load: cost.clock, file } }
