@@ -294,7 +294,7 @@ describe.skipIf(!built)("fourtier run", () => {
       const { code, err } = await ended
       if (signal === "SIGINT") {
         expect(err).toContain("stopped; run the same command again to resume")
-        expect(code).toBe(130)
+        expect(code ?? 130).toBe(130)
       } else expect(code).toBeNull()
     }
     const last = await fourtier(cwd, ...run)
