@@ -102,11 +102,13 @@ describe.skipIf(!built)("an interrupt", () => {
   it("waits for what is paid for, as long as that asked for", async () => {
     const { code, seconds, err } = await interrupted(
       "paid",
-      `writeFileSync(file, "")
+      `const alive = setInterval(() => undefined, 1000)
+  writeFileSync(file, "")
   await new Promise((resolve) => signal.addEventListener("abort", resolve))
   const over = askPatience(30_000)
   await new Promise((resolve) => setTimeout(resolve, 2500))
   over()
+  clearInterval(alive)
   process.stderr.write("answers stored\\n")
   signal.throwIfAborted()`,
     )
