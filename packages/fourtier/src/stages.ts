@@ -78,7 +78,7 @@ export async function measure(
 }
 
 /** The context for these clips: their views are not mirrored where a table says that a side makes the class. */
-export function contextFor(clips: Manifest["clips"], context: StageContext): StageContext {
+export function contextFor(clips: readonly Pick<Clip, "columns">[], context: StageContext): StageContext {
   const { config, reporter } = context
   const views = viewsFor(config.views, clips)
   if (views === config.views) return context

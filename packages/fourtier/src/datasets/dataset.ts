@@ -56,7 +56,7 @@ export interface Dataset {
   /** The annotation files that it reads, in a few words. */
   reads: string
   published?: Published
-  /** The table's columns beside path, label, split, start and end. */
+  /** The table's columns beside path, label, split, start and end; those without any value are left out. */
   columns: readonly string[]
   /** Whether classes tell left from right: clips are not mirrored then. */
   sides?: boolean

@@ -146,13 +146,14 @@ async function writeTable(dataset: Dataset, found: readonly Kept[], files: Files
   const windows = found.some(({ clip }) => clip.start !== undefined || clip.end !== undefined)
   const splits = found.some(({ clip }) => clip.split !== "")
   const reported = dataset.reportsOnVal === true && splits
+  const columns = dataset.columns.filter((column) => found.some(({ clip }) => (clip.columns?.[column] ?? "") !== ""))
   const head = [
     "path",
     "label",
     ...(splits ? ["split"] : []),
     ...(reported ? ["split_reported"] : []),
     ...(windows ? ["start", "end"] : []),
-    ...dataset.columns,
+    ...columns,
     ...(dataset.sides === true ? ["sides"] : []),
   ]
   const folder = dirname(out)
@@ -168,7 +169,7 @@ async function writeTable(dataset: Dataset, found: readonly Kept[], files: Files
       ...(splits ? [clip.split] : []),
       ...(reported ? [reportedPart(clip.split)] : []),
       ...(windows ? [clip.start ?? null, clip.end ?? null] : []),
-      ...dataset.columns.map((column) => clip.columns?.[column] ?? null),
+      ...columns.map((column) => clip.columns?.[column] ?? null),
       ...(dataset.sides === true ? [SIDES] : []),
     ])
   await writeAtomically(out, async (file) => {

@@ -95,7 +95,7 @@ describe("UCF-101", () => {
         split,
         columns.split1,
         columns.split2,
-        columns.split3,
+        columns.split3 ?? "",
         group,
       ]),
     ).toEqual([
