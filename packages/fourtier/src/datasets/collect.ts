@@ -46,27 +46,29 @@ export async function collectClips(
   pathOf: (file: string) => string,
   reporter: Reporter,
 ): Promise<Collection> {
-  const byKey = new Map<string, Kept>()
+  const byFile = new Map<string, Kept>()
+  const byName = new Map<string, Kept>()
   const [moved, contrary]: string[][] = [[], []]
   let repeated = 0
   for await (const clip of clips) {
+    const known = clip.file === null ? byName : byFile
     const key = keyOf(clip)
-    const before = byKey.get(key)
-    if (before !== undefined) {
-      repeated++
-      const at = `${clip.name} (${before.clip.where} and ${clip.where})`
-      if (before.clip.label !== clip.label) {
-        before.fate = "contradictory"
-        contrary.push(`${at}: ${before.clip.label || "no label"} and ${clip.label || "no label"}`)
-      } else if (before.clip.split !== clip.split) {
-        moved.push(`${at}: ${before.clip.split || "none"} and ${clip.split || "none"}`)
-        if ((RANK[clip.split] ?? 0) > (RANK[before.clip.split] ?? 0)) before.clip = clip
-      }
+    const before = known.get(key)
+    if (before === undefined) {
+      known.set(key, { clip, fate: fateOf(clip) })
       continue
     }
-    byKey.set(key, { clip, fate: fateOf(clip) })
+    repeated++
+    const at = `${clip.name} (${before.clip.where} and ${clip.where})`
+    if (before.clip.label !== clip.label) {
+      before.fate = "contradictory"
+      contrary.push(`${at}: ${before.clip.label || "no label"} and ${clip.label || "no label"}`)
+    } else if (before.clip.split !== clip.split) {
+      moved.push(`${at}: ${before.clip.split || "none"} and ${clip.split || "none"}`)
+      if ((RANK[clip.split] ?? 0) > (RANK[before.clip.split] ?? 0)) before.clip = clip
+    }
   }
-  const kept = [...byKey.values()]
+  const kept = [...byFile.values(), ...byName.values()]
   const reasons = lookAt(
     kept.filter(({ fate }) => fate === "found"),
     pathOf,
@@ -95,9 +97,10 @@ function lookAt(found: readonly Kept[], pathOf: (file: string) => string, report
   return reasons
 }
 
+/** A clip's file, or its name where it is not there, with its window. */
 function keyOf({ file, name, start, end }: AnnotatedClip): string {
-  const window = start === undefined && end === undefined ? "" : ` ${start ?? 0} ${end ?? ""}`
-  return file === null ? `?${name}${window}` : `${file}${window}`
+  const key = file ?? name
+  return start === undefined && end === undefined ? key : `${key} ${start ?? 0} ${end ?? ""}`
 }
 
 /** Held-out clips without a label would end a run, and are no training clips either. */

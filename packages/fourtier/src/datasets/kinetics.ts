@@ -42,7 +42,8 @@ function kinetics(name: string, title: string, published: Published): Dataset {
       const labels = new Map<string, string>()
       for await (const row of kineticsRows(await annotationFiles(request.annotations, files), files, title)) {
         if (row.label !== "" && !labels.has(row.label)) labels.set(row.label, row.where)
-        yield { ...clipOfRow(row, named), columns: { group: row.id } }
+        const clip = clipOfRow(row, named)
+        yield clip.file === null ? clip : { ...clip, columns: { group: row.id } }
       }
       checkEdition(labels, title, published.classes, notes)
       named.tell(notes)
@@ -180,16 +181,12 @@ export class ClipFinder {
 
 /** A row with its file. */
 export function clipOfRow(row: KineticsRow, finder: ClipFinder): AnnotatedClip {
+  const { where, label, part } = row
   const { file, whole } = finder.find(row)
   const seconds = (second: number) => String(Math.floor(second)).padStart(6, "0")
-  return {
-    where: row.where,
-    name: `${row.id}_${seconds(row.start)}_${seconds(row.end)}.mp4`,
-    file,
-    label: row.label,
-    split: row.part,
-    ...(whole ? { start: row.start, end: row.end } : {}),
-  }
+  const name = `${row.id}_${seconds(row.start)}_${seconds(row.end)}.mp4`
+  const clip = { where, name, file, label, split: part }
+  return whole ? { ...clip, start: row.start, end: row.end } : clip
 }
 
 export const kinetics400 = kinetics("kinetics400", "Kinetics-400", {
