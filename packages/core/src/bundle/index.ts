@@ -6,6 +6,7 @@
 
 export * from "../schemas/bundle.ts"
 export * from "./answer.ts"
+export * from "./events.ts"
 export * from "./parse.ts"
 export * from "./recognizer.ts"
 export * from "./spans.ts"
