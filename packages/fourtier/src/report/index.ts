@@ -4,4 +4,5 @@
  * @module
  */
 
+export { COMPARISON_TABLES, type ComparisonTable, classGainChart, writeComparison } from "./comparison.ts"
 export { type Report, type ReportInput, terminalReport, writeReport } from "./report.ts"

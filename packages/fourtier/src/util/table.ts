@@ -34,6 +34,17 @@ export function terminalTable(
   return table.toString()
 }
 
+/** Text in lines of at most `width` characters, broken at spaces; longer words stay whole. */
+export function wrapText(text: string, width = process.stdout.columns ?? 80): string {
+  const lines: string[] = []
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines.join("\n")
+}
+
 const longestLine = (cell: string) => Math.max(...cell.split("\n").map((line) => line.length))
 
 /** Fewest characters of a column of text before the table is cut into several. */

@@ -18,7 +18,7 @@ import {
   formatPercent,
   signed,
 } from "./figures.ts"
-import { type Column, markdownTable, terminalTable } from "./table.ts"
+import { type Column, markdownTable, terminalTable, wrapText } from "./table.ts"
 
 export const TABLE_FORMATS = ["terminal", "markdown", "csv", "latex"] as const
 export type TableFormat = (typeof TABLE_FORMATS)[number]
@@ -66,7 +66,7 @@ export interface FigureTable {
 export function tabulate(table: FigureTable, format: TableFormat, width?: number): string {
   switch (format) {
     case "terminal":
-      return lines(table, terminalTable(plainColumns(table), plainRows(table), width), "")
+      return lines(wrapped(table, width), terminalTable(plainColumns(table), plainRows(table), width), "")
     case "markdown":
       return lines(
         table,
@@ -81,6 +81,12 @@ export function tabulate(table: FigureTable, format: TableFormat, width?: number
     case "latex":
       return latexTable(table)
   }
+}
+
+/** The table with title and notes in lines that fit. */
+function wrapped(table: FigureTable, width?: number): FigureTable {
+  const { title, notes = [] } = table
+  return { ...table, title: title && wrapText(title, width), notes: notes.map((note) => wrapText(note, width)) }
 }
 
 function lines({ title, notes = [] }: FigureTable, body: string, heading: string): string {
