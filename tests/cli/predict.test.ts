@@ -49,6 +49,16 @@ describe.skipIf(!built)("fourtier predict", () => {
     expect(predict(careful, day, "--csv", "-k", "1").out).toMatch(/^path,label,probability,unknown\n.*,true\n$/)
   })
 
+  it("looks at as many views as it is asked to", () => {
+    const [one, four] = [[], ["--views", "4x1"]].map((more) => predict(bundle, day, "--json", ...more).out)
+    const probability = (line: string) => Number(/"probability":([\d.]+)/.exec(line)?.[1])
+    expect(probability(four)).toBeCloseTo(probability(one), 3)
+    expect(predict(bundle, day, "--views", "4x3").err).toMatch(
+      /views: 3 crops are wanted, but no step of the views cuts any/,
+    )
+    expect(predict(bundle, day, "--views", "4").err).toMatch(/--views: not a number of views/)
+  })
+
   it("prints relative paths as they are given", () => {
     const given = relative(process.cwd(), night)
     expect(predict(bundle, given, "--csv").out.split("\n")[1]).toContain(`${given},dark`)

@@ -153,6 +153,7 @@ export async function runRecipe(
   if (until === "align" || until === "finetune") return { manifest, splits, report: null, bundle: null, suggestions }
 
   // 7: what it comes to
+  const heads = { classes, prompts: text ? ids : [], textWidth: text?.width ?? 0 }
   const report = tested
     ? await writeReport(out, {
         title: `${data}: ${features.encoder.name}`,
@@ -169,6 +170,8 @@ export async function runRecipe(
         calibrations: calibrations?.tested,
         background,
         exclude: config.exclude,
+        together: togetherIn(splits),
+        views: await stages.testedViews(features.encoder, all, heads, config),
         configHash: hashJson(config),
       })
     : null
@@ -338,6 +341,11 @@ function unknownOf(found: BackgroundFigures | null): Unknown | null {
 /** Splits that differ in their test part alone share a training: each training once. */
 function onceATraining(trained: readonly TrainedTrial[]): TrainedTrial[] {
   return [...new Map(trained.map((trial) => [`${trial.split.training} ${trial.seed}`, trial])).values()]
+}
+
+/** The splits of several trainings, which are no folds of one: the first of each. */
+function togetherIn(splits: readonly Split[]): string[] {
+  return splits.filter(({ fold, name, training }) => !fold && name === training).map(({ name }) => name)
 }
 
 /** Predictions of all trials by method; folds of one kind make one split of the report. */

@@ -6,7 +6,7 @@
 import { join } from "node:path"
 import { plural, type Reporter, withTemperature } from "@fourtier/core"
 import type { Bundle } from "@fourtier/core/bundle"
-import { type ViewRecipe, withViewGrid } from "@fourtier/core/frames"
+import { countViews, type ViewRecipe, withViewGrid } from "@fourtier/core/frames"
 import { type Method, methodNamed, type NetworkSpec, placesOf, titleOf } from "@fourtier/core/model"
 import type { Calibration, Step } from "@fourtier/core/schemas"
 import { FourtierError } from "@fourtier/tensor"
@@ -20,9 +20,11 @@ import { folderStrips, stripFolder } from "./describe/folder-strips.ts"
 import { type PromptSet, resolvePrompts } from "./describe/prompts.ts"
 import { openProvider } from "./describe/providers.ts"
 import { openVisualEncoder } from "./encoders/catalog.ts"
+import { costOfView } from "./encoders/cost.ts"
 import type { JointSpace, VisualEncoder } from "./encoders/encoder.ts"
 import { checkExcluded } from "./evaluate/comparability.ts"
-import type { EvaluationResults } from "./evaluate/results.ts"
+import { publishedCost } from "./evaluate/published.ts"
+import type { EvaluationResults, TestedViews } from "./evaluate/results.ts"
 import { countLabelled, examplesOf } from "./experiment/examples.ts"
 import type { Trial, TrialResult } from "./experiment/trial.ts"
 import { sharedSpace, zeroShot } from "./experiment/zero-shot.ts"
@@ -343,6 +345,30 @@ function fitSteps(steps: readonly Step[], side: number): Step[] {
   if (!last || !("size" in last) || last.size === side) return [...steps]
   const { size } = last
   return steps.map((step) => ("size" in step ? { ...step, size: Math.round((step.size * side) / size) } : step))
+}
+
+/** What is tested on how many views of a clip, and what that costs: of the encoder, and of the methods that the paper has. */
+export async function testedViews(
+  encoder: VisualEncoder,
+  methods: readonly Method[],
+  head: { classes: readonly string[]; prompts: readonly string[]; textWidth: number },
+  config: Config,
+): Promise<TestedViews> {
+  const { clips, crops } = countViews(viewRecipes(config, encoder).test)
+  const { name, frames, resolution } = encoder
+  const about = { clips, crops, encoder: name, frames, resolution }
+  const networkCost = (title: string, { weights, macs }: { weights: number; macs: number }, ftp: boolean | null) => {
+    const published = ftp === null ? null : publishedCost({ ...about, ftp })
+    return { name: title, weights, macs, tflops: (clips * crops * macs) / 1e12, published }
+  }
+  const networks = [networkCost("encoder", await (encoder.whole ?? encoder.flops)(), false)]
+  for (const method of methods) {
+    const { aligned, shuffled } = methodNamed(method)
+    const own = { ...head, classes: head.classes.length, model: config.model }
+    const cost = shuffled ? null : await costOfView(encoder, method, own)
+    if (cost) networks.push(networkCost(titleOf(method), cost, aligned && head.prompts.length > 0 ? true : null))
+  }
+  return { ...about, networks }
 }
 
 /** Where features are kept, and what computes them. */

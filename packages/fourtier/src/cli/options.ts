@@ -51,8 +51,9 @@ export function settingsOptions(command: Command): Command {
 /** Adds all options that `readConfig` reads. */
 export function configOptions(command: Command): Command {
   return settingsOptions(command)
-    .option("--split <column>", "table column that says train, val or test")
+    .option("--split <column>", "table column that says train, val or test; several: a,b,c")
     .option("--folds <column>", "table column that numbers the folds")
+    .option("--views <grid>", "test views of a clip: temporal clips x crops, such as 4x3")
     .option("--seeds <n>", "number of training runs, each with its own seed", wholeNumber)
     .option("--exclude <class...>", "classes to leave out of a second table of results")
     .option("--alignment <folder>", "take stage 1 from a folder that `fourtier align` has made")

@@ -10,6 +10,7 @@ export function predictCommand(): Command {
     .argument("<bundle>", "bundle that `fourtier run` exported")
     .argument("<video...>", "video files, or folders of videos")
     .option("-k, --top <n>", "number of guesses to show", wholeNumber, 3)
+    .option("--views <grid>", "views of a clip: temporal clips x crops, such as 4x3 (default: the bundle's)")
     .option("--json", "print one line of JSON per video")
     .option("--csv", "print a CSV table: path, label, probability, label_2, ...")
     .option("--provider <name>", "device: auto, cpu, cuda, webgpu, coreml, dml", "auto")

@@ -10,7 +10,7 @@
 
 import { existsSync } from "node:fs"
 import { answerOf, type Bundle, type Recognition } from "@fourtier/core/bundle"
-import { transformOf } from "@fourtier/core/frames"
+import { transformOf, type ViewGrid, withViewGrid } from "@fourtier/core/frames"
 import { WorkerPool, workerUrl } from "@fourtier/core/node"
 import { FourtierError, type Provider, type SessionOptions } from "@fourtier/tensor"
 import { usableCores } from "@fourtier/tensor/node"
@@ -29,6 +29,8 @@ import {
 export interface RecognizerOptions extends Pick<SessionOptions, "provider" | "threads"> {
   /** Threads that decode; all cores by default. */
   workers?: number
+  /** Views of each clip, instead of the bundle's: temporal clips × crops. */
+  views?: ViewGrid
 }
 
 export interface RecognizeOptions {
@@ -78,7 +80,8 @@ export class Recognizer {
 
   /** @param folder a bundle. Throws FourtierError when it is not one, or when the device asked for is not there. */
   static async load(folder: string, options: RecognizerOptions = {}): Promise<Recognizer> {
-    const bundle = await readBundle(folder)
+    const exported = await readBundle(folder)
+    const bundle = options.views ? withViewGrid(exported, options.views, "views") : exported
     const path = modelPath(folder)
     if (!existsSync(path)) {
       throw new FourtierError({ where: path, what: "the bundle's model is missing", fix: "export the model again" })

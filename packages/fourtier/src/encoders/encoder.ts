@@ -31,6 +31,8 @@ export interface VisualEncoder {
   model(batch: number): Promise<ModelProto>
   /** Weights, and multiply–adds of one clip. */
   flops(): Promise<Flops>
+  /** The same of the network as it was published, without its classification layer; absent where that is not known. */
+  whole?(): Promise<Flops>
   /** For encoders that see one frame at a time: each frame needs to be seen once, whatever clips it is in. */
   frameWise?: FrameWise
   /** The space that it shares with a text tower, where its checkpoint has one. */

@@ -54,6 +54,13 @@ export interface VisualDefinition<S extends DimensionsSchema, K extends string, 
    * @returns m [B,T',H',W',D]
    */
   featureMap(binder: WeightBinder, dimensions: z.output<S>, clips: Tensor): Tensor
+  /**
+   * The whole network as it was published, up to what its classification layer reads: to be counted, for families whose map needs a
+   * part of it alone.
+   *
+   * @param clips [B,T,H,W,3], normalised
+   */
+  whole?(binder: WeightBinder, dimensions: z.output<S>, clips: Tensor): Tensor
   /** For families whose checkpoints hold a text tower too. */
   readonly joint?: JointDefinition<z.output<S>>
 }
@@ -99,6 +106,8 @@ export interface EncoderNetwork {
 export interface VisualNetwork extends EncoderNetwork {
   /** The feature map m [B,T',H',W',D] of normalised clips [B,T,H,W,3]. Parameters that it does not need are skipped. */
   featureMap(binder: WeightBinder, clips: Tensor): Tensor
+  /** See `VisualDefinition.whole`; null where the family does not have it. */
+  readonly whole: ((binder: WeightBinder, clips: Tensor) => Tensor) | null
   /** See `JointDefinition`; null where there is no text tower. Parameters that it does not need are skipped. */
   readonly joint: {
     readonly tower: JointTower
@@ -163,7 +172,7 @@ export function defineFamily<S extends DimensionsSchema, K extends string, M ext
     graph: (binder, inputs) => definition.graph(binder, dimensions, inputs),
   })
   if (visual === null) return { schema: schema.transform(networkOf), visual }
-  const { joint } = visual
+  const { joint, whole } = visual
   const all = (binder: WeightBinder) => {
     binder.skip(() => true)
     return binder
@@ -179,6 +188,7 @@ export function defineFamily<S extends DimensionsSchema, K extends string, M ext
   }
   const visualNetworkOf = (dimensions: z.output<S>): VisualNetwork => ({
     ...networkOf(dimensions),
+    whole: whole ? (binder, clips) => whole(all(binder), dimensions, clips) : null,
     joint: jointOf(dimensions),
     featureMap(binder, clips) {
       binder.skip(visual.unused)

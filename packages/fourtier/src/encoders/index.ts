@@ -13,6 +13,7 @@ export {
   openCheckpoint,
 } from "./checkpoint/checkpoint.ts"
 export type { TorchFormat } from "./checkpoint/torch.ts"
+export { costOfView, type HeadCost, headCost } from "./cost.ts"
 export { encoderShapes, type JointSpace, MAP, openEncoder, type VisualEncoder } from "./encoder.ts"
 export type { JointTower } from "./joint.ts"
 export type { Precision } from "./precision.ts"

@@ -14,6 +14,7 @@ import type { Calibration } from "@fourtier/core/schemas"
 import type { BackgroundFigures } from "../experiment/background.ts"
 import type { PseudoLabelFigures } from "../experiment/pseudo-label-figures.ts"
 import type { RetrievalFigures } from "../experiment/trial.ts"
+import type { PublishedCost } from "./published.ts"
 
 /** What one method predicted on one split: all its folds and seeds. */
 export interface MethodPredictions {
@@ -35,6 +36,10 @@ export interface EvaluationInput {
   bootstrap?: BootstrapOptions
   /** Of the reference, by the fold of its predictions; none where it was not calibrated. */
   calibrations?: ReadonlyMap<string, Calibration>
+  /** Splits, each with a training of its own, whose mean is reported: the three of UCF-101 and HMDB51. None where there is one. */
+  together?: readonly string[]
+  /** What the tested views are, and what they cost. */
+  views?: TestedViews
   /** Hash of the resolved configuration. */
   configHash: string
   /** How well pseudo-labels fitted, trial by trial; none where every training clip's label could be used. */
@@ -43,6 +48,29 @@ export interface EvaluationInput {
   retrieval?: readonly RetrievalTrial[]
   /** What the reference says of clips of no class, trial by trial. */
   background?: readonly BackgroundTrial[]
+}
+
+/** Multi-view testing as the paper's tables count it. */
+export interface TestedViews {
+  /** Temporal views of a clip, and spatial ones of each. */
+  clips: number
+  crops: number
+  encoder: string
+  frames: number
+  /** Height and width in pixels. */
+  resolution: readonly [number, number]
+  networks: NetworkCost[]
+}
+
+export interface NetworkCost {
+  /** A method, or "encoder". */
+  name: string
+  weights: number
+  /** Multiply-adds of one view, and of all views of a clip in units of 10^12. */
+  macs: number
+  tflops: number
+  /** The row of the paper's tables, where it has this network with these views. */
+  published: PublishedCost | null
 }
 
 export interface PseudoLabelTrial extends PseudoLabelFigures {
@@ -124,4 +152,7 @@ export interface EvaluationResults {
   background: readonly BackgroundTrial[]
   /** Each split with all classes, then, where classes are left out, once more without them. */
   splits: SplitSummary[]
+  /** Means over several splits, every split counting the same: `perFold` has each. Empty where there is one. */
+  means: SplitSummary[]
+  views: TestedViews | null
 }

@@ -73,7 +73,33 @@ export function summarise(input: EvaluationInput): EvaluationResults {
     retrieval: input.retrieval ?? [],
     background: input.background ?? [],
     splits: [...whole, ...partial],
+    means: meansOver(input.together ?? [], runs, classes, settings),
+    views: input.views ?? null,
   }
+}
+
+/** The splits as the folds of one: means over them, their clips and groups drawn together. */
+function meansOver(
+  together: readonly string[],
+  runs: readonly MethodPredictions[],
+  classes: readonly string[],
+  settings: Settings,
+): SplitSummary[] {
+  if (together.length < 2) return []
+  const methods = groupBy(
+    runs.filter(({ split }) => together.includes(split)),
+    ({ method }) => method,
+  )
+  const everywhere = [...methods.values()].filter((own) => own.length === together.length)
+  const joined = everywhere.map(([first, ...rest]) => ({
+    ...first,
+    split: `mean of ${together.join(", ")}`,
+    predictions: [first, ...rest].flatMap(({ split, predictions }) =>
+      predictions.map((prediction) => ({ ...prediction, fold: split })),
+    ),
+  }))
+  if (!joined.some(({ method }) => method === settings.reference)) return []
+  return [summariseSplit(joined, [...classes], [], { ...settings, averaging: "folds" })]
 }
 
 interface Settings {
@@ -163,7 +189,7 @@ function summariseMethod(
     reliability: reliability(predictions),
     meanAveragePrecision: averagePrecision(predictions),
     calibrated: run === reference ? calibratedFigures(predictions, calibrations) : null,
-    difference: run === reference ? null : differences(reference.predictions, predictions, averaging, options),
+    difference: run === reference ? null : pairedDifferences(reference.predictions, predictions, averaging, options),
     perFold: [...folds].flatMap(([fold, part]) =>
       fold === undefined
         ? []
@@ -230,7 +256,8 @@ function intervals(
   )
 }
 
-function differences(
+/** Differences reference − other of all figures, paired by clip, each with its interval and p. */
+export function pairedDifferences(
   reference: readonly Prediction[],
   other: readonly Prediction[],
   averaging: Averaging,
@@ -248,25 +275,24 @@ function differences(
       const [own, others] = [first.get(name)?.shares, second.get(name)?.shares]
       const p =
         own && others
-          ? flipP(reference, own, other, others, options)
+          ? signFlipP(clusterSums(reference, own, other, others), { seed: options.seed })
           : exchanged(reference, other, name, averaging, options)
       return [name, { ...found[k], p }]
     }),
   )
 }
 
-/** p of a figure that is a sum of shares. */
-function flipP(
+/** What each clip or group adds to the difference of a figure that is a sum of shares. */
+export function clusterSums(
   reference: readonly Prediction[],
   own: Float64Array,
   other: readonly Prediction[],
   others: Float64Array,
-  { seed }: Required<BootstrapOptions>,
-): number {
+): number[] {
   const byCluster = new Map<string, number>()
   addShares(byCluster, reference, own, 1)
   addShares(byCluster, other, others, -1)
-  return signFlipP([...byCluster.values()].map(cleared), { seed })
+  return [...byCluster.values()].map(cleared)
 }
 
 function addShares(

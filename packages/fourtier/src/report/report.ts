@@ -23,7 +23,7 @@ import type {
 import { summarise } from "../evaluate/summary.ts"
 import { formatFigures } from "../experiment/pseudo-label-figures.ts"
 import { formatCount, formatDifference, formatInterval, formatLevel, formatP, formatPercent } from "../util/figures.ts"
-import { type Column, markdownTable, terminalTable } from "../util/table.ts"
+import { type Column, markdownTable, terminalTable, wrapText } from "../util/table.ts"
 import { classChart, confusionChart, trainingChart } from "./charts.ts"
 
 export interface ReportInput extends EvaluationInput {
@@ -179,27 +179,47 @@ function rowFor({ method, seeds, figures, trainedWeights, difference }: MethodSu
  */
 export function terminalReport(results: EvaluationResults): string {
   const columns = columnsFor(results)
-  const tables = results.splits.map((split) =>
-    [heading(split), terminalTable(columns, split.methods.map(rowFor)), ...wordsLine(split, results.reference)].join(
-      "\n",
-    ),
+  const tables = [...results.splits, ...results.means].map((split) =>
+    [
+      heading(split, partsOf(split, results)),
+      terminalTable(columns, split.methods.map(rowFor)),
+      ...wordsLine(split, results.reference),
+    ].join("\n"),
   )
-  return `${tables.join("\n\n")}\n`
+  const { views } = results
+  const told = views !== null && (views.clips > 1 || views.networks.some(({ published }) => published !== null))
+  return `${[...tables, ...(told ? viewLines(results).map((line) => wrapText(line)) : [])].join("\n\n")}\n`
 }
 
-function heading({ split, excluded, clips, groups, folds, classes }: SplitSummary): string {
+/** How many views of a clip were looked at, and what that costs, beside the paper's tables. */
+function viewLines({ views }: EvaluationResults): string[] {
+  if (views === null) return []
+  const { clips, crops, frames, resolution, networks } = views
+  const costs = networks.map(({ name, weights, tflops, published: table }) => {
+    const beside = table ? ` (${table.name}, ${table.table}: ${table.weights ?? "–"} M, ${table.tflops} T)` : ""
+    return `${name} ${formatCount(weights)} weights, ${tflops.toPrecision(3)} T${beside}`
+  })
+  return [
+    `Views of a clip: ${clips}×${crops}, ${frames} frames of ${resolution.join("×")}. Multiply-adds of all views: ${costs.join("; ")}.`,
+  ]
+}
+
+const partsOf = (split: SplitSummary, { means }: EvaluationResults) => (means.includes(split) ? "splits" : "folds")
+
+/** @param parted what its folds are called */
+function heading({ split, excluded, clips, groups, folds, classes }: SplitSummary, parted: string): string {
   const parts = [plural(clips, "clip"), plural(classes.length, "class", "classes")]
-  if (folds.length > 1) parts.push(`${folds.length} folds`)
+  if (folds.length > 1) parts.push(`${folds.length} ${parted}`)
   if (groups !== null) parts.push(plural(groups, "group"))
   return `${split}${excluded.length > 0 ? ` without ${excluded.join(", ")}` : ""} (${parts.join(", ")})`
 }
 
 function markdownReport(input: ReportInput, results: EvaluationResults, pictures: readonly Picture[]): string {
-  const sections = results.splits.map((split) => {
+  const sections = [...results.splits, ...results.means].map((split) => {
     const table = markdownTable(columnsFor(results), split.methods.map(rowFor))
     const quality = [precisionLine(split), calibrationLine(split), ...calibratedLine(split)]
     const lines = [...wordsLine(split, results.reference), ...quality]
-    return `## ${heading(split)}\n\n${table}\n\n${lines.join("\n\n")}`
+    return `## ${heading(split, partsOf(split, results))}\n\n${table}\n\n${lines.join("\n\n")}`
   })
   const classSections = results.splits
     .filter(({ excluded }) => excluded.length === 0)
@@ -211,6 +231,7 @@ function markdownReport(input: ReportInput, results: EvaluationResults, pictures
     ...retrievalNotes(results),
     ...backgroundNotes(results),
     ...sections,
+    ...viewLines(results),
     ...pictures.map(({ name, caption }) => `![${caption}](${encodeURI(name)})`),
     ...classSections,
     "## How to read this",

@@ -6,9 +6,11 @@ const fraction = z.number().min(0).max(0.9)
 
 export const splitSchema = z.strictObject({
   column: z
-    .string()
+    .union([z.string(), z.array(z.string()).min(1)])
     .optional()
-    .describe("column that says train, val or test (or a synonym); rows where it is empty are left out"),
+    .describe(
+      "column that says train, val or test (or a synonym); rows where it is empty are left out. A list: one split for each column, and the mean over them (UCF-101, HMDB51)",
+    ),
   folds: z
     .string()
     .optional()

@@ -42,7 +42,7 @@ export interface Split {
 export function resolveSplits(manifest: Manifest, given: z.input<typeof splitSchema> = {}): Split[] {
   const options = splitSchema.parse(given)
   checkSplitColumns(manifest.clips, options)
-  if (options.column !== undefined) return splitByColumn(manifest, options.column, options)
+  if (options.column !== undefined) return splitByColumns(manifest, [options.column].flat(), options)
   if (options.folds !== undefined) return splitByFolds(manifest, options.folds, options)
   if (options.drawFolds !== undefined) return drawFolds(manifest.clips, options.drawFolds, options)
   if (manifest.clips.some(({ split }) => split !== null)) return splitByColumn(manifest, "split", options)
@@ -112,10 +112,11 @@ export function checkSplitColumns(clips: readonly NamedClip[], options: SplitOpt
     requireColumn(clips, options.folds)
     return
   }
-  const column = options.column ?? (clips.some(({ split }) => split !== null) ? "split" : null)
-  if (column === null) return
-  requireColumn(clips, column)
-  checkParts(clips, column)
+  const named = options.column ?? (clips.some(({ split }) => split !== null) ? "split" : [])
+  for (const column of [named].flat()) {
+    requireColumn(clips, column)
+    checkParts(clips, column)
+  }
 }
 
 function checkParts(clips: readonly NamedClip[], column: string): void {
@@ -139,6 +140,15 @@ function checkParts(clips: readonly NamedClip[], column: string): void {
       fix: "label the clip, or move it to the training part",
     })
   }
+}
+
+/** The splits of several columns, each with a training of its own; their further test parts are named after them. */
+function splitByColumns(manifest: Manifest, columns: readonly string[], options: SplitOptions): Split[] {
+  return [...new Set(columns)].flatMap((column) =>
+    splitByColumn(manifest, column, options).map((split) =>
+      split.name === column || columns.length === 1 ? split : { ...split, name: `${column} ${split.name}` },
+    ),
+  )
 }
 
 /** One split for the test part, and one for each further part whose name starts with "test-", trained on the same clips. */

@@ -264,3 +264,39 @@ describe("a calibrated reference", () => {
     expect(summarise(input(runs, { calibrations })).splits[0].methods[0].calibrated).toBeNull()
   })
 })
+
+describe("the mean over splits", () => {
+  const runs = ["split1", "split2", "split3"].flatMap((split, k) =>
+    ["baseline", "full"].map((name) => {
+      // the splits' test parts overlap, as those of HMDB51 may
+      const own = method(name, 0.4 + 0.1 * k + (name === "full" ? 0.2 : 0), [1, 2], 70 - 20 * k, split)
+      return { ...own, predictions: own.predictions.map(({ fold: _, ...rest }) => rest) }
+    }),
+  )
+  const together = ["split1", "split2", "split3"]
+
+  it("counts every split the same, whatever its size, with an interval and a paired difference", () => {
+    const { splits, means } = summarise(input(runs, { together }))
+    expect(means).toHaveLength(1)
+    const [{ methods, folds, clips, split }] = means
+    expect([split, folds, clips]).toEqual(["mean of split1, split2, split3", together, 70])
+    for (const [m, { figures, perFold, difference }] of methods.entries()) {
+      for (const name of ["top1", "meanClass", "macroF1"] as const) {
+        const each = splits.map((one) => one.methods[m].figures[name]?.value ?? Number.NaN)
+        expect(figures[name]?.value).toBeCloseTo(each.reduce((sum, value) => sum + value, 0) / 3, 12)
+        expect(figures[name]?.low).toBeLessThan(figures[name]?.value ?? 0)
+      }
+      expect(perFold.map(({ top1 }) => top1)).toEqual(
+        splits.map((one) => expect.closeTo(one.methods[m].figures.top1?.value ?? 0, 12)),
+      )
+      if (m === 0) expect(difference?.top1?.p).toBeLessThan(0.05)
+    }
+  })
+
+  it("is there for several splits alone, and for methods that were tested on all of them", () => {
+    expect(summarise(input(runs)).means).toEqual([])
+    expect(summarise(input(runs, { together: ["split1"] })).means).toEqual([])
+    const fewer = runs.filter(({ split, method: name }) => split !== "split2" || name === "full")
+    expect(summarise(input(fewer, { together })).means[0].methods.map((one) => one.method)).toEqual(["full"])
+  })
+})

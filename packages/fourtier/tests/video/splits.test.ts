@@ -64,6 +64,23 @@ test("drawn: groups and equal files stay together, classes keep their share, see
   expect(resolveSplits(manifestOf(clips), { seed: 4 })).not.toEqual([split])
 })
 
+test("several columns: a split and a training for each, test parts by name", () => {
+  const columns = (i: number) => ({
+    split1: i % 3 === 0 ? "test" : "train",
+    split2: i % 3 === 1 ? "test" : i % 12 === 0 ? "test-shift" : "train",
+  })
+  const clips = plain.clips.map((one, i) => ({ ...one, columns: columns(i) }))
+  const splits = resolveSplits(manifestOf(clips), { column: ["split1", "split2"], val: 0 })
+  expect(splits.map(({ name, training, fold }) => [name, training, fold])).toEqual([
+    ["split1", "split1", false],
+    ["split2", "split2", false],
+    ["split2 test-shift", "split2", false],
+  ])
+  expect(splits[0]).toEqual(resolveSplits(manifestOf(clips), { column: "split1", val: 0 })[0])
+  expect(splits.map(({ test: tested }) => tested.length)).toEqual([40, 40, 10])
+  expect(() => resolveSplits(manifestOf(clips), { column: ["split1", "split3"] })).toThrow(/column "split3"/)
+})
+
 test("drawn folds: every clip is tested once", () => {
   const splits = resolveSplits(plain, { drawFolds: 5 })
   splits.forEach(expectApart)

@@ -113,7 +113,8 @@ async function scored(
   { encoder, recipe, threads, neighbours, signal }: ScoreOptions,
   reporter: Reporter,
 ): Promise<NeighbourResult | null> {
-  const labelled = neighbours > 0 ? labelledClips(clips, { count: neighbours, column, reporter }) : []
+  const labelled =
+    neighbours > 0 ? labelledClips(clips, { count: neighbours, column: [column].flat()[0], reporter }) : []
   if (labelled.length === 0) return null
   return neighbourScore(labelled, {
     encoder,

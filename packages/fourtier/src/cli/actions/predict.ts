@@ -3,6 +3,7 @@
 import { resolve } from "node:path"
 import { csvLine, plural } from "@fourtier/core"
 import type { Recognition } from "@fourtier/core/bundle"
+import { parseViewGrid } from "@fourtier/core/frames"
 import { terminalReporter } from "@fourtier/core/node"
 import { FourtierError, PROVIDERS } from "@fourtier/tensor"
 import { Recognizer } from "../../deploy/recognizer.ts"
@@ -15,6 +16,7 @@ export interface PredictOptions {
   json?: boolean
   csv?: boolean
   provider: string
+  views?: string
   workers?: number
   threads?: number
 }
@@ -24,10 +26,11 @@ export async function predict(bundle: string, videos: readonly string[], options
   const { top, json = false, csv = false, threads, workers } = options
   if (json && csv) throw new FourtierError({ where: "--json, --csv", what: "one of them alone", fix: "leave one out" })
   const provider = oneOf("--provider", options.provider, ["auto", ...PROVIDERS])
+  const views = options.views === undefined ? undefined : parseViewGrid(options.views, "--views")
   const files = await filesAt(videos)
   const given = new Map(files.map((file) => [resolve(file), file]))
   const { clips, unusable } = await lookThrough(files, workers)
-  const recognizer = await Recognizer.load(bundle, { provider, threads, workers })
+  const recognizer = await Recognizer.load(bundle, { provider, threads, workers, views })
   const { labels } = recognizer
   if (!json && !csv) {
     process.stderr.write(`${plural(labels.length, "class", "classes")}, running on ${recognizer.provider}\n`)

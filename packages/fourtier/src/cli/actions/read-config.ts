@@ -1,5 +1,6 @@
 /** From the options of a verb to its configuration. */
 
+import { parseViewGrid } from "@fourtier/core/frames"
 import { z } from "zod"
 import { loadConfig } from "../../config.ts"
 import type { SettingsLayer } from "../../util/settings.ts"
@@ -10,6 +11,7 @@ const flagsSchema = z.object({
   set: z.array(z.string()).optional(),
   folds: z.string().optional(),
   split: z.string().optional(),
+  views: z.string().optional(),
   seeds: z.number().optional(),
   exclude: z.array(z.string()).optional(),
   alignment: z.string().optional(),
@@ -18,14 +20,21 @@ const flagsSchema = z.object({
 
 /** The configuration that the options of `configOptions` make up. @throws FourtierError that names the wrong setting */
 export async function readConfig(options: unknown) {
-  const { config, preset, set, folds, split, seeds, exclude, alignment, answers } = flagsSchema.parse(options)
+  const { config, preset, set, folds, split, views, seeds, exclude, alignment, answers } = flagsSchema.parse(options)
   const flags: SettingsLayer[] = []
   const flag = (source: string, values: SettingsLayer["values"]) => flags.push({ source, values })
   if (folds !== undefined) flag("--folds", { split: { folds } })
-  if (split !== undefined) flag("--split", { split: { column: split } })
+  if (split !== undefined) flag("--split", { split: { column: columnsIn(split) } })
+  if (views !== undefined) flag("--views", { views: { test: { ...parseViewGrid(views, "--views") } } })
   if (seeds !== undefined) flag("--seeds", { seeds })
   if (exclude !== undefined) flag("--exclude", { exclude })
   if (alignment !== undefined) flag("--alignment", { alignment })
   if (answers !== undefined) flag("--answers", { describe: { kind: "replay", file: answers } })
   return loadConfig({ file: config, preset, set, flags })
+}
+
+/** One column, or several: "split1,split2,split3". */
+function columnsIn(text: string): string | string[] {
+  const names = text.split(",").map((name) => name.trim())
+  return names.length > 1 ? names : text
 }

@@ -178,12 +178,30 @@ function uniformerv2Tower(
   return { time, grid, hiddenStates, videoTokens, lastKeys }
 }
 
+/** The clip's vector [B,D], which its normalisation and classification layer read. */
+function pooledToken(
+  binder: WeightBinder,
+  config: Uniformerv2Config,
+  { hiddenStates, videoTokens, time, grid }: Uniformerv2Tower,
+): Tensor {
+  const { width, frozen } = config
+  const last = hiddenStates[hiddenStates.length - 1]
+  const B = last.shape[0] / time
+  const transformer = binder.in("transformer")
+  const lastToken = videoTokens.at(-1) ?? expand(transformer.weight("temporal_cls_token", [1, 1, width]), [B, 1, width])
+  const token = reshape(lastToken, [B, width])
+  if (frozen) return token
+  const frames = reshape(narrow(reshape(last, [B, time, 1 + grid * grid, width]), 2, 0, 1), [B, time, width])
+  return balanced(transformer, token, mean(frames, 1))
+}
+
 function uniformerv2Graph(binder: WeightBinder, config: Uniformerv2Config, inputs: Inputs): EncoderGraph {
   const axes = "batch,3,time,height,width"
   const clips = inputNamed(inputs, "input", axes)
   const side = config.input_resolution
   checkInput("input", clips, [-1, 3, config.t_size, side, side], axes, RESIZE_FIX)
-  const { time, grid, hiddenStates, videoTokens, lastKeys } = uniformerv2Tower(binder, config, fromChannelsFirst(clips))
+  const tower = uniformerv2Tower(binder, config, fromChannelsFirst(clips))
+  const { time, grid, hiddenStates, videoTokens, lastKeys } = tower
   const { width, num_classes, layer_norm_eps } = config
   const [B] = clips.shape
   const byFrame = (x: Tensor) => reshape(x, [B, time, 1 + grid * grid, width])
@@ -198,7 +216,7 @@ function uniformerv2Graph(binder: WeightBinder, config: Uniformerv2Config, input
     frame_class_tokens: frameTokens,
     ...(lastKeys ? { feature_map_dpe: reshape(lastKeys, [B, time, grid, grid, width]) } : {}),
     video_token: token,
-    pooled: config.frozen ? token : balanced(transformer, token, mean(frameTokens, 1)),
+    pooled: pooledToken(binder, config, tower),
   }
   if (transformer.has("proj.0.weight")) {
     outputs.pooled_normed = norm(transformer, "proj.0", outputs.pooled, layer_norm_eps)
@@ -271,6 +289,7 @@ export const uniformerv2 = defineFamily({
     defaultModel: "B/16",
     clipKeys: { resolution: "input_resolution", frames: "t_size" },
     unused: (name) => /^transformer\.(?:temporal_cls_token|balance|dpe\.|dec\.|proj\.)/.test(name),
+    whole: (binder, config, clips) => pooledToken(binder, config, uniformerv2Tower(binder, config, clips)),
     featureMap(binder, config, clips) {
       const { hiddenStates, time } = uniformerv2Tower(binder, config, clips, false)
       return squareMap(withoutClassToken(hiddenStates[hiddenStates.length - 1]), clips.shape[0], time)

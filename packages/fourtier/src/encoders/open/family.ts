@@ -99,6 +99,7 @@ function encoderOf(
     return { binder, map: read(network, binder, normalise(clips, normalisation)) }
   }
   const [, T, H, W, D] = build(null, 1).map.shape
+  const { whole } = network
   const size: MapSize = { T, H, W, D }
   const modelOf = async (batch: number, time: number, name: string, shape: readonly number[]) => {
     const source = await weights.open(network)
@@ -131,6 +132,14 @@ function encoderOf(
       const { binder, map } = build(null, 1)
       return { part: "encoder", weights: binder.weightCount, macs: multiplyAdds([map]) }
     },
+    ...(whole && {
+      async whole(): Promise<Flops> {
+        const binder = network.binder(null)
+        const clips = input(FRAMES, [1, frames, resolution, resolution, 3])
+        const vector = whole(binder, normalise(clips, normalisation))
+        return { part: "encoder, whole", weights: binder.weightCount, macs: multiplyAdds([vector]) }
+      },
+    }),
   }
 }
 
