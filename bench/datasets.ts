@@ -1,8 +1,9 @@
 /**
  * How long `fourtier data` takes on a set of the size of Kinetics-700, and how much memory: 650,000 rows in three CSV files, 700
- * class folders, every file there (hard links to one small file). Then how long the table takes to be read as data.
+ * class folders, one clip in a thousand there, then every one (hard links to one small file). Then how long the table takes to be
+ * read as data.
  *
- *     npm run bench && node .fourtier/bench/datasets.js [rows]
+ *     npm run bench && node .fourtier/bench/datasets.js [rows] [shares of the clips that are there: 0.001,1]
  *
  * Writes bench/datasets.csv.
  */
@@ -21,11 +22,14 @@ const LINKS = 50_000
 
 const CLASSES = 700
 
+/** `fourtier data`, and the table as other verbs read it. */
+const STEPS: readonly string[] = ["data", "scan"]
+
 /** Shares of the parts, those of Kinetics-700. */
 const PARTS = { train: 0.84, val: 0.05, test: 0.11 }
 
-/** Writes annotations and files. */
-function makeTree(root: string, rows: number): void {
+/** Writes annotations, and files of every n-th clip. */
+function makeTree(root: string, rows: number, every: number): void {
   let made = 0
   let original = ""
   for (const [part, share] of Object.entries(PARTS)) {
@@ -34,10 +38,12 @@ function makeTree(root: string, rows: number): void {
     for (let i = 0; i < Math.round(rows * share); i++) {
       const [id, label] = [`v${String(made).padStart(10, "0")}`, `class ${i % CLASSES}`]
       const path = join(root, part, label, `${id}_000010_000020.mp4`)
-      if (made % LINKS === 0) {
-        writeFileSync(path, Buffer.alloc(64, 1))
-        original = path
-      } else linkSync(original, path)
+      if (made % every === 0) {
+        if ((made / every) % LINKS === 0) {
+          writeFileSync(path, Buffer.alloc(64, 1))
+          original = path
+        } else linkSync(original, path)
+      }
       lines.push(`${label},${id},10,20,${part}`)
       made++
     }
@@ -67,17 +73,19 @@ async function measure(step: string, root: string): Promise<void> {
   )
 }
 
-const [first = "650000", folder] = process.argv.slice(2)
-if (folder !== undefined) await measure(first, folder)
+const [first = "650000", second = "0.001,1"] = process.argv.slice(2)
+if (STEPS.includes(first)) await measure(first, second)
 else {
-  const root = mkdtempSync(join(tmpdir(), "fourtier-bench-"))
-  try {
-    makeTree(root, Number(first))
-    const columns = ["step", "clips", "seconds", "processor_seconds", "peak_megabytes"]
-    const table = new Table(join(BENCH, "datasets.csv"), columns)
-    for (const step of ["data", "scan"]) table.add([step, ...measured(step, root)])
-    await table.write()
-  } finally {
-    rmSync(root, { recursive: true, force: true })
+  const columns = ["step", "rows", "share_there", "clips", "seconds", "processor_seconds", "peak_megabytes"]
+  const table = new Table(join(BENCH, "datasets.csv"), columns)
+  for (const share of second.split(",").map(Number)) {
+    const root = mkdtempSync(join(tmpdir(), "fourtier-bench-"))
+    try {
+      makeTree(root, Number(first), Math.round(1 / share))
+      for (const step of STEPS) table.add([step, first, share, ...measured(step, root)])
+    } finally {
+      rmSync(root, { recursive: true, force: true })
+    }
   }
+  await table.write()
 }
