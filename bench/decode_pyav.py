@@ -1,5 +1,6 @@
-"""PyAV's side of bench/decode.ts. Reads one JSON job a line, {"files": [[path, frame count], ...], "frames": T, "processes": n},
-decodes T frames (centres of equal segments) of every file to RGB arrays, answers {"seconds": s, "checksum": c} a line."""
+"""PyAV's side of bench/decode.ts. Reads one JSON job a line, {"files": [[path, frame count], ...], "frames": T, "processes": n,
+"codec_threads": c}, decodes T frames (centres of equal segments) of every file to RGB arrays, answers {"seconds": s, "checksum": c}
+a line. More than one codec thread is FFmpeg's choice of frame or slice threads."""
 
 import json
 import multiprocessing
@@ -11,12 +12,12 @@ import numpy as np
 
 
 def load(job):
-    path, count, wanted_frames = job
+    path, count, wanted_frames, codec_threads = job
     wanted = [int((k + 0.5) * count / wanted_frames + 1e-9) for k in range(wanted_frames)]
     container = av.open(path)
     stream = container.streams.video[0]
-    stream.thread_type = "NONE"
-    stream.codec_context.thread_count = 1
+    stream.thread_type = "NONE" if codec_threads == 1 else "AUTO"
+    stream.codec_context.thread_count = codec_threads
     out = []
     for number, frame in enumerate(container.decode(stream)):
         while len(out) < wanted_frames and wanted[len(out)] == number:
@@ -32,7 +33,7 @@ def main():
     pools = {}
     for line in sys.stdin:
         job = json.loads(line)
-        jobs = [(path, count, job["frames"]) for path, count in job["files"]]
+        jobs = [(path, count, job["frames"], job["codec_threads"]) for path, count in job["files"]]
         processes = job["processes"]
         if processes > 1 and processes not in pools:
             pools[processes] = multiprocessing.Pool(processes)

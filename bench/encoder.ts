@@ -7,9 +7,10 @@
  *
  * `checkouts` is a folder with checkouts of the references, UniFormerV2 and VideoMAE; without it only our side runs. `python`
  * has PyTorch. Debian's python3-torch takes its matrix products from libblas3; with libopenblas0-pthread installed it is ten
- * times as fast. Only then is the comparison fair, and the column torch_library says so. Columns: seconds to build and load;
+ * times as fast. Only then is the comparison fair, and the column torch_library says so; the fastest kernel of its OpenBLAS is looked
+ * for first (peers.ts). Columns: seconds to build and load;
  * median seconds per clip, by the clock and of all processors (read that where the machine is shared); peak memory of each
- * process; ours divided by PyTorch's.
+ * process; ours divided by PyTorch's; PyTorch's kernel, and GFLOP/s of a plain matrix product of both.
  */
 
 import { existsSync } from "node:fs"
@@ -35,6 +36,7 @@ import {
   takeTurns,
   timed,
 } from "./harness.ts"
+import { fastestTorch, ownRate, type Peer } from "./peers.ts"
 
 const caseSchema = z.object({
   kind: z.enum(["uniformerv2", "videomae"]),
@@ -95,17 +97,16 @@ function ourSide(setting: Case): Partner {
   return partner
 }
 
-function torchSide(setting: Case, checkout: string, python: string): Partner {
-  // OpenBLAS heeds the variable, not PyTorch's setting
-  const threads = { OMP_NUM_THREADS: `${setting.threads}`, OPENBLAS_NUM_THREADS: `${setting.threads}` }
-  const partner = new Partner(python, [join(BENCH, "encoder_torch.py")], { ...process.env, ...threads })
+function torchSide(setting: Case, checkout: string, python: string, { environment }: Peer): Partner {
+  const partner = new Partner(python, [join(BENCH, "encoder_torch.py")], environment)
   partner.tell({ ...setting, checkout })
   return partner
 }
 
-async function compare(setting: Case, rounds: number, checkouts: string | null, python: string) {
+async function compare(setting: Case, rounds: number, checkouts: string | null, python: string, peer: Peer | null) {
   const checkout = checkouts ? join(checkouts, REPOSITORY[setting.kind]) : null
-  const partners = [ourSide(setting), ...(checkout === null ? [] : [torchSide(setting, checkout, python)])]
+  const other = checkout === null || peer === null ? [] : [torchSide(setting, checkout, python, peer)]
+  const partners = [ourSide(setting), ...other]
   const sides = partners.map((partner) => () => partner.ask("run", runSchema))
   const results = await takeTurns(sides, rounds)
   for (const partner of partners) partner.end()
@@ -135,6 +136,9 @@ async function compare(setting: Case, rounds: number, checkouts: string | null, 
     besideTorch(({ library }) => library),
     ratio(({ clock }) => clock),
     ratio(({ processor }) => processor),
+    peer && peer.kernel,
+    peer && peer.rate.toFixed(0),
+    (await ownRate(setting.threads)).toFixed(0),
   ]
 }
 
@@ -153,6 +157,9 @@ const COLUMNS = [
   "torch_library",
   "clock_ratio",
   "cpu_ratio",
+  "torch_kernel",
+  "torch_matmul_gflops",
+  "matmul_gflops",
 ]
 
 const [first = "5", checkouts = null, python = "python3"] = process.argv.slice(2)
@@ -163,9 +170,13 @@ else {
     const missing = Object.values(REPOSITORY).find((name) => !existsSync(join(checkouts, name)))
     if (missing !== undefined) stop(`${checkouts} has no checkout of ${missing}`)
   }
+  const peers = new Map(checkouts === null ? [] : THREADS.map((threads) => [threads, fastestTorch(python, threads)]))
   const table = new Table(join(BENCH, "encoder.csv"), COLUMNS)
   for (const network of NETWORKS) {
-    for (const threads of THREADS) table.add(await compare({ ...network, threads }, Number(first), checkouts, python))
+    for (const threads of THREADS) {
+      const peer = peers.get(threads) ?? null
+      table.add(await compare({ ...network, threads }, Number(first), checkouts, python, peer))
+    }
   }
   await table.write()
 }

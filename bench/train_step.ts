@@ -2,10 +2,11 @@
  * A training step of the head (two pre-norm blocks with joint attention, then the classifier) beside the same in PyTorch:
  * forward, backward and AdamW update. The two take turns in one run, so that a busy machine slows both.
  *
- * Debian's python3-torch takes its matrix products from libblas3; with libopenblas0 beside it (installed, or its folder in
- * LD_LIBRARY_PATH) it is thirty times faster, and only then is the comparison fair.
+ * Debian's python3-torch takes its matrix products from libblas3; with libopenblas0-pthread beside it it is thirty times faster, and
+ * only then is the comparison fair. The fastest kernel of its OpenBLAS is looked for first (peers.ts), and both sides' plain matrix
+ * product stands beside the ratio.
  *
- *     npm run bench && node .fourtier/bench/train_step.js [rounds] [python] [threads]
+ *     npm run bench && node .fourtier/bench/train_step.js [rounds] [python] [threads, as 1,2]
  *
  * Writes bench/train_step.csv: median seconds a step of each, on the clock and of the processors (which counts where
  * the machine is shared), their ratios, and the peak resident memory of each process.
@@ -32,6 +33,7 @@ import {
   takeTurns,
   timed,
 } from "./harness.ts"
+import { fastestTorch, ownRate } from "./peers.ts"
 
 const CLASSES = 6
 
@@ -134,8 +136,8 @@ async function startSide(command: string, args: readonly string[], spec: object,
 
 const costsOf = ({ times, cpu }: Answer): Cost[] => times.map((clock, i) => ({ clock, processor: cpu[i] }))
 
-async function compare(rounds: number, python: string, threads: number): Promise<void> {
-  pythonVersion(python, "torch", "apt-get install python3-torch libopenblas0")
+async function compare(rounds: number, python: string, threadCounts: readonly number[]): Promise<void> {
+  pythonVersion(python, "torch", "apt-get install python3-torch libopenblas0-pthread")
   const columns = [
     "shape",
     "ffn",
@@ -147,18 +149,22 @@ async function compare(rounds: number, python: string, threads: number): Promise
     "pytorch_cpu_s",
   ]
   const more = ["cpu_ratio", "fourtier_MiB", "pytorch_MiB", "memory_ratio", "max_loss_difference", "pytorch_blas"]
-  const table = new Table(join(BENCH, "train_step.csv"), [...columns, ...more])
-  // a forced core type would keep OpenBLAS from using what the machine has
-  const { OPENBLAS_CORETYPE: _, ...environment } = process.env
-  for (const known of CASES) {
-    const spec = { ...known, threads }
+  const peer = ["pytorch_kernel", "pytorch_matmul_gflops", "fourtier_matmul_gflops"]
+  const table = new Table(join(BENCH, "train_step.csv"), [...columns, ...more, ...peer])
+  const cases = threadCounts.flatMap((threads) => CASES.map((known) => ({ ...known, threads })))
+  const peers = new Map(threadCounts.map((threads) => [threads, fastestTorch(python, threads)]))
+  const rates = new Map<number, number>()
+  for (const threads of threadCounts) rates.set(threads, await ownRate(threads))
+  for (const spec of cases) {
+    const { threads } = spec
+    const best = peers.get(threads)
     const weights = head(spec).params.map(({ name, shape }) => {
       const { scale, base } = firstValues(name, shape)
       return [name, shape, scale, base]
     })
     const script = join(BENCH, "train_step_torch.py")
     const here = await startSide(process.execPath, [fileURLToPath(import.meta.url), "serve"], spec)
-    const there = await startSide(python, [script], { ...spec, weights, foreach: false }, environment)
+    const there = await startSide(python, [script], { ...spec, weights, foreach: false }, best?.environment)
     const difference = Math.max(...here.first.losses.map((loss, i) => Math.abs(loss - there.first.losses[i])))
     if (difference > 1e-4) throw new Error(`the two sides compute different losses: ${difference}`)
     const sides = [here, there].map(
@@ -177,13 +183,15 @@ async function compare(rounds: number, python: string, threads: number): Promise
       ...[ours.processor, theirs.processor, ours.processor / theirs.processor],
       ...[ours.peak, theirs.peak, ours.peak / theirs.peak, difference],
     ].map((figure) => Number(figure.toPrecision(4)))
-    table.add([[spec.B, spec.T, spec.H, spec.W, spec.D].join("x"), spec.ffn, threads, ...figures, there.first.library])
+    const gflops = [best?.rate, rates.get(threads)].map((rate) => (rate === undefined ? null : Math.round(rate)))
+    const setting = [[spec.B, spec.T, spec.H, spec.W, spec.D].join("x"), spec.ffn, threads]
+    table.add([...setting, ...figures, there.first.library, best?.kernel ?? null, ...gflops])
   }
   await table.write()
 }
 
 if (process.argv[2] === "serve") await answerLines(caseSchema, serve)
 else {
-  const [rounds = "20", python = "/usr/bin/python3", threads = "2"] = process.argv.slice(2)
-  await compare(Number(rounds), python, Number(threads))
+  const [rounds = "20", python = "/usr/bin/python3", threads = "1,2"] = process.argv.slice(2)
+  await compare(Number(rounds), python, threads.split(",").map(Number))
 }

@@ -2,7 +2,7 @@
 
 import { appendFileSync, existsSync, mkdirSync } from "node:fs"
 import { dirname } from "node:path"
-import { readText, writeFileAtomic } from "@fourtier/tensor/node"
+import { notWritten, readText, writeFileAtomic } from "@fourtier/tensor/node"
 import type { Journal, Metrics } from "../train/journal.ts"
 
 /**
@@ -21,11 +21,19 @@ export class FileJournal implements Journal {
 
   constructor(path: string) {
     this.#path = path
-    mkdirSync(dirname(path), { recursive: true })
+    this.#writing(() => mkdirSync(dirname(path), { recursive: true }))
   }
 
   write(step: number, epoch: number, split: "train" | "val", metrics: Metrics): void {
-    appendFileSync(this.#path, `${JSON.stringify({ step, epoch, split, ...metrics })}\n`)
+    this.#writing(() => appendFileSync(this.#path, `${JSON.stringify({ step, epoch, split, ...metrics })}\n`))
+  }
+
+  #writing(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      throw notWritten(this.#path, error, "training losses")
+    }
   }
 
   async rewind(step: number): Promise<void> {

@@ -12,8 +12,8 @@
 import { createHash } from "node:crypto"
 import { closeSync, fdatasyncSync, fstatSync, mkdirSync, openSync, readSync, writeSync } from "node:fs"
 import { dirname } from "node:path"
-import { FourtierError, messageOf } from "@fourtier/tensor"
-import { canonicalJson, hashJson } from "@fourtier/tensor/node"
+import { FourtierError } from "@fourtier/tensor"
+import { canonicalJson, hashJson, notWritten } from "@fourtier/tensor/node"
 import { z } from "zod"
 import { KeyIndex } from "./key-index.ts"
 import type { Prompt } from "./prompts.ts"
@@ -148,7 +148,7 @@ export class DescriptionCache {
       mkdirSync(dirname(path), { recursive: true })
       this.#file = openSync(path, "a+")
     } catch (error) {
-      throw new FourtierError({ where: path, what: "cannot be opened", found: messageOf(error) }, { cause: error })
+      throw notWritten(path, error, "answers")
     }
     this.refresh()
     if (fstatSync(this.#file).size > this.#scanned) {
@@ -303,9 +303,17 @@ export class DescriptionCache {
     this.#write(JSON.stringify({ key, ok, ...rest }))
   }
 
+  #writing<T>(work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      throw notWritten(this.path, error, "answers")
+    }
+  }
+
   #write(line: string): void {
     const bytes = Buffer.from(`${line}\n`, "utf8")
-    const written = writeSync(this.#file, bytes)
+    const written = this.#writing(() => writeSync(this.#file, bytes))
     if (written !== bytes.length) {
       writeSync(this.#file, "\n")
       throw new FourtierError({

@@ -24,6 +24,7 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import { FourtierError } from "@fourtier/tensor"
+import { notWritten } from "@fourtier/tensor/node"
 import { pause } from "../util/back-off.ts"
 import { isAlive, keepAlive, newOwner, readOwner } from "../util/owner.ts"
 
@@ -77,7 +78,7 @@ export class Leases {
 
   /** Takes the lease on a key. @returns false while another living process holds it */
   acquire(key: string): boolean {
-    writeSync(this.#file, `${key} + ${this.#owner.id}\n`)
+    this.#note(`${key} + ${this.#owner.id}\n`)
     this.#read()
     if (this.holder(key) === this.#owner.id) return true
     this.release(key)
@@ -86,8 +87,16 @@ export class Leases {
 
   /** Gives a lease back, after its answer was written or when there will be none. */
   release(key: string): void {
-    writeSync(this.#file, `${key} - ${this.#owner.id}\n`)
+    this.#note(`${key} - ${this.#owner.id}\n`)
     this.#read()
+  }
+
+  #note(line: string): void {
+    try {
+      writeSync(this.#file, line)
+    } catch (error) {
+      throw notWritten(join(this.#folder, "leases"), error, "which process asks what")
+    }
   }
 
   /** Id of the living owner that holds the lease on a key. */

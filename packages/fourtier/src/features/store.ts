@@ -18,7 +18,7 @@ import { basename, dirname, join } from "node:path"
 import type { Pool, RecordSize } from "@fourtier/core/model"
 import { type FeatureKind, type FeatureSource, halfRecord, type RecordKey } from "@fourtier/core/train"
 import { FourtierError } from "@fourtier/tensor"
-import { hashJson, NpyReader, NpyWriter, writeJson } from "@fourtier/tensor/node"
+import { hashJson, notWritten, NpyReader, NpyWriter, writeJson } from "@fourtier/tensor/node"
 import { z } from "zod"
 
 /** Everything that decides a record's numbers but the clip and the view. */
@@ -121,11 +121,17 @@ export class FeatureStore implements FeatureSource {
     return this.#place(key).padded
   }
 
-  /** A record as float16 bits, into `into` if given. m [T,N,D], s [T,D], t [N,D]. */
+  /**
+   * A record as float16 bits, into `into` if given. m [T,N,D], s [T,D], t [N,D].
+   * @throws FourtierError for numbers that are not finite: files of another tool, or damaged ones
+   */
   async read(key: RecordKey, kind: FeatureKind, into?: Uint16Array): Promise<Uint16Array> {
     const { shard, record } = this.#place(key)
     const reader = await this.#reader(this.#shards[shard], kind, record)
-    return reader.read(record, into)
+    const found = await reader.read(record, into)
+    const broken = firstNotFinite(found)
+    if (broken !== null) throw notFinite(reader.path, record, key, broken, this.path)
+    return found
   }
 
   /** A writer with a shard of its own. Records become visible in this store as they are flushed. */
@@ -177,6 +183,24 @@ export class FeatureStore implements FeatureSource {
       if (!this.#places.has(key)) this.#places.set(key, { shard, record, padded })
     }
   }
+}
+
+/** All ones in numbers that are infinite or none. */
+const HALF_EXPONENT = 0x7c00
+
+function firstNotFinite(halves: Uint16Array): number | null {
+  for (let i = 0; i < halves.length; i++) if ((halves[i] & HALF_EXPONENT) === HALF_EXPONENT) return i
+  return null
+}
+
+function notFinite(path: string, record: number, { clip, view }: RecordKey, at: number, store: string): FourtierError {
+  return new FourtierError({
+    where: `${path}, record ${record}`,
+    what: `features of clip ${clip}, view ${view}, that are no finite numbers`,
+    expected: "finite float16 numbers",
+    found: `the first at place ${at} of the record`,
+    fix: `delete the folder ${store}: its features will be computed again; if they come out the same, check the encoder's weights`,
+  })
 }
 
 function parseLine(line: string, where: string): z.infer<typeof lineSchema> {
@@ -274,7 +298,9 @@ export class FeatureWriter {
     if (this.#pending.length === 0) return
     for (const file of Object.values(this.#files)) await file.flush()
     const lines = this.#pending.map(({ key, padded }) => `${JSON.stringify({ ...key, padded })}\n`)
-    await appendFile(this.#index, lines.join(""), { flush: true })
+    await appendFile(this.#index, lines.join(""), { flush: true }).catch((error: unknown) => {
+      throw notWritten(this.#index, error, "features")
+    })
     for (const { key, padded } of this.#pending) this.#onFlushed(key, this.#flushed++, padded)
     this.#pending = []
     this.#flushedAt = performance.now()

@@ -12,8 +12,8 @@
 import { createHash, randomBytes } from "node:crypto"
 import { type FileHandle, mkdir, open, readdir, readFile, stat } from "node:fs/promises"
 import { join } from "node:path"
-import { FourtierError, messageOf } from "@fourtier/tensor"
-import { bytesOf, openFile, readExactly, writeExactly } from "@fourtier/tensor/node"
+import { FourtierError, messageOf, nonFinite } from "@fourtier/tensor"
+import { bytesOf, openFile, readExactly, writeExactly, notWritten } from "@fourtier/tensor/node"
 import { z } from "zod"
 import type { TextEmbeddings, TextEncoder, TokenVectors } from "./embed.ts"
 
@@ -124,6 +124,10 @@ export class CachedTextEncoder implements TextEncoder {
 
   async #compute(entries: readonly [key: string, text: string][]): Promise<void> {
     const { pooled, tokens } = await this.#encoder.embed(entries.map(([, text]) => text))
+    for (const [i, [, text]] of entries.entries()) {
+      const broken = nonFinite(pooled[i], [this.width]) ?? nonFinite(tokens[i].data, [tokens[i].length, this.width])
+      if (broken !== null) throw brokenText(text, this.#encoder.id, broken)
+    }
     this.#own ??= await this.#newSegment()
     const { segment, lines, end } = this.#own
     const file = await handle(segment)
@@ -145,7 +149,7 @@ export class CachedTextEncoder implements TextEncoder {
       await lines.appendFile(index.map((place) => `${JSON.stringify(place)}\n`).join(""))
       await lines.datasync()
     } catch (error) {
-      throw notWritten(segment.path, error)
+      throw notWritten(segment.path, error, "text embeddings")
     }
     this.#own.end = at
     for (const { text, at: offset, length } of index) this.#places.set(text, { segment, at: offset, length })
@@ -188,9 +192,18 @@ export class CachedTextEncoder implements TextEncoder {
       this.#segments.push(segment)
       return { segment, lines: await open(`${stem}.jsonl`, "ax"), end: 0 }
     } catch (error) {
-      throw notWritten(stem, error)
+      throw notWritten(`${stem}.bin`, error, "text embeddings")
     }
   }
+}
+
+function brokenText(text: string, encoder: string, found: string): FourtierError {
+  return new FourtierError({
+    where: `text encoder ${encoder}`,
+    what: `the embedding of "${text.length > 60 ? `${text.slice(0, 60)}…` : text}" has numbers that are not finite`,
+    found,
+    fix: "check the weights of the text encoder, and its precision",
+  })
 }
 
 function textKey(text: string): string {
@@ -213,11 +226,6 @@ async function handle(segment: Segment): Promise<FileHandle> {
     segment.file = undefined
     throw error
   }
-}
-
-function notWritten(path: string, error: unknown): FourtierError {
-  const fix = "free disk space, or choose another folder"
-  return new FourtierError({ where: path, what: "cannot be written", found: messageOf(error), fix }, { cause: error })
 }
 
 async function listing(directory: string): Promise<string[]> {

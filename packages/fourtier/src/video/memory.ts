@@ -7,6 +7,7 @@ import { type FileHandle, mkdir, open, readFile, rm, stat } from "node:fs/promis
 import { dirname } from "node:path"
 import type { Reporter } from "@fourtier/core"
 import { messageOf } from "@fourtier/tensor"
+import { notWritten } from "@fourtier/tensor/node"
 import { z } from "zod"
 import { readManifest, type Stamp } from "./manifest.ts"
 import { placeOf } from "./place.ts"
@@ -57,11 +58,15 @@ export class ProbeMemory {
 
   /** Adds a line to the journal. */
   async remember(path: string, windows: readonly Window[], probe: FileProbe): Promise<void> {
-    if (this.#journal === null) {
-      await mkdir(dirname(this.#path), { recursive: true })
-      this.#journal = await open(this.#path, "a")
+    try {
+      if (this.#journal === null) {
+        await mkdir(dirname(this.#path), { recursive: true })
+        this.#journal = await open(this.#path, "a")
+      }
+      await this.#journal.appendFile(`${JSON.stringify({ path, windows, probe })}\n`)
+    } catch (error) {
+      throw notWritten(this.#path, error, "measures of the videos")
     }
-    await this.#journal.appendFile(`${JSON.stringify({ path, windows, probe })}\n`)
   }
 
   async close(): Promise<void> {

@@ -91,6 +91,20 @@ describe("the feature store", () => {
     await store.close()
   })
 
+  it("names the record, the clip and the mend where a file holds what is no finite number", async () => {
+    const root = join(folder, "broken")
+    const store = await fill(root, [0, 1])
+    const [shard] = readdirSync(store.path).filter((name) => name.startsWith("shard-"))
+    const path = join(store.path, shard, "s.npy")
+    const bytes = readFileSync(path)
+    bytes.writeUInt16LE(0x7e00, bytes.length - 2)
+    writeFileSync(path, bytes)
+    await expectRecord(store, 0)
+    await expect(store.read({ clip: "c1", view: 1 }, "s")).rejects.toThrow(/s\.npy, record 1: features of clip c1, view 1/)
+    await expect(store.read({ clip: "c1", view: 1 }, "s")).rejects.toThrow(`delete the folder ${store.path}`)
+    await store.close()
+  })
+
   it("reads records while more are written", async () => {
     const store = await FeatureStore.open(join(folder, "growing"), spec())
     const writer = await store.writer()

@@ -1,7 +1,7 @@
 /** Files that are whole or absent: everything is written under a temporary name, flushed, then renamed. */
 
 import { createHash, randomBytes } from "node:crypto"
-import { createReadStream } from "node:fs"
+import { createReadStream, statfsSync } from "node:fs"
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { FourtierError, messageOf } from "../errors.ts"
@@ -67,9 +67,35 @@ export async function writeAtomically(path: string, write: (file: FileHandle) =>
     }
     await rename(temporary, path)
   } catch (error) {
+    const told = notWritten(path, error) // how much is free, while the part that was written is still there
     await rm(temporary, { force: true }).catch(() => {})
-    throw isSystemError(error) ? notWritten(path, error) : error
+    throw told
   }
+}
+
+/**
+ * The error of a file that cannot be written: with its path, how much was free, and what to do. Errors that are not the operating
+ * system's are returned as they are.
+ *
+ * @param what is written, where the file's name does not tell
+ *
+ * @example
+ * ```ts
+ * import { appendFile } from "node:fs/promises"
+ * import { notWritten } from "@fourtier/tensor/node"
+ *
+ * await appendFile("runs/lines.txt", "one more\n").catch((error: unknown) => {
+ *   throw notWritten("runs/lines.txt", error) // runs/lines.txt: cannot be written; found ENOSPC …, 0 of 8.4 MB free
+ * })
+ * ```
+ */
+export function notWritten(path: string, error: unknown, what?: string): unknown {
+  if (!isSystemError(error)) return error
+  const { code = "" } = error
+  const fix = WRITE_FIXES[code] ?? "choose another folder"
+  const found = FULL.has(code) ? `${messageOf(error)}${freeBeside(path)}` : messageOf(error)
+  const complaint = { where: path, what: what === undefined ? "cannot be written" : `${what} cannot be written`, found, fix }
+  return new FourtierError(complaint, { cause: error })
 }
 
 /** An error of the operating system, such as ENOSPC. */
@@ -77,14 +103,28 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && "syscall" in error
 }
 
-function notWritten(path: string, error: NodeJS.ErrnoException): FourtierError {
-  const fix = WRITE_FIXES[error.code ?? ""] ?? "choose another folder"
-  return new FourtierError({ where: path, what: "cannot be written", found: messageOf(error), fix }, { cause: error })
+/** What says that there is no room. */
+const FULL = new Set(["ENOSPC", "EDQUOT"])
+
+/** How much room there is for a file of this path: ", 0 of 8.4 MB free"; empty where the system does not tell. */
+function freeBeside(path: string): string {
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    try {
+      const { bavail, blocks, bsize } = statfsSync(folder)
+      const megabytes = (count: number) => ((count * bsize) / 1e6).toFixed(1)
+      return `, ${megabytes(bavail)} of ${megabytes(blocks)} MB free`
+    } catch {
+      // the folder has gone, or was never made
+      if (dirname(folder) === folder) return ""
+    }
+  }
 }
 
 const WRITE_FIXES: Readonly<Record<string, string>> = {
   ENOSPC: "free disk space, or choose a folder on another disk",
   EDQUOT: "free disk space: the quota is used up",
+  EFBIG: "choose a folder on another disk: this one, or a limit (ulimit -f), allows no file of this size",
+  EIO: "check the disk: it reports an error of its own, see the system's log",
   EACCES: "correct the folder's permissions, or choose another folder",
   EPERM: "correct the folder's permissions, or choose another folder",
   EROFS: "choose another folder: this disk can only be read",

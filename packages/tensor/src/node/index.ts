@@ -9,6 +9,7 @@ export {
   canonicalJson,
   hashFile,
   hashJson,
+  notWritten,
   readJson,
   readText,
   requireFile,

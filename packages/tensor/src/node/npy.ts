@@ -6,7 +6,7 @@
 import { type FileHandle, mkdir, open } from "node:fs/promises"
 import { dirname } from "node:path"
 import { FourtierError } from "../errors.ts"
-import { writeAtomically } from "./files.ts"
+import { notWritten, writeAtomically } from "./files.ts"
 import { encodeHeader, HEADER_BYTES, type NpyHeader, type NpyType, readHeader } from "./npy-header.ts"
 import {
   allocateStored,
@@ -199,8 +199,10 @@ export class NpyWriter<K extends NpyType = NpyType> {
 
   /** Creates the file, or continues one of the same type and record shape; bytes after its last counted record go. */
   static async open<K extends NpyType>(path: string, type: K, recordShape: readonly number[]): Promise<NpyWriter<K>> {
-    await mkdir(dirname(path), { recursive: true })
-    const file = await openFile(path, () => openOrCreate(path))
+    const file = await written(path, async () => {
+      await mkdir(dirname(path), { recursive: true })
+      return openOrCreate(path)
+    })
     try {
       let count = 0
       if ((await file.stat()).size > 0) {
@@ -217,10 +219,10 @@ export class NpyWriter<K extends NpyType = NpyType> {
         }
         count = header.shape[0]
       } else {
-        await writeExactly(file, encodeHeader(type, [0, ...recordShape]), 0)
+        await written(path, () => writeExactly(file, encodeHeader(type, [0, ...recordShape]), 0))
       }
       const writer = new NpyWriter(path, file, type, recordShape, count)
-      await file.truncate(writer.#position)
+      await written(path, () => file.truncate(writer.#position))
       return writer
     } catch (error) {
       await file.close()
@@ -237,7 +239,7 @@ export class NpyWriter<K extends NpyType = NpyType> {
   async append(data: StoredArrays[K]): Promise<number> {
     const records = this.recordLength === 0 ? 0 : data.length / this.recordLength
     checkElements(this.path, this.type, Math.max(1, Math.round(records)) * this.recordLength, data)
-    await writeExactly(this.#file, bytesOf(data), this.#position)
+    await written(this.path, () => writeExactly(this.#file, bytesOf(data), this.#position))
     const first = this.#count
     this.#position += data.byteLength
     this.#count += records
@@ -247,9 +249,11 @@ export class NpyWriter<K extends NpyType = NpyType> {
   /** Flushes the records to the disk, then counts them in the header. */
   async flush(): Promise<void> {
     if (this.#count === this.#flushed) return
-    await this.#file.datasync()
-    await writeExactly(this.#file, encodeHeader(this.type, [this.#count, ...this.recordShape]), 0)
-    await this.#file.datasync()
+    await written(this.path, async () => {
+      await this.#file.datasync()
+      await writeExactly(this.#file, encodeHeader(this.type, [this.#count, ...this.recordShape]), 0)
+      await this.#file.datasync()
+    })
     this.#flushed = this.#count
   }
 
@@ -259,6 +263,15 @@ export class NpyWriter<K extends NpyType = NpyType> {
     } finally {
       await this.#file.close()
     }
+  }
+}
+
+/** Work that writes to `path`. @throws FourtierError with the path where the system does not let it */
+async function written<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw notWritten(path, error)
   }
 }
 

@@ -6,6 +6,7 @@ import { basename, dirname, join } from "node:path"
 import type { Reporter, Task } from "@fourtier/core"
 import { isRunning } from "@fourtier/core/node"
 import { FourtierError } from "@fourtier/tensor"
+import { notWritten } from "@fourtier/tensor/node"
 import { type FileInfo, hasChecksum } from "./hub-cache.ts"
 
 export interface Download {
@@ -70,7 +71,9 @@ async function fetchRest(job: Download, partial: string, task: Task): Promise<bo
       first = false
       if (size === job.info.size) return
       for await (const chunk of await job.open(size)) {
-        await file.appendFile(chunk)
+        await file.appendFile(chunk).catch((error: unknown) => {
+          throw notWritten(partial, error, "a download")
+        })
         size += chunk.length
         task.tick(Math.floor(size / 1e6) - reported)
         reported = Math.floor(size / 1e6)
