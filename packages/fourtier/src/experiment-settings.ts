@@ -1,9 +1,9 @@
 /** From the stages before training to what all trials share. */
 
 import { join } from "node:path"
-import { FourtierError } from "@fourtier/tensor"
 import type { Prompt } from "./describe/prompts.ts"
 import { checkAlignment, loadAlignment } from "./experiment/alignment.ts"
+import { tooFewAnswers } from "./experiment/check.ts"
 import { countLabelled, isDescribed } from "./experiment/examples.ts"
 import type { ExperimentSettings } from "./experiment/experiment.ts"
 import { type Features, type StageContext, viewRecipes } from "./stages.ts"
@@ -98,13 +98,7 @@ function fewestDescribed(
     for (const prompt of prompts) {
       const count = train.filter(({ id }) => table.get(prompt)?.has(id)).length
       if (count >= least) continue
-      throw new FourtierError({
-        where: `split ${name}`,
-        what: `too few training clips have an answer to prompt ${prompt}`,
-        expected: `at least ${least} clips, preferably all`,
-        found: `${count} of ${train.length} clips`,
-        fix: "complete the answers, leave the prompt out (`prompts`), or train without any: --set 'prompts=[]' 'methods=[baseline]'",
-      })
+      throw tooFewAnswers(name, prompt, least, count, train.length)
     }
   }
   return Math.min(...splits.map(({ train }) => train.filter(({ id }) => isDescribed(id, prompts, table)).length))

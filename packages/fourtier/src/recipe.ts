@@ -23,7 +23,7 @@ import type { Bundle } from "./deploy/index.ts"
 import type { BackgroundTrial, MethodPredictions } from "./evaluate/results.ts"
 import { loadAlignment } from "./experiment/alignment.ts"
 import { type BackgroundFigures, judgeBackground } from "./experiment/background.ts"
-import { checkStages } from "./experiment/check.ts"
+import { checkAnswers, checkStages } from "./experiment/check.ts"
 import { Experiment } from "./experiment/experiment.ts"
 import { FEWEST_HELD_OUT, predictHeldOut } from "./experiment/held-out.ts"
 import { languageOf } from "./experiment/language.ts"
@@ -78,7 +78,9 @@ export async function runRecipe(
 ): Promise<RecipeResult> {
   const { config, reporter, signal } = given
   checkStages(config)
-  if (config.alignment) await loadAlignment(config.alignment) // before hours of work, whether it can be read
+  // before hours of work, whether what they need is there
+  if (config.alignment) await loadAlignment(config.alignment)
+  await stages.checkSources(data, given)
 
   // 1, 2: what there is, and which clips train, validate and test
   const manifest = await stages.measure(data, join(out, "manifest.jsonl"), given)
@@ -94,6 +96,7 @@ export async function runRecipe(
   const answers = stages.needsAnswers(config, data)
     ? await stages.describeClips(data, manifest.clips, stages.trainingClips(planned), prompts, context)
     : null
+  if (answers && !config.alignment) checkAnswers(answers, planned, classes, ids, config)
 
   // 4: a clip becomes frames, the frames become features of the frozen encoder
   const all = stages.trainedMethods(config)

@@ -187,6 +187,38 @@ export function trainingClips(splits: readonly Split[]): Set<string> {
   return new Set(splits.flatMap(({ train }) => train.map(({ id }) => id)))
 }
 
+/** Who answers the prompts. @throws FourtierError where nobody does */
+function sourceOfAnswers(data: string, { describe }: Config): NonNullable<Config["describe"]> {
+  const provider = describe ?? providerBeside(data)
+  if (provider) return provider
+  throw new FourtierError({
+    where: "describe",
+    what: "no source of answers to the prompts",
+    expected: "a provider in the configuration, or recorded answers in descriptions.jsonl beside the data",
+    fix: "name a provider, or put answers there: `fourtier describe import` (docs/describe.md); or train without prompts: --set 'prompts=[]' 'methods=[baseline]'",
+  })
+}
+
+/**
+ * That there are both encoders and a source of answers, as far as the configuration needs them: before anything is measured.
+ * @throws FourtierError as they would later
+ */
+export async function checkSources(data: string, { config }: StageContext): Promise<void> {
+  const zeroShot = config.methods.includes(ZERO_SHOT)
+  if (needsAnswers(config, data)) sourceOfAnswers(data, config)
+  if (zeroShot || trainedMethods(config).length > 0) await visualEncoder(config)
+  if (zeroShot || learnsFromWords(config)) await (await openTextEncoder(config.text)).release()
+}
+
+const visualEncoders = new WeakMap<Config, Promise<VisualEncoder>>()
+
+/** The frozen encoder of a configuration, opened once. */
+function visualEncoder(config: Config): Promise<VisualEncoder> {
+  const encoder = visualEncoders.get(config) ?? openVisualEncoder(config.encoder)
+  visualEncoders.set(config, encoder)
+  return encoder
+}
+
 /** Answers of the VLM about training clips, from the cache or asked for now. Test clips are never described. */
 export async function describeClips(
   data: string,
@@ -195,16 +227,7 @@ export async function describeClips(
   prompts: PromptSet,
   { config, reporter, signal }: StageContext,
 ): Promise<Answers> {
-  const provider = config.describe ?? providerBeside(data)
-  if (!provider) {
-    throw new FourtierError({
-      where: "describe",
-      what: "no source of answers to the prompts",
-      expected: "a provider in the configuration, or recorded answers in descriptions.jsonl beside the data",
-      fix: "name a provider, or put answers there: `fourtier describe import` (docs/describe.md); or train without prompts: --set 'prompts=[]' 'methods=[baseline]'",
-    })
-  }
-  const open = await openProvider(provider)
+  const open = await openProvider(sourceOfAnswers(data, config))
   const { count: frames, height } = config.keyFrames
   const cachePath = join(config.cache, "descriptions.jsonl")
   const { answers, failed, flagged, ended } = await describe({
@@ -280,7 +303,7 @@ export async function embedClassTexts(
   { config, reporter }: StageContext,
 ): Promise<ClassSpace | null> {
   if (!config.methods.includes(ZERO_SHOT)) return null
-  const encoder = await openVisualEncoder(config.encoder)
+  const encoder = await visualEncoder(config)
   const texts = await CachedTextEncoder.open(await openTextEncoder(config.text), join(config.cache, "texts"))
   try {
     const joint = sharedSpace(encoder, texts)
@@ -393,7 +416,7 @@ function uniqueClips(splits: readonly Split[], pick: (split: Split) => Clip[]): 
 /** Every clip through the frozen encoder: random views of training clips, fixed views of validation and test clips. */
 export async function extract(splits: readonly Split[], context: StageContext): Promise<Features> {
   const { config, reporter } = context
-  const encoder = await openVisualEncoder(config.encoder)
+  const encoder = await visualEncoder(config)
   for (const note of encoder.notes ?? []) reporter.say(note)
   const recipes = viewRecipes(config, encoder)
   const common = { ...extractOptions(context), encoder }

@@ -30,11 +30,12 @@ import {
   retrievalBy,
   type TextTargets,
 } from "@fourtier/core/train"
-import { FourtierError, Rng } from "@fourtier/tensor"
+import { Rng } from "@fourtier/tensor"
 import type { Param, Weights } from "@fourtier/tensor/nn"
 import { hashJson } from "@fourtier/tensor/node"
 import { meanOf, meanRow, trainingTargets } from "../text/targets.ts"
 import { type Alignment, alignmentCard, loadAlignment, saveAlignment } from "./alignment.ts"
+import { noPrototypes } from "./check.ts"
 import { isDescribed } from "./examples.ts"
 import type { Language } from "./language.ts"
 import type { Trial } from "./trial.ts"
@@ -246,14 +247,6 @@ async function withPrototypes(trial: Trial, graphs: AlignGraphs, aligned: Aligne
     trial.predict(prompt === "all" ? "stage 1 alone" : `stage 1, prompt ${prompt}`, graphs.trained, rows)
   }
   return weights
-}
-
-function noPrototypes(): FourtierError {
-  return new FourtierError({
-    where: "model.prototypeWeight",
-    what: "no class prototypes: some class has no labelled training clip with answers",
-    fix: "describe a labelled clip of each class, or set model.prototypeWeight=0",
-  })
 }
 
 function shareRight(rows: readonly Float32Array[], examples: readonly Labelled[]): number {
