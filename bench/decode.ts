@@ -76,7 +76,16 @@ const version = pythonVersion(settings.python, "av", "pip install av")
 const folder = mkdtempSync(join(tmpdir(), "fourtier-bench-"))
 const script = join(BENCH, "decode_pyav.py")
 const machine = `${cpus()[0].model}, ${cpus().length} cores; Node ${process.version}, PyAV ${version}; ${FRAMES} frames a clip of 10 s`
-const columns = ["codec", "size", "workers", "rounds", "clips", "kilobytes_a_clip", "pyav_processes", "pyav_codec_threads"]
+const columns = [
+  "codec",
+  "size",
+  "workers",
+  "rounds",
+  "clips",
+  "kilobytes_a_clip",
+  "pyav_processes",
+  "pyav_codec_threads",
+]
 const rates = ["fourtier_clips_per_s", "pyav_clips_per_s", "ratio", "ratio_min", "ratio_max"]
 const table = new Table(join(BENCH, "decode.csv"), [...columns, ...rates], machine)
 try {

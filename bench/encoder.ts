@@ -136,8 +136,8 @@ async function compare(setting: Case, rounds: number, checkouts: string | null, 
     besideTorch(({ library }) => library),
     ratio(({ clock }) => clock),
     ratio(({ processor }) => processor),
-    peer && peer.kernel,
-    peer && peer.rate.toFixed(0),
+    peer?.kernel ?? null,
+    peer?.rate.toFixed(0) ?? null,
     (await ownRate(setting.threads)).toFixed(0),
   ]
 }

@@ -11,7 +11,17 @@ import { z } from "zod"
 import { BENCH, stop } from "./harness.ts"
 
 /** Kernels by OpenBLAS's names; one that the library or the processor lacks gives the library's own guess. */
-const KERNELS = [null, "Haswell", "SkylakeX", "Cooperlake", "SapphireRapids", "Zen", "Sandybridge", "NEOVERSEN1", "ARMV8"]
+const KERNELS = [
+  null,
+  "Haswell",
+  "SkylakeX",
+  "Cooperlake",
+  "SapphireRapids",
+  "Zen",
+  "Sandybridge",
+  "NEOVERSEN1",
+  "ARMV8",
+]
 
 const rateSchema = z.object({ library: z.string(), kernel: z.string(), rate: z.number() })
 
@@ -25,7 +35,13 @@ export interface Peer {
 }
 
 /** Names of the numbers of threads of every library that PyTorch may compute with. */
-const THREADS = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS"]
+const THREADS = [
+  "OMP_NUM_THREADS",
+  "OPENBLAS_NUM_THREADS",
+  "MKL_NUM_THREADS",
+  "BLIS_NUM_THREADS",
+  "NUMEXPR_NUM_THREADS",
+]
 
 /** Tries PyTorch's kernels; prints what each reaches. */
 export function fastestTorch(python: string, threads: number): Peer {
@@ -58,10 +74,7 @@ export function fastestTorch(python: string, threads: number): Peer {
 /** GFLOP/s of the same plain product in ONNX Runtime, with the weight as an input, as in training. */
 export async function ownRate(threads: number): Promise<number> {
   const [M, K, N] = [1568, 384, 1536]
-  const session = await Session.compile(
-    { outputs: { y: matmul(input("a", [M, K]), input("b", [K, N])) } },
-    { threads },
-  )
+  const session = await Session.compile({ outputs: { y: matmul(input("a", [M, K]), input("b", [K, N])) } }, { threads })
   session.bind("y", new Float32Array(M * N))
   const feeds = { a: new Float32Array(M * K).fill(0.5), b: new Float32Array(K * N).fill(0.5) }
   let best = Number.POSITIVE_INFINITY

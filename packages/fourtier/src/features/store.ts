@@ -18,7 +18,7 @@ import { basename, dirname, join } from "node:path"
 import type { Pool, RecordSize } from "@fourtier/core/model"
 import { type FeatureKind, type FeatureSource, halfRecord, type RecordKey } from "@fourtier/core/train"
 import { FourtierError } from "@fourtier/tensor"
-import { hashJson, notWritten, NpyReader, NpyWriter, writeJson } from "@fourtier/tensor/node"
+import { hashJson, NpyReader, NpyWriter, notWritten, writeJson } from "@fourtier/tensor/node"
 import { z } from "zod"
 
 /** Everything that decides a record's numbers but the clip and the view. */

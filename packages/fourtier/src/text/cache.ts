@@ -13,7 +13,7 @@ import { createHash, randomBytes } from "node:crypto"
 import { type FileHandle, mkdir, open, readdir, readFile, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { FourtierError, messageOf, nonFinite } from "@fourtier/tensor"
-import { bytesOf, openFile, readExactly, writeExactly, notWritten } from "@fourtier/tensor/node"
+import { bytesOf, notWritten, openFile, readExactly, writeExactly } from "@fourtier/tensor/node"
 import { z } from "zod"
 import type { TextEmbeddings, TextEncoder, TokenVectors } from "./embed.ts"
 

@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from "vitest"
 import { loadConfig } from "../../src/config.ts"
-import { checkStages } from "../../src/experiment/check.ts"
+import { checkAnswers, checkStages } from "../../src/experiment/check.ts"
+import type { Split } from "../../src/video/splits.ts"
 
 const check = async (...set: string[]) => checkStages((await loadConfig({ set })).value)
 
@@ -31,5 +32,48 @@ describe("settings of both stages", () => {
       /align.refine: ridge regression is what/,
     )
     await expect(check(...nce, "align.holdOut=0.2", "model.processorHidden=64")).resolves.toBeUndefined()
+  })
+})
+
+describe("answers", () => {
+  const clips = ["jump/a", "jump/b", "wave/a", "wave/b"].map((id) => ({
+    id,
+    label: id.slice(0, 4),
+    labels: [id.slice(0, 4)],
+    codec: "h264",
+    rotation: 0 as const,
+    path: id,
+    relative: id,
+    hash: id,
+    group: null,
+    split: null,
+    fold: null,
+    start: null,
+    end: null,
+    columns: {},
+    frames: 8,
+    fps: 8,
+    width: 64,
+    height: 48,
+    duration: 1,
+  }))
+  const splits: Split[] = [{ name: "fold 1", training: "fold 1", fold: true, train: clips, val: [], test: [] }]
+  const check = async (described: readonly string[], ...set: string[]) => {
+    const { value } = await loadConfig({ set })
+    checkAnswers(new Map(described.map((id) => [id, { A: "it" }])), splits, ["jump", "wave"], ["A"], value)
+  }
+
+  it("too few for stage 1 are told before a clip is decoded", async () => {
+    await expect(check(["jump/a", "wave/a"])).rejects.toThrow(/split fold 1: too few training clips .* prompt A/)
+    await expect(check(["jump/a", "wave/a", "wave/b"])).resolves.toBeUndefined()
+  })
+
+  it("a vote of prototypes needs a described clip of each class", async () => {
+    const vote = "model.prototypeWeight=0.5"
+    await expect(check(["jump/a", "jump/b", "wave/a"], vote)).resolves.toBeUndefined()
+    splits[0].train.splice(2, 1)
+    await expect(
+      check(["jump/a", "jump/b", "wave/a"], "align.start=random", "model.languageWeight=0", vote),
+    ).rejects.toThrow(/model.prototypeWeight: no class prototypes[\s\S]*fold 1: wave/)
   })
 })

@@ -100,7 +100,9 @@ describe("the feature store", () => {
     bytes.writeUInt16LE(0x7e00, bytes.length - 2)
     writeFileSync(path, bytes)
     await expectRecord(store, 0)
-    await expect(store.read({ clip: "c1", view: 1 }, "s")).rejects.toThrow(/s\.npy, record 1: features of clip c1, view 1/)
+    await expect(store.read({ clip: "c1", view: 1 }, "s")).rejects.toThrow(
+      /s\.npy, record 1: features of clip c1, view 1/,
+    )
     await expect(store.read({ clip: "c1", view: 1 }, "s")).rejects.toThrow(`delete the folder ${store.path}`)
     await store.close()
   })

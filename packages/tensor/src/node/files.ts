@@ -94,7 +94,12 @@ export function notWritten(path: string, error: unknown, what?: string): unknown
   const { code = "" } = error
   const fix = WRITE_FIXES[code] ?? "choose another folder"
   const found = FULL.has(code) ? `${messageOf(error)}${freeBeside(path)}` : messageOf(error)
-  const complaint = { where: path, what: what === undefined ? "cannot be written" : `${what} cannot be written`, found, fix }
+  const complaint = {
+    where: path,
+    what: what === undefined ? "cannot be written" : `${what} cannot be written`,
+    found,
+    fix,
+  }
   return new FourtierError(complaint, { cause: error })
 }
 
