@@ -27,6 +27,7 @@ const LAYERS = {
     ["stages.ts"],
     ["experiment-settings.ts"],
     ["recipe.ts", "align.ts"],
+    ["ablate"],
     ["cli"],
   ],
 } as const

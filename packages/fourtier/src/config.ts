@@ -193,7 +193,9 @@ export const RENAMED: Readonly<Record<string, string>> = {
 }
 
 /** Where the settings of a configuration come from. */
-export type ConfigOptions = Pick<SettingsOptions<typeof configSchema>, "file" | "set" | "flags"> & { preset?: string }
+export type ConfigOptions = Pick<SettingsOptions<typeof configSchema>, "file" | "set" | "flags" | "overlays"> & {
+  preset?: string
+}
 
 /**
  * Resolves presets, files and assignments to one configuration.

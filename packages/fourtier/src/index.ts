@@ -11,6 +11,7 @@
  *  7. `fourtier/evaluate`    methods side by side, with intervals; `fourtier/report` shows them
  *  8. `fourtier/deploy`      the bundle and `Recognizer`
  *  9. `fourtier/detection`   several people in a picture: who does what, where
+ * 10. `fourtier/ablate`      settings side by side, cell by cell
  *
  * `recipe.ts` puts them together: read it first. The network, its losses and the training loop are `@fourtier/core`; what
  * they are built on is `@fourtier/tensor`.

@@ -15,8 +15,9 @@ import { classesOf, classSentences, classWords, namesOf } from "./classes.ts"
 import type { Config } from "./config.ts"
 import { exportBundle } from "./deploy/export.ts"
 import { providerBeside } from "./describe/beside.ts"
-import { describe } from "./describe/describe.ts"
+import { countPending, describe } from "./describe/describe.ts"
 import { folderStrips, stripFolder } from "./describe/folder-strips.ts"
+import type { DescribeOptions } from "./describe/options.ts"
 import { type PromptSet, resolvePrompts } from "./describe/prompts.ts"
 import { openProvider } from "./describe/providers.ts"
 import { openVisualEncoder } from "./encoders/catalog.ts"
@@ -225,25 +226,49 @@ export async function describeClips(
   clips: readonly Clip[],
   training: ReadonlySet<string>,
   prompts: PromptSet,
-  { config, reporter, signal }: StageContext,
+  context: StageContext,
 ): Promise<Answers> {
-  const open = await openProvider(sourceOfAnswers(data, config))
+  const { reporter } = context
+  const { answers, failed, flagged, ended } = await withDescribing(data, clips, training, prompts, context, describe)
+  const without = failed.length + flagged.length
+  if (without > 0) reporter.warn(`${plural(without, "answer")} missing or set aside: stage 1 learns from the others`)
+  if (ended) reporter.warn(`describing stopped early: ${ended} reached`)
+  return answers
+}
+
+/** How many answers `describeClips` would ask for. Nothing is sent. */
+export async function countMissingAnswers(
+  data: string,
+  clips: readonly Clip[],
+  training: ReadonlySet<string>,
+  prompts: PromptSet,
+  context: StageContext,
+): Promise<number> {
+  return withDescribing(data, clips, training, prompts, context, async (options) => countPending(options))
+}
+
+/** What is described how, while its provider is open. */
+async function withDescribing<T>(
+  data: string,
+  clips: readonly Clip[],
+  training: ReadonlySet<string>,
+  prompts: PromptSet,
+  { config, reporter, signal }: StageContext,
+  work: (options: DescribeOptions) => Promise<T>,
+): Promise<T> {
+  const provider = await openProvider(sourceOfAnswers(data, config))
   const { count: frames, height } = config.keyFrames
   const cachePath = join(config.cache, "descriptions.jsonl")
-  const { answers, failed, flagged, ended } = await describe({
+  return work({
     clips,
     prompts,
-    provider: open,
+    provider,
     strips: folderStrips(stripFolder(cachePath), { frames, height }),
     cachePath,
     mayDescribe: ({ id }) => training.has(id),
     reporter,
     signal,
-  }).finally(() => ("close" in open ? open.close?.() : undefined))
-  const without = failed.length + flagged.length
-  if (without > 0) reporter.warn(`${plural(without, "answer")} missing or set aside: stage 1 learns from the others`)
-  if (ended) reporter.warn(`describing stopped early: ${ended} reached`)
-  return answers
+  }).finally(() => ("close" in provider ? provider.close?.() : undefined))
 }
 
 /** Text embeddings of all answers, and of the class names. */

@@ -6,6 +6,7 @@
 import { Command, CommanderError } from "commander"
 import pc from "picocolors"
 import { description, version } from "../util/version.ts"
+import { ablateCommand } from "./ablate.ts"
 import { benchCommand } from "./bench.ts"
 import { compareCommand } from "./compare.ts"
 import { dataCommand } from "./data.ts"
@@ -31,7 +32,7 @@ const VERBS: Readonly<Record<string, readonly (() => Command)[]>> = {
   "Prepare the data:": [dataCommand, doctorCommand, stripsCommand, describeCommand, extractCommand, suggestCommand],
   "Find who does what, where:": [detectionCommand],
   "Run the recipe up to one of its stages:": [alignCommand, finetuneCommand, evaluateCommand, exportCommand],
-  "Inspect and measure:": [compareCommand, infoCommand, benchCommand, encodeCommand, puppetsCommand],
+  "Inspect and measure:": [ablateCommand, compareCommand, infoCommand, benchCommand, encodeCommand, puppetsCommand],
 }
 
 const program = new Command("fourtier").description(description).version(version).enablePositionalOptions()

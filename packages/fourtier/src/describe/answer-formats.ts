@@ -18,6 +18,8 @@ export interface AnswerRecord {
   answer: string
   /** The model that gave it, where the file says so. */
   model: string | undefined
+  /** Key frames of the strip that it is about, where the file says so. */
+  keyFrames?: number
 }
 
 const place = {
@@ -28,6 +30,7 @@ const place = {
   start: z.number().nullish(),
   end: z.number().nullish(),
   model: z.string().optional(),
+  key_frames: z.array(z.unknown()).optional(),
 }
 const wideSchema = z.object({ ...place, answers: z.record(z.string(), z.string()) })
 const longSchema = z.object({ ...place, prompt: z.string(), answer: z.string(), ok: z.number().optional() })
@@ -77,11 +80,12 @@ async function* readJsonl(file: string, clipOf: Map<string, string>): AsyncGener
     const line = parseLine(text, place)
     if ("is" in line) continue
     const clip = clipName(line, clipOf, place)
+    const about = { clip, model: line.model, keyFrames: line.key_frames?.length }
     if ("answers" in line) {
       for (const [prompt, answer] of Object.entries(line.answers))
-        if (answer.trim() !== "") yield { clip, prompt, answer, model: line.model }
+        if (answer.trim() !== "") yield { ...about, prompt, answer }
     } else if (line.ok !== 0) {
-      yield { clip, prompt: line.prompt, answer: line.answer, model: line.model }
+      yield { ...about, prompt: line.prompt, answer: line.answer }
     }
   }
 }

@@ -84,3 +84,22 @@ export async function estimateDescriptions(options: DescribeOptions): Promise<Es
     run.close()
   }
 }
+
+/**
+ * How many answers the cache lacks: what `describe` would ask. Nothing is sent, and nothing is read but the cache.
+ *
+ * @example
+ * ```ts
+ * import { countPending, type DescribeOptions } from "fourtier/describe"
+ *
+ * const isComplete = (options: DescribeOptions) => countPending(options) === 0
+ * ```
+ */
+export function countPending(options: DescribeOptions): number {
+  const run = new DescribeRun(options)
+  try {
+    return run.pending()
+  } finally {
+    run.close()
+  }
+}

@@ -38,6 +38,11 @@ export class DescribeRun {
     this.#cache.close()
   }
 
+  /** Answers that the cache lacks. */
+  pending(): number {
+    return this.#plan.count().answers
+  }
+
   async estimate(): Promise<Estimate> {
     const { provider, prompts, strips, ask = "separate" } = this.#options
     const jobs = [...this.#plan.pending()]

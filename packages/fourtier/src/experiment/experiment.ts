@@ -21,6 +21,7 @@ import {
 } from "@fourtier/core/train"
 import type { SessionOptions } from "@fourtier/tensor"
 import type { Weights } from "@fourtier/tensor/nn"
+import { hashJson } from "@fourtier/tensor/node"
 import type { EmbeddedTexts } from "../text/targets.ts"
 import type { Alignment, AlignmentSpace } from "./alignment.ts"
 import { isPartlyDescribed } from "./examples.ts"
@@ -48,10 +49,18 @@ export interface ExperimentSettings {
     testViews: number
   }
   /**
+  /**
    * What an alignment of these clips and texts reads and meets; where alignments are kept, if anywhere; one from elsewhere, and
-   * whether these clips' own answers refine it.
+   * whether these clips' own answers refine it. `wider`: the same as `space` with further prompts, whose processors serve as well
+   * where they were trained together.
    */
-  alignment: { space: AlignmentSpace; cache: string | null; given: Alignment | null; refine: boolean }
+  alignment: {
+    space: AlignmentSpace
+    cache: string | null
+    given: Alignment | null
+    refine: boolean
+    wider?: AlignmentSpace
+  }
   /** The data set of each training clip, by clip id, where they come from several. */
   sets?: ReadonlyMap<string, string>
   /** Training clips of each class that are labelled; null: all. */
@@ -67,6 +76,9 @@ export interface ExperimentSettings {
   reporter: Reporter
   signal?: AbortSignal
 }
+
+/** What brings frozen maps to a common scale, by source, width and clips: experiments on the same features may share them. */
+export type Standardisations = Map<string, Promise<Weights>>
 
 /**
  * What all trials share: settings, and each graph compiled once.
@@ -85,10 +97,11 @@ export class Experiment {
   readonly settings: ExperimentSettings
   readonly #classifiers = new Map<string, Promise<ClassifierGraphs>>()
   #align: Promise<AlignGraphs> | undefined
-  #standardize: { split: string; weights: Promise<Weights> } | undefined
+  readonly #standardisations: Standardisations
 
-  constructor(settings: ExperimentSettings) {
+  constructor(settings: ExperimentSettings, standardisations: Standardisations = new Map()) {
     this.settings = settings
+    this.#standardisations = standardisations
   }
 
   /** The graphs of stage 1. */
@@ -138,12 +151,13 @@ export class Experiment {
     return this.settings.training[methodNamed(method).trainedBy]
   }
 
-  /** What brings the frozen map to a common scale; fitted once a split, on its training clips. */
-  standardize(split: string, train: FeatureSet<Example>): Promise<Weights> {
-    if (this.#standardize?.split !== split) {
-      this.#standardize = { split, weights: fitStandardize(train, this.settings.model.width) }
-    }
-    return this.#standardize.weights
+  /** What brings the frozen map to a common scale; fitted once on the training clips of a split. */
+  standardize(train: FeatureSet<Example>): Promise<Weights> {
+    const { width } = this.settings.model
+    const key = hashJson([train.source.id, width, train.examples])
+    const known = this.#standardisations.get(key) ?? fitStandardize(train, width)
+    this.#standardisations.set(key, known)
+    return known
   }
 
   async release(): Promise<void> {

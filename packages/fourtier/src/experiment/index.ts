@@ -2,7 +2,7 @@
  * `fourtier/experiment`: both stages and their baselines, split by split and seed by seed.
  *
  * 1. `experiment.ts` what all splits and seeds share; `trial.ts` one of them
- * 2. `stage1.ts` processors meet text embeddings; `stage2.ts` the classifier meets labels
+ * 2. `fit.ts`, `stage1.ts` processors meet text embeddings; `stage2.ts` the classifier meets labels
  * 3. `pseudo-labelled.ts` classes of clips without a label, from the answers about them
  * 4. `held-out.ts` what a method says of training clips that it was not trained on: to calibrate it with
  * 5. `zero-shot.ts` clips and class texts in a space that they share
@@ -15,6 +15,7 @@ export * from "./background.ts"
 export * from "./check.ts"
 export * from "./examples.ts"
 export * from "./experiment.ts"
+export * from "./fit.ts"
 export * from "./held-out.ts"
 export * from "./language.ts"
 export * from "./pseudo-label-figures.ts"

@@ -6,42 +6,25 @@
  *                                     ├─ ridge regression, or InfoNCE and AdamW, or one after the other ─► processors
  * s, t of the same clips ─ v_i ───────┘
  * ```
- * It needs no label, so it is done once for all numbers of labels, and not at all with an alignment from elsewhere. On the way it
- * is scored by itself, by class prototypes: the figures "stage 1, prompt A" … and "stage 1 alone".
+ * It needs no label, so it is done once for all numbers of labels (`fit.ts`), and not at all with an alignment from elsewhere. On
+ * the way it is scored by itself, by class prototypes: the figures "stage 1, prompt A" … and "stage 1 alone".
  */
 
-import { existsSync } from "node:fs"
-import { join } from "node:path"
-import { distinct } from "@fourtier/core"
 import {
   type AlignGraphs,
-  alignmentTask,
-  type Example,
   embedExamples,
-  type FeatureSet,
-  fitRidge,
-  type Labelled,
   promptWeights,
   prototypeProbabilities,
-  prototypesOf,
   prototypeWeights,
   type Retrieval,
   relevance,
-  retrievalBy,
-  type TextTargets,
 } from "@fourtier/core/train"
-import { Rng } from "@fourtier/tensor"
-import type { Param, Weights } from "@fourtier/tensor/nn"
-import { hashJson } from "@fourtier/tensor/node"
+import type { Weights } from "@fourtier/tensor/nn"
 import { meanOf, meanRow, trainingTargets } from "../text/targets.ts"
-import { type Alignment, alignmentCard, loadAlignment, saveAlignment } from "./alignment.ts"
 import { noPrototypes } from "./check.ts"
-import { isDescribed } from "./examples.ts"
+import { fitAlignment, prototypesFrom } from "./fit.ts"
 import type { Language } from "./language.ts"
 import type { Trial } from "./trial.ts"
-
-/** Counts up where the same inputs give another fit: fits of before are not taken over. */
-const FIT_VERSION = 1
 
 /** What stage 2 is handed. */
 export interface Aligned {
@@ -112,126 +95,6 @@ export async function alignProcessors(trial: Trial, language: Language): Promise
   return { ...counted, weights: await withPrototypes(trial, graphs, counted) }
 }
 
-/**
- * Fits the processors on the trial's own training clips, or takes over what any trial of any run has fitted on them. An alignment
- * from elsewhere is what it is drawn to, and gives the statistics of the channels.
- *
- * @example
- * ```ts
- * import { fitAlignment, languageOf, type Trial } from "fourtier/experiment"
- *
- * async function fit(trial: Trial) {
- *   const language = languageOf(trial, false)
- *   return language && fitAlignment(trial, language, await trial.experiment.alignGraphs())
- * }
- * ```
- */
-export async function fitAlignment(trial: Trial, { text, suffix }: Language, graphs: AlignGraphs): Promise<Alignment> {
-  const { align, prompts, alignment, sets, signal } = trial.experiment.settings
-  const { given } = alignment
-  const standardize = given ? only(graphs.frozen, given.weights) : await trial.standardize()
-  const { aligned: train, val } = trial.data
-  const described = train.examples.filter(({ id }) => isDescribed(id, prompts, text.table))
-  const heldOut = align.epochs > 0 ? drawHeldOut(described, align.holdOut, trial.seed) : new Set<Example>()
-  const targets: TextTargets = {
-    width: text.width,
-    embeddings: trainingTargets(text.table, new Set(described.map(({ id }) => id)), text),
-  }
-  const set = { ...train, examples: described.filter((clip) => !heldOut.has(clip)) }
-  const unseen = { ...train, examples: described.filter((clip) => heldOut.has(clip)) }
-  const seed = align.start === "ridge" && align.epochs === 0 ? null : trial.seed
-  const judges =
-    align.epochs > 0 && val.examples.length > 0 ? [val.source.id, val.examples, trial.data.labelled.examples] : []
-  const clips = [train.source.id, train.examples, described, judges, [...(sets ?? [])]]
-  const id = hashJson({
-    version: FIT_VERSION,
-    align,
-    text: text.id,
-    batch: graphs.batch,
-    seed,
-    clips,
-    space: alignment.space,
-    prior: given?.card.id ?? null,
-  })
-  const folder = alignment.cache && join(alignment.cache, id.slice(0, 32))
-  if (folder && existsSync(join(folder, "alignment.json"))) {
-    trial.keepJournal(`stage 1${suffix}`)
-    return loadAlignment(folder)
-  }
-
-  const prior = given?.weights
-  const options = { sets, prior, signal }
-  const fit = align.start === "ridge" ? await fitRidge(set, standardize, targets, graphs.spec, options) : null
-  const judge = heldOut.size > 0 ? retrievalScore(graphs, unseen, targets, sets) : scoreBy(trial, graphs, targets)
-  const task = alignmentTask(graphs, { train: set, val }, targets, standardize, judge)
-  const start = fit ? async () => fit.weights : undefined
-  const trained = await trial.train(`stage 1${suffix}`, task, align, { align, id }, start)
-  const shapes = Object.fromEntries([...graphs.frozen, ...graphs.trained].map(({ name, shape }) => [name, [...shape]]))
-  const weights: Weights = new Map([...standardize, ...trained])
-  const retrieval =
-    heldOut.size > 0
-      ? await retrievalBy(graphs, unseen, targets, weights, sets)
-      : (fit?.retrieval ?? new Map<string, Retrieval>())
-  const nameOf = ({ id: clip }: Example) => sets?.get(clip) ?? trial.data.training
-  const about = distinct(train.examples.map(nameOf)).map((name) => ({
-    name,
-    clips: train.examples.filter((clip) => nameOf(clip) === name).length,
-    described: described.filter((clip) => nameOf(clip) === name).length,
-    retrieval: Object.fromEntries((heldOut.size === 0 && fit?.bySet.size ? fit.bySet.get(name) : retrieval) ?? []),
-  }))
-  const card = alignmentCard(id, alignment.space, about, retrieval, shapes)
-  const found: Alignment = { weights, card }
-  if (folder) await saveAlignment(folder, found)
-  return found
-}
-
-/** These parameters' weights alone. */
-function only(params: readonly Param[], weights: Weights): Weights {
-  return new Map(params.map(({ name }) => [name, weights.get(name) ?? new Float32Array()]))
-}
-
-/** Clips that stage 1 does not learn from, drawn by the seed; all others keep their order. */
-function drawHeldOut(clips: readonly Example[], share: number, seed: number): Set<Example> {
-  return new Set(
-    Rng.fork(seed, "held out of stage 1")
-      .shuffle(clips)
-      .slice(0, Math.round(share * clips.length)),
-  )
-}
-
-/** How well held-out clips find their own answers, the mean over the prompts. */
-function retrievalScore(
-  graphs: AlignGraphs,
-  unseen: FeatureSet<Example>,
-  targets: TextTargets,
-  sets?: ReadonlyMap<string, string>,
-) {
-  return async (weights: Weights) => {
-    const skills = [...(await retrievalBy(graphs, unseen, targets, weights, sets))].map(
-      ([prompt, { skill }]) => [`retrieval.${prompt}`, skill] as const,
-    )
-    const score = skills.reduce((sum, [, skill]) => sum + skill / skills.length, 0)
-    return { score, ...Object.fromEntries(skills) }
-  }
-}
-
-/** Accuracy on validation clips by class prototypes; null without them. */
-function scoreBy(trial: Trial, graphs: AlignGraphs, targets: TextTargets) {
-  const { val } = trial.data
-  const prototypes = prototypesFrom(trial, targets)
-  return async (weights: Weights) => {
-    if (val.examples.length === 0 || !prototypes) return null
-    const rows = (await prototypeProbabilities(graphs, val, weights, prototypes)).get("all") ?? []
-    return { score: shareRight(rows, val.examples) }
-  }
-}
-
-function prototypesFrom(trial: Trial, targets: TextTargets) {
-  const { prompts, classes } = trial.experiment.settings
-  const described = trial.data.labelled.examples.filter(({ id }) => isDescribed(id, prompts, targets.embeddings))
-  return prototypesOf(targets, described, classes.length)
-}
-
 /** The weights with those of the class prototypes, which are also scored by themselves. */
 async function withPrototypes(trial: Trial, graphs: AlignGraphs, aligned: Aligned): Promise<Weights> {
   const { model } = trial.experiment.settings
@@ -247,8 +110,4 @@ async function withPrototypes(trial: Trial, graphs: AlignGraphs, aligned: Aligne
     trial.predict(prompt === "all" ? "stage 1 alone" : `stage 1, prompt ${prompt}`, graphs.trained, rows)
   }
   return weights
-}
-
-function shareRight(rows: readonly Float32Array[], examples: readonly Labelled[]): number {
-  return rows.filter((row, i) => row.indexOf(Math.max(...row)) === examples[i].label).length / rows.length
 }

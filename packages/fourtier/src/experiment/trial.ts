@@ -127,7 +127,7 @@ export class Trial {
 
   /** What brings the frozen map to a common scale, fitted on the split's training clips. */
   standardize(): Promise<Weights> {
-    return this.experiment.standardize(this.data.training, this.data.train)
+    return this.experiment.standardize(this.data.train)
   }
 
   /**

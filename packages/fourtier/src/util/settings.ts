@@ -1,7 +1,7 @@
 /**
  * One typed configuration from several layers.
  *
- *     preset ──► extended files ──► file ──► flags ──► --set a.b=c        (later wins)
+ *     preset ──► extended files ──► file ──► flags ──► --set a.b=c ──► overlays        (later wins)
  *
  * A layer is a partial tree. Groups merge key by key, over the schema's default where no lower layer sets the group;
  * lists and single values replace. A layer that changes the key that tells variants apart (`encoder.kind`) replaces the
@@ -43,6 +43,8 @@ export interface SettingsOptions<S extends z.ZodType> {
   flags?: readonly SettingsLayer[]
   /** Assignments such as `train.lr=1e-3`, `prompts=[]`, `views.0.crop=centre`; the right side is YAML. */
   set?: readonly string[]
+  /** Layers above all others: the settings of one cell of an ablation. */
+  overlays?: readonly SettingsLayer[]
 }
 
 export interface Settings<T> {
@@ -74,11 +76,12 @@ export async function loadSettings<S extends z.ZodType>(options: SettingsOptions
 
   const below = layers.reduce<SettingsTree>((merged, layer) => mergeTrees(merged, layer.values, root), {})
   const assigned = assignmentLayer(options.set ?? [])
-  const merged = mergeTrees(below, assigned.values, root)
+  const above = [assigned, ...(options.overlays ?? [])]
+  const merged = above.reduce<SettingsTree>((tree, layer) => mergeTrees(tree, layer.values, root), below)
 
   const parsed = schema.safeParse(merged)
   const origins = new Map<string, string>()
-  for (const layer of [...layers, assigned]) recordOrigins(layer.values, layer.source, [], origins)
+  for (const layer of [...layers, ...above]) recordOrigins(layer.values, layer.source, [], origins)
   if (!parsed.success) {
     throw complaintOf(parsed.error.issues, { root, input: merged, origins, renamed: options.renamed ?? {} })
   }

@@ -2,7 +2,7 @@
 
 import { parseViewGrid } from "@fourtier/core/frames"
 import { z } from "zod"
-import { loadConfig } from "../../config.ts"
+import { type ConfigOptions, loadConfig } from "../../config.ts"
 import type { SettingsLayer } from "../../util/settings.ts"
 
 const flagsSchema = z.object({
@@ -18,8 +18,8 @@ const flagsSchema = z.object({
   answers: z.string().optional(),
 })
 
-/** The configuration that the options of `configOptions` make up. @throws FourtierError that names the wrong setting */
-export async function readConfig(options: unknown) {
+/** What the options of `configOptions` say of the configuration. */
+export function configOptionsOf(options: unknown): ConfigOptions {
   const { config, preset, set, folds, split, views, seeds, exclude, alignment, answers } = flagsSchema.parse(options)
   const flags: SettingsLayer[] = []
   const flag = (source: string, values: SettingsLayer["values"]) => flags.push({ source, values })
@@ -30,8 +30,11 @@ export async function readConfig(options: unknown) {
   if (exclude !== undefined) flag("--exclude", { exclude })
   if (alignment !== undefined) flag("--alignment", { alignment })
   if (answers !== undefined) flag("--answers", { describe: { kind: "replay", file: answers } })
-  return loadConfig({ file: config, preset, set, flags })
+  return { file: config, preset, set, flags }
 }
+
+/** The configuration that the options of `configOptions` make up. @throws FourtierError that names the wrong setting */
+export const readConfig = async (options: unknown) => loadConfig(configOptionsOf(options))
 
 /** One column, or several: "split1,split2,split3". */
 function columnsIn(text: string): string | string[] {
