@@ -77,7 +77,8 @@ const resultsSchema = z.object({
   training: z.object({ trials: z.int(), seconds: z.number(), cpuSeconds: z.number() }),
 })
 
-export type AblationResults = z.output<typeof resultsSchema>
+/** `ablation.json`. */
+export interface AblationResults extends z.output<typeof resultsSchema> {}
 
 /**
  * Checks what `ablation.json` holds.
