@@ -149,6 +149,16 @@ const SLACK = 1e-4
 /**
  * What a model says of a window: probabilities [C] of each view, from frames in the order of time. Frames that no place of the
  * sampling takes are not computed; what is computed of the others stays with them.
+ *
+ * @example
+ * ```ts
+ * import { judgeWindow, type WindowModel } from "@fourtier/core/bundle"
+ *
+ * // The probabilities of the first view of a window of frames.
+ * async function firstView(model: WindowModel, held: Parameters<typeof judgeWindow>[1]) {
+ *   return (await judgeWindow(model, held)).rows[0]
+ * }
+ * ```
  */
 export async function judgeWindow(
   model: WindowModel,

@@ -28,7 +28,7 @@ const accuracySchema = z.strictObject({
   high: z.number(),
 })
 
-const calibrationSchema = z.strictObject({
+export const calibrationSchema = z.strictObject({
   /** What the mean over a clip's views is brought to: see `withTemperature`. */
   temperature: z.number().positive(),
   /** Held-out clips that it comes from, and where those come from. */
@@ -36,7 +36,7 @@ const calibrationSchema = z.strictObject({
   from: z.string(),
 })
 
-const unknownSchema = z.strictObject({
+export const unknownSchema = z.strictObject({
   /** An answer is unknown where its best class is not more probable than this. */
   threshold: z.number().min(0).max(1),
   /** Share of background clips that may be named an action, and how many clips the threshold comes from. */

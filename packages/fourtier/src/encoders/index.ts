@@ -14,6 +14,6 @@ export {
 } from "./checkpoint/checkpoint.ts"
 export type { TorchFormat } from "./checkpoint/torch.ts"
 export { costOfView, type HeadCost, headCost } from "./cost.ts"
-export { encoderShapes, type JointSpace, MAP, openEncoder, type VisualEncoder } from "./encoder.ts"
+export { encoderShapes, type FrameWise, type JointSpace, MAP, openEncoder, type VisualEncoder } from "./encoder.ts"
 export type { JointTower } from "./joint.ts"
 export type { Precision } from "./precision.ts"

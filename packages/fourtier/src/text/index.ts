@@ -24,7 +24,7 @@ export {
   type ZeroShotConfig,
   zeroShotSchema,
 } from "./settings.ts"
-export type { EmbeddedTexts, TextEmbeddingTable } from "./targets.ts"
+export type { Answers, EmbeddedTexts, TextEmbeddingTable } from "./targets.ts"
 export { UnigramTokenizer, type Vocabulary } from "./tokenizer.ts"
 export type { TextNetworkKind } from "./towers.ts"
 export { loadUse, USE_MAX_TOKENS, type UseOptions } from "./use.ts"
