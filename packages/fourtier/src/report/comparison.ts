@@ -1,5 +1,6 @@
 /** A comparison of runs as tables, and the gains of the classes as a picture (Figures B1 to B3 of the paper). */
 
+import { groupBy } from "@fourtier/core"
 import type { FigureName } from "@fourtier/core/metrics"
 import type { ComparedPair, Comparison } from "../evaluate/compare.ts"
 import { formatLevel } from "../util/figures.ts"
@@ -15,8 +16,8 @@ export type ComparisonTable = (typeof COMPARISON_TABLES)[number]
 const MOST = 10
 
 /**
- * Writes tables of a comparison. CSV has one table for all pairs, and all classes; for people, classes are the ten that gain most and
- * the ten that lose most.
+ * Writes tables of a comparison. CSV has one table for all splits and pairs, and all classes; for people, each has tables of its own,
+ * and classes are the ten that gain most and the ten that lose most.
  *
  * @example
  * ```ts
@@ -32,13 +33,16 @@ export function writeComparison(
   format: TableFormat,
   tables: readonly ComparisonTable[] = COMPARISON_TABLES,
 ): string {
-  const every = format === "csv"
+  const { runs, pairs } = comparison
   const parts = tables.flatMap((table) => {
-    if (table === "figures") return [figuresTable(comparison)]
-    if (table === "differences") return [differencesTable(comparison)]
-    return every
-      ? [classesTable(comparison, comparison.pairs)]
-      : comparison.pairs.map((pair) => classesTable(comparison, [pair], MOST))
+    if (format === "csv") return [WHOLE[table](comparison)]
+    if (table === "figures") {
+      return [...groupBy(runs, ({ split }) => split).values()].map((own) =>
+        figuresTable({ ...comparison, runs: own }, false),
+      )
+    }
+    if (table === "differences") return pairs.map((pair) => differencesTable({ ...comparison, pairs: [pair] }, false))
+    return pairs.map((pair) => classesTable(comparison, [pair], MOST))
   })
   const texts = parts.map((part) => tabulate(part, format))
   const { notes } = comparison
@@ -57,13 +61,23 @@ const TITLES: Readonly<Record<FigureName, string>> = {
   nll: "nll (nats)",
 }
 
-function figuresTable({ runs, level }: Comparison): FigureTable {
+/** One table for all splits and pairs. */
+const WHOLE: Readonly<Record<ComparisonTable, (comparison: Comparison) => FigureTable>> = {
+  figures: (comparison) => figuresTable(comparison, true),
+  differences: (comparison) => differencesTable(comparison, true),
+  classes: (comparison) => classesTable(comparison, comparison.pairs),
+}
+
+/** @param whole runs on several splits, rather than on one */
+function figuresTable({ runs, level }: Comparison, whole: boolean): FigureTable {
   const has = (name: FigureName) => runs.some(({ figures }) => figures[name] !== undefined)
   const shares = (["top1", "top5", "meanClass", "macroF1"] as const).filter(has)
   return {
-    title: "Figures, as each run reports them",
+    title: `Figures${whole ? "" : ` on ${runs[0].split}`}, as each run reports them`,
     columns: [
-      ...["run", "method", "split"].map((title) => ({ title })),
+      { title: "run" },
+      { title: "method" },
+      ...(whole ? [{ title: "split" }] : []),
       { title: "clips", kind: "number", digits: 0 },
       { title: "seeds", kind: "number", digits: 0 },
       ...shares.map((name) => ({ title: TITLES[name], kind: "share", best: "highest" }) as const),
@@ -72,7 +86,7 @@ function figuresTable({ runs, level }: Comparison): FigureTable {
       { title: "weights trained", kind: "count" },
     ],
     rows: runs.map(({ run, method, split, clips, seeds, figures, calibrationError, trainedWeights }) => [
-      ...[run, method, split, clips, seeds],
+      ...[run, method, ...(whole ? [split] : []), clips, seeds],
       ...shares.map((name) => figures[name] ?? null),
       ...[figures.nll?.value ?? null, calibrationError, trainedWeights],
     ]),
@@ -80,21 +94,23 @@ function figuresTable({ runs, level }: Comparison): FigureTable {
   }
 }
 
-function differencesTable({ pairs, level, resamples }: Comparison): FigureTable {
+/** @param whole several pairs, rather than one */
+function differencesTable({ pairs, level, resamples }: Comparison, whole: boolean): FigureTable {
   const rows = pairs.flatMap(({ first, other, split, common, figures }) =>
     (["top1", "top5", "meanClass", "macroF1"] as const).flatMap((name): FigureCell[][] => {
       const found = figures[name]
       if (!found) return []
       const { difference } = found
-      const about = [`${other} − ${first}`, split, TITLES[name].replace(" %", ""), common.clips]
+      const about = [...(whole ? [`${other} − ${first}`, split] : []), TITLES[name].replace(" %", ""), common.clips]
       return [[...about, found.first, found.other, difference, difference.p, difference.pBootstrap]]
     }),
   )
   const groups = pairs.some(({ common }) => common.groups !== null)
+  const [{ first, other, split }] = pairs
   return {
-    title: "Paired differences on the clips in common",
+    title: `Paired differences on the clips in common${whole ? "" : ` of ${split}: ${other} − ${first}`}`,
     columns: [
-      ...["runs", "split", "figure"].map((title) => ({ title })),
+      ...[...(whole ? ["runs", "split"] : []), "figure"].map((title) => ({ title })),
       { title: "clips", kind: "number", digits: 0 },
       { title: "first %", kind: "share" },
       { title: "other %", kind: "share" },

@@ -211,6 +211,12 @@ describe("comparing runs", () => {
     const comparison = compareRuns(await Promise.all(folders.map((folder) => readRun(folder))))
     const text = writeComparison(comparison, "terminal")
     expect(text.split("\n").filter((line) => line.length > 80)).toEqual([])
+    // wherever a table is cut into several, the first column tells the rows apart
+    const keys = text
+      .split("┌")
+      .slice(1)
+      .map((table) => [...table.matchAll(/^│ (.*?) │/gm)].map(([, key]) => key.trim()))
+    for (const own of keys) expect(new Set(own.filter(Boolean)).size).toBe(own.filter(Boolean).length)
     const rows = (table: "figures" | "differences" | "classes") =>
       parseCsv(writeComparison(comparison, "csv", [table]), table)
     expect([rows("figures").length, rows("differences").length, rows("classes").length]).toEqual([
@@ -218,7 +224,7 @@ describe("comparing runs", () => {
       1 + 2 * 3,
       1 + 2 * 3,
     ])
-    expect(writeComparison(comparison, "latex", ["differences"])).toContain("\\begin{tabular}{lllrrrrrr}")
+    expect(writeComparison(comparison, "latex", ["differences"])).toContain("\\begin{tabular}{lrrrrrr}")
     expect(writeComparison(comparison, "markdown", ["classes"])).toContain("3 classes")
   })
 })
