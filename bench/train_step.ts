@@ -85,7 +85,7 @@ function head({ B, T, H, W, D, ffn, classes }: Case) {
   const x = input("x", [B, T, H, W, D])
   const config = modelSchema.parse({ ffn, attention: "joint", blocks: 2 })
   const f = reshape(x, [B, T, H * W, D])
-  const logits = classify(scope.in("classifier"), f, { T, H, W, D }, classes, config, null)
+  const { logits } = classify(scope.in("classifier"), f, { T, H, W, D }, classes, config, null)
   const loss = softCrossEntropy(logits, input("targets", [B, classes]))
   return { loss, params: scope.params }
 }

@@ -24,6 +24,7 @@ const lines = (...path: string[]) => (existsSync(join(...path)) ? read(...path).
 function outcome(folder: string): Record<string, string> {
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((file) => /\.(json|csv|md|svg|safetensors|onnx|jsonl|yaml)$|\.tmp-/.test(file))
+    .filter((file) => !file.endsWith("times.json"))
     .toSorted()
   return Object.fromEntries(
     files.map((file) => {
@@ -53,7 +54,15 @@ describe.skipIf(!built)("fourtier run", () => {
     expect(first.err).toContain("matches the trainer within")
     expect(first.code).toBe(0)
     for (const method of SETTINGS.methods) expect(first.out).toContain(method)
-    for (const file of ["config.yaml", "manifest.jsonl", "results.json", "predictions.csv", "report.md"]) {
+    for (const file of [
+      "config.yaml",
+      "manifest.jsonl",
+      "results.json",
+      "predictions.csv",
+      "report.md",
+      "report.html",
+      "bundle/README.md",
+    ]) {
       expect(existsSync(join(whole, file)), file).toBe(true)
     }
     const curves = read(whole, "training.svg")
@@ -72,6 +81,18 @@ describe.skipIf(!built)("fourtier run", () => {
         .map((line) => /(left|right|down)\/square_\d/.exec(line)?.[0]),
     )
     expect(clips.size).toBe(tested)
+  })
+
+  it("makes the report's page anew from the run's folder alone", async () => {
+    const moved = join(root, "moved")
+    cpSync(whole, moved, { recursive: true })
+    rmSync(join(moved, "report.html"))
+    const { code, out, err } = await fourtier(root, "report", "moved")
+    expect([code, err]).toEqual([0, ""])
+    expect(out).toMatch(/report: moved\/report\.html \(\d/)
+    expect(read(moved, "report.html").replaceAll('"moved"', '"data"')).toBe(read(whole, "report.html"))
+    const nothing = await fourtier(root, "report", "data")
+    expect([nothing.code, nothing.err]).toEqual([1, expect.stringContaining("not the folder of a run")])
   })
 
   it("never describes a clip of the test part", () => {

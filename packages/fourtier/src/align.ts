@@ -15,7 +15,6 @@ import { Trial } from "./experiment/trial.ts"
 import { experimentSettings } from "./experiment-settings.ts"
 import type { StageContext } from "./stages.ts"
 import * as stages from "./stages.ts"
-import type { Answers } from "./text/targets.ts"
 import type { Clip } from "./video/manifest.ts"
 import { resolveSplits, type Split } from "./video/splits.ts"
 
@@ -64,7 +63,7 @@ export async function alignSets(
   for (const [i, folder] of data.entries()) {
     const manifest = await stages.measure(folder, join(out, "manifests", `${names[i]}.jsonl`), context, false)
     const train = trainingPart(folder, resolveSplits(manifest, config.split))
-    const own: Answers = await stages.describeClips(
+    const own = await stages.describeClips(
       folder,
       manifest.clips,
       new Set(train.map(({ id }) => id)),

@@ -17,7 +17,7 @@ import { type Method, methodNamed, titleOf } from "@fourtier/core/model"
 import type { Calibration, Unknown } from "@fourtier/core/schemas"
 import type { Example, FeatureSet, Taught } from "@fourtier/core/train"
 import { hashJson, writeFileAtomic } from "@fourtier/tensor/node"
-import { classesOf } from "./classes.ts"
+import { classesOf, classWords } from "./classes.ts"
 import type { Config } from "./config.ts"
 import type { Bundle } from "./deploy/index.ts"
 import type { BackgroundTrial, MethodPredictions } from "./evaluate/results.ts"
@@ -26,6 +26,7 @@ import { type BackgroundFigures, judgeBackground } from "./experiment/background
 import { checkAnswers, checkStages } from "./experiment/check.ts"
 import { Experiment } from "./experiment/experiment.ts"
 import { FEWEST_HELD_OUT, predictHeldOut } from "./experiment/held-out.ts"
+import { type Inspection, inspectTrials } from "./experiment/inspection.ts"
 import { languageOf } from "./experiment/language.ts"
 import { addPseudoLabels } from "./experiment/pseudo-labelled.ts"
 import { type Aligned, alignProcessors } from "./experiment/stage1.ts"
@@ -33,10 +34,15 @@ import { fineTune } from "./experiment/stage2.ts"
 import type { Suggestion } from "./experiment/suggest.ts"
 import { safeName, Trial, type TrialResult } from "./experiment/trial.ts"
 import { experimentSettings } from "./experiment-settings.ts"
+import { aboutRun } from "./report/about.ts"
+import { writeCard } from "./report/card.ts"
 import { type Report, writeReport } from "./report/report.ts"
+import { writeAbout } from "./report/run-files.ts"
+import { writeRunReport } from "./report/run-report.ts"
 import type { StageContext } from "./stages.ts"
 import * as stages from "./stages.ts"
 import { ZERO_SHOT } from "./text/settings.ts"
+import { StageClock } from "./util/stage-clock.ts"
 import type { Clip, Manifest } from "./video/manifest.ts"
 import type { Split } from "./video/splits.ts"
 
@@ -48,6 +54,8 @@ export interface RecipeResult {
   splits: Split[]
   /** Null where the recipe stopped before it, or no clip was held back for a test. */
   report: Report | null
+  /** Path of `report.html`, which is there without test clips as well; null where the recipe stopped before it. */
+  page: string | null
   bundle: Bundle | null
   /** Clips without a label whose label would teach most; also in `suggestions.csv`. */
   suggestions: Suggestion[]
@@ -77,6 +85,7 @@ export async function runRecipe(
   until: Until = "export",
 ): Promise<RecipeResult> {
   const { config, reporter, signal } = given
+  const clock = new StageClock()
   checkStages(config)
   // before hours of work, whether what they need is there
   if (config.alignment) await loadAlignment(config.alignment)
@@ -89,20 +98,23 @@ export async function runRecipe(
   const { splits: planned, tested } = stages.plan(manifest, context)
   const classes = classesOf(manifest, config)
   const classSpace = await stages.embedClassTexts(classes, context)
+  clock.lap("measure the clips")
 
   // 3: a training clip becomes a strip, the strip becomes the VLM's answers
   const prompts = stages.promptsOf(config)
   const ids = prompts.prompts.map(({ id }) => id)
   const answers = stages.needsAnswers(config, data)
-    ? await stages.describeClips(data, manifest.clips, stages.trainingClips(planned), prompts, context)
+    ? await stages.describeClips(data, manifest.clips, stages.trainingClips(planned), prompts, { ...context, clock })
     : null
   if (answers && !config.alignment) checkAnswers(answers, planned, classes, ids, config)
+  clock.lap("answers")
 
   // 4: a clip becomes frames, the frames become features of the frozen encoder
   const all = stages.trainedMethods(config)
   stages.checkLabels(planned, all, context)
   const features = await stages.extract(all.length > 0 ? planned : [], context)
   const splits = stages.withoutFailed(planned, features)
+  clock.lap("features")
 
   // 5: an answer becomes a vector
   const words = answers !== null || (config.alignment !== null && ids.length > 0)
@@ -110,6 +122,23 @@ export async function runRecipe(
 
   // 6: both stages of the method and its baselines, split by split, seed by seed
   const shipped: Method | undefined = all.includes("full") ? "full" : all[0]
+  const reference = shipped ? titleOf(shipped) : ZERO_SHOT
+  const configHash = hashJson(config)
+  const about = aboutRun({
+    data,
+    configHash,
+    reference,
+    seeds: Array.from({ length: tested ? config.seeds : 1 }, (_, i) => config.seed + i),
+    encoder: features.encoder,
+    splits,
+    classes: classes.map((name, c) => ({ name, words: classWords(classes, config)[c] })),
+    prompts: text ? prompts.prompts : [],
+    answers,
+    model: clock.model,
+    textEncoder: config.text.encoder,
+    labelsPerClass: config.labelsPerClass,
+  })
+  await writeAbout(out, about)
   const settings = await experimentSettings(classes, splits, prompts.prompts, text, features, context)
   settings.zeroShot = classSpace && tested ? await stages.zeroShotScores(classSpace, splits, context) : null
   const experiment = new Experiment(settings)
@@ -119,6 +148,8 @@ export async function runRecipe(
   const background: BackgroundTrial[] = []
   let unknown: Unknown | null = null
   let final: stages.Final | null = null
+  let inspection: Inspection | null = null
+  clock.lap("texts")
   try {
     for (const split of splits) {
       const seeds = tested ? config.seeds : 1
@@ -126,7 +157,7 @@ export async function runRecipe(
         const seed = config.seed + run
         if (splits.length * seeds > 1) reporter.say(`${split.name}, seed ${seed}`)
         const trial = new Trial(experiment, split, seed, join(out, "trials", safeName(split.training), `seed${seed}`))
-        trained.push({ split, seed, trial, result: await runTrial(trial, methods, until) })
+        trained.push({ split, seed, trial, result: await runTrial(trial, methods, until, clock) })
         signal?.throwIfAborted()
       }
     }
@@ -137,6 +168,11 @@ export async function runRecipe(
         const found = await judgeBackground(trial, split, shipped, temperature, config.falseAlarmRate)
         if (found) background.push({ split: split.name, seed, ...found })
       }
+    }
+    if (shipped && (until === "evaluate" || until === "export")) {
+      const trials = trained.flatMap(({ seed, trial }) => (seed === config.seed ? [trial] : []))
+      inspection = await inspectTrials(trials, shipped, tested)
+      clock.lap("a look at single clips")
     }
     if (until === "export" && shipped) {
       final = await finalModel(experiment, trained, shipped, out)
@@ -153,7 +189,9 @@ export async function runRecipe(
   const { suggestions, pseudoLabels } = first
   if (pseudoLabels.length > 0) await writeFileAtomic(join(out, SUGGESTIONS), suggestionTable(suggestions))
   else await rm(join(out, SUGGESTIONS), { force: true })
-  if (until === "align" || until === "finetune") return { manifest, splits, report: null, bundle: null, suggestions }
+  if (until === "align" || until === "finetune") {
+    return { manifest, splits, report: null, page: null, bundle: null, suggestions }
+  }
 
   // 7: what it comes to
   const heads = { classes, prompts: text ? ids : [], textWidth: text?.width ?? 0 }
@@ -169,17 +207,32 @@ export async function runRecipe(
           retrieval.map((figures) => ({ split: split.training, seed, ...figures })),
         ),
         journals: onceATraining(trained).flatMap(({ result }) => result.journals),
-        reference: shipped ? titleOf(shipped) : ZERO_SHOT,
+        reference,
         calibrations: calibrations?.tested,
         background,
         exclude: config.exclude,
         together: togetherIn(splits),
         views: await stages.testedViews(features.encoder, all, heads, config),
-        configHash: hashJson(config),
+        configHash,
       })
     : null
+  clock.lap("figures with intervals")
+  const page = await writeRunReport(out, {
+    about,
+    inspection,
+    clips: manifest.clips,
+    answers,
+    others: suggestions.map(({ clip }) => clip),
+    frames: config.keyFrames.count,
+    large: stages.stripOf(config),
+    journals: onceATraining(trained).flatMap(({ result }) => result.journals),
+    laps: clock.laps,
+    reporter,
+    workers: config.runtime.workers ?? undefined,
+    signal,
+  })
 
-  if (!final) return { manifest, splits, report, bundle: null, suggestions }
+  if (!final) return { manifest, splits, report, page, bundle: null, suggestions }
 
   // 8: what is shipped
   const bundle = await stages.ship(join(out, "bundle"), final, {
@@ -191,11 +244,22 @@ export async function runRecipe(
     unknown,
     results: report?.results ?? null,
   })
-  return { manifest, splits, report, bundle, suggestions }
+  await writeCard(join(out, "bundle"), {
+    bundle,
+    about,
+    results: report?.results ?? null,
+    encoder: config.encoder.kind,
+  })
+  return { manifest, splits, report, page, bundle, suggestions }
 }
 
 /** One split with one seed: both stages of the method, and every method that it is compared with. */
-export async function runTrial(trial: Trial, methods: readonly Method[], until: Until): Promise<TrialResult> {
+export async function runTrial(
+  trial: Trial,
+  methods: readonly Method[],
+  until: Until,
+  clock?: StageClock,
+): Promise<TrialResult> {
   const { prompts, fewestClips, fewestDescribed, zeroShot, reporter } = trial.experiment.settings
   const { result, data } = trial
   // what the two towers of one model know of the classes without any training
@@ -212,6 +276,7 @@ export async function runTrial(trial: Trial, methods: readonly Method[], until: 
     const aligned = await alignProcessors(trial, language)
     stage1.set(shuffled, { aligned, clips: until === "align" ? null : await addPseudoLabels(trial, aligned) })
   }
+  clock?.lap("stage 1")
   if (until === "align") return result
 
   // stage 2: integration and classifier meet the labels
@@ -224,6 +289,7 @@ export async function runTrial(trial: Trial, methods: readonly Method[], until: 
     }
     const clips = own?.clips ? { clips: own.clips, fewest: Math.max(fewestClips, fewestDescribed) } : taught
     result.weights.set(method, await fineTune(trial, method, { aligned: own?.aligned, ...clips }))
+    clock?.lap(`stage 2: ${titleOf(method)}`)
   }
 
   // what the labels do, told from what the processors do: the baseline taught by the same pseudo-labels
@@ -231,6 +297,7 @@ export async function runTrial(trial: Trial, methods: readonly Method[], until: 
   if (pseudoLabelled && methods.includes("baseline")) {
     const name = "baseline, pseudo-labels"
     await fineTune(trial, "baseline", { name, clips: pseudoLabelled, fewest: Math.max(fewestClips, fewestDescribed) })
+    clock?.lap(`stage 2: ${name}`)
   }
   return result
 }

@@ -16,7 +16,7 @@ import type { Config } from "./config.ts"
 import { exportBundle } from "./deploy/export.ts"
 import { providerBeside } from "./describe/beside.ts"
 import { countPending, describe } from "./describe/describe.ts"
-import { folderStrips, stripFolder } from "./describe/folder-strips.ts"
+import { folderStrips, stripFile, stripFolder } from "./describe/folder-strips.ts"
 import type { DescribeOptions } from "./describe/options.ts"
 import { type PromptSet, resolvePrompts } from "./describe/prompts.ts"
 import { openProvider } from "./describe/providers.ts"
@@ -34,6 +34,7 @@ import { CachedTextEncoder } from "./text/cache.ts"
 import { classTexts, embedClasses } from "./text/class-texts.ts"
 import { ZERO_SHOT } from "./text/settings.ts"
 import { type Answers, type EmbeddedTexts, embedAnswers, openTextEncoder } from "./text/targets.ts"
+import type { StageClock } from "./util/stage-clock.ts"
 import { version } from "./util/version.ts"
 import { checkClasses, checkSource, checkSplits } from "./video/checks.ts"
 import { doctor } from "./video/doctor.ts"
@@ -47,6 +48,8 @@ export interface StageContext {
   config: Config
   reporter: Reporter
   signal?: AbortSignal
+  /** Told what is asked for and paid. */
+  clock?: StageClock
 }
 
 /**
@@ -228,8 +231,11 @@ export async function describeClips(
   prompts: PromptSet,
   context: StageContext,
 ): Promise<Answers> {
-  const { reporter } = context
-  const { answers, failed, flagged, ended } = await withDescribing(data, clips, training, prompts, context, describe)
+  const { reporter, clock } = context
+  const asked = async (options: DescribeOptions) => ({ ...(await describe(options)), model: options.provider.model })
+  const found = await withDescribing(data, clips, training, prompts, context, asked)
+  const { answers, failed, flagged, ended, requests, spent, model } = found
+  clock?.spend({ requests, dollars: spent, model })
   const without = failed.length + flagged.length
   if (without > 0) reporter.warn(`${plural(without, "answer")} missing or set aside: stage 1 learns from the others`)
   if (ended) reporter.warn(`describing stopped early: ${ended} reached`)
@@ -269,6 +275,12 @@ async function withDescribing<T>(
     reporter,
     signal,
   }).finally(() => ("close" in provider ? provider.close?.() : undefined))
+}
+
+/** Where the strip that the model saw of a clip is kept. */
+export function stripOf({ cache, keyFrames: { count: frames, height } }: Config): (clip: Clip) => string {
+  const folder = stripFolder(join(cache, "descriptions.jsonl"))
+  return (clip) => stripFile(folder, clip, { frames, height })
 }
 
 /** Text embeddings of all answers, and of the class names. */

@@ -99,6 +99,13 @@ export function addPositions(scope: Scope, f: Tensor): Tensor {
   return add(f, add(frame, place))
 }
 
+export interface Classified {
+  /** [B,C] */
+  logits: Tensor
+  /** Mean over all tokens of what the first block gives (of f where there is none), [B,D]: what Figures B4 and B5 show. */
+  first: Tensor
+}
+
 /**
  * f [B,T,N,D] -> [B,T,N,D], through as many blocks as the configuration asks for.
  *
@@ -120,13 +127,18 @@ export function runBlocks(
   config: ModelConfig,
   dropout: Dropout | null,
 ): Tensor {
-  let x = f
-  for (let i = 0; i < config.blocks; i++) x = block(scope.in(`block${i}`), x, size, config, dropout)
-  return x
+  return blockOutputs(scope, f, size, config, dropout)[config.blocks]
+}
+
+/** f, and what each block makes of it. */
+function blockOutputs(scope: Scope, f: Tensor, size: MapSize, config: ModelConfig, dropout: Dropout | null): Tensor[] {
+  const outputs = [f]
+  for (let i = 0; i < config.blocks; i++) outputs.push(block(scope.in(`block${i}`), outputs[i], size, config, dropout))
+  return outputs
 }
 
 /**
- * f [B,T,N,D] -> logits [B,C]
+ * f [B,T,N,D] -> logits [B,C], and what the first block makes of the clip.
  *
  * @example
  * ```ts
@@ -136,7 +148,7 @@ export function runBlocks(
  * import { Scope } from "@fourtier/tensor/nn"
  *
  * const f = input("f", [2, 8, 36, 64])
- * classify(new Scope(), f, { T: 8, H: 6, W: 6, D: 64 }, 12, modelSchema.parse({}), null).shape // [2, 12]
+ * classify(new Scope(), f, { T: 8, H: 6, W: 6, D: 64 }, 12, modelSchema.parse({}), null).logits.shape // [2, 12]
  * ```
  */
 export function classify(
@@ -146,8 +158,10 @@ export function classify(
   classes: number,
   config: ModelConfig,
   dropout: Dropout | null,
-): Tensor {
-  const x = runBlocks(scope, f, size, config, dropout)
+): Classified {
+  const outputs = blockOutputs(scope, f, size, config, dropout)
+  const x = outputs[config.blocks]
   const pooled = layerNorm(scope.in("norm"), config.classifierPooling === "rows" ? pooledRows(x) : mean(x, [1, 2])) // [B,T+N,D] or [B,D]
-  return linear(scope.in("linear"), drop(reshape(pooled, [x.shape[0], -1]), dropout), classes)
+  const logits = linear(scope.in("linear"), drop(reshape(pooled, [x.shape[0], -1]), dropout), classes)
+  return { logits, first: mean(outputs[Math.min(1, config.blocks)], [1, 2]) }
 }

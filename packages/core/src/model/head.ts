@@ -22,6 +22,8 @@ export interface Head {
   logits: Tensor
   /** f [B,T,N,D] */
   fused: Tensor
+  /** What the first block makes of the clip, [B,D]: see `classify`. */
+  first: Tensor
   /** Weights of integration, blocks and classifier: trained in stage 2. */
   trained: Param[]
 }
@@ -52,8 +54,8 @@ export function buildHead(
 ): Head {
   const scope = new Scope()
   const { fused, placed } = fuse(scope, m, values, size, config)
-  const logits = classify(scope.in("classifier"), placed, size, classes, config, dropout)
-  return { logits, fused, trained: scope.params }
+  const { logits, first } = classify(scope.in("classifier"), placed, size, classes, config, dropout)
+  return { logits, fused, first, trained: scope.params }
 }
 
 /**

@@ -27,6 +27,8 @@ export interface Network {
   logits: Tensor
   trained: Param[]
   frozen: Param[]
+  /** What the first layer of the classifier makes of the clip [B,D], where it has layers. */
+  first?: Tensor
   /** What language says of the classes [B,C], added to the classifier's log-probabilities outside of training, and its weights. */
   language?: { scores: Tensor; frozen: Param[] }
 }
@@ -54,6 +56,7 @@ export interface RawMapNetwork {
   /** What decides outside of training: the logits, or their log-probabilities with the scores of language. */
   final: Tensor
   finalFrozen: Param[]
+  first?: Tensor
 }
 
 /**
@@ -88,6 +91,7 @@ export function onRawMap(
     frozen: [...scope.params, ...network.frozen],
     final: language ? add(logSoftmax(logits), language.scores) : logits,
     finalFrozen: [...scope.params, ...network.frozen, ...(language?.frozen ?? [])],
+    first: network.first,
   }
 }
 

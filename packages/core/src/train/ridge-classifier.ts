@@ -2,6 +2,7 @@
 
 import { CholeskyDecomposition, Matrix } from "ml-matrix"
 import type { Target } from "../objective/classification.ts"
+import { centred, dot } from "./vectors.ts"
 
 /** λ as a multiple of the mean squared norm. */
 const PENALTY = 0.1
@@ -42,4 +43,44 @@ export function ridgeClassifier(rows: readonly Float32Array[], targets: readonly
  */
 export function oneHot(target: Target, classes: number): number[] {
   return typeof target === "number" ? Array.from({ length: classes }, (_, c) => (c === target ? 1 : 0)) : [...target]
+}
+
+/**
+ * The share of each class [C] that a linear model sees in each row, fitted on the rows of the other folds: what one may believe of
+ * a row's label without having seen it. Ridge regression by dot products of rows, which are centred first.
+ * @param rows [F] each
+ * @param labels class numbers
+ * @param folds fold of each row
+ *
+ * @example
+ * ```ts
+ * import { outOfFoldScores } from "@fourtier/core/train"
+ *
+ * const rows = [[1, 0], [0.9, 0], [0, 1], [0, 0.9]].map((row) => Float32Array.from(row))
+ * outOfFoldScores(rows, [0, 0, 1, 1], 2, [0, 1, 0, 1])[0] // [0.95, 0.05], or nearly
+ * ```
+ */
+export function outOfFoldScores(
+  rows: readonly Float32Array[],
+  labels: readonly number[],
+  classes: number,
+  folds: readonly number[],
+): number[][] {
+  const own = centred(rows)
+  const products = own.map((a, i) => Float64Array.from({ length: i + 1 }, (_, j) => dot(a, own[j])))
+  const product = (i: number, j: number) => (i >= j ? products[i][j] : products[j][i])
+  const scores = rows.map(() => Array<number>(classes).fill(1 / classes))
+  for (const fold of new Set(folds)) {
+    const [held, fitted] = [true, false].map((inside) => [...rows.keys()].filter((i) => (folds[i] === fold) === inside))
+    if (fitted.length === 0) continue
+    const gram = new Matrix(fitted.map((i) => fitted.map((j) => product(i, j))))
+    const ridge = (PENALTY * gram.trace()) / fitted.length || 1
+    for (let i = 0; i < gram.rows; i++) gram.set(i, i, gram.get(i, i) + ridge)
+    const target = new Matrix(fitted.map((i) => oneHot(labels[i], classes).map((share) => share - 1 / classes)))
+    const found = new Matrix(held.map((i) => fitted.map((j) => product(i, j)))).mmul(
+      new CholeskyDecomposition(gram).solve(target),
+    )
+    for (const [row, i] of held.entries()) scores[i] = scores[i].map((share, c) => share + found.get(row, c))
+  }
+  return scores
 }

@@ -21,6 +21,7 @@ import { infoCommand } from "./info.ts"
 import { dieBy, STOPPED } from "./interrupt.ts"
 import { predictCommand } from "./predict.ts"
 import { puppetsCommand } from "./puppets.ts"
+import { reportCommand } from "./report.ts"
 import { alignCommand, evaluateCommand, exportCommand, finetuneCommand, runCommand } from "./run.ts"
 import { segmentCommand } from "./segment.ts"
 import { stripsCommand } from "./strips.ts"
@@ -32,7 +33,15 @@ const VERBS: Readonly<Record<string, readonly (() => Command)[]>> = {
   "Prepare the data:": [dataCommand, doctorCommand, stripsCommand, describeCommand, extractCommand, suggestCommand],
   "Find who does what, where:": [detectionCommand],
   "Run the recipe up to one of its stages:": [alignCommand, finetuneCommand, evaluateCommand, exportCommand],
-  "Inspect and measure:": [ablateCommand, compareCommand, infoCommand, benchCommand, encodeCommand, puppetsCommand],
+  "Inspect and measure:": [
+    reportCommand,
+    ablateCommand,
+    compareCommand,
+    infoCommand,
+    benchCommand,
+    encodeCommand,
+    puppetsCommand,
+  ],
 }
 
 const program = new Command("fourtier").description(description).version(version).enablePositionalOptions()

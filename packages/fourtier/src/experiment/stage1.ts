@@ -67,6 +67,7 @@ export async function alignProcessors(trial: Trial, language: Language): Promise
   const retrieval = new Map(Object.entries(card.retrieval))
   const embedded = model.processors === "text" ? await embedExamples(graphs, data.train, weights) : null
   const means = new Map([...(embedded ?? [])].map(([prompt, rows]) => [prompt, meanOf(rows)] as const))
+  if (!language.suffix) trial.result.means = means
   const predicted =
     embedded &&
     new Map(

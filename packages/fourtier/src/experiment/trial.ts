@@ -41,6 +41,8 @@ export interface TrialResult {
   pseudoLabels: PseudoLabelFigures[]
   /** One for each kind of answers. */
   retrieval: RetrievalFigures[]
+  /** By prompt: mean predicted unit text embedding [Dt] of the training clips, where stage 1 predicts any. */
+  means: ReadonlyMap<string, Float32Array>
   /** Clips without a label whose label would teach most, the first first. */
   suggestions: Suggestion[]
   /** What each training wrote of its losses. */
@@ -89,6 +91,7 @@ export class Trial {
     weights: new Map(),
     pseudoLabels: [],
     retrieval: [],
+    means: new Map(),
     suggestions: [],
     journals: [],
   }

@@ -83,18 +83,22 @@ interface Point {
 /**
  * Curves of the losses and scores in the journals: a panel per stage and figure, a line per part (train, val); the losses of single
  * prompts share a panel. Learning rates follow from the settings and are left out.
- * @returns null where the journals hold nothing
  * @throws FourtierError for a line that is no record; a torn last line is left out
  */
-export function trainingChart(journals: readonly Journal[]): string | null {
+export function trainingPanels(journals: readonly Journal[]): LinePanel[] {
   const points = journals.flatMap(readJournal)
-  const panels = [...groupBy(points, ({ panel }) => panel)].map(
+  return [...groupBy(points, ({ panel }) => panel)].map(
     ([title, ofPanel]): LinePanel => ({
       title,
       xTitle: "update",
       series: [...groupBy(ofPanel, ({ series }) => series)].map(([name, same]) => ({ name, points: curve(same) })),
     }),
   )
+}
+
+/** These curves as a picture; null where the journals hold nothing. */
+export function trainingChart(journals: readonly Journal[]): string | null {
+  const panels = trainingPanels(journals)
   return panels.length === 0 ? null : lineChart({ title: "Training", panels })
 }
 

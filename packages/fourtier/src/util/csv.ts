@@ -6,7 +6,9 @@
  * `sep=;`, any line end, spaces around fields, and comments on lines of their own that begin with "#".
  */
 
+import { createReadStream } from "node:fs"
 import { FourtierError } from "@fourtier/tensor"
+import { parse as parseStream } from "csv-parse"
 import { CsvError, parse } from "csv-parse/sync"
 
 /** A row and the line that it starts on. */
@@ -124,6 +126,15 @@ function* quotedRecords(
       )
     }
   }
+}
+
+/**
+ * Rows of a table that fourtier has written itself, one after another, the header first: files of any size.
+ * @throws the error of csv-parse where the file is cut off within quotes
+ */
+export async function* ownCsvRows(path: string): AsyncGenerator<string[]> {
+  const rows = createReadStream(path).pipe(parseStream({ relax_column_count: true }))
+  for await (const row of rows) yield row
 }
 
 /** Excel's first line, `sep=;`, names the separator. An empty line stands for it, so that lines keep their numbers. */

@@ -109,8 +109,18 @@ export async function writeStrip(clip: StripClip, path: string, options: StripOp
   return strip
 }
 
-/** A JPEG with a comment (ITU-T T.81, B.2.4.5) as its first segment. */
-function withComment(jpeg: Buffer, comment: string): Buffer {
+/**
+ * A JPEG with a comment (ITU-T T.81, B.2.4.5) as its first segment.
+ *
+ * @example
+ * ```ts
+ * import { clipOfFile, makeStrip, withComment } from "fourtier/video"
+ *
+ * const { jpeg } = await makeStrip(clipOfFile("jump.mp4"))
+ * withComment(jpeg, "five frames").length // the JPEG's and fifteen bytes
+ * ```
+ */
+export function withComment(jpeg: Buffer, comment: string): Buffer {
   const text = Buffer.from(comment)
   const head = Buffer.from([0xff, 0xd8, 0xff, 0xfe, 0, 0])
   head.writeUInt16BE(text.length + 2, 4)

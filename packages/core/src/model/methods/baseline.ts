@@ -10,7 +10,7 @@ export const baselineMethod = defineMethod({
   build:
     ({ model }) =>
     ({ m }, size, classes, dropout) => {
-      const { logits, trained } = buildHead(m, new Map(), size, classes, model, dropout)
-      return { logits, trained, frozen: [] }
+      const { logits, first, trained } = buildHead(m, new Map(), size, classes, model, dropout)
+      return { logits, first, trained, frozen: [] }
     },
 })

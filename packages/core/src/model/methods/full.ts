@@ -18,8 +18,8 @@ export const fullMethod = defineMethod({
     ({ prompts, model, space }) =>
     ({ m, pooled }, size, classes, dropout) => {
       const { values, params } = buildProcessors(pooled, prompts, model, space?.textWidth ?? size.D)
-      const { logits, trained } = buildHead(m, values, size, classes, model, dropout)
-      const network = { logits, trained, frozen: params }
+      const { logits, first, trained } = buildHead(m, values, size, classes, model, dropout)
+      const network = { logits, first, trained, frozen: params }
       const language = space && values.size > 0 ? scoresOf(values, classes, model, space) : null
       return language ? { ...network, language } : network
     },

@@ -89,7 +89,7 @@ async function show(bundle: string, clips: readonly Clip[]): Promise<void> {
 
 function farewell(run: string, seconds: number): string {
   return `
-Done in ${formatSeconds(seconds)}. The report with its plots: ${join(run, "report.md")}
+Done in ${formatSeconds(seconds)}. The report with its plots: ${join(run, "report.html")}
 
 Your own clips: make one folder per class, put one or two labelled clips into
 each, and leave the others in clips/ itself.

@@ -21,10 +21,12 @@ export async function runUntil(until: Until, data: string, options: { out?: stri
   process.stdout.write(`${summary(result, out)}\n`)
 }
 
-function summary({ report, bundle, suggestions }: RecipeResult, out: string): string {
+function summary({ report, page, bundle, suggestions }: RecipeResult, out: string): string {
   const exported = bundle ? `\nbundle: ${join(out, "bundle")}` : ""
   const next = suggestions.slice(0, 3).map(({ clip }) => `\n  ${clip}`)
   const wanted = next.length > 0 ? `\nlabels that would teach most (fourtier suggest ${out}):${next.join("")}` : ""
-  if (!report) return `weights and training curves: ${join(out, "trials")}${exported}${wanted}`
-  return `${report.text}\nreport: ${join(out, "report.md")}${exported}${wanted}`
+  const shown = page ? `\nreport: ${page} (tables: report.md)` : ""
+  if (!report)
+    return `weights and training curves: ${join(out, "trials")}${page ? `\nreport: ${page}` : ""}${exported}${wanted}`
+  return `${report.text}${shown}${exported}${wanted}`
 }

@@ -1,0 +1,185 @@
+/**
+ * The page of a report in a browser, opened from disk: nothing fails, nothing is fetched, whatever labels hold is text, figures are
+ * those of results.json, it can be used by click and by keyboard, and axe finds nothing serious.
+ */
+
+import { readFileSync, statSync } from "node:fs"
+import { mkdtemp, rm } from "node:fs/promises"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import type { Browser, Page } from "playwright-core"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { z } from "zod"
+import { PAGE_LIMIT, writePage } from "../../packages/fourtier/src/report/page.ts"
+import { HOSTILE, writeRun } from "../../packages/fourtier/tests/report/run-fixture.ts"
+import { built } from "../cli/command.ts"
+import { findChromium, launchChromium } from "./chromium.ts"
+
+const chromium = findChromium()
+if (chromium === null)
+  process.stderr.write("no Chromium here: the tests of the report's page are skipped (set CHROMIUM)\n")
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js")
+
+const violationsSchema = z.array(
+  z.object({ id: z.string(), impact: z.string().nullish(), nodes: z.array(z.object({ html: z.string() })) }),
+)
+
+describe.skipIf(chromium === null || !built)("report.html in headless Chromium", () => {
+  let folder: string
+  let browser: Browser
+  const complaints: string[] = []
+  const requests: string[] = []
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "fourtier-report-"))
+    browser = await launchChromium(chromium ?? "")
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  async function open(file: string, width = 1440, colorScheme: "light" | "dark" = "light"): Promise<Page> {
+    const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme })
+    page.on("console", (message) => message.type() === "error" && complaints.push(message.text()))
+    page.on("pageerror", (error) => complaints.push(error.message))
+    page.on("request", (request) => !/^(file|data):/.test(request.url()) && requests.push(request.url()))
+    await page.goto(pathToFileURL(file).href)
+    await page.waitForSelector("#made")
+    return page
+  }
+
+  /** What axe finds that is serious, and whether the page is wider than its window. */
+  async function faults(page: Page): Promise<string[]> {
+    await page.addScriptTag({ path: AXE })
+    const found: unknown = await page.evaluate(
+      "axe.run(document, { resultTypes: ['violations'] }).then((found) => found.violations)",
+    )
+    const serious = violationsSchema.parse(found).filter(({ impact }) => impact === "serious" || impact === "critical")
+    const wide = await tooWide(page)
+    return [
+      ...serious.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`),
+      ...(wide > 0 ? [`${wide} pixels too wide`] : []),
+    ]
+  }
+
+  const page = (name: string) => join(folder, name, "report.html")
+  async function write(name: string, options?: Parameters<typeof writeRun>[1]): Promise<string> {
+    await writeRun(join(folder, name), options)
+    await writePage([join(folder, name)], page(name))
+    return page(name)
+  }
+
+  it("holds markup in labels, answers and file names as text", async () => {
+    const own = await open(await write("whole"))
+    expect(await own.evaluate(() => "hacked" in globalThis)).toBe(false)
+    expect(await own.locator("img[src=x], main script").count()).toBe(0)
+    expect(await own.locator("#confusion").textContent()).toContain("</script>")
+    expect(await own.locator("#examples").textContent()).toContain(`Answer A: hug, tight`)
+    expect(readFileSync(page("whole"), "utf8")).not.toContain(HOSTILE)
+    await own.close()
+  })
+
+  it.each([
+    [1440, "light"],
+    [1440, "dark"],
+    [375, "light"],
+    [375, "dark"],
+  ] as const)("has nothing that axe calls serious, and fits, at %i pixels, %s", async (width, scheme) => {
+    const own = await open(page("whole"), width, scheme)
+    expect(await faults(own)).toEqual([])
+    await own.close()
+  })
+
+  it("every figure with a place is the one that stands there in results.json", async () => {
+    const own = await open(page("whole"))
+    const results: unknown = JSON.parse(readFileSync(join(folder, "whole", "results.json"), "utf8"))
+    expect(await own.locator("data[data-from]").count()).toBeGreaterThan(40)
+    const shown = z
+      .array(z.tuple([z.string(), z.string()]))
+      .parse(
+        await own.evaluate("[...document.querySelectorAll('data')].map(({ value, dataset }) => [dataset.from, value])"),
+      )
+    for (const [place, value] of shown) expect([place, Number(value)]).toEqual([place, valueAt(results, place)])
+    await own.close()
+  })
+
+  it("a cell of the matrix shows its clips, a clip opens and closes, runs by keyboard", async () => {
+    const own = await open(page("whole"))
+    await own.locator(".matrix td:not(.right) button").first().click()
+    expect(await own.locator("#confusion-clips .card").count()).toBe(1)
+    await own.locator("#confusion-clips .strip").first().click()
+    expect(await own.locator("dialog").textContent()).toContain("test/0-0.mp4")
+    expect(await own.locator("dialog img").count()).toBe(1)
+    expect(await own.locator("dialog").textContent()).toContain("Answer A")
+    await own.keyboard.press("Escape")
+    expect(await own.locator("dialog").count()).toBe(0)
+    const map = own.locator("[role=application]").first()
+    await map.focus()
+    await own.keyboard.press("ArrowRight")
+    expect(await own.locator(".pointed img").count()).toBe(1)
+    await own.keyboard.press("Enter")
+    expect(await own.locator("dialog h2").textContent()).toContain("test/0-0.mp4")
+    await own.keyboard.press("Escape")
+    await own.locator(".switch button", { hasText: "dark" }).click()
+    expect(await own.evaluate("getComputedStyle(document.documentElement).backgroundColor")).toBe("rgb(16, 20, 25)")
+    await own.close()
+  })
+
+  it.each([
+    ["training", { tested: false, status: "training" }, "Still training"],
+    ["untested", { tested: false }, "Not tested"],
+    ["no prompts", { prompts: [] }, "Not measured: there are no prompts"],
+    ["one class, one clip", { classes: ["hug"], perClass: 1, seeds: [0] }, "Every test clip|taken for"],
+    [
+      "many",
+      {
+        classes: Array.from({ length: 500 }, (_, i) => `a rather long name of a class, number ${i}`),
+        perClass: 1,
+        seeds: [0],
+      },
+      "of 500 classes",
+    ],
+  ] as const)("has something to say where a run is: %s", async (name, options, expected) => {
+    const file = await write(name, {
+      ...options,
+      classes: "classes" in options ? [...options.classes] : undefined,
+      seeds: "seeds" in options ? [...options.seeds] : undefined,
+      prompts: "prompts" in options ? [] : undefined,
+    })
+    const own = await open(file, 375)
+    expect(await own.locator("main").textContent()).toMatch(new RegExp(expected))
+    expect(await tooWide(own)).toBeLessThanOrEqual(0)
+    await own.close()
+    expect(statSync(file).size).toBeLessThan(PAGE_LIMIT)
+  })
+
+  it("shows several runs side by side, and the one that is chosen", async () => {
+    const file = join(folder, "both.html")
+    await writePage([join(folder, "whole"), join(folder, "no prompts")], file)
+    const own = await open(file)
+    expect(await own.locator("#runs tbody tr").count()).toBe(2)
+    await own.locator("#runs tbody button").nth(1).click()
+    expect(await own.locator(".bar h1").textContent()).toContain("no prompts")
+    await own.close()
+  })
+
+  it("no page has complained or asked for anything", () => {
+    expect(complaints).toEqual([])
+    expect(requests).toEqual([])
+  })
+})
+
+/** Pixels by which a page is wider than its window. */
+async function tooWide(page: Page): Promise<number> {
+  return z.number().parse(await page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+}
+
+/** What stands at `splits[0].methods[1].figures.top1.value`. */
+function valueAt(value: unknown, place: string): unknown {
+  return place
+    .split(/[.[\]]+/)
+    .reduce<unknown>((at, key) => (key === "" ? at : new Map(Object.entries(at ?? {})).get(key)), value)
+}
