@@ -63,13 +63,7 @@ export async function alignSets(
   for (const [i, folder] of data.entries()) {
     const manifest = await stages.measure(folder, join(out, "manifests", `${names[i]}.jsonl`), context, false)
     const train = trainingPart(folder, resolveSplits(manifest, config.split))
-    const own = await stages.describeClips(
-      folder,
-      manifest.clips,
-      new Set(train.map(({ id }) => id)),
-      prompts,
-      context,
-    )
+    const own = await stages.describeClips(folder, manifest.clips, new Set(train.map(({ id }) => id)), prompts, context)
     for (const clip of train) {
       const id = `${names[i]}/${clip.id}`
       sets.set(id, names[i])
