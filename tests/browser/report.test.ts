@@ -115,7 +115,7 @@ describe.skipIf(chromium === null || !built)("report.html in headless Chromium",
     expect(await own.locator("dialog img").count()).toBe(1)
     expect(await own.locator("dialog").textContent()).toContain("Answer A")
     await own.keyboard.press("Escape")
-    expect(await own.locator("dialog").count()).toBe(0)
+    await own.locator("dialog").waitFor({ state: "detached", timeout: 20_000 })
     const map = own.locator("[role=application]").first()
     await map.focus()
     await own.keyboard.press("ArrowRight")

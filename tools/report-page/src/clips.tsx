@@ -1,7 +1,7 @@
 /** Clips: their strips, and what is known of one when it is opened. */
 
 import { createContext } from "preact"
-import { useContext, useEffect, useRef } from "preact/hooks"
+import { useContext, useEffect, useLayoutEffect, useRef } from "preact/hooks"
 import type { page } from "./data.ts"
 import { percent } from "./format.ts"
 import { Scroll } from "./parts.tsx"
@@ -173,7 +173,8 @@ export function Answers({
 /** All that is known of one clip. */
 export function ClipDialog({ id, run, close }: { id: string; run: page.RunData; close: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null)
-  useEffect(() => {
+  // before the page is painted: a key that is pressed at once closes it as well
+  useLayoutEffect(() => {
     const element = dialog.current
     if (element && !element.open) element.showModal()
   }, [])

@@ -84,7 +84,7 @@ const aboutSchema = z.object({
 })
 
 /** `report/about.json`. */
-export type About = z.infer<typeof aboutSchema>
+export interface About extends z.infer<typeof aboutSchema> {}
 
 const timeSchema = z.object({
   stage: z.string(),
@@ -95,7 +95,7 @@ const timeSchema = z.object({
 })
 
 /** One line of `report/times.json`: the most that a stage has taken of all runs into the folder. */
-export type StageTime = z.infer<typeof timeSchema>
+export interface StageTime extends z.infer<typeof timeSchema> {}
 
 const answersSchema = z.record(z.string(), z.record(z.string(), z.string()))
 export type ShownAnswers = z.infer<typeof answersSchema>

@@ -20,7 +20,7 @@ const folder = mkdtempSync(join(tmpdir(), "fourtier-page-files-"))
 const run = join(folder, "run")
 let data: RunData
 beforeAll(async () => {
-  await writeRun(run, { perClass: 6 })
+  await writeRun(run, { perClass: 6, wrong: 2 })
   data = await collectRun(run)
 })
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -29,8 +29,8 @@ describe("the data of a page", () => {
   it("holds the mistakes first, with what was said", () => {
     const [{ rows, all }] = data.predictions
     expect(all).toBe(48)
-    expect(rows.slice(0, 8).every(([, truth, said]) => truth !== said)).toBe(true)
-    expect(rows.slice(8).every(([, truth, said]) => truth === said)).toBe(true)
+    expect(rows.slice(0, 16).every(([, truth, said]) => truth !== said)).toBe(true)
+    expect(rows.slice(16).every(([, truth, said]) => truth === said)).toBe(true)
     expect(rows[0].slice(3, 5)).toEqual([0.9, expect.closeTo(0.1 / 3, 5)])
   })
 
@@ -65,9 +65,9 @@ describe("the data of a page", () => {
 describe("advice", () => {
   it("names the classes, how often, where, and what to do", () => {
     const confused = data.advice.find(({ about }) => about === "classes")
-    expect(confused?.seen).toMatch(/ is taken for .* in 2 of 12 tests/)
+    expect(confused?.seen).toMatch(/ is taken for .* in 4 of 12 tests/)
     expect(confused?.todo).toMatch(/Label more clips of .* \(trained on 6 and 6 labels\)/)
-    expect(confused?.clips).toHaveLength(1)
+    expect(confused?.clips).toHaveLength(2)
   })
 
   it("says where the mistakes are when they are in one place", () => {

@@ -25,6 +25,8 @@ export interface FixtureOptions {
   classes?: string[]
   /** Test clips of each class. */
   perClass?: number
+  /** How many of them full gets wrong. */
+  wrong?: number
   seeds?: number[]
   /** What there is: a run may be at its beginning, or have no test. */
   tested?: boolean
@@ -65,7 +67,7 @@ export async function writeRun(run: string, options: FixtureOptions = {}): Promi
     seeds = [0, 1],
     prompts = PROMPTS,
   } = options
-  const { tested = true, status = "done" } = options
+  const { tested = true, status = "done", wrong = 1 } = options
   await mkdir(run, { recursive: true })
   const make = (part: string) =>
     classes.flatMap((label, c) =>
@@ -111,7 +113,7 @@ export async function writeRun(run: string, options: FixtureOptions = {}): Promi
   )
   await writeFileAtomic(join(run, "trials/test/seed0/full/metrics.jsonl"), `${journal.join("\n")}\n`)
   if (!tested) return []
-  // of every class the first clip is taken for the next class by full, the first two by the others
+  // of every class the first clips are taken for the next class: one by full, two by the others
   const runOf = (method: string, wrong: number) => ({
     split: "test",
     method,
@@ -136,7 +138,7 @@ export async function writeRun(run: string, options: FixtureOptions = {}): Promi
   await writeReport(run, {
     title: `A report on ${HOSTILE}`,
     classes,
-    runs: [runOf("linear-probe", 2), runOf("baseline", 2), runOf("full", 1), runOf("full, shuffled answers", 2)],
+    runs: [runOf("linear-probe", 2), runOf("baseline", 2), runOf("full", wrong), runOf("full, shuffled answers", 2)],
     reference: "full",
     configHash: "5f1c",
     bootstrap: { resamples: 200 },
