@@ -183,7 +183,11 @@ function ClipMap({
   const order = useMemo(() => points.toSorted((a, b) => a.label - b.label || (a.id < b.id ? -1 : 1)), [points])
   const step = (event: KeyboardEvent) => {
     const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key]
-    if (event.key === "Enter" && at !== null) open(at)
+    if (event.key === "Enter" && at !== null) {
+      // the key that opens a clip must not press the button that closes it
+      event.preventDefault()
+      open(at)
+    }
     if (by === undefined || order.length === 0) return
     event.preventDefault()
     const now = order.findIndex(({ id }) => id === at)
