@@ -56,6 +56,14 @@ export async function alignSets(
       fix: "set prompts=paper",
     })
   }
+  if (config.alignment) {
+    throw new FourtierError({
+      where: "alignment",
+      what: "an alignment is made here, not taken from elsewhere",
+      found: config.alignment,
+      fix: "leave the setting out",
+    })
+  }
   const names = namesOf(data)
   const sets = new Map<string, string>()
   const clips: Clip[] = []

@@ -78,6 +78,7 @@ export async function runRecipe(
 ): Promise<RecipeResult> {
   const { config, reporter, signal } = given
   checkStages(config)
+  stages.checkAlignmentUsed(config)
   // before hours of work, whether what they need is there
   if (config.alignment) await loadAlignment(config.alignment)
   await stages.checkSources(data, given)

@@ -4,7 +4,7 @@
  */
 
 import { join } from "node:path"
-import { plural, type Reporter, withTemperature } from "@fourtier/core"
+import { groupBy, plural, type Reporter, withTemperature } from "@fourtier/core"
 import type { Bundle } from "@fourtier/core/bundle"
 import { countViews, type ViewRecipe, withViewGrid } from "@fourtier/core/frames"
 import { type Method, methodNamed, type NetworkSpec, placesOf, titleOf } from "@fourtier/core/model"
@@ -160,6 +160,22 @@ function learnsFromWords(config: Config): boolean {
   return trainedMethods(config).some((name) => methodNamed(name).aligned) && promptsOf(config).prompts.length > 0
 }
 
+/**
+ * That an alignment which is named can be used.
+ * @throws FourtierError where nothing that is trained here would learn from it
+ */
+export function checkAlignmentUsed(config: Config): void {
+  if (!config.alignment || learnsFromWords(config)) return
+  const none = promptsOf(config).prompts.length === 0
+  throw new FourtierError({
+    where: none ? "prompts" : "methods",
+    what: `nothing would be learned from the alignment ${config.alignment}`,
+    expected: none ? "the prompts that it was made with, or some of them" : "full, the method that learns from it",
+    found: none ? "none" : config.methods.join(", "),
+    fix: `${none ? "set prompts=paper" : "add full to methods"}, or leave the alignment out`,
+  })
+}
+
 /** Whether answers about these clips are wanted: with an alignment from elsewhere, only where there is a source of them. */
 export function needsAnswers(config: Config, data: string): boolean {
   return learnsFromWords(config) && (!config.alignment || (config.describe ?? providerBeside(data)) !== null)
@@ -230,8 +246,12 @@ export async function describeClips(
 ): Promise<Answers> {
   const { reporter } = context
   const { answers, failed, flagged, ended } = await withDescribing(data, clips, training, prompts, context, describe)
-  const without = failed.length + flagged.length
-  if (without > 0) reporter.warn(`${plural(without, "answer")} missing or set aside: stage 1 learns from the others`)
+  const without = [...failed, ...flagged]
+  if (without.length > 0) {
+    const each = [...groupBy(without, ({ prompt }) => prompt)].map(([prompt, own]) => `prompt ${prompt} ${own.length}`)
+    const count = plural(without.length, "answer")
+    reporter.warn(`${count} missing or set aside (${each.sort().join(", ")}): stage 1 learns from the others`)
+  }
   if (ended) reporter.warn(`describing stopped early: ${ended} reached`)
   return answers
 }
