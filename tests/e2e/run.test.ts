@@ -9,7 +9,17 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { Recognizer } from "fourtier/deploy"
 import { beforeAll, describe, expect, it } from "vitest"
 import { z } from "zod"
-import { built, CLASSES, type Ended, fourtier, SETTINGS, scratchFolder, start, writeClips } from "./fixtures.ts"
+import {
+  built,
+  CLASSES,
+  cacheOf,
+  type Ended,
+  fourtier,
+  SETTINGS,
+  scratchFolder,
+  start,
+  writeClips,
+} from "./fixtures.ts"
 
 const root = scratchFolder()
 const home = join(root, "home")
@@ -75,7 +85,7 @@ describe.skipIf(!built)("fourtier run", () => {
   })
 
   it("never describes a clip of the test part", () => {
-    const described = read(home, ".fourtier", "descriptions.jsonl")
+    const described = read(cacheOf(home), "descriptions.jsonl")
     for (const line of read(whole, "predictions.csv").trim().split("\n").slice(1)) {
       const [clip] = /(left|right|down)\/square_\d/.exec(line) ?? [""]
       expect(described).not.toContain(`${clip.replace("_", " ")}.mp4`)
@@ -276,7 +286,7 @@ describe.skipIf(!built)("fourtier run", () => {
     mkdirSync(cwd)
     const out = join(cwd, "runs", "data")
     const trial = join(out, "trials", "drawn", "seed0")
-    const stores = join(cwd, ".fourtier", "features")
+    const stores = join(cacheOf(cwd), "features")
     const shards = () =>
       existsSync(stores)
         ? readdirSync(stores, { recursive: true, encoding: "utf8" }).filter((f) => /m\.npy$/.test(f))

@@ -16,7 +16,7 @@ import { fitTemperature, type Prediction } from "@fourtier/core/metrics"
 import { type Method, methodNamed, titleOf } from "@fourtier/core/model"
 import type { Calibration, Unknown } from "@fourtier/core/schemas"
 import type { Example, FeatureSet, Taught } from "@fourtier/core/train"
-import { hashJson, writeFileAtomic } from "@fourtier/tensor/node"
+import { writeFileAtomic } from "@fourtier/tensor/node"
 import { classesOf } from "./classes.ts"
 import type { Config } from "./config.ts"
 import type { Bundle } from "./deploy/index.ts"
@@ -176,7 +176,7 @@ export async function runRecipe(
         exclude: config.exclude,
         together: togetherIn(splits),
         views: await stages.testedViews(features.encoder, all, heads, config),
-        configHash: hashJson(config),
+        configHash: stages.hashOf(config),
       })
     : null
 

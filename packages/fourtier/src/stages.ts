@@ -3,7 +3,6 @@
  * looked at by itself; the command line has a verb for each.
  */
 
-import { join } from "node:path"
 import { groupBy, plural, type Reporter, withTemperature } from "@fourtier/core"
 import type { Bundle } from "@fourtier/core/bundle"
 import { countViews, type ViewRecipe, withViewGrid } from "@fourtier/core/frames"
@@ -20,6 +19,7 @@ import { folderStrips, stripFolder } from "./describe/folder-strips.ts"
 import type { DescribeOptions } from "./describe/options.ts"
 import { type PromptSet, resolvePrompts } from "./describe/prompts.ts"
 import { openProvider } from "./describe/providers.ts"
+import { takeOverAnswers } from "./describe/take-over.ts"
 import { openVisualEncoder } from "./encoders/catalog.ts"
 import { costOfView } from "./encoders/cost.ts"
 import type { JointSpace, VisualEncoder } from "./encoders/encoder.ts"
@@ -32,8 +32,10 @@ import { sharedSpace, zeroShot } from "./experiment/zero-shot.ts"
 import { type Extraction, extractFeatures } from "./features/extract.ts"
 import { CachedTextEncoder } from "./text/cache.ts"
 import { classTexts, embedClasses } from "./text/class-texts.ts"
+import type { TextEncoder } from "./text/embed.ts"
 import { ZERO_SHOT } from "./text/settings.ts"
 import { type Answers, type EmbeddedTexts, embedAnswers, openTextEncoder } from "./text/targets.ts"
+import { cacheFolders, openCache } from "./util/cache-folders.ts"
 import { version } from "./util/version.ts"
 import { checkClasses, checkSource, checkSplits } from "./video/checks.ts"
 import { doctor } from "./video/doctor.ts"
@@ -70,7 +72,8 @@ export async function measure(
     checkExcluded(classes, config.exclude)
   }
   const workers = config.runtime.workers ?? undefined
-  const report = await doctor(data, manifestPath, reporter, { workers, signal, check })
+  const { measurements } = await openCache(config.cache, reporter)
+  const report = await doctor(data, manifestPath, reporter, { workers, signal, check, measurements })
   const { manifest } = report
   for (const note of report.notes) reporter.warn(note)
   if (manifest.quarantine.length > 0) {
@@ -278,7 +281,9 @@ async function withDescribing<T>(
 ): Promise<T> {
   const provider = await openProvider(sourceOfAnswers(data, config))
   const { count: frames, height } = config.keyFrames
-  const cachePath = join(config.cache, "descriptions.jsonl")
+  const cache = cacheFolders(config.cache)
+  const cachePath = cache.answers
+  if (cache.older) await takeOverAnswers(cache.older.answers, cachePath, reporter)
   return work({
     clips,
     prompts,
@@ -302,7 +307,7 @@ export async function embedTexts(
   const rows = config.align.similarity === "tokens" ? encoder.size.T + placesOf(encoder.size) : null
   const textEncoder = await openTextEncoder(config.text)
   for (const note of textEncoder.notes ?? []) reporter.say(note)
-  const texts = await CachedTextEncoder.open(textEncoder, join(config.cache, "texts"))
+  const texts = await cachedTexts(textEncoder, config)
   try {
     const own = answers ?? new Map()
     const table = await embedAnswers(texts, own, prompts, rows)
@@ -317,6 +322,11 @@ export async function embedTexts(
   } finally {
     await texts.release()
   }
+}
+
+function cachedTexts(encoder: TextEncoder, { cache }: Config): Promise<CachedTextEncoder> {
+  const { texts, older } = cacheFolders(cache)
+  return CachedTextEncoder.open(encoder, texts, older ? [older.texts] : [])
 }
 
 export interface Features {
@@ -349,7 +359,7 @@ export async function embedClassTexts(
 ): Promise<ClassSpace | null> {
   if (!config.methods.includes(ZERO_SHOT)) return null
   const encoder = await visualEncoder(config)
-  const texts = await CachedTextEncoder.open(await openTextEncoder(config.text), join(config.cache, "texts"))
+  const texts = await cachedTexts(await openTextEncoder(config.text), config)
   try {
     const joint = sharedSpace(encoder, texts)
     const own = classTexts(classes, config.zeroShot, classSentences(config))
@@ -442,9 +452,11 @@ export async function testedViews(
 /** Where features are kept, and what computes them. */
 function extractOptions({ config, reporter, signal }: StageContext) {
   const { provider, threads, workers, batch } = config.runtime
+  const { features, older } = cacheFolders(config.cache)
   return {
     pool: config.model.pool,
-    root: join(config.cache, "features"),
+    root: features,
+    others: older ? [older.features] : [],
     reporter,
     signal,
     runtime: { provider, threads: threads ?? undefined },
@@ -520,6 +532,11 @@ export interface Final {
   result: TrialResult
 }
 
+/** Names all settings that decide the results: where the cache is does not. */
+export function hashOf(config: Config): string {
+  return hashJson({ ...config, cache: undefined })
+}
+
 /** Exports a model as a bundle and proves it on the clips it was not trained on, or on all where it has seen all. */
 export async function ship(
   folder: string,
@@ -559,7 +576,7 @@ export async function ship(
       method,
       encoder: { name: features.encoder.name, id: features.encoder.id },
       prompts: aligned ? prompts.map(({ id, text }) => ({ id, text })) : [],
-      config: hashJson(config),
+      config: hashOf(config),
       split: split.name,
       seed,
       trainingClips: split.train.length,
@@ -570,11 +587,13 @@ export async function ship(
     unknown,
     accuracy: accuracyOf(results, method),
     expected,
+    proofs: cacheFolders(config.cache).proofs,
     reporter,
     runtime: { provider: config.runtime.provider, threads: config.runtime.threads ?? undefined },
     workers: config.runtime.workers ?? undefined,
   })
-  reporter.say(`bundle: ${folder}, matches the trainer within ${bundle.parity.largestDifference.toExponential(1)}`)
+  const matches = `matches the trainer within ${bundle.parity.largestDifference.toExponential(1)}`
+  reporter.say(`bundle: ${folder}, ${matches}`)
   return bundle
 }
 

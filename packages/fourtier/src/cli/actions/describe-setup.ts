@@ -1,6 +1,5 @@
 /** From the options of `fourtier describe` to a run. */
 
-import { join } from "node:path"
 import type { Reporter } from "@fourtier/core"
 import { FourtierError, nearest } from "@fourtier/tensor"
 import { parse } from "yaml"
@@ -15,6 +14,8 @@ import { resolvePrompts } from "../../describe/prompts.ts"
 import type { DescribedClip } from "../../describe/provider.ts"
 import { openProvider } from "../../describe/providers.ts"
 import { type PromptsConfig, type ProviderConfig, promptsSchema, providerSchema } from "../../describe/settings.ts"
+import { takeOverAnswers } from "../../describe/take-over.ts"
+import { openCache } from "../../util/cache-folders.ts"
 import { doctor } from "../../video/doctor.ts"
 import { tell } from "../../video/findings.ts"
 import type { Manifest } from "../../video/manifest.ts"
@@ -29,26 +30,26 @@ export async function readSettings({ config, preset, set }: DataOptions): Promis
   return (await readConfig({ config, preset, set })).value
 }
 
-/** Path of `descriptions.jsonl`. */
-export function cachePathOf(options: DataOptions, config: Config): string {
-  return options.cache ?? join(config.cache, "descriptions.jsonl")
+/** The clips of a data set and the path of the answers; those of an earlier version's cache are taken over. */
+export async function loadClips(data: string, options: DataOptions, reporter: Reporter) {
+  const config = await readSettings(options)
+  const { manifest, cachePath } = await loadData(data, options, config, reporter)
+  return { clips: manifest.clips, cachePath }
 }
 
-/** The clips of a data set. Files that have not changed are not opened again. */
-export async function loadClips(data: string, options: DataOptions, reporter: Reporter): Promise<DescribedClip[]> {
-  return (await loadManifest(data, options, reporter)).clips
-}
-
-async function loadManifest(data: string, options: DataOptions, reporter: Reporter): Promise<Manifest> {
+async function loadData(data: string, options: DataOptions, config: Config, reporter: Reporter) {
+  const { answers, measurements, older } = await openCache(config.cache, reporter)
   const check = ({ findings }: Source) => tell(findings, reporter)
-  return (await doctor(data, options.manifest ?? defaultManifest(data), reporter, { check })).manifest
+  const out = options.manifest ?? defaultManifest(data)
+  const { manifest } = await doctor(data, out, reporter, { check, measurements })
+  if (older && options.cache === undefined) await takeOverAnswers(older.answers, answers, reporter)
+  return { manifest, cachePath: options.cache ?? answers }
 }
 
 /** Clips, prompts and strips, and which clips may be described. */
 export async function readScope(data: string, options: QuestionOptions, reporter: Reporter) {
   const config = await readSettings(options)
-  const cachePath = cachePathOf(options, config)
-  const manifest = await loadManifest(data, options, reporter)
+  const { manifest, cachePath } = await loadData(data, options, config, reporter)
   const { clips } = manifest
   const { count, height } = config.keyFrames
   const strip = { frames: options.frames ?? count, height: options.height ?? height }

@@ -6,6 +6,7 @@ import { FourtierError } from "@fourtier/tensor"
 import pc from "picocolors"
 import { namesOf } from "../../classes.ts"
 import type { Config } from "../../config.ts"
+import { openCache } from "../../util/cache-folders.ts"
 import { terminalTable } from "../../util/table.ts"
 import { checkClasses, checkSource, checkSplits, findingOf } from "../../video/checks.ts"
 import { type DoctorReport, doctor } from "../../video/doctor.ts"
@@ -38,7 +39,9 @@ export async function runDoctor(data: string, options: DoctorCommandOptions): Pr
   const { value: config } = await readConfig(options)
   const before: Finding[] = []
   const check = (source: Source) => void before.push(...checkSource({ ...source, findings: [] }, config.split))
-  const report = await doctor(data, path, terminalReporter(), { workers, check })
+  const reporter = terminalReporter()
+  const { measurements } = await openCache(config.cache, reporter)
+  const report = await doctor(data, path, reporter, { workers, check, measurements })
   const findings = [...report.findings, ...beforeARun(report.manifest, before, config)]
   process.stdout.write(
     json ? `${JSON.stringify(asJson({ ...report, findings }), null, 2)}\n` : asText({ ...report, findings }, path),
