@@ -8,6 +8,7 @@ import pc from "picocolors"
 import { description, version } from "../util/version.ts"
 import { ablateCommand } from "./ablate.ts"
 import { benchCommand } from "./bench.ts"
+import { cacheCommand } from "./cache.ts"
 import { compareCommand } from "./compare.ts"
 import { dataCommand } from "./data.ts"
 import { demoCommand } from "./demo.ts"
@@ -32,7 +33,15 @@ const VERBS: Readonly<Record<string, readonly (() => Command)[]>> = {
   "Prepare the data:": [dataCommand, doctorCommand, stripsCommand, describeCommand, extractCommand, suggestCommand],
   "Find who does what, where:": [detectionCommand],
   "Run the recipe up to one of its stages:": [alignCommand, finetuneCommand, evaluateCommand, exportCommand],
-  "Inspect and measure:": [ablateCommand, compareCommand, infoCommand, benchCommand, encodeCommand, puppetsCommand],
+  "Inspect and measure:": [
+    ablateCommand,
+    compareCommand,
+    infoCommand,
+    cacheCommand,
+    benchCommand,
+    encodeCommand,
+    puppetsCommand,
+  ],
 }
 
 const program = new Command("fourtier").description(description).version(version).enablePositionalOptions()

@@ -15,6 +15,7 @@ import { homedir } from "node:os"
 import { isAbsolute, join, resolve } from "node:path"
 import type { Reporter } from "@fourtier/core"
 import { FourtierError, messageOf } from "@fourtier/tensor"
+import { joinCache } from "./cache-users.ts"
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -64,7 +65,7 @@ const PARTS = {
  * ```
  */
 export function cacheFolders(setting: string | null = null): CacheFolders {
-  const root = resolve(setting ?? userCache())
+  const root = setting ?? resolve(userCache())
   const older = resolve(OLDER_NAME)
   const isRead = setting === null && older !== root && isOlderCache(older)
   return { ...partsOf(root), older: isRead ? { ...partsOf(older), older: null } : null }
@@ -121,6 +122,7 @@ export function userCache(
 export async function openCache(setting: string | null, reporter: Reporter): Promise<CacheFolders> {
   const folders = cacheFolders(setting)
   await prepareCache(folders)
+  joinCache(folders.root)
   if (folders.older) {
     const move = "`fourtier cache move` takes it over"
     reporter.say(`${OLDER_NAME}/ here is the cache of an earlier version and is read too; ${move} into ${folders.root}`)
