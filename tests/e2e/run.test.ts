@@ -18,6 +18,7 @@ import {
   SETTINGS,
   scratchFolder,
   start,
+  startWith,
   writeClips,
 } from "./fixtures.ts"
 
@@ -117,9 +118,27 @@ describe.skipIf(!built)("fourtier run", () => {
     expect(second.err.match(/are already in the store/g)).toHaveLength(2)
     expect(second.err).toMatch(/0 texts embedded/)
     expect(second.err).toMatch(/0 requests/)
-    expect(second.err).not.toMatch(/updates|✓ measure|✓ extract/)
+    expect(second.err).not.toMatch(/updates|✓ measure|✓ extract|check the bundle/)
     expect(second.seconds).toBeLessThan(Math.max(30, 2 * first.seconds))
     expectSameOutcome(whole, kept)
+  })
+
+  it("from another folder, into another one, only trains again; a cache of an earlier version is read", async () => {
+    const cwd = join(root, "elsewhere")
+    mkdirSync(cwd)
+    const shared = { FOURTIER_CACHE: cacheOf(home) }
+    const again = await startWith(shared, cwd, ...run, "--out", "other").ended
+    expect([again.code, again.err]).toEqual([0, again.err])
+    expect(again.err.match(/are already in the store/g)).toHaveLength(2)
+    expect(again.err).toMatch(/0 texts embedded[\s\S]*full: .*updates/)
+    expect(again.err).toMatch(/0 requests/)
+    expect(again.err).not.toMatch(/✓ measure|✓ extract|check the bundle|stage 1: .*updates/)
+    expect(read(cwd, "other", "results.json")).toBe(read(whole, "results.json"))
+    expect(existsSync(join(cwd, ".fourtier"))).toBe(false)
+    cpSync(cacheOf(home), join(cwd, ".fourtier"), { recursive: true })
+    const older = await fourtier(cwd, "extract", data, "--config", config)
+    expect(older.err).toMatch(/\.fourtier\/ here is the cache of an earlier version[\s\S]*are already in the store/)
+    expect(older.err).not.toMatch(/views to compute/)
   })
 
   it("says what is wrong with settings and data, without a stack trace, and changes nothing", async () => {

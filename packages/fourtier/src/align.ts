@@ -17,7 +17,7 @@ import type { StageContext } from "./stages.ts"
 import * as stages from "./stages.ts"
 import type { Answers } from "./text/targets.ts"
 import type { Clip } from "./video/manifest.ts"
-import { resolveSplits, type Split } from "./video/splits.ts"
+import type { Split } from "./video/splits.ts"
 
 /**
  * Aligns the processors with the answers about the training clips of all sets; every set weighs the same. Labels are not used,
@@ -71,7 +71,7 @@ export async function alignSets(
   const classes = new Set<string>()
   for (const [i, folder] of data.entries()) {
     const manifest = await stages.measure(folder, join(out, "manifests", `${names[i]}.jsonl`), context, false)
-    const train = trainingPart(folder, resolveSplits(manifest, config.split))
+    const train = trainingPart(folder, await stages.splitsOf(folder, manifest, context))
     const own: Answers = await stages.describeClips(
       folder,
       manifest.clips,

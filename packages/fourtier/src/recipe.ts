@@ -87,7 +87,7 @@ export async function runRecipe(
   const manifest = await stages.measure(data, join(out, "manifest.jsonl"), given)
   const context = stages.contextFor(manifest.clips, given)
   await writeFileAtomic(join(out, "config.yaml"), configText)
-  const { splits: planned, tested } = stages.plan(manifest, context)
+  const { splits: planned, tested } = await stages.plan(data, manifest, context)
   const classes = classesOf(manifest, config)
   const classSpace = await stages.embedClassTexts(classes, context)
 

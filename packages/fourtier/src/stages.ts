@@ -42,8 +42,10 @@ import { doctor } from "./video/doctor.ts"
 import { tell } from "./video/findings.ts"
 import { type Clip, classesOf as labelsOf, type Manifest } from "./video/manifest.ts"
 import { checkMirroring, viewsFor } from "./video/mirroring.ts"
+import { planSplits } from "./video/planned.ts"
 import type { Source } from "./video/source.ts"
-import { apartBackground, resolveSplits, type Split } from "./video/splits.ts"
+import { apartBackground, type Split } from "./video/splits.ts"
+import { readTested } from "./video/tested.ts"
 
 export interface StageContext {
   config: Config
@@ -92,14 +94,24 @@ export function contextFor(clips: readonly Pick<Clip, "columns">[], context: Sta
   return { ...context, config: { ...config, views } }
 }
 
+/** The splits of a data set; a test part that is drawn is kept for good. */
+export function splitsOf(data: string, manifest: Manifest, { config, reporter }: StageContext): Promise<Split[]> {
+  const { tests } = cacheFolders(config.cache)
+  return planSplits(data, manifest, config.split, { folder: tests, write: true, reporter })
+}
+
 /**
  * Which clips train, validate and test. Where none is held back for a test, `tested` is false and the test part holds the labelled
  * training clips: to prove the bundle with, not to report on.
  */
-export function plan(manifest: Manifest, { config, reporter }: StageContext): { splits: Split[]; tested: boolean } {
+export async function plan(
+  data: string,
+  manifest: Manifest,
+  { config, reporter }: StageContext,
+): Promise<{ splits: Split[]; tested: boolean }> {
   const classes = classesOf(manifest, config)
   checkExcluded(classes, config.exclude)
-  const splits = resolveSplits(manifest, config.split).map(apartBackground)
+  const splits = (await splitsOf(data, manifest, { config, reporter })).map(apartBackground)
   tell(checkSplits(splits), reporter)
   for (const { name, train } of splits) {
     const missing = classes.filter((label) => !train.some((clip) => clip.label === label))
@@ -109,7 +121,7 @@ export function plan(manifest: Manifest, { config, reporter }: StageContext): { 
       where: `split ${name}`,
       what: "a class has no labelled training clip",
       found: missing.join(", "),
-      fix: "label a clip of this class, remove the class, choose another split, or list all classes in `classes` and have the clips described",
+      fix: "label a clip of this class, remove the class, choose another split (or edit the kept test part, docs/data.md), or list all classes in `classes` and have the clips described",
     })
   }
   const [{ train }] = splits
@@ -291,6 +303,7 @@ async function withDescribing<T>(
     strips: folderStrips(stripFolder(cachePath), { frames, height }),
     cachePath,
     mayDescribe: ({ id }) => training.has(id),
+    tested: await readTested(cache.tests),
     reporter,
     signal,
   }).finally(() => ("close" in provider ? provider.close?.() : undefined))

@@ -47,7 +47,16 @@ export class DescribeRun {
   async estimate(): Promise<Estimate> {
     const { provider, prompts, strips, ask = "separate" } = this.#options
     const jobs = [...this.#plan.pending()]
-    return estimate(jobs, { provider, prompts, strips, ask, price: this.#price(), cache: this.#cache })
+    const testClips = this.#plan.testedBefore().length
+    return estimate(jobs, {
+      testClips,
+      provider,
+      prompts,
+      strips,
+      ask,
+      price: this.#price(),
+      cache: this.#cache,
+    })
   }
 
   async run(): Promise<DescribeReport> {
@@ -166,6 +175,16 @@ export class DescribeRun {
     if (provider.destination !== null) {
       const clips = plural(this.#plan.count().clips, "clip")
       this.#reporter.say(`  sending key frames of ${clips} to ${provider.destination}, model ${provider.model}`)
+    }
+    const tested = provider.kind === "replay" ? [] : this.#plan.testedBefore()
+    if (tested.length > 0) {
+      const [{ relative }] = tested
+      const some = plural(
+        tested.length,
+        "of these clips is or was a test clip",
+        "of these clips are or were test clips",
+      )
+      this.#reporter.warn(`${some}, such as ${relative}: nothing that learns from these answers may be tested on them`)
     }
     const batches = provider.mode === "live" ? await countBatchesAbout(this.#batchFolder(), this.#hashes()) : 0
     if (batches > 0) {

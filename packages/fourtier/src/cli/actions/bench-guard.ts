@@ -43,7 +43,7 @@ export async function benchGuard(data: readonly string[], options: { draws: numb
 async function load(data: string, context: StageContext): Promise<Described> {
   const { config } = context
   const manifest = await stages.measure(data, join(cacheFolders(config.cache).root, "guard", "manifest.jsonl"), context)
-  const { splits } = stages.plan(manifest, context)
+  const { splits } = await stages.plan(data, manifest, context)
   const [{ train }] = splits
   const { prompts } = stages.promptsOf(config)
   const ids = prompts.map(({ id }) => id)

@@ -18,6 +18,7 @@ export function formatEstimate(estimate: Estimate, provider: Provider): string {
   const rows: [string, string][] = [
     ["images are sent to", provider.destination ?? "nowhere (the model runs in this process)"],
     ["clips", number(estimate.clips)],
+    ...testRows(estimate),
     ["missing answers", number(estimate.answers)],
     ["requests", number(estimate.requests)],
     ...stripRows(estimate),
@@ -32,6 +33,10 @@ export function formatEstimate(estimate: Estimate, provider: Provider): string {
   ]
   const width = Math.max(...rows.map(([name]) => name.length))
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join("")
+}
+
+function testRows({ testClips }: Estimate): [string, string][] {
+  return testClips === 0 ? [] : [["of them test clips", `${testClips}, now or before`]]
 }
 
 function stripRows({ strip, uploadBytes, requests, clips }: Estimate): [string, string][] {
