@@ -47,11 +47,7 @@ export class Proof {
     this.#path = path
   }
 
-  static async of(
-    folder: string,
-    bundle: Bundle,
-    { expected, proofs, runtime }: ProofOptions,
-  ): Promise<Proof> {
+  static async of(folder: string, bundle: Bundle, { expected, proofs, runtime }: ProofOptions): Promise<Proof> {
     const model = await hashModel(folder)
     if (proofs === undefined) return new Proof(model, null)
     const clips = expected.map(({ clip: { hash, start, end }, probabilities }) => {

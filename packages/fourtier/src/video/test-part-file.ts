@@ -188,7 +188,7 @@ export function tellTestPart(kept: KeptTest, clips: number, { test }: Pick<Split
   if (joined.length > moved.length)
     notes.push(`${plural(joined.length - moved.length, "new clip")} joined the test part`)
   if (moved.length > 0) {
-    const why = share === test ? `split.test is ${test} now` : "it had no labelled clip left"
+    const why = kept.grows ? `split.test is ${test} now` : "it had no labelled clip left"
     notes.push(`${plural(moved.length, "training clip")} joined the test part, since ${why}`)
   }
   if (share !== null && test < share) {

@@ -38,6 +38,8 @@ export interface TestDraw {
   joined: Clip[]
   /** Those of `joined` that have trained before, since a larger share is asked for or no test clip is left. */
   moved: Clip[]
+  /** Whether a larger share is asked for. */
+  grows: boolean
 }
 
 /** How a clip is named in the file. */
@@ -63,7 +65,7 @@ export function drawTest(
   options: Partial<Pick<SplitOptions, "test" | "seed">>,
   kept: KeptPart | null,
 ): TestDraw {
-  const { test: share, seed } = splitSchema.parse(options)
+  const { test: share, seed } = splitSchema.parse({ test: options.test, seed: options.seed })
   const rowOf = rowFinder(clips, kept?.rows ?? [])
   const bundles = inDrawnOrder(inseparable(clips), seed, TEST_DRAW)
   const partOf = (bundle: readonly Clip[]) => {
@@ -80,7 +82,7 @@ export function drawTest(
   const joined = drawShare(clips, share, candidates, held)
   const test = new Set([...held, ...joined])
   if (!joined.some(isLabelled) && !held.some(isLabelled))
-    return { test, rows: [...(kept?.rows ?? [])], joined, moved: [] }
+    return { test, rows: [...(kept?.rows ?? [])], joined, moved: [], grows }
   const rows = clips.flatMap((clip): PartRow[] => {
     if (!isLabelled(clip) && !rowOf(clip)) return []
     const part = test.has(clip) ? "test" : "train"
@@ -88,7 +90,13 @@ export function drawTest(
   })
   const found = new Set(clips.flatMap((clip) => rowOf(clip) ?? []))
   const absent = (kept?.rows ?? []).filter((row) => !found.has(row))
-  return { test, rows: [...rows, ...absent], joined, moved: joined.filter((clip) => rowOf(clip)?.part === "train") }
+  return {
+    test,
+    rows: [...rows, ...absent],
+    joined,
+    moved: joined.filter((clip) => rowOf(clip)?.part === "train"),
+    grows,
+  }
 }
 
 /** The row of a clip: of its content; else of its path, where no clip has the content that the row names. */

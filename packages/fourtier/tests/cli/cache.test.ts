@@ -125,7 +125,9 @@ describe("fourtier cache", () => {
     const child = spawn(process.execPath, ["-e", "setTimeout(() => {}, 60_000)"])
     const pid = child.pid ?? 0
     write("cache/in-use/other", JSON.stringify({ ...newOwner(), pid, started: startTimeOf(pid) }))
-    await expect(run("clear", "texts", "--yes")).rejects.toThrow(new RegExp(`another process is using.*[\\s\\S]*${pid}`))
+    await expect(run("clear", "texts", "--yes")).rejects.toThrow(
+      new RegExp(`another process is using.*[\\s\\S]*${pid}`),
+    )
     child.kill("SIGKILL")
     while (child.exitCode === null && child.signalCode === null) await sleep(5)
     expect(await run("clear", "texts", "--yes")).toContain("removed")
