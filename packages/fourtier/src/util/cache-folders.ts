@@ -17,8 +17,6 @@ import type { Reporter } from "@fourtier/core"
 import { FourtierError, messageOf } from "@fourtier/tensor"
 import { joinCache } from "./cache-users.ts"
 
-type Environment = Readonly<Record<string, string | undefined>>
-
 /** The parts of a cache. */
 export interface CacheFolders {
   readonly root: string
@@ -103,7 +101,7 @@ function partsOf(root: string): Omit<CacheFolders, "older"> {
  * ```
  */
 export function userCache(
-  env: Environment = process.env,
+  env: Readonly<Record<string, string | undefined>> = process.env,
   platform: NodeJS.Platform = process.platform,
   home = homedir(),
 ): string {

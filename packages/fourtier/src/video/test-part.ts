@@ -42,7 +42,16 @@ export interface TestDraw {
   grows: boolean
 }
 
-/** How a clip is named in the file. */
+/**
+ * How a clip is named in the file.
+ *
+ * @example
+ * ```ts
+ * import { clipName } from "fourtier/video"
+ *
+ * clipName({ relative: "jump/a.mp4", start: 1.5, end: null }) // "jump/a.mp4@1.5-"
+ * ```
+ */
 export function clipName({ relative, start, end }: Pick<Clip, "relative" | "start" | "end">): string {
   return start === null && end === null ? relative : `${relative}@${start ?? ""}-${end ?? ""}`
 }
