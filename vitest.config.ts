@@ -58,6 +58,7 @@ export const LONG = [
 export default defineConfig({
   resolve: { alias },
   test: {
+    setupFiles: [fileURLToPath(new URL("tests/own-cache.ts", import.meta.url))],
     testTimeout: 180_000,
     hookTimeout: 180_000,
     pool: "forks",

@@ -31,6 +31,7 @@ async function run(cwd: string): Promise<{ seconds: number; peak: number | null 
   const begun = performance.now()
   const child = spawn(process.execPath, [cli, "run", resolve(data), "--out", "run", ...flags], {
     cwd,
+    env: { ...process.env, FOURTIER_CACHE: join(cwd, "cache") },
     stdio: ["ignore", "inherit", "inherit"],
   })
   let peak: number | null = null

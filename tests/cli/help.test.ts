@@ -14,9 +14,11 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const VERBS = [
   ...["demo", "run", "predict", "doctor", "strips", "describe", "extract", "align", "finetune", "evaluate", "export"],
   ...["ablate", "info", "bench", "encode", "report", "puppets", "suggest", "detection", "compare", "data", "segment"],
+  "cache",
 ]
 const SUBVERBS = [
   ...["run", "retry", "show", "edit", "stats", "export", "import", "prices"].map((name) => `describe ${name}`),
+  ...["list", "clear", "move"].map((name) => `cache ${name}`),
   "bench encoder",
   "bench guard",
   "puppets sheet",

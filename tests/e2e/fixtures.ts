@@ -96,10 +96,18 @@ afterEach(() => {
   for (const child of children) child.kill("SIGKILL")
 })
 
-/** Starts `fourtier <args>` in a folder. */
+/** The cache of what is started in a folder. */
+export const cacheOf = (cwd: string) => join(cwd, "cache")
+
+/** Starts `fourtier <args>` in a folder, with the folder's cache unless `cache` names another. */
 export function start(cwd: string, ...args: string[]) {
+  return startWith({ FOURTIER_CACHE: cacheOf(cwd) }, cwd, ...args)
+}
+
+/** Starts `fourtier <args>` in a folder with these variables of the environment. */
+export function startWith(variables: NodeJS.ProcessEnv, cwd: string, ...args: string[]) {
   const begun = performance.now()
-  const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined }
+  const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, ...variables }
   const child = spawn(process.execPath, [CLI, ...args], { cwd, env, stdio: ["ignore", "pipe", "pipe"] })
   children.add(child)
   const state = { child, out: "", err: "", ended: Promise.resolve<Ended>({ code: null, out: "", err: "", seconds: 0 }) }

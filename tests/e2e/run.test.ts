@@ -9,7 +9,18 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { Recognizer } from "fourtier/deploy"
 import { beforeAll, describe, expect, it } from "vitest"
 import { z } from "zod"
-import { built, CLASSES, type Ended, fourtier, SETTINGS, scratchFolder, start, writeClips } from "./fixtures.ts"
+import {
+  built,
+  CLASSES,
+  cacheOf,
+  type Ended,
+  fourtier,
+  SETTINGS,
+  scratchFolder,
+  start,
+  startWith,
+  writeClips,
+} from "./fixtures.ts"
 
 const root = scratchFolder()
 const home = join(root, "home")
@@ -96,7 +107,7 @@ describe.skipIf(!built)("fourtier run", () => {
   })
 
   it("never describes a clip of the test part", () => {
-    const described = read(home, ".fourtier", "descriptions.jsonl")
+    const described = read(cacheOf(home), "descriptions.jsonl")
     for (const line of read(whole, "predictions.csv").trim().split("\n").slice(1)) {
       const [clip] = /(left|right|down)\/square_\d/.exec(line) ?? [""]
       expect(described).not.toContain(`${clip.replace("_", " ")}.mp4`)
@@ -128,9 +139,27 @@ describe.skipIf(!built)("fourtier run", () => {
     expect(second.err.match(/are already in the store/g)).toHaveLength(2)
     expect(second.err).toMatch(/0 texts embedded/)
     expect(second.err).toMatch(/0 requests/)
-    expect(second.err).not.toMatch(/updates|✓ measure|✓ extract/)
+    expect(second.err).not.toMatch(/updates|✓ measure|✓ extract|check the bundle/)
     expect(second.seconds).toBeLessThan(Math.max(30, 2 * first.seconds))
     expectSameOutcome(whole, kept)
+  })
+
+  it("from another folder, into another one, only trains again; a cache of an earlier version is read", async () => {
+    const cwd = join(root, "elsewhere")
+    mkdirSync(cwd)
+    const shared = { FOURTIER_CACHE: cacheOf(home) }
+    const again = await startWith(shared, cwd, ...run, "--out", "other").ended
+    expect([again.code, again.err]).toEqual([0, again.err])
+    expect(again.err.match(/are already in the store/g)).toHaveLength(2)
+    expect(again.err).toMatch(/0 texts embedded[\s\S]*full: .*updates/)
+    expect(again.err).toMatch(/0 requests/)
+    expect(again.err).not.toMatch(/✓ measure|✓ extract|check the bundle|stage 1: .*updates/)
+    expect(read(cwd, "other", "results.json")).toBe(read(whole, "results.json"))
+    expect(existsSync(join(cwd, ".fourtier"))).toBe(false)
+    cpSync(cacheOf(home), join(cwd, ".fourtier"), { recursive: true })
+    const older = await fourtier(cwd, "extract", data, "--config", config)
+    expect(older.err).toMatch(/\.fourtier\/ here is the cache of an earlier version[\s\S]*are already in the store/)
+    expect(older.err).not.toMatch(/views to compute/)
   })
 
   it("says what is wrong with settings and data, without a stack trace, and changes nothing", async () => {
@@ -297,7 +326,7 @@ describe.skipIf(!built)("fourtier run", () => {
     mkdirSync(cwd)
     const out = join(cwd, "runs", "data")
     const trial = join(out, "trials", "drawn", "seed0")
-    const stores = join(cwd, ".fourtier", "features")
+    const stores = join(cacheOf(cwd), "features")
     const shards = () =>
       existsSync(stores)
         ? readdirSync(stores, { recursive: true, encoding: "utf8" }).filter((f) => /m\.npy$/.test(f))

@@ -85,6 +85,7 @@ function spaceOf({ model, align }: Pick<typeof config, "model" | "align">): Alig
 }
 
 let runs = 0
+const warnings: string[] = []
 async function trial(
   texts: Map<string, Map<string, Float32Array>>,
   own: Split = split,
@@ -114,7 +115,7 @@ async function trial(
     runtime: {},
     fewestClips: labelsPerClass === null ? own.train.length : labelsPerClass * CLASSES.length,
     fewestDescribed: described,
-    reporter: silent,
+    reporter: { ...silent, warn: (text) => void warnings.push(text) },
   }
   const experiment = new Experiment(settings)
   try {
@@ -259,6 +260,17 @@ describe("a trial", () => {
     const blind = await trial(poisoned, { ...split, train: hidden }, 2)
     expect(blind.pseudoLabels).toEqual([{ ...figures, known: 0, right: 0 }])
     expect(bytes(runs - 1, "full").equals(bytes(first, "full"))).toBe(true)
+  })
+
+  it("says which clips get no pseudo-label, and for want of which answer", async () => {
+    const texts = makeTexts(set.examples)
+    const used = new Set(drawLabelled(labelledOf(split.train, CLASSES, 2), 2, SEED).map(({ id }) => id))
+    const open = split.train.map(({ id }) => id).filter((id) => !used.has(id))
+    for (const id of open.slice(0, 5)) texts.get(PROMPTS[1])?.delete(id)
+    warnings.length = 0
+    await trial(texts, split, 2)
+    const said = warnings.find((text) => text.includes("pseudo-label"))
+    expect(said).toMatch(new RegExp(`^5 of ${open.length} clips .*missing: prompt ${PROMPTS[1]} on 5 clips\\.`))
   })
 
   it("trusts answers about unlabelled clips no more than those clips bear out", async () => {

@@ -16,7 +16,7 @@ import { experimentSettings } from "./experiment-settings.ts"
 import type { StageContext } from "./stages.ts"
 import * as stages from "./stages.ts"
 import type { Clip } from "./video/manifest.ts"
-import { resolveSplits, type Split } from "./video/splits.ts"
+import type { Split } from "./video/splits.ts"
 
 /**
  * Aligns the processors with the answers about the training clips of all sets; every set weighs the same. Labels are not used,
@@ -55,6 +55,14 @@ export async function alignSets(
       fix: "set prompts=paper",
     })
   }
+  if (config.alignment) {
+    throw new FourtierError({
+      where: "alignment",
+      what: "an alignment is made here, not taken from elsewhere",
+      found: config.alignment,
+      fix: "leave the setting out",
+    })
+  }
   const names = namesOf(data)
   const sets = new Map<string, string>()
   const clips: Clip[] = []
@@ -62,7 +70,7 @@ export async function alignSets(
   const classes = new Set<string>()
   for (const [i, folder] of data.entries()) {
     const manifest = await stages.measure(folder, join(out, "manifests", `${names[i]}.jsonl`), context, false)
-    const train = trainingPart(folder, resolveSplits(manifest, config.split))
+    const train = trainingPart(folder, await stages.splitsOf(folder, manifest, context))
     const own = await stages.describeClips(folder, manifest.clips, new Set(train.map(({ id }) => id)), prompts, context)
     for (const clip of train) {
       const id = `${names[i]}/${clip.id}`

@@ -35,7 +35,13 @@ export const configSchema = z.strictObject({
     .default(0)
     .describe("seed of the first training run and of the random views; `split.seed` decides the split"),
   seeds: z.int().min(1).default(1).describe("number of training runs, which differ only in their seed"),
-  cache: z.string().default(".fourtier").describe("folder of cached features, text embeddings and VLM answers"),
+  cache: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe(
+      "folder of the cache: measurements, features, text embeddings, VLM answers; null: FOURTIER_CACHE, or the user's cache folder (docs/cache.md)",
+    ),
   classes: z
     .array(
       z.union([

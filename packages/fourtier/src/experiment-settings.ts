@@ -1,6 +1,5 @@
 /** From the stages before training to what all trials share. */
 
-import { join } from "node:path"
 import type { Prompt } from "./describe/prompts.ts"
 import { checkAlignment, loadAlignment } from "./experiment/alignment.ts"
 import { tooFewAnswers } from "./experiment/check.ts"
@@ -8,6 +7,7 @@ import { countLabelled, isDescribed } from "./experiment/examples.ts"
 import type { ExperimentSettings } from "./experiment/experiment.ts"
 import { type Features, type StageContext, viewRecipes } from "./stages.ts"
 import type { EmbeddedTexts } from "./text/targets.ts"
+import { cacheFolders } from "./util/cache-folders.ts"
 import type { Split } from "./video/splits.ts"
 
 /** What all trials share: see `experiment/experiment.ts`. */
@@ -76,7 +76,8 @@ async function alignmentSettings(
     textWidth: text?.width ?? 0,
     prompts: prompts.map(({ id, text: words }) => ({ id, text: words })),
   }
-  const cache = join(config.cache, "alignments")
+  const { alignments, older } = cacheFolders(config.cache)
+  const cache = { folder: alignments, others: older ? [older.alignments] : [] }
   if (!config.alignment || !text) return { space, cache, given: null, refine: false }
   const given = await loadAlignment(config.alignment)
   checkAlignment(config.alignment, given.card, space)

@@ -16,7 +16,7 @@ import { fitTemperature, type Prediction } from "@fourtier/core/metrics"
 import { type Method, methodNamed, titleOf } from "@fourtier/core/model"
 import type { Calibration, Unknown } from "@fourtier/core/schemas"
 import type { Example, FeatureSet, Taught } from "@fourtier/core/train"
-import { hashJson, writeFileAtomic } from "@fourtier/tensor/node"
+import { writeFileAtomic } from "@fourtier/tensor/node"
 import { classesOf, classWords } from "./classes.ts"
 import type { Config } from "./config.ts"
 import type { Bundle } from "./deploy/index.ts"
@@ -87,15 +87,16 @@ export async function runRecipe(
   const { config, reporter, signal } = given
   const clock = new StageClock()
   checkStages(config)
-  // before hours of work, whether what they need is there
+  stages.checkAlignmentUsed(config)
+  // before hours of work, whether what it needs is there
   if (config.alignment) await loadAlignment(config.alignment)
-  await stages.checkSources(data, given)
+  const checkSources = () => stages.checkSources(data, given)
 
   // 1, 2: what there is, and which clips train, validate and test
-  const manifest = await stages.measure(data, join(out, "manifest.jsonl"), given)
+  const manifest = await stages.measure(data, join(out, "manifest.jsonl"), given, true, checkSources)
   const context = stages.contextFor(manifest.clips, given)
   await writeFileAtomic(join(out, "config.yaml"), configText)
-  const { splits: planned, tested } = stages.plan(manifest, context)
+  const { splits: planned, tested } = await stages.plan(data, manifest, context)
   const classes = classesOf(manifest, config)
   const classSpace = await stages.embedClassTexts(classes, context)
   clock.lap("measure the clips")
@@ -123,7 +124,7 @@ export async function runRecipe(
   // 6: both stages of the method and its baselines, split by split, seed by seed
   const shipped: Method | undefined = all.includes("full") ? "full" : all[0]
   const reference = shipped ? titleOf(shipped) : ZERO_SHOT
-  const configHash = hashJson(config)
+  const configHash = stages.hashOf(config)
   const about = aboutRun({
     data,
     configHash,

@@ -3,8 +3,7 @@
  * looked at by itself; the command line has a verb for each.
  */
 
-import { join } from "node:path"
-import { plural, type Reporter, withTemperature } from "@fourtier/core"
+import { groupBy, plural, type Reporter, withTemperature } from "@fourtier/core"
 import type { Bundle } from "@fourtier/core/bundle"
 import { countViews, type ViewRecipe, withViewGrid } from "@fourtier/core/frames"
 import { type Method, methodNamed, type NetworkSpec, placesOf, titleOf } from "@fourtier/core/model"
@@ -20,6 +19,7 @@ import { folderStrips, stripFile, stripFolder } from "./describe/folder-strips.t
 import type { DescribeOptions } from "./describe/options.ts"
 import { type PromptSet, resolvePrompts } from "./describe/prompts.ts"
 import { openProvider } from "./describe/providers.ts"
+import { takeOverAnswers } from "./describe/take-over.ts"
 import { openVisualEncoder } from "./encoders/catalog.ts"
 import { costOfView } from "./encoders/cost.ts"
 import type { JointSpace, VisualEncoder } from "./encoders/encoder.ts"
@@ -32,8 +32,10 @@ import { sharedSpace, zeroShot } from "./experiment/zero-shot.ts"
 import { type Extraction, extractFeatures } from "./features/extract.ts"
 import { CachedTextEncoder } from "./text/cache.ts"
 import { classTexts, embedClasses } from "./text/class-texts.ts"
+import type { TextEncoder } from "./text/embed.ts"
 import { ZERO_SHOT } from "./text/settings.ts"
 import { type Answers, type EmbeddedTexts, embedAnswers, openTextEncoder } from "./text/targets.ts"
+import { cacheFolders, openCache } from "./util/cache-folders.ts"
 import type { StageClock } from "./util/stage-clock.ts"
 import { version } from "./util/version.ts"
 import { checkClasses, checkSource, checkSplits } from "./video/checks.ts"
@@ -41,8 +43,10 @@ import { doctor } from "./video/doctor.ts"
 import { tell } from "./video/findings.ts"
 import { type Clip, classesOf as labelsOf, type Manifest } from "./video/manifest.ts"
 import { checkMirroring, viewsFor } from "./video/mirroring.ts"
+import { planSplits } from "./video/planned.ts"
 import type { Source } from "./video/source.ts"
-import { apartBackground, resolveSplits, type Split } from "./video/splits.ts"
+import { apartBackground, type Split } from "./video/splits.ts"
+import { readTested } from "./video/tested.ts"
 
 export interface StageContext {
   config: Config
@@ -56,14 +60,16 @@ export interface StageContext {
  * Measures every file of a data folder or table and writes the manifest. Unchanged files are not opened again. What is wrong with
  * names, tables and columns is told before.
  * @param training whether classes are to be learned, so that there must be some
+ * @param checkMore what else has to hold before clips are measured, once it is known that there are some
  */
 export async function measure(
   data: string,
   manifestPath: string,
   { config, reporter, signal }: StageContext,
   training = true,
+  checkMore?: () => Promise<void>,
 ): Promise<Manifest> {
-  const check = (source: Source) => {
+  const check = async (source: Source) => {
     const classes = namesOf(labelsOf(source.clips), config)
     const about = [
       ...checkSource(source, config.split),
@@ -71,9 +77,11 @@ export async function measure(
     ]
     tell(training ? [...about, ...checkClasses(classes)] : about, reporter)
     checkExcluded(classes, config.exclude)
+    await checkMore?.()
   }
   const workers = config.runtime.workers ?? undefined
-  const report = await doctor(data, manifestPath, reporter, { workers, signal, check })
+  const { measurements } = await openCache(config.cache, reporter)
+  const report = await doctor(data, manifestPath, reporter, { workers, signal, check, measurements })
   const { manifest } = report
   for (const note of report.notes) reporter.warn(note)
   if (manifest.quarantine.length > 0) {
@@ -92,14 +100,24 @@ export function contextFor(clips: readonly Pick<Clip, "columns">[], context: Sta
   return { ...context, config: { ...config, views } }
 }
 
+/** The splits of a data set; a test part that is drawn is kept for good. */
+export function splitsOf(data: string, manifest: Manifest, { config, reporter }: StageContext): Promise<Split[]> {
+  const { tests } = cacheFolders(config.cache)
+  return planSplits(data, manifest, config.split, { folder: tests, write: true, reporter })
+}
+
 /**
  * Which clips train, validate and test. Where none is held back for a test, `tested` is false and the test part holds the labelled
  * training clips: to prove the bundle with, not to report on.
  */
-export function plan(manifest: Manifest, { config, reporter }: StageContext): { splits: Split[]; tested: boolean } {
+export async function plan(
+  data: string,
+  manifest: Manifest,
+  { config, reporter }: StageContext,
+): Promise<{ splits: Split[]; tested: boolean }> {
   const classes = classesOf(manifest, config)
   checkExcluded(classes, config.exclude)
-  const splits = resolveSplits(manifest, config.split).map(apartBackground)
+  const splits = (await splitsOf(data, manifest, { config, reporter })).map(apartBackground)
   tell(checkSplits(splits), reporter)
   for (const { name, train } of splits) {
     const missing = classes.filter((label) => !train.some((clip) => clip.label === label))
@@ -109,7 +127,7 @@ export function plan(manifest: Manifest, { config, reporter }: StageContext): { 
       where: `split ${name}`,
       what: "a class has no labelled training clip",
       found: missing.join(", "),
-      fix: "label a clip of this class, remove the class, choose another split, or list all classes in `classes` and have the clips described",
+      fix: "label a clip of this class, remove the class, choose another split (or edit the kept test part, docs/data.md), or list all classes in `classes` and have the clips described",
     })
   }
   const [{ train }] = splits
@@ -161,6 +179,22 @@ export function trainedMethods({
 /** Whether any method here learns from answers, or from what stage 1 has learned from answers elsewhere. */
 function learnsFromWords(config: Config): boolean {
   return trainedMethods(config).some((name) => methodNamed(name).aligned) && promptsOf(config).prompts.length > 0
+}
+
+/**
+ * That an alignment which is named can be used.
+ * @throws FourtierError where nothing that is trained here would learn from it
+ */
+export function checkAlignmentUsed(config: Config): void {
+  if (!config.alignment || learnsFromWords(config)) return
+  const none = promptsOf(config).prompts.length === 0
+  throw new FourtierError({
+    where: none ? "prompts" : "methods",
+    what: `nothing would be learned from the alignment ${config.alignment}`,
+    expected: none ? "the prompts that it was made with, or some of them" : "full, the method that learns from it",
+    found: none ? "none" : config.methods.join(", "),
+    fix: `${none ? "set prompts=paper" : "add full to methods"}, or leave the alignment out`,
+  })
 }
 
 /** Whether answers about these clips are wanted: with an alignment from elsewhere, only where there is a source of them. */
@@ -236,8 +270,12 @@ export async function describeClips(
   const found = await withDescribing(data, clips, training, prompts, context, asked)
   const { answers, failed, flagged, ended, requests, spent, model } = found
   clock?.spend({ requests, dollars: spent, model })
-  const without = failed.length + flagged.length
-  if (without > 0) reporter.warn(`${plural(without, "answer")} missing or set aside: stage 1 learns from the others`)
+  const without = [...failed, ...flagged]
+  if (without.length > 0) {
+    const each = [...groupBy(without, ({ prompt }) => prompt)].map(([prompt, own]) => `prompt ${prompt} ${own.length}`)
+    const count = plural(without.length, "answer")
+    reporter.warn(`${count} missing or set aside (${each.sort().join(", ")}): stage 1 learns from the others`)
+  }
   if (ended) reporter.warn(`describing stopped early: ${ended} reached`)
   return answers
 }
@@ -264,7 +302,9 @@ async function withDescribing<T>(
 ): Promise<T> {
   const provider = await openProvider(sourceOfAnswers(data, config))
   const { count: frames, height } = config.keyFrames
-  const cachePath = join(config.cache, "descriptions.jsonl")
+  const cache = cacheFolders(config.cache)
+  const cachePath = cache.answers
+  if (cache.older) await takeOverAnswers(cache.older.answers, cachePath, reporter)
   return work({
     clips,
     prompts,
@@ -272,6 +312,7 @@ async function withDescribing<T>(
     strips: folderStrips(stripFolder(cachePath), { frames, height }),
     cachePath,
     mayDescribe: ({ id }) => training.has(id),
+    tested: await readTested(cache.tests),
     reporter,
     signal,
   }).finally(() => ("close" in provider ? provider.close?.() : undefined))
@@ -279,7 +320,7 @@ async function withDescribing<T>(
 
 /** Where the strip that the model saw of a clip is kept. */
 export function stripOf({ cache, keyFrames: { count: frames, height } }: Config): (clip: Clip) => string {
-  const folder = stripFolder(join(cache, "descriptions.jsonl"))
+  const folder = stripFolder(cacheFolders(cache).answers)
   return (clip) => stripFile(folder, clip, { frames, height })
 }
 
@@ -294,7 +335,7 @@ export async function embedTexts(
   const rows = config.align.similarity === "tokens" ? encoder.size.T + placesOf(encoder.size) : null
   const textEncoder = await openTextEncoder(config.text)
   for (const note of textEncoder.notes ?? []) reporter.say(note)
-  const texts = await CachedTextEncoder.open(textEncoder, join(config.cache, "texts"))
+  const texts = await cachedTexts(textEncoder, config)
   try {
     const own = answers ?? new Map()
     const table = await embedAnswers(texts, own, prompts, rows)
@@ -309,6 +350,11 @@ export async function embedTexts(
   } finally {
     await texts.release()
   }
+}
+
+function cachedTexts(encoder: TextEncoder, { cache }: Config): Promise<CachedTextEncoder> {
+  const { texts, older } = cacheFolders(cache)
+  return CachedTextEncoder.open(encoder, texts, older ? [older.texts] : [])
 }
 
 export interface Features {
@@ -341,7 +387,7 @@ export async function embedClassTexts(
 ): Promise<ClassSpace | null> {
   if (!config.methods.includes(ZERO_SHOT)) return null
   const encoder = await visualEncoder(config)
-  const texts = await CachedTextEncoder.open(await openTextEncoder(config.text), join(config.cache, "texts"))
+  const texts = await cachedTexts(await openTextEncoder(config.text), config)
   try {
     const joint = sharedSpace(encoder, texts)
     const own = classTexts(classes, config.zeroShot, classSentences(config))
@@ -434,9 +480,11 @@ export async function testedViews(
 /** Where features are kept, and what computes them. */
 function extractOptions({ config, reporter, signal }: StageContext) {
   const { provider, threads, workers, batch } = config.runtime
+  const { features, older } = cacheFolders(config.cache)
   return {
     pool: config.model.pool,
-    root: join(config.cache, "features"),
+    root: features,
+    others: older ? [older.features] : [],
     reporter,
     signal,
     runtime: { provider, threads: threads ?? undefined },
@@ -512,6 +560,11 @@ export interface Final {
   result: TrialResult
 }
 
+/** Names all settings that decide the results: where the cache is does not. */
+export function hashOf(config: Config): string {
+  return hashJson({ ...config, cache: undefined })
+}
+
 /** Exports a model as a bundle and proves it on the clips it was not trained on, or on all where it has seen all. */
 export async function ship(
   folder: string,
@@ -551,7 +604,7 @@ export async function ship(
       method,
       encoder: { name: features.encoder.name, id: features.encoder.id },
       prompts: aligned ? prompts.map(({ id, text }) => ({ id, text })) : [],
-      config: hashJson(config),
+      config: hashOf(config),
       split: split.name,
       seed,
       trainingClips: split.train.length,
@@ -562,11 +615,13 @@ export async function ship(
     unknown,
     accuracy: accuracyOf(results, method),
     expected,
+    proofs: cacheFolders(config.cache).proofs,
     reporter,
     runtime: { provider: config.runtime.provider, threads: config.runtime.threads ?? undefined },
     workers: config.runtime.workers ?? undefined,
   })
-  reporter.say(`bundle: ${folder}, matches the trainer within ${bundle.parity.largestDifference.toExponential(1)}`)
+  const matches = `matches the trainer within ${bundle.parity.largestDifference.toExponential(1)}`
+  reporter.say(`bundle: ${folder}, ${matches}`)
   return bundle
 }
 

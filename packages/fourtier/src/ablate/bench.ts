@@ -120,7 +120,7 @@ export class Bench {
     return this.#plans([split, classes, exclude, views], async () => {
       const context = this.#context(config)
       const manifest = await stages.measure(data, join(out, "manifest.jsonl"), context)
-      const { splits, tested } = stages.plan(manifest, context)
+      const { splits, tested } = await stages.plan(data, manifest, context)
       if (tested) return { manifest, splits }
       throw new FourtierError({
         where: data,

@@ -40,7 +40,7 @@ export interface RunOptions extends QuestionOptions {
 
 export function dataOptions(command: Command): Command {
   return settingsOptions(command.argument("<data>", DATA))
-    .option("--cache <file>", "file with the answers (default: .fourtier/descriptions.jsonl)")
+    .option("--cache <file>", "file with the answers (default: descriptions.jsonl in the cache)")
     .option("--manifest <file>", "manifest to use and update (default: runs/<data>/manifest.jsonl)")
 }
 

@@ -42,9 +42,9 @@ function showCommand(): Command {
   return dataOptions(new Command("show").description("print the strip of a clip and the answers about it"))
     .argument("<clip>", CLIP)
     .option("--json", "print as JSON")
-    .action(async (_: string, clip: string, options: DataOptions & { json?: boolean }) => {
+    .action(async (data: string, clip: string, options: DataOptions & { json?: boolean }) => {
       const { showAnswers } = await import("./actions/describe-answers.ts")
-      await showAnswers(clip, options)
+      await showAnswers(data, clip, options)
     })
 }
 
@@ -55,9 +55,9 @@ function editCommand(): Command {
     .argument("<text>", "the new answer")
     .option("-m, --model <name>", "whose answer, when several models have answered")
     .action(
-      async (_: string, clip: string, prompt: string, text: string, options: DataOptions & { model?: string }) => {
+      async (data: string, clip: string, prompt: string, text: string, options: DataOptions & { model?: string }) => {
         const { replaceAnswer } = await import("./actions/describe-answers.ts")
-        await replaceAnswer(clip, prompt, text, options)
+        await replaceAnswer(data, clip, prompt, text, options)
       },
     )
 }

@@ -8,6 +8,7 @@ import pc from "picocolors"
 import { description, version } from "../util/version.ts"
 import { ablateCommand } from "./ablate.ts"
 import { benchCommand } from "./bench.ts"
+import { cacheCommand } from "./cache.ts"
 import { compareCommand } from "./compare.ts"
 import { dataCommand } from "./data.ts"
 import { demoCommand } from "./demo.ts"
@@ -38,6 +39,7 @@ const VERBS: Readonly<Record<string, readonly (() => Command)[]>> = {
     ablateCommand,
     compareCommand,
     infoCommand,
+    cacheCommand,
     benchCommand,
     encodeCommand,
     puppetsCommand,

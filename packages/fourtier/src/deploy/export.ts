@@ -10,12 +10,13 @@ import { transformOf, type ViewRecipe } from "@fourtier/core/frames"
 import type { NetworkSpec } from "@fourtier/core/model"
 import { FourtierError, type SessionOptions } from "@fourtier/tensor"
 import type { Weights } from "@fourtier/tensor/nn"
-import { temporaryName, writeJson, writeOnnx, writeOnnxSharing } from "@fourtier/tensor/node"
+import { hashJson, temporaryName, writeJson, writeOnnx, writeOnnxSharing } from "@fourtier/tensor/node"
 import type { VisualEncoder } from "../encoders/encoder.ts"
 import type { Clip } from "../video/manifest.ts"
 import { loadViews } from "../video/views.ts"
 import { buildModel, buildStream, describeInput, describeViews } from "./build.ts"
-import { bundlePath, modelPath, partPaths } from "./folder.ts"
+import { bundlePath, modelPath, partPaths, readBundle } from "./folder.ts"
+import { hashModel, Proof, timeless } from "./proof.ts"
 import { Recognizer } from "./recognizer.ts"
 import { loadForStream } from "./stream.ts"
 
@@ -38,16 +39,17 @@ export interface ExportOptions {
   accuracy: Bundle["accuracy"]
   /** Clips with the trainer's probabilities [C], calibrated alike. */
   expected: readonly { clip: Clip; probabilities: ArrayLike<number> }[]
+  /** Folder in which it is kept which bundles have been proven on which clips: those are not proven again. */
+  proofs?: string
   reporter: Reporter
   runtime?: SessionOptions
   workers?: number
 }
 
 /**
- * Writes a bundle and proves it against the trainer.
+ * Writes a bundle and proves it against the trainer. One that is there already and proven on the same clips stays as it is.
  * @returns the bundle's description
  * @throws FourtierError, leaving nothing behind, when bundle and trainer disagree
- * @returns the bundle's description. Throws, leaving nothing behind, when bundle and trainer disagree.
  *
  * @example
  * ```ts
@@ -88,8 +90,19 @@ export async function exportBundle(options: ExportOptions): Promise<Bundle> {
       parity: { clips: 0, largestDifference: 0 },
     }
     await writeJson(bundlePath(temporary), bundle)
-    const proven = { ...bundle, parity: await compare(temporary, options) }
-    if (parts) await compareParts(temporary, options)
+    const proof = await Proof.of(temporary, bundle, options)
+    const known = await proof.recall()
+    const present = known && (await sameBundle(folder, { ...bundle, parity: known }, proof.model))
+    if (present) {
+      await rm(temporary, { recursive: true, force: true })
+      return present
+    }
+    const parity = known ?? (await compare(temporary, options))
+    if (!known) {
+      if (parts) await compareParts(temporary, options)
+      await proof.keep(parity)
+    }
+    const proven = { ...bundle, parity }
     await writeJson(bundlePath(temporary), proven)
     await rm(folder, { recursive: true, force: true })
     await rename(temporary, folder)
@@ -135,6 +148,14 @@ function checkEqual(clip: Clip, labels: readonly string[], own: ArrayLike<number
     })
   }
   return largest
+}
+
+/** The bundle in a folder, if it is this one but for the time of its making. */
+async function sameBundle(folder: string, bundle: Bundle, model: string): Promise<Bundle | null> {
+  const present = await readBundle(folder).catch(() => null)
+  if (!present || hashJson(timeless(present)) !== hashJson(timeless(bundle))) return null
+  const found = await hashModel(folder).catch(() => null)
+  return found === model ? present : null
 }
 
 async function compare(

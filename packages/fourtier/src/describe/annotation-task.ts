@@ -31,7 +31,7 @@ const CLIPS_FILE = "clips.csv"
  * import { readManifest } from "fourtier/video"
  *
  * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
- * const strips = folderStrips(".fourtier/strips", { frames: 5, height: 256 })
+ * const strips = folderStrips("cache/strips", { frames: 5, height: 256 })
  * await exportAnnotationTask("task", manifest.clips, resolvePrompts("paper"), strips, silent)
  * ```
  */

@@ -48,10 +48,21 @@ export function newItem(clip: DescribedClip, prompt: Prompt): Item {
   return { id: randomUUID(), clip: clipSchema.parse(clip), prompt, tries: 0 }
 }
 
-/** Tags of the batches in progress beside a cache, whatever run they belong to. */
+/** Tags of the batches in progress beside a cache, whatever run and data they belong to. */
 export async function openBatches(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => [])
   return names.filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -".json".length))
+}
+
+/** How many batches in progress hold questions about clips of these contents. */
+export async function countBatchesAbout(folder: string, hashes: ReadonlySet<string>): Promise<number> {
+  const states = new BatchStates(folder)
+  let count = 0
+  for (const tag of await openBatches(folder)) {
+    const { items } = await states.load(tag)
+    if (items.some(({ clip }) => hashes.has(clip.hash))) count++
+  }
+  return count
 }
 
 export class BatchStates {

@@ -37,6 +37,8 @@ export interface BatchOptions {
   folder: string
   /** Identifies everything in a key but the clip: only a run with the same signature resumes a batch. */
   signature: string
+  /** Contents of the clips that this run is about: batches about others alone are left to their own run. */
+  hashes: ReadonlySet<string>
   reporter: Reporter
   signal: AbortSignal
 }
@@ -104,9 +106,10 @@ class BatchRun {
 
   /** Continues the batches of an earlier run. */
   async #resume(): Promise<void> {
-    const { provider, signature, reporter, signal } = this.#options
+    const { provider, signature, hashes, reporter, signal } = this.#options
     for (const tag of await openBatches(this.#options.folder)) {
       const state = await this.#states.load(tag)
+      if (!state.items.some(({ clip }) => hashes.has(clip.hash))) continue
       if (state.signature !== signature) {
         const name = state.batchId ?? tag
         reporter.warn(`batch ${name} is for other prompts, model or settings; run with those to fetch its answers`)

@@ -121,7 +121,7 @@ const FLAGGED = 2
  * ```ts
  * import { DescriptionCache } from "fourtier/describe"
  *
- * const cache = new DescriptionCache(".fourtier/descriptions.jsonl")
+ * const cache = new DescriptionCache("cache/descriptions.jsonl")
  * for (const { clip, prompt, answer } of cache.answers()) console.log(clip, prompt, answer)
  * cache.close()
  * ```
@@ -290,11 +290,21 @@ export class DescriptionCache {
     return this.#specs.get(id)
   }
 
+  /** Ids of all specs. */
+  specIds(): string[] {
+    return [...this.#specs.keys()]
+  }
+
   /** Writes a spec unless the file has it. @returns its id */
   register(spec: Spec): string {
     const id = specId(spec)
-    if (!this.#specs.has(id)) this.#write(`{"spec":${JSON.stringify(id)},"is":${canonicalJson(spec)}}`)
+    this.keepSpec(id, { ...spec })
     return id
+  }
+
+  /** Writes what the answers with this spec id have in common, unless the file has it. */
+  keepSpec(id: string, spec: Record<string, unknown>): void {
+    if (!this.#specs.has(id)) this.#write(`{"spec":${JSON.stringify(id)},"is":${canonicalJson(spec)}}`)
   }
 
   /** Writes an answer; it replaces earlier ones with its key. @throws FourtierError when the disk is full */

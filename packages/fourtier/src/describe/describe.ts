@@ -29,8 +29,8 @@ import { DescribeRun } from "./run.ts"
  *   clips: manifest.clips,
  *   prompts: resolvePrompts("paper"),
  *   provider: await openProvider({ kind: "openai", model: "llava", baseUrl: "http://127.0.0.1:11434/v1" }),
- *   strips: folderStrips(".fourtier/strips", { frames: 5, height: 256 }),
- *   cachePath: ".fourtier/descriptions.jsonl",
+ *   strips: folderStrips("cache/strips", { frames: 5, height: 256 }),
+ *   cachePath: "cache/descriptions.jsonl",
  *   mayDescribe: (clip) => clip.split === "train",
  * })
  * report.answers.get("hug/clip-01") // { A: "...", B: "...", C: "...", D: "..." }

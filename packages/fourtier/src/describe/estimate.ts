@@ -9,6 +9,8 @@ import { jpegSize, type StripSource } from "./strip.ts"
 
 export interface Estimate {
   clips: number
+  /** How many of them are or were test clips. */
+  testClips: number
   /** Answers that the cache lacks. */
   answers: number
   requests: number
@@ -42,6 +44,7 @@ export async function estimate(
     ask: "separate" | "together"
     price: Price | undefined
     cache: DescriptionCache
+    testClips: number
   },
 ): Promise<Estimate> {
   const { provider, price, ask, strips } = options
@@ -66,6 +69,7 @@ export async function estimate(
   const cost = price === FREE ? 0 : price && images !== null ? costOf(price, images * requests + text, output) : null
   return {
     clips: jobs.length,
+    testClips: options.testClips,
     answers,
     requests,
     imageTokens: images === null ? null : Math.round(images * requests),

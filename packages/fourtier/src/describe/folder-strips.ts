@@ -2,6 +2,7 @@
 
 import { readFile, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
+import { markUsed } from "../util/cache-folders.ts"
 import { fileNamed } from "../util/file-name.ts"
 import type { DescribedClip } from "./provider.ts"
 import type { StripSource } from "./strip.ts"
@@ -33,7 +34,7 @@ function heightOf({ height: own }: Pick<DescribedClip, "height">, { height }: St
  * ```ts
  * import { stripFolder } from "fourtier/describe"
  *
- * stripFolder(".fourtier/descriptions.jsonl") // ".fourtier/strips"
+ * stripFolder("cache/descriptions.jsonl") // "cache/strips"
  * ```
  */
 export function stripFolder(cachePath: string): string {
@@ -68,7 +69,7 @@ export function stripFile(
  * ```ts
  * import { folderStrips, stripFolder } from "fourtier/describe"
  *
- * const strips = folderStrips(stripFolder(".fourtier/descriptions.jsonl"), { frames: 5, height: 256 })
+ * const strips = folderStrips(stripFolder("cache/descriptions.jsonl"), { frames: 5, height: 256 })
  * ```
  */
 export function folderStrips(folder: string, config: StripConfig): StripSource {
@@ -91,7 +92,10 @@ export function folderStrips(folder: string, config: StripConfig): StripSource {
     async encode(clip) {
       const file = stripFile(folder, clip, config)
       const found = await stat(file).catch(() => null)
-      if (found?.isFile()) return readFile(file)
+      if (found?.isFile()) {
+        await markUsed(file)
+        return readFile(file)
+      }
       const { writeStrip } = await import("../video/keyframes.ts")
       return (await writeStrip(clip, file, { frames, height: heightOf(clip, config) ?? undefined })).jpeg
     },

@@ -24,7 +24,15 @@ export { listPrices, type Price, readPrices } from "./cost.ts"
 export { countPending, describe, describeClips, estimateDescriptions } from "./describe.ts"
 export type { Estimate } from "./estimate.ts"
 export { folderStrips, type StripConfig, stripFile, stripFolder } from "./folder-strips.ts"
-export { answersByClip, answersOf, editAnswer, importAnswers, withCache } from "./manage.ts"
+export {
+  answersAbout,
+  answersByClip,
+  answersOf,
+  editAnswer,
+  importAnswers,
+  type KnownClip,
+  withCache,
+} from "./manage.ts"
 export type { DescribeOptions } from "./options.ts"
 export type { PresetName } from "./prompt-settings.ts"
 export { type Prompt, type PromptSet, presets, resolvePrompts } from "./prompts.ts"
@@ -46,3 +54,4 @@ export type { DescribeReport, FailedQuestion, FlaggedAnswer } from "./report.ts"
 export { type PromptsConfig, type ProviderConfig, promptsSchema, providerSchema } from "./settings.ts"
 export { describeStats, type PromptStats } from "./stats.ts"
 export type { StripSettings, StripSource } from "./strip.ts"
+export { takeOverAnswers } from "./take-over.ts"

@@ -17,22 +17,16 @@ import {
   readdirSync,
   readSync,
   rmSync,
-  statSync,
-  unlinkSync,
   writeFileSync,
   writeSync,
 } from "node:fs"
 import { join } from "node:path"
-import { FourtierError } from "@fourtier/tensor"
 import { notWritten } from "@fourtier/tensor/node"
-import { pause } from "../util/back-off.ts"
+import { withMutex } from "../util/lock.ts"
 import { isAlive, keepAlive, newOwner, readOwner } from "../util/owner.ts"
 
 /** Bytes of a line in `leases`: key, sign, owner. */
 const RECORD = 32 + 3 + 36 + 1
-
-/** A mutex older than this was left behind by a dead process; it is held for milliseconds. */
-const STALE_MUTEX_MS = 10_000
 
 export class Leases {
   readonly #folder: string
@@ -52,14 +46,11 @@ export class Leases {
   static async open(path: string): Promise<Leases> {
     const folder = `${path}.lock`
     mkdirSync(folder, { recursive: true })
-    const release = await mutex(join(folder, "mutex"))
-    try {
+    return withMutex(join(folder, "mutex"), async () => {
       const leases = new Leases(folder, openSync(join(folder, "leases"), "a+"))
       leases.#join()
       return leases
-    } finally {
-      release()
-    }
+    })
   }
 
   /** Removes dead owners, and old leases when no owner is left; then writes this process's owner file. */
@@ -148,22 +139,4 @@ export class Leases {
     closeSync(this.#file)
     rmSync(this.#ownerFile(this.#owner.id), { force: true })
   }
-}
-
-/** A lock held for milliseconds. @returns a function that releases it */
-async function mutex(path: string): Promise<() => void> {
-  for (let attempt = 0; attempt < 1000; attempt++) {
-    try {
-      closeSync(openSync(path, "wx"))
-      return () => unlinkSync(path)
-    } catch {
-      try {
-        if (Date.now() - statSync(path).mtimeMs > STALE_MUTEX_MS) rmSync(path, { force: true })
-      } catch {
-        continue
-      }
-      await pause(20)
-    }
-  }
-  throw new FourtierError({ where: path, what: "another process does not release this lock", fix: "delete the file" })
 }

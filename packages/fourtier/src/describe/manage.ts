@@ -13,9 +13,10 @@ import type { DescribedClip } from "./provider.ts"
  * @example
  * ```ts
  * import { describeStats, withCache } from "fourtier/describe"
+ * import { readManifest } from "fourtier/video"
  *
- * const labels = new Map([["hug/clip-01", "hug"]])
- * const stats = await withCache(".fourtier/descriptions.jsonl", (cache) => describeStats(cache, labels))
+ * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
+ * const stats = await withCache("cache/descriptions.jsonl", (cache) => describeStats(cache, manifest.clips))
  * ```
  */
 export async function withCache<T>(path: string, work: (cache: DescriptionCache) => T | Promise<T>): Promise<T> {
@@ -27,34 +28,71 @@ export async function withCache<T>(path: string, work: (cache: DescriptionCache)
   }
 }
 
+/** What it takes to find the answers about a clip. */
+export type KnownClip = Pick<DescribedClip, "id" | "relative" | "hash" | "label">
+
+/**
+ * The valid answers about clips, flagged ones included: those that were given about their content, whatever its name was then. Each
+ * bears the name that the clip has now.
+ *
+ * @example
+ * ```ts
+ * import { answersAbout, withCache } from "fourtier/describe"
+ * import { readManifest } from "fourtier/video"
+ *
+ * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
+ * await withCache("cache/descriptions.jsonl", (cache) => {
+ *   for (const { clip, prompt, answer } of answersAbout(cache, manifest.clips)) console.log(clip, prompt, answer)
+ * })
+ * ```
+ */
+export function* answersAbout(cache: DescriptionCache, clips: readonly KnownClip[]): Generator<Answer> {
+  const specs = cache.specIds()
+  for (const { id, relative, hash } of clips) {
+    for (const spec of specs) {
+      const key = answerKey(hash, spec)
+      const answer = cache.state(key) === undefined ? undefined : cache.read(key)
+      if (answer) yield { ...answer, clip: id, path: relative }
+    }
+  }
+}
+
+/**
+ * The clip of that name.
+ * @param name its id or its path relative to the data folder
+ * @throws FourtierError where there is none
+ */
+export function clipNamed<C extends KnownClip>(clips: readonly C[], name: string): C {
+  const path = cleanPath(name)
+  const found = clips.find(({ id, relative }) => id === name || cleanPath(relative) === path)
+  if (found) return found
+  const near = nearest(name, new Set(clips.map(({ id }) => id)))
+  throw new FourtierError({
+    where: name,
+    what: "there is no such clip",
+    expected: "a clip's id, or its path relative to the data folder",
+    ...(near ? { fix: `did you mean "${near}"?` } : {}),
+  })
+}
+
 /**
  * The valid answers about a clip, flagged ones included.
- * @param name the clip's id or its path relative to the data folder
  * @throws FourtierError when there are none
  *
  * @example
  * ```ts
  * import { answersOf, withCache } from "fourtier/describe"
+ * import { readManifest } from "fourtier/video"
  *
- * const answers = await withCache(".fourtier/descriptions.jsonl", (cache) => answersOf(cache, "hug/clip-01"))
+ * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
+ * const answers = await withCache("cache/descriptions.jsonl", (cache) => answersOf(cache, manifest.clips[0]))
  * answers.map(({ prompt, answer }) => `${prompt}: ${answer}`)
  * ```
  */
-export function answersOf(cache: DescriptionCache, name: string): Answer[] {
-  const path = cleanPath(name)
-  const found: Answer[] = []
-  const known = new Set<string>()
-  for (const answer of cache.answers()) {
-    if (answer.clip === name || answer.path === path) found.push(answer)
-    known.add(answer.clip)
-  }
+export function answersOf(cache: DescriptionCache, clip: KnownClip): Answer[] {
+  const found = [...answersAbout(cache, [clip])]
   if (found.length > 0) return found
-  const near = nearest(name, known)
-  throw new FourtierError({
-    where: cache.path,
-    what: `no answers about "${name}"`,
-    ...(near ? { fix: `did you mean "${near}"?` } : {}),
-  })
+  throw new FourtierError({ where: cache.path, what: `no answers about "${clip.id}"`, fix: "run `fourtier describe`" })
 }
 
 /**
@@ -66,13 +104,15 @@ export function answersOf(cache: DescriptionCache, name: string): Answer[] {
  * @example
  * ```ts
  * import { editAnswer, withCache } from "fourtier/describe"
+ * import { readManifest } from "fourtier/video"
  *
- * await withCache(".fourtier/descriptions.jsonl", (cache) => editAnswer(cache, "hug/clip-01", "A", "hugging"))
+ * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
+ * await withCache("cache/descriptions.jsonl", (cache) => editAnswer(cache, manifest.clips[0], "A", "hugging"))
  * ```
  */
 export function editAnswer(
   cache: DescriptionCache,
-  clip: string,
+  clip: KnownClip,
   prompt: string,
   text: string,
   model?: string,
@@ -82,7 +122,7 @@ export function editAnswer(
   const models = [...new Set(fits.map((answer) => answer.model))]
   if (models.length !== 1) {
     throw new FourtierError({
-      where: clip,
+      where: clip.id,
       what: models.length === 0 ? `no answer to prompt ${prompt}` : "several models have answered this prompt",
       found: all.map((answer) => `${answer.prompt} by ${answer.model}`).join(", "),
       ...(models.length > 1 ? { fix: "name one with --model" } : {}),
@@ -106,7 +146,7 @@ export function editAnswer(
  *
  * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
  * const by = { model: "people", settings: {}, strip: { frames: 5, height: 256 } }
- * const { imported, unknown } = await withCache(".fourtier/descriptions.jsonl", (cache) =>
+ * const { imported, unknown } = await withCache("cache/descriptions.jsonl", (cache) =>
  *   importAnswers(cache, "task/tasks.csv", manifest.clips, resolvePrompts("paper"), by),
  * )
  * ```
@@ -157,22 +197,23 @@ export async function importAnswers(
 }
 
 /**
- * The sound answers by clip and model, in the order of the file.
- * @param labels classes by clip id; answers about other clips are left out
+ * The sound answers by clip and model, in the order of the clips.
  *
  * @example
  * ```ts
  * import { answersByClip, withCache } from "fourtier/describe"
+ * import { readManifest } from "fourtier/video"
  *
- * const labels = new Map([["hug/clip-01", "hug"]])
- * const [row] = await withCache(".fourtier/descriptions.jsonl", (cache) => answersByClip(cache, labels))
+ * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
+ * const [row] = await withCache("cache/descriptions.jsonl", (cache) => answersByClip(cache, manifest.clips))
  * row.answers // { A: "...", B: "...", C: "...", D: "..." }
  * ```
  */
-export function answersByClip(cache: DescriptionCache, labels: ReadonlyMap<string, string | null>): ClipAnswers[] {
+export function answersByClip(cache: DescriptionCache, clips: readonly KnownClip[]): ClipAnswers[] {
+  const labels = new Map(clips.map(({ id, label }) => [id, label]))
   const rows = new Map<string, ClipAnswers>()
-  for (const { ok, clip, path, model, prompt, answer } of cache.answers()) {
-    if (ok === 0 || !labels.has(clip)) continue
+  for (const { ok, clip, path, model, prompt, answer } of answersAbout(cache, clips)) {
+    if (ok === 0) continue
     const name = `${clip}\u0000${model}`
     const row = rows.get(name) ?? { clip, path, label: labels.get(clip) ?? null, model, answers: {} }
     row.answers[prompt] = answer

@@ -1,6 +1,7 @@
 /** What a run of `describe` needs. */
 
 import type { Reporter } from "@fourtier/core"
+import type { Tested } from "../video/tested.ts"
 import type { Checks } from "./check.ts"
 import type { Price } from "./cost.ts"
 import type { PromptSet } from "./prompts.ts"
@@ -19,6 +20,8 @@ export interface DescribeOptions {
    * one from the cache. By default all clips whose `split` is not "test".
    */
   mayDescribe?: (clip: DescribedClip) => boolean
+  /** Clips that are or have been test clips: where questions about some of them are to be asked, that is said before. */
+  tested?: Tested
   /** One request per prompt (the default), or one for all prompts of a clip. */
   ask?: "separate" | "together"
   checks?: Partial<Checks>

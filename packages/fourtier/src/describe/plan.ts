@@ -92,6 +92,12 @@ export class Plan {
     }
   }
 
+  /** Clips to be asked about that are or have been test clips. */
+  testedBefore(): DescribedClip[] {
+    const { tested } = this.#options
+    return tested === undefined ? [] : [...this.pending()].map(({ clip }) => clip).filter((clip) => tested.has(clip))
+  }
+
   /** How many clips and answers are pending. */
   count(): { clips: number; answers: number } {
     let [clips, answers] = [0, 0]

@@ -4,8 +4,9 @@ import { setMaxListeners } from "node:events"
 import { plural, type Reporter, silent } from "@fourtier/core"
 import { FourtierError, Rng } from "@fourtier/tensor"
 import { hashJson } from "@fourtier/tensor/node"
+import { markUsed } from "../util/cache-folders.ts"
 import { runBatch } from "./batch.ts"
-import { openBatches } from "./batch-state.ts"
+import { countBatchesAbout } from "./batch-state.ts"
 import { Budget } from "./budget.ts"
 import { DescriptionCache, specId } from "./cache.ts"
 import { CacheSink } from "./cache-sink.ts"
@@ -46,10 +47,20 @@ export class DescribeRun {
   async estimate(): Promise<Estimate> {
     const { provider, prompts, strips, ask = "separate" } = this.#options
     const jobs = [...this.#plan.pending()]
-    return estimate(jobs, { provider, prompts, strips, ask, price: this.#price(), cache: this.#cache })
+    const testClips = this.#plan.testedBefore().length
+    return estimate(jobs, {
+      testClips,
+      provider,
+      prompts,
+      strips,
+      ask,
+      price: this.#price(),
+      cache: this.#cache,
+    })
   }
 
   async run(): Promise<DescribeReport> {
+    await markUsed(this.#cache.path)
     const wanted = this.#plan.clips.length * this.#plan.prompts.length
     const pending = this.#plan.count().answers
     const withheld = this.#options.clips.length - this.#plan.clips.length
@@ -133,13 +144,17 @@ export class DescribeRun {
     const pending = this.#plan.pending()
     if (provider.mode === "batch") {
       const signature = hashJson(this.#plan.specs().map(specId))
-      const own = { provider, folder: this.#batchFolder(), signature, reporter: this.#reporter }
+      const own = { provider, folder: this.#batchFolder(), signature, hashes: this.#hashes(), reporter: this.#reporter }
       await runBatch(pending, { ...common, ...own }, sink)
     } else {
       const { retries = 8, backoff = 500, seed = process.pid, grace = 30_000 } = this.#options
       const ask = usesStrip(provider) ? (this.#options.ask ?? "separate") : "separate"
       await runLive(pending, { ...common, provider, ask, retries, backoff, grace, rng: new Rng(seed) }, sink)
     }
+  }
+
+  #hashes(): ReadonlySet<string> {
+    return new Set(this.#plan.clips.map(({ hash }) => hash))
   }
 
   #batchFolder(): string {
@@ -161,9 +176,19 @@ export class DescribeRun {
       const clips = plural(this.#plan.count().clips, "clip")
       this.#reporter.say(`  sending key frames of ${clips} to ${provider.destination}, model ${provider.model}`)
     }
-    const batches = await openBatches(this.#batchFolder())
-    if (provider.mode === "live" && batches.length > 0) {
-      const running = plural(batches.length, "batch is", "batches are")
+    const tested = provider.kind === "replay" ? [] : this.#plan.testedBefore()
+    if (tested.length > 0) {
+      const [{ relative }] = tested
+      const some = plural(
+        tested.length,
+        "of these clips is or was a test clip",
+        "of these clips are or were test clips",
+      )
+      this.#reporter.warn(`${some}, such as ${relative}: nothing that learns from these answers may be tested on them`)
+    }
+    const batches = provider.mode === "live" ? await countBatchesAbout(this.#batchFolder(), this.#hashes()) : 0
+    if (batches > 0) {
+      const running = plural(batches, "batch is", "batches are")
       this.#reporter.warn(`${running} still in progress: fetch their answers with openai-batch, or pay for them twice`)
     }
   }

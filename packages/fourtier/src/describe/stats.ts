@@ -2,6 +2,7 @@
 
 import type { DescriptionCache } from "./cache.ts"
 import { wordsOf } from "./check.ts"
+import { answersAbout, type KnownClip } from "./manage.ts"
 
 export interface PromptStats {
   prompt: string
@@ -45,22 +46,22 @@ const PHRASES_FROM = 5000
 
 /**
  * Statistics of the answers to each prompt, by model.
- * @param labels classes by clip id; answers about other clips are left out
  *
  * @example
  * ```ts
  * import { describeStats, withCache } from "fourtier/describe"
+ * import { readManifest } from "fourtier/video"
  *
- * const labels = new Map([["hug/clip-01", "hug"]])
- * const [{ prompt, distinct, agreement }] = await withCache(".fourtier/descriptions.jsonl", (cache) =>
- *   describeStats(cache, labels),
+ * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
+ * const [{ prompt, distinct, agreement }] = await withCache("cache/descriptions.jsonl", (cache) =>
+ *   describeStats(cache, manifest.clips),
  * )
  * ```
  */
-export function describeStats(cache: DescriptionCache, labels: ReadonlyMap<string, string | null>): PromptStats[] {
+export function describeStats(cache: DescriptionCache, clips: readonly KnownClip[]): PromptStats[] {
+  const labels = new Map(clips.map(({ id, label }) => [id, label]))
   const tallies = new Map<string, Tally>()
-  for (const { prompt, model, spec, ok, flags = [], answer, clip } of cache.answers()) {
-    if (!labels.has(clip)) continue
+  for (const { prompt, model, spec, ok, flags = [], answer, clip } of answersAbout(cache, clips)) {
     const name = `${model}\u0000${spec}\u0000${prompt}`
     const text = cache.spec(spec)?.prompt
     const tally = tallies.get(name) ?? newTally(prompt, model, typeof text === "string" ? text : null)

@@ -18,6 +18,8 @@ export interface WeightSource {
   readonly where: string
   /** Shapes of all tensors by name; null: it has a tensor of any name and shape. */
   readonly shapes: ReadonlyMap<string, Shape> | null
+  /** How the file spells a name, also of a tensor that it lacks. */
+  readonly spelling?: (name: string) => string
   read(name: string, shape: Shape): Promise<Float32Array>
 }
 
@@ -146,7 +148,7 @@ export class WeightBinder {
       }
       const shapes = new Map([...expected].map(([name, { shape }]) => [name, shape]))
       const allowExtra = (name: string) => this.#state.skipped.some((matches) => matches(name))
-      matchWeights(shapes, found, { where: source.where, allowExtra })
+      matchWeights(shapes, found, { where: source.where, spelling: source.spelling, allowExtra })
     }
     const values = new Map<string, Float32Array>()
     const read = cachingLast(source)

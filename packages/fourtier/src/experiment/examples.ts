@@ -90,6 +90,39 @@ export function isPartlyDescribed(prompts: readonly string[], table: TextEmbeddi
   return prompts.some((prompt) => (table.get(prompt)?.size ?? 0) < clips.size)
 }
 
+/** Which of some clips lack answers. */
+export interface Unanswered {
+  /** How many of the clips lack an answer to any prompt. */
+  clips: number
+  /** How many lack an answer to this prompt, most first; prompts that all have are left out. */
+  prompts: { prompt: string; clips: number /** Clips that lack no other answer. */; alone: number }[]
+}
+
+/**
+ * How many of the clips lack an answer to a prompt of the table, and to which.
+ *
+ * @example
+ * ```ts
+ * import { unanswered } from "fourtier/experiment"
+ *
+ * const answer = new Float32Array(512)
+ * const table = new Map([["A", new Map([["a", answer], ["b", answer]])], ["B", new Map([["a", answer]])]])
+ * unanswered(["a", "b"], table) // { clips: 1, prompts: [{ prompt: "B", clips: 1, alone: 1 }] }
+ * ```
+ */
+export function unanswered(clips: readonly string[], table: TextEmbeddingTable): Unanswered {
+  const lacking = clips.map((clip) => [...table.keys()].filter((prompt) => !table.get(prompt)?.has(clip)))
+  const prompts = [...table.keys()].map((prompt) => ({
+    prompt,
+    clips: lacking.filter((own) => own.includes(prompt)).length,
+    alone: lacking.filter((own) => own.length === 1 && own[0] === prompt).length,
+  }))
+  return {
+    clips: lacking.filter((own) => own.length > 0).length,
+    prompts: prompts.filter((one) => one.clips > 0).sort((a, b) => b.clips - a.clips),
+  }
+}
+
 /**
  * At most `perClass` clips of each class, drawn by the seed, in the order of `examples`; all with null.
  *

@@ -56,7 +56,8 @@ export interface ExperimentSettings {
    */
   alignment: {
     space: AlignmentSpace
-    cache: string | null
+    /** Folder that alignments are kept in, and others that they are read from. */
+    cache: { folder: string; others: readonly string[] } | null
     given: Alignment | null
     refine: boolean
     wider?: AlignmentSpace

@@ -32,8 +32,10 @@ import { Rng } from "@fourtier/tensor"
 import { initialize, type Weights } from "@fourtier/tensor/nn"
 import { bytesOf, hashJson } from "@fourtier/tensor/node"
 import { trainingTargets } from "../text/targets.ts"
+import { markUsed } from "../util/cache-folders.ts"
 import { type Alignment, alignmentCard, loadAlignment, saveAlignment } from "./alignment.ts"
 import { isDescribed } from "./examples.ts"
+import type { ExperimentSettings } from "./experiment.ts"
 import type { Language } from "./language.ts"
 import type { Trial } from "./trial.ts"
 
@@ -105,7 +107,7 @@ async function solveAlignment(trial: Trial, language: Language, graphs: AlignGra
       const about = aboutSets(trial, set.examples, retrieval, bySet)
       const own = { ...space, prompts: space.prompts.filter(({ id }) => id === prompt) }
       const alone = { weights, card: alignmentCard(ids.get(prompt) ?? "", own, about, retrieval, shapes) }
-      if (cache) await saveAlignment(folderOf(cache, alone.card.id), alone)
+      if (cache) await saveAlignment(folderOf(cache.folder, alone.card.id), alone)
       found.set(prompt, alone)
     }
   }
@@ -173,7 +175,7 @@ async function trainAlignment(trial: Trial, language: Language, graphs: AlignGra
   const about = aboutSets(trial, described, retrieval, bySet)
   const shapes = shapesOf([...graphs.frozen, ...graphs.trained])
   const found = { weights, card: alignmentCard(id, alignment.space, about, retrieval, shapes) }
-  if (alignment.cache) await saveAlignment(folderOf(alignment.cache, id), found)
+  if (alignment.cache) await saveAlignment(folderOf(alignment.cache.folder, id), found)
   return found
 }
 
@@ -228,9 +230,12 @@ function hashTexts({ embeddings }: TextTargets, prompt: string): string {
 
 const folderOf = (cache: string, id: string) => join(cache, id.slice(0, 32))
 
-async function keptAlignment(cache: string | null, id: string): Promise<Alignment | null> {
-  if (!cache || !existsSync(join(folderOf(cache, id), "alignment.json"))) return null
-  return loadAlignment(folderOf(cache, id))
+async function keptAlignment(cache: ExperimentSettings["alignment"]["cache"], id: string): Promise<Alignment | null> {
+  const folders = cache ? [cache.folder, ...cache.others].map((root) => folderOf(root, id)) : []
+  const known = folders.find((folder) => existsSync(join(folder, "alignment.json")))
+  if (known === undefined) return null
+  await markUsed(join(known, "alignment.json"))
+  return loadAlignment(known)
 }
 
 const only = <T>(byPrompt: ReadonlyMap<string, T>, prompt: string) =>

@@ -13,7 +13,8 @@ import {
   type Taught,
 } from "@fourtier/core/train"
 import { writeFileAtomic } from "@fourtier/tensor/node"
-import { type EmbeddedTexts, meanRow, trainingTargets } from "../text/targets.ts"
+import { type EmbeddedTexts, meanRow, type TextEmbeddingTable, trainingTargets } from "../text/targets.ts"
+import { unanswered } from "./examples.ts"
 import { formatFigures, type PseudoLabelFigures } from "./pseudo-label-figures.ts"
 import type { Aligned } from "./stage1.ts"
 import { suggestLabels } from "./suggest.ts"
@@ -40,6 +41,7 @@ export async function addPseudoLabels(trial: Trial, aligned: Aligned): Promise<F
   const { language } = aligned
   if (!pseudoLabels || labelled.examples.length === train.examples.length) return null
   if (![...language.text.table.values()].some((byClip) => byClip.size > 0)) return null
+  if (!language.suffix) tellUnanswered(trial, language.text.table)
   const rows = await clipRows(train, await trial.standardize(), size, model.width, runtime)
   const found = suggestClasses(trial.data, aligned, rows, pseudoLabels)
   if (!found) return null
@@ -63,6 +65,47 @@ export async function addPseudoLabels(trial: Trial, aligned: Aligned): Promise<F
     )
   }
   return { source: train.source, examples }
+}
+
+/** Ids of the prompts that a list in `prompts` may name by their letter. */
+const PAPER = ["A", "B", "C", "D"]
+
+/** Says which clips get no pseudo-label for want of answers, and how to go on. */
+function tellUnanswered({ data, experiment }: Trial, table: TextEmbeddingTable): void {
+  const { reporter } = experiment.settings
+  const labelled = new Set(data.labelled.examples.map(({ id }) => id))
+  const open = data.train.examples.map(({ id }) => id).filter((id) => !labelled.has(id))
+  const told = unansweredText(open, table)
+  if (told) reporter.warn(told)
+}
+
+/**
+ * What to say of clips without a label that get no pseudo-label, since that takes an answer to every prompt; null where none lacks any.
+ *
+ * @example
+ * ```ts
+ * import { unansweredText } from "fourtier/experiment"
+ *
+ * const answers = new Map([["a", new Float32Array(512)]])
+ * unansweredText(["a", "b"], new Map([["A", answers]])) // "1 of 2 clips without a label get no pseudo-label, …"
+ * ```
+ */
+export function unansweredText(clips: readonly string[], table: TextEmbeddingTable): string | null {
+  const lacking = unanswered(clips, table)
+  if (lacking.clips === 0) return null
+  const of = `${lacking.clips} of ${plural(clips.length, "clip")} without a label`
+  const each = lacking.prompts.map(({ prompt, clips }) => `prompt ${prompt} on ${plural(clips, "clip")}`)
+  const [{ prompt, alone }] = [...lacking.prompts].sort((a, b) => b.alone - a.alone)
+  const rest = [...table.keys()].filter((id) => id !== prompt)
+  const without =
+    alone > 0 && rest.length > 0
+      ? `, or take prompt ${prompt} out of \`prompts\`: ${plural(alone, "more clip")} would get one${
+          rest.every((id) => PAPER.includes(id))
+            ? ` (of the paper's prompts: --set 'prompts=[${rest.join(", ")}]')`
+            : ""
+        }`
+      : ", or label them"
+  return `${of} get no pseudo-label, which takes an answer to every prompt; missing: ${each.join(", ")}. Have these clips described${without}`
 }
 
 function refusal({ evidence }: PseudoLabelFigures, { errorRate }: PseudoLabelsConfig): string {

@@ -23,6 +23,8 @@ export interface ExtractOptions {
   pool: Pool
   /** Folder of all feature stores. */
   root: string
+  /** Folders with stores that are read as well. */
+  others?: readonly string[]
   reporter: Reporter
   runtime?: SessionOptions
   /** Decoding threads; default: one per core, shared with other runs on the machine. */
@@ -52,7 +54,7 @@ export interface Extraction {
  *
  * async function storedViews(recipe: ViewRecipe) {
  *   const encoder = await openVisualEncoder(encoderSchema.parse({ kind: "movenet" }))
- *   return (await openFeatures({ encoder, recipe, pool: "mean", root: ".fourtier/features" })).count
+ *   return (await openFeatures({ encoder, recipe, pool: "mean", root: "cache/features" })).count
  * }
  * ```
  */
@@ -61,7 +63,8 @@ export async function openFeatures({
   recipe,
   pool,
   root,
-}: Pick<ExtractOptions, "encoder" | "recipe" | "pool" | "root">) {
+  others,
+}: Pick<ExtractOptions, "encoder" | "recipe" | "pool" | "root" | "others">) {
   const { T, D, H, W } = encoder.size
   const { sampling, steps, draws } = recipe
   const spec = {
@@ -71,7 +74,7 @@ export async function openFeatures({
     size: { T, N: H * W, D },
     pool,
   }
-  return FeatureStore.open(root, spec, draws ? null : viewNumbers(recipe))
+  return FeatureStore.open(root, spec, draws ? null : viewNumbers(recipe), others)
 }
 
 /**
@@ -94,7 +97,7 @@ export async function openFeatures({
  *     draws: null,
  *   },
  *   pool: "mean",
- *   root: ".fourtier/features",
+ *   root: "cache/features",
  *   reporter: terminalReporter(),
  * })
  * await store.close()

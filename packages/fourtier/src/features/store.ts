@@ -20,6 +20,7 @@ import { type FeatureKind, type FeatureSource, halfRecord, type RecordKey } from
 import { FourtierError } from "@fourtier/tensor"
 import { hashJson, NpyReader, NpyWriter, notWritten, writeJson } from "@fourtier/tensor/node"
 import { z } from "zod"
+import { markUsed } from "../util/cache-folders.ts"
 
 /** Everything that decides a record's numbers but the clip and the view. */
 export interface StoreSpec {
@@ -62,7 +63,7 @@ const recordShape = ({ T, N, D }: RecordSize): Record<FeatureKind, number[]> => 
  *
  * const size = { T: 8, N: 36, D: 64 }
  * const spec = { sampling: "centre", transform: [], encoder: "5f1c", size, pool: "mean" as const }
- * const store = await FeatureStore.open(".fourtier/features", spec)
+ * const store = await FeatureStore.open("cache/features", spec)
  * if (store.has({ clip: "5f1c", view: 0 })) await store.read({ clip: "5f1c", view: 0 }, "s") // [8, 64], float16
  * await store.close()
  * ```
@@ -91,12 +92,23 @@ export class FeatureStore implements FeatureSource {
   /**
    * Opens the store of `spec` under `root`, empty if nothing has been computed yet.
    * @param views numbers, in the store, of the views that are counted from 0 here; absent: the same
+   * @param others further roots, whose records are read as well
    */
-  static async open(root: string, spec: StoreSpec, views: readonly number[] | null = null): Promise<FeatureStore> {
+  static async open(
+    root: string,
+    spec: StoreSpec,
+    views: readonly number[] | null = null,
+    others: readonly string[] = [],
+  ): Promise<FeatureStore> {
     const store = new FeatureStore(join(root, hashJson(spec).slice(0, 16)), spec, views)
-    if (!existsSync(join(store.path, "spec.json"))) await writeJson(join(store.path, "spec.json"), spec)
-    for (const entry of await readdir(store.path, { withFileTypes: true })) {
-      if (entry.isDirectory()) await store.#readIndex(join(store.path, entry.name))
+    const specPath = join(store.path, "spec.json")
+    if (!existsSync(specPath)) await writeJson(specPath, spec)
+    await markUsed(specPath)
+    for (const folder of [store.path, ...others.map((other) => join(other, store.id))]) {
+      if (!existsSync(folder)) continue
+      for (const entry of await readdir(folder, { withFileTypes: true })) {
+        if (entry.isDirectory()) await store.#readIndex(join(folder, entry.name))
+      }
     }
     return store
   }

@@ -15,6 +15,7 @@ import { join } from "node:path"
 import { FourtierError, messageOf, nonFinite } from "@fourtier/tensor"
 import { bytesOf, notWritten, openFile, readExactly, writeExactly } from "@fourtier/tensor/node"
 import { z } from "zod"
+import { markUsed } from "../util/cache-folders.ts"
 import type { TextEmbeddings, TextEncoder, TokenVectors } from "./embed.ts"
 
 /** Texts that are embedded before their records are written. */
@@ -45,7 +46,7 @@ interface Segment {
  * ```ts
  * import { CachedTextEncoder, loadUse } from "fourtier/text"
  *
- * const encoder = await CachedTextEncoder.open(await loadUse(), ".fourtier/text")
+ * const encoder = await CachedTextEncoder.open(await loadUse(), "cache/texts")
  * const { pooled } = await encoder.embed(["a person jumps"])
  * await encoder.release()
  * ```
@@ -72,12 +73,18 @@ export class CachedTextEncoder implements TextEncoder {
     this.#encoder = encoder
   }
 
-  /** Opens the records of this encoder below `root`, which is made when the first record is written. */
-  static async open(encoder: TextEncoder, root: string): Promise<CachedTextEncoder> {
+  /**
+   * Opens the records of this encoder below `root`, which is made when the first record is written.
+   * @param others further roots, whose records are read as well
+   */
+  static async open(encoder: TextEncoder, root: string, others: readonly string[] = []): Promise<CachedTextEncoder> {
     const cached = new CachedTextEncoder(encoder, join(root, encoder.id))
-    for (const name of await listing(cached.directory)) {
-      if (name.endsWith(".jsonl")) await cached.#index(join(cached.directory, name.slice(0, -".jsonl".length)))
+    for (const folder of [root, ...others].map((own) => join(own, encoder.id))) {
+      for (const name of await listing(folder)) {
+        if (name.endsWith(".jsonl")) await cached.#index(join(folder, name.slice(0, -".jsonl".length)))
+      }
     }
+    await markUsed(cached.directory)
     return cached
   }
 

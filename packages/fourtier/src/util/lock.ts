@@ -1,10 +1,11 @@
 /** Lets one process at a time work in a folder. A lock left by a process that was killed, or by a power cut, does not hold. */
 
 import { randomUUID } from "node:crypto"
-import { link, mkdir, open, rename, rm } from "node:fs/promises"
+import { link, mkdir, open, rename, rm, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { FourtierError, messageOf } from "@fourtier/tensor"
 import { sweepTemporaries } from "@fourtier/tensor/node"
+import { pause } from "./back-off.ts"
 import { isAlive, keepAlive, newOwner, type Owner, readOwner } from "./owner.ts"
 
 const LOCK = "in-use.lock"
@@ -89,4 +90,40 @@ function inUse(folder: string, path: string, { host, pid }: Owner): FourtierErro
     found: `process ${pid} on ${host}`,
     fix: `wait for it, or choose another folder with --out; if no such run exists, delete ${path}`,
   })
+}
+
+/** A mutex older than this was left behind by a dead process; it is held for moments. */
+const STALE_MUTEX_MS = 10_000
+
+/**
+ * Runs `work`, which takes moments, while no other process runs work with this lock; waits for its turn.
+ * @param path the lock's file, whose folder exists
+ * @throws FourtierError when another process does not release it; the system's error where the file cannot be made
+ */
+export async function withMutex<T>(path: string, work: () => Promise<T>): Promise<T> {
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    if (await made(path)) {
+      try {
+        return await work()
+      } finally {
+        await rm(path, { force: true })
+      }
+    }
+    const found = await stat(path).catch(() => null)
+    if (found === null) continue
+    if (Date.now() - found.mtimeMs > STALE_MUTEX_MS) await rm(path, { force: true })
+    else await pause(20)
+  }
+  throw new FourtierError({ where: path, what: "another process does not release this lock", fix: "delete the file" })
+}
+
+/** Makes an empty file. @returns false where there is one */
+async function made(path: string): Promise<boolean> {
+  try {
+    await (await open(path, "wx")).close()
+    return true
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false
+    throw error
+  }
 }

@@ -3,7 +3,7 @@
  * is wrong with the data.
  *
  * ```
- * scanSource ── files unchanged since the last manifest? ── probe in workers ── manifest + quarantine ── duplicates, leaks
+ * scanSource ── content measured before? ── probe in workers ── manifest + quarantine ── duplicates, leaks
  * ```
  */
 
@@ -12,6 +12,7 @@ import { extname } from "node:path"
 import { groupBy, plural, type Reporter } from "@fourtier/core"
 import { runJobs, type WorkerOptions, workerUrl } from "@fourtier/core/node"
 import { messageOf } from "@fourtier/tensor"
+import { cacheFolders, prepareCache } from "../util/cache-folders.ts"
 import { checkManifest } from "./checks.ts"
 import type { Finding } from "./findings.ts"
 import { type Clip, classesOf, type Manifest, type Quarantined, type Stamp, writeManifest } from "./manifest.ts"
@@ -40,7 +41,7 @@ export interface DoctorReport {
   notes: string[]
   /** What is wrong with the data, and what to do about it. */
   findings: Finding[]
-  /** Files measured now, and files taken from the last manifest unchanged. */
+  /** Files measured now, and files whose measures were known. */
   measured: number
   reused: number
 }
@@ -48,13 +49,16 @@ export interface DoctorReport {
 export interface DoctorOptions extends Pick<WorkerOptions, "workers" | "timeout"> {
   /** Ends the work after the file under way. */
   signal?: AbortSignal
+  /** Folder of the measurements of all data; default: in the user's cache. */
+  measurements?: string
   /** Called with what there is, before anything is measured: what it throws ends the work. */
-  check?: (source: Source) => void
+  check?: (source: Source) => void | Promise<void>
 }
 
 /**
- * Measures every file of a source and writes the manifest file `out`, whole or not at all. Files whose size and time are
- * those of the manifest already at `out` are not opened again; an interrupted run goes on where it stopped.
+ * Measures every file of a source and writes the manifest file `out`, whole or not at all. No content is measured twice, whichever
+ * data set and manifest asked for it first; files whose size and time have not changed are not even opened. An interrupted run goes
+ * on where it stopped.
  *
  * @example
  * ```ts
@@ -73,8 +77,10 @@ export async function doctor(
 ): Promise<DoctorReport> {
   const scanned = await scanSource(source)
   const { root, clips, notes, findings } = scanned
-  options.check?.(scanned)
-  const memory = await ProbeMemory.load(out, reporter)
+  await options.check?.(scanned)
+  const cache = cacheFolders()
+  if (options.measurements === undefined) await prepareCache(cache)
+  const memory = await ProbeMemory.load(out, options.measurements ?? cache.measurements, reporter)
   const byPath = groupBy(clips, ({ path }) => path)
   const found = new Map<string, Found>()
   const jobs: { path: string; windows: Window[] }[] = []
@@ -93,7 +99,6 @@ export async function doctor(
   const manifest = assemble(root, byPath, found)
   const stamps = new Map([...found].flatMap(([path, { stamp }]) => (stamp === null ? [] : [[path, stamp]])))
   await writeManifest(out, { manifest, stamps })
-  await memory.discardJournal()
   const duplicates = [...groupBy(manifest.clips, ({ hash }) => hash).values()].filter((same) => same.length > 1)
   return {
     manifest,
@@ -129,7 +134,7 @@ async function measureAll(
   found: Map<string, Found>,
   memory: ProbeMemory,
   reporter: Reporter,
-  { check: _, ...options }: DoctorOptions,
+  { check: _, measurements: __, ...options }: DoctorOptions,
 ): Promise<void> {
   if (jobs.length === 0) return
   const task = reporter.task("measure videos", jobs.length, "files")

@@ -7,7 +7,8 @@
  * 3. `doctor.ts`      all files measured in child processes → the manifest; duplicates and leaks between parts of a split;
  *                     `checks.ts` what else is doubtful
  * 4. `manifest.ts`    `Clip`, `Manifest`, and the file they are kept in
- * 5. `splits.ts`      train, val, test: from columns, folds, or drawn by group and class
+ * 5. `splits.ts`      train, val, test: from columns, folds, or drawn by group and class (`stratify.ts`); `planned.ts` with the
+ *                     test part that was drawn before (`test-part.ts`)
  * 6. `decode.ts`      chosen frames as RGB (`frametable.ts` numbers them, `fill.ts` decodes, `backend.ts` talks to FFmpeg)
  * 7. `views.ts`       one clip's views: which frames and what is done to them is `@fourtier/core/frames`
  * 8. `pool.ts`        many clips' views over worker threads
@@ -23,6 +24,7 @@ export type { Finding } from "./findings.ts"
 export * from "./firstlook.ts"
 export * from "./keyframes.ts"
 export * from "./manifest.ts"
+export * from "./planned.ts"
 export * from "./pool.ts"
 export { clipOfFile } from "./probe.ts"
 export type { SourceClip } from "./rows.ts"
@@ -31,4 +33,7 @@ export { normaliseSplit } from "./split-names.ts"
 export * from "./split-settings.ts"
 export * from "./splits.ts"
 export * from "./strips.ts"
+export * from "./test-part.ts"
+export * from "./test-part-file.ts"
+export * from "./tested.ts"
 export { type ClipViews, loadViews, type ViewsJob } from "./views.ts"

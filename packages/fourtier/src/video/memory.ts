@@ -1,17 +1,25 @@
 /**
- * What was measured before: the manifest of the last run, and the journal that an interrupted run left beside it. Files
- * whose size and time are unchanged are not opened again.
+ * What has been measured before, whichever run or folder asked for it: no file is looked through twice.
+ *
+ * ```
+ * path, size, time of change ──► hash of the content ─┐
+ *                                                     ├──► measures
+ * a file that was moved or copied ──► its hash ───────┘
+ * ```
+ * They are kept in one file of the cache, a line a file, to which several processes may append at once. Those of the manifest that is
+ * written anew are known too.
  */
 
-import { type FileHandle, mkdir, open, readFile, rm, stat } from "node:fs/promises"
-import { dirname } from "node:path"
+import { type FileHandle, mkdir, open, readFile, stat } from "node:fs/promises"
+import { extname, join } from "node:path"
 import type { Reporter } from "@fourtier/core"
 import { messageOf } from "@fourtier/tensor"
 import { notWritten } from "@fourtier/tensor/node"
 import { z } from "zod"
-import { readManifest, type Stamp } from "./manifest.ts"
-import { placeOf } from "./place.ts"
-import { type FileProbe, type Measure, probeSchema, type Window, windowSchema } from "./probe.ts"
+import { markUsed } from "../util/cache-folders.ts"
+import { MANIFEST_VERSION, readManifest, type Stamp } from "./manifest.ts"
+import { type Place, placeOf } from "./place.ts"
+import { type FileProbe, hashPlace, type Measure, probeSchema, type Window, windowSchema } from "./probe.ts"
 
 /** A file's stamp and its measures, one a window. */
 export interface Remembered {
@@ -19,69 +27,95 @@ export interface Remembered {
   measures: Measure[]
 }
 
-const lineSchema = z.object({ path: z.string(), windows: z.array(windowSchema), probe: probeSchema })
+const lineSchema = z.object({
+  path: z.string(),
+  windows: z.array(windowSchema),
+  probe: probeSchema,
+  /** ISO 8601, UTC. */
+  time: z.string().optional(),
+})
+
+/** The file of measurements in a folder: one for each way of measuring. */
+export const measurementsFile = (folder: string) => join(folder, `v${MANIFEST_VERSION}.jsonl`)
 
 export class ProbeMemory {
   readonly #path: string
   readonly #stamps = new Map<string, Stamp>()
   readonly #measures = new Map<string, Measure>()
-  #journal: FileHandle | null = null
+  /** Sizes of files that were measured: a file of another size is unknown without being read. */
+  readonly #sizes = new Set<number>()
+  #log: FileHandle | null = null
 
   private constructor(path: string) {
     this.#path = path
   }
 
-  /** Reads the manifest at `out` and the journal beside it. What cannot be read is measured afresh, with a warning. */
-  static async load(out: string, reporter: Reporter): Promise<ProbeMemory> {
-    const memory = new ProbeMemory(`${out}.journal`)
+  /**
+   * Reads the measurements in `folder`, and the manifest at `out`. What cannot be read is measured afresh; of a manifest that is
+   * said.
+   */
+  static async load(out: string, folder: string, reporter: Reporter): Promise<ProbeMemory> {
+    const memory = new ProbeMemory(measurementsFile(folder))
     if ((await stat(out).catch(() => null)) !== null) {
       try {
         memory.#addManifest(await readManifest(out))
       } catch (error) {
-        reporter.warn(`all files are measured again: ${messageOf(error)}`)
+        reporter.warn(`the manifest of before is written anew: ${messageOf(error)}`)
       }
     }
-    const journal = await readFile(memory.#path, "utf8").catch(() => "")
-    for (const line of journal.split("\n")) memory.#addLine(line)
+    const log = await readFile(memory.#path, "utf8").catch(() => "")
+    for (const line of log.split("\n")) memory.#addLine(line)
+    if (log !== "") await markUsed(memory.#path)
     return memory
   }
 
   /** The measures of a file's windows, or null where one is not known or the file has changed. */
   async recall(path: string, windows: readonly Window[]): Promise<Remembered | null> {
+    const now = placeNow(path)
+    if (now === null) return null
     const stamp = this.#stamps.get(path)
-    if (stamp === undefined) return null
-    const now = stampNow(path)
-    if (now === null || now.size !== stamp.size || now.mtime !== stamp.mtime) return null
-    const measures = windows.flatMap((window) => this.#measures.get(keyOf(path, window)) ?? [])
+    if (stamp !== undefined && now.size === stamp.size && now.mtime === stamp.mtime) {
+      return this.#recallContent(path, windows, stamp)
+    }
+    if (!this.#sizes.has(now.size)) return null
+    const found = this.#recallContent(path, windows, { size: now.size, mtime: now.mtime, fileHash: hashPlace(now) })
+    if (found !== null) await this.remember(path, windows, { ...found.stamp, measures: found.measures })
+    return found
+  }
+
+  #recallContent(path: string, windows: readonly Window[], stamp: Stamp): Remembered | null {
+    const measures = windows.flatMap((window) => this.#measures.get(keyOf(path, stamp.fileHash, window)) ?? [])
     return measures.length === windows.length ? { stamp, measures } : null
   }
 
-  /** Adds a line to the journal. */
+  /** Keeps what a file holds. */
   async remember(path: string, windows: readonly Window[], probe: FileProbe): Promise<void> {
     try {
-      if (this.#journal === null) {
-        await mkdir(dirname(this.#path), { recursive: true })
-        this.#journal = await open(this.#path, "a")
+      if (this.#log === null) {
+        await mkdir(join(this.#path, ".."), { recursive: true })
+        this.#log = await open(this.#path, "a")
+        // a line that a killed process left unfinished ends here
+        await this.#log.appendFile("\n")
       }
-      await this.#journal.appendFile(`${JSON.stringify({ path, windows, probe })}\n`)
+      await this.#log.appendFile(`${JSON.stringify({ path, windows, probe, time: new Date().toISOString() })}\n`)
     } catch (error) {
       throw notWritten(this.#path, error, "measures of the videos")
     }
   }
 
   async close(): Promise<void> {
-    await this.#journal?.close()
-    this.#journal = null
+    await this.#log?.close()
+    this.#log = null
   }
 
-  /** Removes the journal once the manifest holds everything. */
-  async discardJournal(): Promise<void> {
-    await this.close()
-    await rm(this.#path, { force: true })
+  #add(path: string, stamp: Stamp): void {
+    this.#stamps.set(path, stamp)
+    this.#sizes.add(stamp.size)
   }
 
   #addManifest({ manifest, stamps }: Awaited<ReturnType<typeof readManifest>>): void {
-    for (const [path, stamp] of stamps) this.#stamps.set(path, stamp)
+    for (const [path, stamp] of stamps) this.#add(path, stamp)
+    const hashOf = (path: string) => stamps.get(path)?.fileHash ?? ""
     for (const clip of manifest.clips) {
       const { duration, frames, fps, width, height, codec, rotation, notes } = clip
       const measure = {
@@ -94,12 +128,14 @@ export class ProbeMemory {
         rotation,
         ...(notes === undefined ? {} : { notes }),
       }
-      this.#measures.set(keyOf(clip.path, clip), measure)
+      this.#measures.set(keyOf(clip.path, hashOf(clip.path), clip), measure)
     }
-    for (const bad of manifest.quarantine) this.#measures.set(keyOf(bad.path, bad), { reason: bad.reason })
+    for (const bad of manifest.quarantine) {
+      this.#measures.set(keyOf(bad.path, hashOf(bad.path), bad), { reason: bad.reason })
+    }
   }
 
-  /** A line cut short by the interruption is passed over. */
+  /** A line that is damaged is passed over. */
   #addLine(line: string): void {
     let value: unknown
     try {
@@ -111,14 +147,14 @@ export class ProbeMemory {
     if (!parsed.success) return
     const { path, windows, probe } = parsed.data
     const { size, mtime, fileHash, measures } = probe
-    this.#stamps.set(path, { size, mtime, fileHash })
+    this.#add(path, { size, mtime, fileHash })
     for (const [i, window] of windows.entries()) {
-      if (measures[i] !== undefined) this.#measures.set(keyOf(path, window), measures[i])
+      if (measures[i] !== undefined) this.#measures.set(keyOf(path, fileHash, window), measures[i])
     }
   }
 }
 
-function stampNow(path: string): { size: number; mtime: number } | null {
+function placeNow(path: string): Place | null {
   try {
     return placeOf(path)
   } catch {
@@ -126,6 +162,7 @@ function stampNow(path: string): { size: number; mtime: number } | null {
   }
 }
 
-function keyOf(path: string, { start, end }: Window): string {
-  return JSON.stringify([path, start, end])
+/** The content and the window; the ending too, as decoders may go by it. */
+function keyOf(path: string, fileHash: string, { start, end }: Window): string {
+  return JSON.stringify([fileHash, extname(path).toLowerCase(), start, end])
 }

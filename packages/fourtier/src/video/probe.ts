@@ -204,7 +204,7 @@ function linkTarget(path: string): string | null {
   }
 }
 
-function hashPlace({ file, start, size }: Place): string {
+export function hashPlace({ file, start, size }: Place): string {
   const hash = createHash("sha256")
   const handle = openSync(file, "r")
   try {

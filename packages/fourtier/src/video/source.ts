@@ -19,6 +19,7 @@ import { ownManifest, refuseOtherThings, refusePointer } from "./not-data.ts"
 import { clipOfRow, matchSpelling, onceEach, type RowClip, type SourceClip } from "./rows.ts"
 import { isSplitName, normaliseSplit } from "./split-names.ts"
 import { parseTable, type Table } from "./tables.ts"
+import { isTestPartFile } from "./test-part-names.ts"
 
 export interface Source {
   root: string
@@ -116,6 +117,7 @@ function unlabelled(root: string, file: string): SourceClip {
 }
 
 function isTableName(file: string): boolean {
+  if (isTestPartFile(file)) return false
   return [".csv", ".tsv"].includes(extname(file).toLowerCase()) || file === "manifest.jsonl" || file === "clips.jsonl"
 }
 

@@ -9,6 +9,16 @@ import type { z } from "zod"
 import { type Clip, isBackground, type Manifest } from "./manifest.ts"
 import { normaliseSplit } from "./split-names.ts"
 import { type SplitOptions, splitSchema } from "./split-settings.ts"
+import {
+  addLabels,
+  countLabels,
+  drawShare,
+  inDrawnOrder,
+  inseparable,
+  isLabelled,
+  miss,
+  missAfter,
+} from "./stratify.ts"
 
 export interface Split {
   /** The split column's name, the name of a further test part, "fold 3", or "drawn". */
@@ -29,6 +39,7 @@ export interface Split {
  * part is empty where nothing is held back, or too few clips are labelled to hold any back. Clips without a label train, also
  * where the column has no value for them.
  *
+ * @param drawn the test part where it is drawn, as `keepTestPart` gives it; default: drawn here, from these clips alone
  * @throws FourtierError for an unknown column or value, no clips to train on, or quarantined files in val or test
  *
  * @example
@@ -39,7 +50,11 @@ export interface Split {
  * const [{ train, val, test }] = resolveSplits(manifest, { test: 0.25, seed: 1 })
  * ```
  */
-export function resolveSplits(manifest: Manifest, given: z.input<typeof splitSchema> = {}): Split[] {
+export function resolveSplits(
+  manifest: Manifest,
+  given: z.input<typeof splitSchema> = {},
+  drawn?: ReadonlySet<Clip>,
+): Split[] {
   const options = splitSchema.parse(given)
   checkSplitColumns(manifest.clips, options)
   if (options.column !== undefined) return splitByColumns(manifest, [options.column].flat(), options)
@@ -47,16 +62,29 @@ export function resolveSplits(manifest: Manifest, given: z.input<typeof splitSch
   if (options.drawFolds !== undefined) return drawFolds(manifest.clips, options.drawFolds, options)
   if (manifest.clips.some(({ split }) => split !== null)) return splitByColumn(manifest, "split", options)
   if (manifest.clips.some(({ fold }) => fold !== null)) return splitByFolds(manifest, "fold", options)
-  const test = drawPart(manifest.clips, options.test, Rng.fork(options.seed, "test"))
-  return [
-    finish(
-      "drawn",
-      manifest.clips.filter((clip) => !test.has(clip)),
-      null,
-      [...test],
-      options,
-    ),
-  ]
+  const test =
+    drawn ?? drawPart(manifest.clips, options.test, (bundles) => inDrawnOrder(bundles, options.seed, TEST_DRAW))
+  const rest = manifest.clips.filter((clip) => !test.has(clip))
+  return [finish("drawn", rest, null, [...test], options)]
+}
+
+/** What the draw of a test part is called: see `inDrawnOrder`. */
+export const TEST_DRAW = "test"
+
+/**
+ * Whether the test part is drawn, since neither the options nor the data say which clips are in it.
+ *
+ * @example
+ * ```ts
+ * import { drawsTest, readManifest, splitSchema } from "fourtier/video"
+ *
+ * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
+ * drawsTest(manifest.clips, splitSchema.parse({ column: "split_seq" })) // false
+ * ```
+ */
+export function drawsTest(clips: readonly Entry[], { column, folds, drawFolds, test }: SplitOptions): boolean {
+  if (column !== undefined || folds !== undefined || drawFolds !== undefined || test === 0) return false
+  return clips.every(({ split, fold }) => split === null && fold === null)
 }
 
 /**
@@ -266,7 +294,9 @@ export function balancedFolds(clips: readonly Clip[], count: number, rng: Rng): 
  */
 function finish(name: string, train: Clip[], val: Clip[] | null, held: Clip[], options: SplitOptions): Split {
   const test = held.filter(isLabelled)
-  const drawn = val === null ? drawPart(train, options.val, Rng.fork(options.seed, "val", name)) : new Set(val)
+  const order = (bundles: Clip[][]) =>
+    name === "drawn" ? inDrawnOrder(bundles, options.seed, "val") : Rng.fork(options.seed, "val", name).shuffle(bundles)
+  const drawn = val === null ? drawPart(train, options.val, order) : new Set(val)
   const rest = val === null ? train.filter((clip) => !drawn.has(clip)) : train
   if (rest.length === 0) {
     throw new FourtierError({
@@ -279,82 +309,9 @@ function finish(name: string, train: Clip[], val: Clip[] | null, held: Clip[], o
   return { name, training: name, fold: name.startsWith("fold "), train: rest, val: [...drawn].filter(isLabelled), test }
 }
 
-const isLabelled = ({ labels }: Clip) => labels.length > 0
-
-/**
- * Bundles of clips, drawn one after the other, that bring every class nearer to its share; where none does, the smallest that
- * holds half of the classes at least. No class is used up. Nothing is drawn where that cannot be had.
- */
-function drawPart(clips: readonly Clip[], share: number, rng: Rng): Set<Clip> {
-  const drawn = new Set<Clip>()
-  const bundles = rng.shuffle(inseparable(clips)).filter((bundle) => bundle.some(isLabelled))
-  if (share === 0 || bundles.length < 2) return drawn
-  const all = countLabels(clips)
-  const goal = new Map([...all].map(([label, number]) => [label, number * share]))
-  const have = new Map<string, number>()
-  const usesUp = (bundle: readonly Clip[]) =>
-    [...countLabels(bundle)].some(([label, number]) => number + (have.get(label) ?? 0) >= (all.get(label) ?? 0))
-  for (const bundle of bundles) {
-    if (usesUp(bundle)) continue
-    if (missAfter(have, bundle, goal) >= miss(have, goal)) continue
-    for (const clip of bundle) drawn.add(clip)
-    addLabels(have, bundle)
-  }
-  if (drawn.size > 0) return drawn
-  const [smallest = []] = bundles
-    .filter((bundle) => !usesUp(bundle) && 2 * countLabels(bundle).size >= all.size)
-    .sort((a, b) => a.length - b.length)
-  return new Set(smallest)
-}
-
-/** Clips that must stay together: of one group, or with the same content. */
-function inseparable(clips: readonly Clip[]): Clip[][] {
-  const parent = clips.map((_, i) => i)
-  const find = (i: number): number => {
-    while (parent[i] !== i) {
-      parent[i] = parent[parent[i]]
-      i = parent[i]
-    }
-    return i
-  }
-  const first = new Map<string, number>()
-  for (const [i, { group, hash, path }] of clips.entries()) {
-    for (const key of [`hash ${hash}`, group === null ? `file ${path}` : `group ${group}`]) {
-      const other = first.get(key)
-      if (other === undefined) first.set(key, i)
-      else parent[find(i)] = find(other)
-    }
-  }
-  return [...groupBy(clips.keys(), find).values()].map((members) => members.map((i) => clips[i]))
-}
-
-function countLabels(clips: readonly Clip[]): Map<string, number> {
-  const counts = new Map<string, number>()
-  addLabels(counts, clips)
-  return counts
-}
-
-function addLabels(counts: Map<string, number>, clips: readonly Clip[]): void {
-  for (const { labels } of clips) {
-    for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1)
-  }
-}
-
-/** Squared distance of class counts from their goals. */
-function miss(have: ReadonlyMap<string, number>, goal: ReadonlyMap<string, number>): number {
-  let sum = 0
-  for (const [label, wanted] of goal) sum += ((have.get(label) ?? 0) - wanted) ** 2
-  return sum
-}
-
-function missAfter(
-  have: ReadonlyMap<string, number>,
-  bundle: readonly Clip[],
-  goal: ReadonlyMap<string, number>,
-): number {
-  const more = new Map(have)
-  addLabels(more, bundle)
-  return miss(more, goal)
+/** What `drawShare` does with clips that are not drawn yet: in an order of their contents, or of the clips as they come. */
+function drawPart(clips: readonly Clip[], share: number, order: (bundles: Clip[][]) => Clip[][]): Set<Clip> {
+  return new Set(drawShare(clips, share, order(inseparable(clips))))
 }
 
 /** What of a clip, measured or not, its columns say. */

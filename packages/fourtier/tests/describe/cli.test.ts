@@ -91,6 +91,12 @@ suite.skipIf(!ready)("fourtier describe", () => {
     expect(out).toMatch(
       /missing answers\s+4\n[\s\S]*strip\s+\d+ × 64 pixels, .*\n\s*upload\s.*each strip 4 times, once with --ask together\n[\s\S]*cost\s+nothing/,
     )
+    expect(out).toMatch(/of them test clips\s+1, now or before/)
+    const own = ["--cache", join(folder, "tested.jsonl"), "--manifest", join(folder, "manifest.jsonl")]
+    await fourtier(data, ...server(), ...own, "--splits", "test")
+    expect(errors).toMatch(
+      /1 of these clips is or was a test clip, such as kick\/set1_13_3_2\.avi: nothing that learns/,
+    )
     await expect(fourtier(data, ...server(), ...kept, "--clips", "kick/set1_13_3")).rejects.toThrow(
       /did you mean "kick\/set1_13_3_2"/,
     )

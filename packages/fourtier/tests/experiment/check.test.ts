@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest"
 import { loadConfig } from "../../src/config.ts"
 import { checkAnswers, checkStages } from "../../src/experiment/check.ts"
+import { checkAlignmentUsed } from "../../src/stages.ts"
 import type { Split } from "../../src/video/splits.ts"
 
 const check = async (...set: string[]) => checkStages((await loadConfig({ set })).value)
@@ -75,5 +76,22 @@ describe("answers", () => {
     await expect(
       check(["jump/a", "jump/b", "wave/a"], "align.start=random", "model.languageWeight=0", vote),
     ).rejects.toThrow(/model.prototypeWeight: no class prototypes[\s\S]*fold 1: wave/)
+  })
+})
+
+describe("an alignment that nothing would learn from", () => {
+  const used = async (...set: string[]) => checkAlignmentUsed((await loadConfig({ set })).value)
+
+  it("is refused, not passed over", async () => {
+    await expect(used("alignment=runs/a", "prompts=[]")).rejects.toThrow(/^prompts: nothing would be learned.*runs\/a/)
+    await expect(used("alignment=runs/a", "methods=[baseline, linear-probe]")).rejects.toThrow(
+      /^methods: nothing would be learned[\s\S]*add full to methods, or leave/,
+    )
+    await expect(used("alignment=runs/a", "methods=[full-shuffled]")).rejects.toThrow(/^methods: /)
+  })
+
+  it("is no matter where it is used, or none is named", async () => {
+    await expect(used("alignment=runs/a")).resolves.toBeUndefined()
+    await expect(used("prompts=[]", "methods=[baseline]")).resolves.toBeUndefined()
   })
 })

@@ -1,10 +1,28 @@
-/** What is suggested for labelling: unsure clips that stand for others, not the same thing twice. */
+/** What is suggested for labelling: unsure clips that stand for others, not the same thing twice; and what is said of clips without answers. */
 
 import { expect, it } from "vitest"
+import { unansweredText } from "../../src/experiment/pseudo-labelled.ts"
 import { suggestLabels } from "../../src/experiment/suggest.ts"
 
 const at = (degrees: number) =>
   Float32Array.of(Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180))
+
+it("clips that get no pseudo-label for want of an answer are counted by prompt, with the way on", () => {
+  const answers = (...clips: string[]) => new Map(clips.map((clip) => [clip, new Float32Array(2)]))
+  const clips = ["a", "b", "c", "d"]
+  const table = new Map([
+    ["A", answers(...clips)],
+    ["B", answers("a", "b", "c")],
+    ["D", answers("a")],
+  ])
+  expect(unansweredText(clips, table)).toBe(
+    "3 of 4 clips without a label get no pseudo-label, which takes an answer to every prompt; missing: prompt D on 3 clips, prompt B on 1 clip. Have these clips described, or take prompt D out of `prompts`: 2 more clips would get one (of the paper's prompts: --set 'prompts=[A, B]')",
+  )
+  expect(unansweredText(["a"], table)).toBeNull()
+  expect(unansweredText(["b"], new Map([["A", answers("a")]]))).toMatch(/or label them$/)
+  const own = new Map([...table, ["speed", answers(...clips)] as const])
+  expect(unansweredText(clips, own)).toMatch(/prompt D out of `prompts`: 2 more clips would get one$/)
+})
 
 it("unsure clips that many are like come first, and after one of them those that are unlike it", () => {
   const probabilities = new Map([

@@ -3,9 +3,11 @@
 import {
   appendFileSync,
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readFileSync,
+  renameSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -16,7 +18,7 @@ import { beforeAll, describe, expect, test } from "vitest"
 import { type DoctorReport, doctor } from "../../src/video/doctor.ts"
 import { clipsOfFiles } from "../../src/video/firstlook.ts"
 import { readManifest } from "../../src/video/manifest.ts"
-import { ProbeMemory } from "../../src/video/memory.ts"
+import { measurementsFile, ProbeMemory } from "../../src/video/memory.ts"
 import { clipOfFile, probeFile } from "../../src/video/probe.ts"
 import { writeStrips } from "../../src/video/strips.ts"
 import { makeClip, makeSound, scratchFolder } from "./fixtures.ts"
@@ -127,7 +129,7 @@ test("what is checked before measuring ends the work before measuring", async ()
     throw new Error("refused")
   }
   await expect(doctor(data, never, silent, { check: refuse })).rejects.toThrow("refused")
-  expect([existsSync(never), existsSync(`${never}.journal`)]).toEqual([false, false])
+  expect(existsSync(never)).toBe(false)
 })
 
 test("rows that contradict each other have different ids, and the finding that a run ends with", async () => {
@@ -160,30 +162,68 @@ test("a second run measures only what changed", async () => {
   )
 })
 
-test("with a damaged manifest all files are measured again, and it says so", async () => {
+test("a damaged manifest is written anew, and it says so; without the cache all files are measured again", async () => {
   const text = readFileSync(out, "utf8")
-  writeFileSync(out, text.slice(0, text.length / 2))
+  const damage = () => writeFileSync(out, text.slice(0, text.length / 2))
   const warnings: string[] = []
-  const again = await doctor(data, out, { ...silent, warn: (line) => void warnings.push(line) })
-  expect(again.reused).toBe(0)
-  expect(warnings.join()).toContain("all files are measured again")
+  const reporter = { ...silent, warn: (line: string) => void warnings.push(line) }
+  damage()
+  const again = await doctor(data, out, reporter)
+  expect(again.measured).toBe(0)
+  expect(warnings.join()).toContain("the manifest of before is written anew")
   expect((await readManifest(out)).manifest).toEqual(again.manifest)
+  damage()
+  expect((await doctor(data, out, silent, { measurements: join(folder, "empty") })).reused).toBe(0)
+})
+
+test("another manifest, a moved or renamed folder, a copy: nothing is measured again, by content", async () => {
+  const one = join(folder, "moves", "a")
+  mkdirSync(join(one, "x"), { recursive: true })
+  for (const frames of [5, 6, 7]) makeClip(join(one, "x", `${frames}.mp4`), { frames })
+  const manifest = (name: string) => join(folder, "moves", `${name}.jsonl`)
+  const first = await doctor(one, manifest("a"), silent)
+  expect(first.measured).toBe(3)
+  expect((await doctor(one, manifest("other out"), silent)).measured).toBe(0)
+  const moved = join(folder, "moves", "b")
+  renameSync(one, moved)
+  renameSync(join(moved, "x"), join(moved, "y"))
+  const second = await doctor(moved, manifest("b"), silent)
+  expect([second.measured, second.reused]).toEqual([0, 3])
+  expect(second.manifest.clips.map(({ frames, hash }) => [frames, hash])).toEqual(
+    first.manifest.clips.map(({ frames, hash }) => [frames, hash]),
+  )
+  cpSync(join(moved, "y", "5.mp4"), join(moved, "y", "copy.mp4"))
+  expect((await doctor(moved, manifest("b"), silent)).measured).toBe(0)
+  copyFileSync(join(data, "good", "vp8.webm"), join(moved, "y", "5.mp4"))
+  const changed = await doctor(moved, manifest("b"), silent)
+  expect(changed.manifest.clips.find(({ relative }) => relative === "y/5.mp4")?.codec).toBe("vp8")
+})
+
+test("a cache that cannot be written is named with what to set", async () => {
+  const before = process.env.FOURTIER_CACHE
+  try {
+    writeFileSync(join(folder, "a file"), "")
+    process.env.FOURTIER_CACHE = join(folder, "a file", "cache")
+    await expect(doctor(data, out, silent)).rejects.toThrow(/cache cannot be written[\s\S]*--set cache=FOLDER/)
+  } finally {
+    process.env.FOURTIER_CACHE = before
+  }
 })
 
 test("an interrupted run goes on where it stopped", async () => {
   const lines = readFileSync(out, "utf8").trim().split("\n").slice(1)
   const fresh = join(folder, "fresh", "manifest.jsonl")
-  mkdirSync(join(folder, "fresh"))
-  const memory = await ProbeMemory.load(fresh, silent)
+  const measurements = join(folder, "fresh", "measurements")
+  const memory = await ProbeMemory.load(fresh, measurements, silent)
   for (const path of ["h264.mp4", "xvid.avi"].map((name) => join(data, "good", name))) {
     await memory.remember(path, [{ start: null, end: null }], probeFile(path, [{ start: null, end: null }]))
   }
   await memory.close()
-  appendFileSync(`${fresh}.journal`, '{"path":"torn')
-  const resumed = await doctor(data, fresh, silent)
-  expect(resumed.reused).toBe(2)
+  appendFileSync(measurementsFile(measurements), '{"path":"torn')
+  const resumed = await doctor(data, fresh, silent, { measurements })
+  expect(resumed.reused).toBe(3) // the copy of the first too
   expect(readFileSync(fresh, "utf8").trim().split("\n").slice(1)).toEqual(lines)
-  expect(existsSync(`${fresh}.journal`)).toBe(false)
+  expect((await doctor(data, join(folder, "again.jsonl"), silent, { measurements })).measured).toBe(0)
 })
 
 test("groups and equal files on both sides of a split are reported; windows and missing files are understood", async () => {

@@ -6,6 +6,8 @@ import type { Shape } from "../shape.ts"
 export interface MatchOptions {
   /** The file, for the error. */
   where?: string
+  /** How the file spells a name, where that is not the model's own: for the error. */
+  spelling?: (name: string) => string
   /** Weights that the file may lack. */
   allowMissing?: (name: string) => boolean
   /** Tensors of the file that may go unused. */
@@ -41,6 +43,11 @@ export function matchWeights(
   found: ReadonlyMap<string, Shape>,
   options: MatchOptions = {},
 ): WeightMatch {
+  const { spelling } = options
+  const shown = (name: string) => {
+    const inFile = spelling?.(name) ?? name
+    return inFile === name ? name : `${inFile} (the model's ${name})`
+  }
   const matched: string[] = []
   const missing: string[] = []
   const wrong: string[] = []
@@ -48,7 +55,7 @@ export function matchWeights(
     const other = found.get(name)
     if (!other) missing.push(name)
     else if (String(other) === String(shape) && other.length === shape.length) matched.push(name)
-    else wrong.push(`${name}: expected [${shape.join(", ")}], found [${other.join(", ")}]`)
+    else wrong.push(`${shown(name)}: expected [${shape.join(", ")}], found [${other.join(", ")}]`)
   }
   const extra = [...found.keys()].filter((name) => !expected.has(name)).sort()
   const lacking = missing.filter((name) => !options.allowMissing?.(name))
@@ -60,12 +67,9 @@ export function matchWeights(
       expected: `${expected.size} weights`,
       found: [
         `${matched.length} that match`,
-        ...list(
-          "missing",
-          lacking.map((name) => withNearest(name, unused)),
-        ),
-        ...list("extra", unused),
-        ...list("mis-shaped", wrong),
+        ...list("missing", lacking, (name) => `${shown(name)}${nearestHint(name, unused, spelling)}`),
+        ...list("extra", unused, (name) => spelling?.(name) ?? name),
+        ...list("mis-shaped", wrong, (text) => text),
       ].join("\n"),
       fix: prefixFix(lacking, unused) ?? "check that the checkpoint belongs to this model and its sizes",
     })
@@ -89,17 +93,17 @@ function prefixFix(missing: readonly string[], unused: readonly string[]): strin
   return `names in the file have ${best} before them: set the prefix to ${best}`
 }
 
-function list(title: string, names: readonly string[]): string[] {
+function list(title: string, names: readonly string[], show: (name: string) => string): string[] {
   if (names.length === 0) return []
   const more = names.length > SHOWN ? [`      and ${names.length - SHOWN} more`] : []
-  return [`    ${title} (${names.length}):`, ...names.slice(0, SHOWN).map((name) => `      ${name}`), ...more]
+  return [`    ${title} (${names.length}):`, ...names.slice(0, SHOWN).map((name) => `      ${show(name)}`), ...more]
 }
 
-/** Adds a hint where one of the unused keys ends with the missing one, or resembles it. */
-function withNearest(name: string, unused: readonly string[]): string {
+/** A hint where one of the unused keys ends with the missing one, or resembles it. */
+function nearestHint(name: string, unused: readonly string[], spelling: MatchOptions["spelling"]): string {
   const prefixed = unused.find((key) => key.endsWith(`.${name}`))
   const hint = prefixed ?? (unused.length <= SHOWN ? nearest(name, unused) : undefined)
-  return hint === undefined ? name : `${name} (is it ${hint}?)`
+  return hint === undefined ? "" : ` (is it ${spelling?.(hint) ?? hint}?)`
 }
 
 function byName(a: readonly [string, Shape], b: readonly [string, Shape]): number {

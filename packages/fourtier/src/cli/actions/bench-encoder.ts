@@ -17,6 +17,7 @@ import { openVisualEncoder } from "../../encoders/catalog.ts"
 import type { VisualEncoder } from "../../encoders/encoder.ts"
 import { PRECISIONS, type Precision } from "../../encoders/precision.ts"
 import { viewRecipes } from "../../stages.ts"
+import { cacheFolders } from "../../util/cache-folders.ts"
 import { type Column, terminalTable } from "../../util/table.ts"
 import type { Clip } from "../../video/manifest.ts"
 import { clipOfFile } from "../../video/probe.ts"
@@ -89,9 +90,9 @@ async function measure(
 }
 
 /** Rendered clips, each of a different class, made once. */
-async function rendered(cache: string, count: number, reporter: Reporter): Promise<Clip[]> {
+async function rendered(cache: string | null, count: number, reporter: Reporter): Promise<Clip[]> {
   const { demoClasses, generatePuppets } = await loadPuppets("fourtier bench encoder without [data]")
-  const out = join(cache, "bench-puppets")
+  const out = join(cacheFolders(cache).root, "bench-puppets")
   const each = Math.ceil(count / demoClasses.length)
   const counts = { train: 0, test: each, "test-shift": 0 }
   const { clips } = await generatePuppets({ classes: demoClasses.slice(0, count), counts, seed: 1, out }, reporter)
@@ -116,11 +117,13 @@ async function scored(
   const labelled =
     neighbours > 0 ? labelledClips(clips, { count: neighbours, column: [column].flat()[0], reporter }) : []
   if (labelled.length === 0) return null
+  const { features, older } = cacheFolders(cache)
   return neighbourScore(labelled, {
     encoder,
     recipe,
     pool: model.pool,
-    root: join(cache, "features"),
+    root: features,
+    others: older ? [older.features] : [],
     reporter,
     signal,
     runtime: { provider: runtime.provider, threads: threads ?? undefined },

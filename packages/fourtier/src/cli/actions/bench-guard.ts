@@ -10,6 +10,7 @@ import { suggestClasses } from "../../experiment/pseudo-labelled.ts"
 import type { StageContext } from "../../stages.ts"
 import * as stages from "../../stages.ts"
 import { type EmbeddedTexts, meanRow } from "../../text/targets.ts"
+import { cacheFolders } from "../../util/cache-folders.ts"
 import { type Column, terminalTable } from "../../util/table.ts"
 import { interruptible } from "../interrupt.ts"
 import { readConfig } from "./read-config.ts"
@@ -41,8 +42,8 @@ export async function benchGuard(data: readonly string[], options: { draws: numb
 
 async function load(data: string, context: StageContext): Promise<Described> {
   const { config } = context
-  const manifest = await stages.measure(data, join(config.cache, "guard", "manifest.jsonl"), context)
-  const { splits } = stages.plan(manifest, context)
+  const manifest = await stages.measure(data, join(cacheFolders(config.cache).root, "guard", "manifest.jsonl"), context)
+  const { splits } = await stages.plan(data, manifest, context)
   const [{ train }] = splits
   const { prompts } = stages.promptsOf(config)
   const ids = prompts.map(({ id }) => id)

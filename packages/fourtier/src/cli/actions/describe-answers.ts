@@ -8,34 +8,39 @@ import { writeFileAtomic } from "@fourtier/tensor/node"
 import { exportAnnotationTask } from "../../describe/annotation-task.ts"
 import { formatAnswers } from "../../describe/answer-formats.ts"
 import { answersBeside, importBeside } from "../../describe/beside.ts"
-import { answersByClip, editAnswer, importAnswers, withCache } from "../../describe/manage.ts"
+import { answersByClip, clipNamed, editAnswer, importAnswers, withCache } from "../../describe/manage.ts"
 import { type DescribedClip, usesStrip } from "../../describe/provider.ts"
 import { describeStats } from "../../describe/stats.ts"
 import type { DataOptions, QuestionOptions } from "../describe-options.ts"
 import { formatClip, formatStats } from "./describe-print.ts"
-import { cachePathOf, loadClips, namesProvider, openRun, readScope, readSettings } from "./describe-setup.ts"
+import { loadClips, namesProvider, openRun, readScope } from "./describe-setup.ts"
 
-export async function showAnswers(clip: string, options: DataOptions & { json?: boolean }): Promise<void> {
-  const path = cachePathOf(options, await readSettings(options))
-  process.stdout.write(await withCache(path, (cache) => formatClip(cache, clip, options.json === true)))
+export async function showAnswers(
+  data: string,
+  clip: string,
+  options: DataOptions & { json?: boolean },
+): Promise<void> {
+  const { clips, cachePath } = await loadClips(data, options, terminalReporter())
+  const named = clipNamed(clips, clip)
+  process.stdout.write(await withCache(cachePath, (cache) => formatClip(cache, named, options.json === true)))
 }
 
 export async function replaceAnswer(
+  data: string,
   clip: string,
   prompt: string,
   text: string,
   options: DataOptions & { model?: string },
 ): Promise<void> {
-  const path = cachePathOf(options, await readSettings(options))
-  const old = await withCache(path, (cache) => editAnswer(cache, clip, prompt, text, options.model))
+  const { clips, cachePath } = await loadClips(data, options, terminalReporter())
+  const named = clipNamed(clips, clip)
+  const old = await withCache(cachePath, (cache) => editAnswer(cache, named, prompt, text, options.model))
   process.stdout.write(`${old.clip} ${prompt}, was: ${old.answer}\n`)
 }
 
 export async function showStats(data: string, options: DataOptions & { json?: boolean }): Promise<void> {
-  const clips = await loadClips(data, options, terminalReporter())
-  const labels = new Map(clips.map(({ id, label }) => [id, label]))
-  const path = cachePathOf(options, await readSettings(options))
-  const stats = await withCache(path, (cache) => describeStats(cache, labels))
+  const { clips, cachePath } = await loadClips(data, options, terminalReporter())
+  const stats = await withCache(cachePath, (cache) => describeStats(cache, clips))
   process.stdout.write(options.json === true ? `${JSON.stringify(stats, null, 2)}\n` : formatStats(stats))
 }
 
@@ -51,8 +56,7 @@ export async function exportAnswers(
   }
   const { clips, cachePath, mayDescribe, prompts, strips } = await readScope(data, options, reporter)
   if (out !== undefined) {
-    const labels = new Map(clips.map(({ id, label }) => [id, label]))
-    const rows = await withCache(cachePath, (cache) => answersByClip(cache, labels))
+    const rows = await withCache(cachePath, (cache) => answersByClip(cache, clips))
     await writeFileAtomic(out, formatAnswers(out, rows))
     reporter.say(`  answers about ${plural(rows.length, "clip")} written to ${out}`)
   }

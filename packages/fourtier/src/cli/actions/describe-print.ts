@@ -7,7 +7,7 @@ import pc from "picocolors"
 import type { DescriptionCache } from "../../describe/cache.ts"
 import type { Estimate } from "../../describe/estimate.ts"
 import { stripFolder } from "../../describe/folder-strips.ts"
-import { answersOf } from "../../describe/manage.ts"
+import { answersOf, type KnownClip } from "../../describe/manage.ts"
 import type { Provider } from "../../describe/provider.ts"
 import type { PromptStats } from "../../describe/stats.ts"
 import { type Column, terminalTable } from "../../util/table.ts"
@@ -18,6 +18,7 @@ export function formatEstimate(estimate: Estimate, provider: Provider): string {
   const rows: [string, string][] = [
     ["images are sent to", provider.destination ?? "nowhere (the model runs in this process)"],
     ["clips", number(estimate.clips)],
+    ...testRows(estimate),
     ["missing answers", number(estimate.answers)],
     ["requests", number(estimate.requests)],
     ...stripRows(estimate),
@@ -34,6 +35,10 @@ export function formatEstimate(estimate: Estimate, provider: Provider): string {
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join("")
 }
 
+function testRows({ testClips }: Estimate): [string, string][] {
+  return testClips === 0 ? [] : [["of them test clips", `${testClips}, now or before`]]
+}
+
 function stripRows({ strip, uploadBytes, requests, clips }: Estimate): [string, string][] {
   if (!strip) return []
   const times = requests > clips ? `; each strip ${(requests / clips).toFixed(0)} times, once with --ask together` : ""
@@ -44,10 +49,10 @@ function stripRows({ strip, uploadBytes, requests, clips }: Estimate): [string, 
 }
 
 /** The strips of a clip and its answers; below each answer, those that it replaced. */
-export function formatClip(cache: DescriptionCache, name: string, json: boolean): string {
-  const answers = answersOf(cache, name)
-  const [{ clip }] = answers
-  const strips = findStrips(stripFolder(cache.path), clip)
+export function formatClip(cache: DescriptionCache, known: KnownClip, json: boolean): string {
+  const answers = answersOf(cache, known)
+  const clip = known.id
+  const strips = findStrips(stripFolder(cache.path), known)
   if (json) return `${JSON.stringify({ clip, strips, answers }, null, 2)}\n`
   const lines = [pc.bold(clip), ...strips.map((strip) => `strip: ${strip}`)]
   for (const { key, prompt, spec, model, by, flags, answer } of answers) {
@@ -62,10 +67,11 @@ export function formatClip(cache: DescriptionCache, name: string, json: boolean)
   return `${lines.join("\n")}\n`
 }
 
-function findStrips(folder: string, clip: string): string[] {
-  const inside = join(folder, dirname(clip))
+function findStrips(folder: string, { id, hash }: KnownClip): string[] {
+  const inside = join(folder, dirname(id))
+  const start = `${basename(id)}.${hash.slice(0, 8)}-`
   try {
-    const names = readdirSync(inside).filter((name) => name.startsWith(`${basename(clip)}.`) && name.endsWith(".jpg"))
+    const names = readdirSync(inside).filter((name) => name.startsWith(start) && name.endsWith(".jpg"))
     return names.sort().map((name) => join(inside, name))
   } catch {
     return []

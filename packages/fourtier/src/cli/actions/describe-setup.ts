@@ -1,6 +1,5 @@
 /** From the options of `fourtier describe` to a run. */
 
-import { join } from "node:path"
 import type { Reporter } from "@fourtier/core"
 import { FourtierError, nearest } from "@fourtier/tensor"
 import { parse } from "yaml"
@@ -15,11 +14,14 @@ import { resolvePrompts } from "../../describe/prompts.ts"
 import type { DescribedClip } from "../../describe/provider.ts"
 import { openProvider } from "../../describe/providers.ts"
 import { type PromptsConfig, type ProviderConfig, promptsSchema, providerSchema } from "../../describe/settings.ts"
+import { takeOverAnswers } from "../../describe/take-over.ts"
+import { cacheFolders, openCache } from "../../util/cache-folders.ts"
 import { doctor } from "../../video/doctor.ts"
 import { tell } from "../../video/findings.ts"
 import type { Manifest } from "../../video/manifest.ts"
+import { type PlanOptions, planSplits } from "../../video/planned.ts"
 import type { Source } from "../../video/source.ts"
-import { resolveSplits } from "../../video/splits.ts"
+import { readTested, type Tested } from "../../video/tested.ts"
 import type { DataOptions, QuestionOptions, RunOptions } from "../describe-options.ts"
 import { defaultManifest } from "./folders.ts"
 import { oneOf } from "./one-of.ts"
@@ -29,26 +31,28 @@ export async function readSettings({ config, preset, set }: DataOptions): Promis
   return (await readConfig({ config, preset, set })).value
 }
 
-/** Path of `descriptions.jsonl`. */
-export function cachePathOf(options: DataOptions, config: Config): string {
-  return options.cache ?? join(config.cache, "descriptions.jsonl")
+/** The clips of a data set and the path of the answers; those of an earlier version's cache are taken over. */
+export async function loadClips(data: string, options: DataOptions, reporter: Reporter) {
+  const config = await readSettings(options)
+  const { manifest, cachePath } = await loadData(data, options, config, reporter)
+  return { clips: manifest.clips, cachePath }
 }
 
-/** The clips of a data set. Files that have not changed are not opened again. */
-export async function loadClips(data: string, options: DataOptions, reporter: Reporter): Promise<DescribedClip[]> {
-  return (await loadManifest(data, options, reporter)).clips
-}
-
-async function loadManifest(data: string, options: DataOptions, reporter: Reporter): Promise<Manifest> {
+async function loadData(data: string, options: DataOptions, config: Config, reporter: Reporter) {
+  const { answers, measurements, older } = await openCache(config.cache, reporter)
   const check = ({ findings }: Source) => tell(findings, reporter)
-  return (await doctor(data, options.manifest ?? defaultManifest(data), reporter, { check })).manifest
+  const out = options.manifest ?? defaultManifest(data)
+  const { manifest } = await doctor(data, out, reporter, { check, measurements })
+  if (older && options.cache === undefined) await takeOverAnswers(older.answers, answers, reporter)
+  return { manifest, cachePath: options.cache ?? answers }
 }
 
 /** Clips, prompts and strips, and which clips may be described. */
-export async function readScope(data: string, options: QuestionOptions, reporter: Reporter) {
+export async function readScope(data: string, options: QuestionOptions & { estimate?: boolean }, reporter: Reporter) {
   const config = await readSettings(options)
-  const cachePath = cachePathOf(options, config)
-  const manifest = await loadManifest(data, options, reporter)
+  const { manifest, cachePath } = await loadData(data, options, config, reporter)
+  const plan = { folder: cacheFolders(config.cache).tests, write: options.estimate !== true, reporter }
+  const { parts, tested } = await partsOf(data, manifest, config, plan)
   const { clips } = manifest
   const { count, height } = config.keyFrames
   const strip = { frames: options.frames ?? count, height: options.height ?? height }
@@ -56,7 +60,8 @@ export async function readScope(data: string, options: QuestionOptions, reporter
     config,
     clips,
     cachePath,
-    mayDescribe: chosenClips(clips, partsOf(manifest, config), options),
+    mayDescribe: chosenClips(clips, parts, options),
+    tested,
     prompts: resolvePrompts(options.prompts === undefined ? config.prompts : parsePrompts(options.prompts)),
     strips: folderStrips(stripFolder(cachePath), strip),
   }
@@ -121,18 +126,24 @@ function providerOf(configured: Config["describe"], options: QuestionOptions): P
   })
 }
 
-/** The part of each clip as `fourtier run` splits the data: train, val, test, or the name of a further test part. */
-function partsOf(manifest: Manifest, { split }: Config): Map<string, string> {
+/**
+ * The part of each clip as `fourtier run` splits the data: train, val, test, or the name of a further test part; and which clips are
+ * or have been test clips.
+ */
+async function partsOf(data: string, manifest: Manifest, { split }: Config, plan: PlanOptions) {
   const allowQuarantined = manifest.quarantine.map(({ relative }) => relative)
   const parts = new Map<string, string>()
   const put = (clips: readonly DescribedClip[], part: string) => {
     for (const { id } of clips) if (!parts.has(id)) parts.set(id, part)
   }
-  const splits = resolveSplits(manifest, { ...split, allowQuarantined })
+  const splits = await planSplits(data, manifest, { ...split, allowQuarantined }, plan)
   for (const { train } of splits) put(train, "train")
   for (const { val } of splits) put(val, "val")
   for (const { name, test } of splits) put(test, name.startsWith("test-") ? name : "test")
-  return parts
+  const before = await readTested(plan.folder)
+  const now = new Set(splits.flatMap(({ fold, test }) => (fold ? [] : test.map(({ hash }) => hash))))
+  const tested: Tested = { has: (clip) => now.has(clip.hash) || before.has(clip) }
+  return { parts, tested }
 }
 
 /** The clips that are named, or those of the parts that are named, or those that `fourtier run` trains on. */

@@ -20,6 +20,7 @@ import { readPersonBoxes } from "../../detection/person-boxes.ts"
 import { readAnnotations } from "../../detection/read.ts"
 import { openVisualEncoder } from "../../encoders/catalog.ts"
 import { extractFeatures } from "../../features/extract.ts"
+import { openCache } from "../../util/cache-folders.ts"
 import { formatInterval, formatPercent } from "../../util/figures.ts"
 import { terminalTable } from "../../util/table.ts"
 import { interruptible } from "../interrupt.ts"
@@ -52,6 +53,7 @@ export async function compareOnData(folder: string, options: DetectionOptions): 
     for (const note of encoder.notes ?? []) reporter.say(note)
     const { provider, threads, workers, batch } = config.runtime
     const runtime = { provider, threads: threads ?? undefined }
+    const { features, older } = await openCache(config.cache, reporter)
     const { store, failed } = await extractFeatures(
       parts.flatMap(({ clips }) => clips.map(({ clip }) => clip)),
       {
@@ -62,7 +64,8 @@ export async function compareOnData(folder: string, options: DetectionOptions): 
           draws: null,
         },
         pool: config.model.pool,
-        root: join(config.cache, "features"),
+        root: features,
+        others: older ? [older.features] : [],
         reporter,
         runtime,
         workers: workers ?? undefined,

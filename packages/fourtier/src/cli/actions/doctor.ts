@@ -6,14 +6,15 @@ import { FourtierError } from "@fourtier/tensor"
 import pc from "picocolors"
 import { namesOf } from "../../classes.ts"
 import type { Config } from "../../config.ts"
+import { openCache } from "../../util/cache-folders.ts"
 import { terminalTable } from "../../util/table.ts"
 import { checkClasses, checkSource, checkSplits, findingOf } from "../../video/checks.ts"
 import { type DoctorReport, doctor } from "../../video/doctor.ts"
 import type { Finding } from "../../video/findings.ts"
 import type { Clip, Manifest } from "../../video/manifest.ts"
 import { checkMirroring, viewsFor } from "../../video/mirroring.ts"
+import { type PlanOptions, planSplits } from "../../video/planned.ts"
 import type { Source } from "../../video/source.ts"
-import { resolveSplits } from "../../video/splits.ts"
 import { defaultManifest } from "./folders.ts"
 import { readConfig } from "./read-config.ts"
 
@@ -38,8 +39,11 @@ export async function runDoctor(data: string, options: DoctorCommandOptions): Pr
   const { value: config } = await readConfig(options)
   const before: Finding[] = []
   const check = (source: Source) => void before.push(...checkSource({ ...source, findings: [] }, config.split))
-  const report = await doctor(data, path, terminalReporter(), { workers, check })
-  const findings = [...report.findings, ...beforeARun(report.manifest, before, config)]
+  const reporter = terminalReporter()
+  const { measurements, tests } = await openCache(config.cache, reporter)
+  const report = await doctor(data, path, reporter, { workers, check, measurements })
+  const plan = { folder: tests, write: false, reporter }
+  const findings = [...report.findings, ...(await beforeARun(data, report.manifest, before, config, plan))]
   process.stdout.write(
     json ? `${JSON.stringify(asJson({ ...report, findings }), null, 2)}\n` : asText({ ...report, findings }, path),
   )
@@ -47,7 +51,13 @@ export async function runDoctor(data: string, options: DoctorCommandOptions): Pr
 }
 
 /** What `fourtier run` would say with these settings before it computes anything. */
-function beforeARun(manifest: Manifest, before: readonly Finding[], config: Config): Finding[] {
+async function beforeARun(
+  data: string,
+  manifest: Manifest,
+  before: readonly Finding[],
+  config: Config,
+  plan: PlanOptions,
+): Promise<Finding[]> {
   const classes = namesOf(manifest.classes, config)
   const findings = [
     ...before,
@@ -56,7 +66,7 @@ function beforeARun(manifest: Manifest, before: readonly Finding[], config: Conf
   ]
   if (findings.some(({ level }) => level === "error")) return findings
   try {
-    return [...findings, ...checkSplits(resolveSplits(manifest, config.split))]
+    return [...findings, ...checkSplits(await planSplits(data, manifest, config.split, plan))]
   } catch (error) {
     return [...findings, findingOf(error)]
   }

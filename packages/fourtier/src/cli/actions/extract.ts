@@ -1,8 +1,7 @@
 /** Features of every clip into the cache. */
 
 import { terminalReporter } from "@fourtier/core/node"
-import { contextFor, extract, measure } from "../../stages.ts"
-import { resolveSplits } from "../../video/splits.ts"
+import { contextFor, extract, measure, splitsOf } from "../../stages.ts"
 import { interruptible } from "../interrupt.ts"
 import { defaultManifest } from "./folders.ts"
 import { readConfig } from "./read-config.ts"
@@ -13,7 +12,8 @@ export async function extractFeatures(data: string, options: unknown): Promise<v
   await interruptible(async (signal) => {
     const context = { config, reporter: terminalReporter(), signal }
     const manifest = await measure(data, defaultManifest(data), context, false)
-    const { train, test } = await extract(resolveSplits(manifest, config.split), contextFor(manifest.clips, context))
+    const splits = await splitsOf(data, manifest, context)
+    const { train, test } = await extract(splits, contextFor(manifest.clips, context))
     for (const [part, { store, views }] of Object.entries({ train, test })) {
       process.stdout.write(`${part}\t${views} views per clip\t${store.count} records\t${store.path}\n`)
       await store.close()

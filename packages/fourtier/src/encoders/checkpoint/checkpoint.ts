@@ -15,6 +15,7 @@ import { openFile, Safetensors, type StoredTensor, type StoredType, toFloat32 } 
 import { chooseNames } from "./choice.ts"
 import { corrupt } from "./errors.ts"
 import { readShardIndex } from "./shards.ts"
+import { spellingOf } from "./spelling.ts"
 import { findState } from "./state.ts"
 import { looksLikeLegacyTorch, readTorchLegacy, readTorchZip, type TorchFormat, TorchTensors } from "./torch.ts"
 import type { TensorRef } from "./values.ts"
@@ -62,6 +63,8 @@ export class Checkpoint {
   readonly prefix: string
   /** What begins the names that were left out unasked: `prefix` takes one of them. */
   readonly otherPrefixes: readonly string[]
+  /** The names in the file by those used here. */
+  readonly originals: ReadonlyMap<string, string>
   readonly #entries: ReadonlyMap<string, Entry>
   readonly #close: () => Promise<void>
 
@@ -78,6 +81,7 @@ export class Checkpoint {
     this.otherSections = content.otherSections
     this.prefix = choice.prefix
     this.otherPrefixes = choice.leftOut
+    this.originals = choice.names
     this.#entries = entries
     this.#close = content.close
   }
@@ -130,7 +134,10 @@ export class Checkpoint {
 
   #entry(name: string): Entry {
     const entry = this.#entries.get(name)
-    if (!entry) throw new FourtierError({ where: this.path, what: `no tensor named ${name}` })
+    if (!entry) {
+      const spelled = spellingOf(this.originals)(name)
+      throw new FourtierError({ where: this.path, what: `no tensor named ${spelled}` })
+    }
     return entry
   }
 }

@@ -31,7 +31,7 @@ export function isCommit(revision: string): boolean {
 }
 
 /** `HF_HUB_CACHE`, `HF_HOME/hub`, or `~/.cache/huggingface/hub`. */
-function hubCacheFolder(env: Environment): string {
+export function hubCacheFolder(env: Environment = process.env): string {
   const home = env.HF_HOME || join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "huggingface")
   return env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(home, "hub")
 }

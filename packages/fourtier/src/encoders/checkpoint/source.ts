@@ -12,6 +12,7 @@ import { CHECKPOINT, type CheckpointChoice, type OpenSource, randomSeed, randomS
 import { type Checkpoint, type CheckpointPart, openCheckpoint } from "./checkpoint.ts"
 import { localCheckpoint } from "./hub.ts"
 import { indexOfShard, isShardIndex, readShardIndex } from "./shards.ts"
+import { spellingOf } from "./spelling.ts"
 
 /** Where checkpoints hold a network's weights, and how its reference code names them. */
 export type ParameterNames = Pick<EncoderNetwork, "parameterName" | "sections">
@@ -122,6 +123,12 @@ export function joinSources(sources: readonly OpenSource[]): OpenSource {
   return {
     where,
     shapes,
+    spelling(name) {
+      const spelled = (owners.has(name) ? [owners.get(name)] : sources).map(
+        (source) => source?.spelling?.(name) ?? name,
+      )
+      return spelled.find((inFile) => inFile !== name) ?? name
+    },
     read(name, shape) {
       const owner = owners.get(name)
       if (!owner) throw new FourtierError({ where, what: `no tensor named ${name}` })
@@ -156,13 +163,15 @@ export async function checkpointSource(
         throw new FourtierError({
           where: path,
           what: `two tensors are the parameter ${name}`,
-          found: `${other} and ${key}`,
+          found: `${file.originals.get(other)} and ${file.originals.get(key)}`,
         })
       }
       keyOf.set(name, key)
     }
+    const inFile = new Map([...keyOf].map(([name, key]) => [name, file.originals.get(key) ?? key]))
     return {
-      where: path,
+      where: file.section === "" ? path : `${path}, section ${file.section}`,
+      spelling: spellingOf(inFile),
       shapes: new Map([...keyOf].map(([name, key]) => [name, file.shape(key)])),
       read: async (name) => finiteTensor(file, keyOf.get(name) ?? name),
       close: () => file.close(),
@@ -178,7 +187,7 @@ async function finiteTensor(file: Checkpoint, key: string): Promise<Float32Array
   const found = nonFinite(values, file.shape(key))
   if (found === null) return values
   throw new FourtierError({
-    where: `${file.path}, tensor ${key}`,
+    where: `${file.path}, tensor ${file.originals.get(key) ?? key}`,
     what: "weights that are no finite numbers",
     found,
     fix: "take a checkpoint from before the training diverged, or fetch the file again",

@@ -170,7 +170,7 @@ describe("structure", () => {
       expect([checkpoint.format, checkpoint.keys, checkpoint.has("w")]).toEqual(["safetensors", ["w"], true])
       expect(checkpoint.shapes).toEqual(new Map([["w", [2]]]))
       expect(await checkpoint.read("w")).toEqual(Float32Array.of(5, 6))
-      await expect(checkpoint.read("v")).rejects.toThrow("no tensor named v")
+      await expect(checkpoint.read("v")).rejects.toThrow("no tensor named module.v")
     })
     await expect(opened(path, () => {}, { section: "model" })).rejects.toThrow("no section named model")
   })

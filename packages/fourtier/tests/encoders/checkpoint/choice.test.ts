@@ -6,6 +6,7 @@ import { writeSafetensors } from "@fourtier/tensor/node"
 import { describe, expect, it, test } from "vitest"
 import { type CheckpointPart, openCheckpoint } from "../../../src/encoders/checkpoint/checkpoint.ts"
 import { checkpointSource, findWeights } from "../../../src/encoders/checkpoint/source.ts"
+import { WeightBinder } from "../../../src/encoders/weight-binder.ts"
 import type { CheckpointChoice } from "../../../src/encoders/weights.ts"
 import { scratchFolder } from "../../video/fixtures.ts"
 import { type Code, dict, floats, int, none, storage, tensor, text, torchFile } from "./writers.ts"
@@ -162,6 +163,38 @@ describe("settings", () => {
     await expect(source.read("net.a.w", [2, 2])).rejects.toThrow(
       /broken\.safetensors, tensor a\.w: weights that are no finite[\s\S]*2 of 4 values, the first Infinity at \[1,0\]/,
     )
+    await source.close()
+  })
+
+  it("a missing key is named as the file names its kin, with what was dropped before names", async () => {
+    const layers = ["model.net.layer.0.ln.w", "model.net.layer.0.fc.w", "model.net.layer.1.ln.w", "model.net.stem.w"]
+    const path = await flat(...layers, "criterion.w")
+    const parameterName = (key: string) => key.replace(/^net\.layer\.(\d+)\.ln/, "blocks.$1.norm")
+    const source = await checkpointSource(path, { parameterName })
+    const binder = WeightBinder.over(new Set(source.shapes?.keys()))
+    const wanted = ["blocks.0.norm.w", "blocks.1.norm.w", "blocks.2.norm.w", "net.layer.0.fc.w", "net.layer.0.fc.b"]
+    for (const name of [...wanted, "head.w"]) binder.weight(name, [name === "blocks.0.norm.w" ? 3 : 2])
+    const error = await binder.load(source).then(String, String)
+    await source.close()
+    const lines = [
+      "missing (3):",
+      "  model.net.layer.2.ln.w (the model's blocks.2.norm.w)",
+      "  model.head.w (the model's head.w)",
+      "  model.net.layer.0.fc.b (the model's net.layer.0.fc.b)",
+      "extra (1):",
+      "  model.net.stem.w",
+      "mis-shaped (1):",
+      "  model.net.layer.0.ln.w (the model's blocks.0.norm.w): expected [3], found [2]",
+    ]
+    for (const line of lines) expect(error).toContain(line)
+  })
+
+  it("the section that weights were taken from is named with the file", async () => {
+    const path = await torch({ model: 1, model_ema: 2 })
+    const source = await checkpointSource(path, names, { section: "model_ema" })
+    const binder = WeightBinder.over(null)
+    binder.weight("c.w", [2])
+    await expect(binder.load(source)).rejects.toThrow(`${path}, section model_ema: weights do not match`)
     await source.close()
   })
 

@@ -1,0 +1,17 @@
+/** What `fourtier cache` shows and removes. */
+
+/** What is kept, as the verb names it. */
+export const CACHE_KINDS = [
+  "features",
+  "strips",
+  "texts",
+  "alignments",
+  "measurements",
+  "proofs",
+  "answers",
+  "tests",
+  "checkpoints",
+  "other",
+] as const
+
+export type CacheKind = (typeof CACHE_KINDS)[number]
