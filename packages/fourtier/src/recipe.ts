@@ -170,6 +170,7 @@ export async function runRecipe(
         if (found) background.push({ split: split.name, seed, ...found })
       }
     }
+    clock.lap("calibration and unknown")
     if (shipped && (until === "evaluate" || until === "export")) {
       const trials = trained.flatMap(({ seed, trial }) => (seed === config.seed ? [trial] : []))
       inspection = await inspectTrials(trials, shipped, tested)
