@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseAblationResults } from "fourtier/ablate"
 import { beforeAll, describe, expect, it } from "vitest"
-import { built, fourtier, SETTINGS, scratchFolder, writeClips } from "./fixtures.ts"
+import { built, cacheOf, fourtier, SETTINGS, scratchFolder, writeClips } from "./fixtures.ts"
 
 const folder = scratchFolder()
 const CONFIG = {
@@ -19,7 +19,7 @@ const CONFIG = {
 const resultsOf = (out: string) =>
   parseAblationResults(JSON.parse(readFileSync(join(folder, out, "ablation.json"), "utf8")))
 const linesOf = (out: string) => readFileSync(join(folder, out, "journal.jsonl"), "utf8").split("\n").length - 1
-const alignments = () => readdirSync(join(folder, ".fourtier/alignments")).length
+const alignments = () => readdirSync(join(cacheOf(folder), "alignments")).length
 
 interface Cell {
   runs: { predictions: { clipId: string; probabilities: number[] }[] }[]

@@ -224,8 +224,13 @@ describe.skipIf(!built)("fourtier run", () => {
     )
     expect([code, err]).toEqual([0, err])
     expect(err).toMatch(/12 training clips without a label/)
-    expect(err).toMatch(/pseudo-labels: 12 clips; evidence .* from clips, .* from 0 labels \(0 right\); prompt weights/)
-    expect(out).toContain("baseline, pseudo-labels")
+    // two updates leave the evidence near 1 to 1, which is what decides: either way, all that is said has to agree
+    const said =
+      /pseudo-labels: 12 clips(, not used)?; evidence .* from clips, .* from 0 labels \(0 right\); prompt weights/
+    expect(err).toMatch(said)
+    const used = said.exec(err)?.[1] === undefined
+    expect(/clips without a label are left out of stage 2/.test(err)).toBe(!used)
+    expect(out.includes("baseline, pseudo-labels")).toBe(used)
     const suggested = await fourtier(home, "suggest", "some", "--count", "2")
     expect([suggested.code, suggested.err]).toEqual([0, ""])
     expect(suggested.out).toMatch(/square_\d|no label is wanted/)
@@ -238,7 +243,8 @@ describe.skipIf(!built)("fourtier run", () => {
     expect(
       table.slice(1).filter((line) => /^(left|right|down)\/square_\d,(left|right|down),[01]\.\d+$/.test(line)),
     ).toHaveLength(12)
-    expect(read(home, "some", "bundle", "bundle.json")).toMatch(/"trainingClips": 15,\s+"pseudoLabelled": 12/)
+    const counts = new RegExp(`"trainingClips": 15,\\s+"pseudoLabelled": ${used ? 12 : 0}\\D`)
+    expect(read(home, "some", "bundle", "bundle.json")).toMatch(counts)
   }, 300_000)
 
   it("with nothing held back it trains, ships, and says that it knows no figure", async () => {
@@ -271,7 +277,7 @@ describe.skipIf(!built)("fourtier run", () => {
     const args = [...run, "--out", "folds", "--answers", partial, "--set", ...settings]
     const { code, err, out } = await fourtier(home, ...args)
     expect([code, err]).toEqual([0, err])
-    expect(err).toMatch(/answers missing or set aside: stage 1 learns from the others/)
+    expect(err).toMatch(/answers missing or set aside \(prompt A .*\): stage 1 learns from the others/)
     expect(out).toMatch(new RegExp(`${3 * PER_CLASS} clips, 3 classes, 3 folds`))
     const { provenance } = z
       .object({ provenance: z.object({ trainingClips: z.number() }) })

@@ -4,7 +4,8 @@ import { existsSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import type { Inspection } from "../experiment/inspection.ts"
 import type { Clip } from "../video/manifest.ts"
-import { hasStrip, shrinkStrip, stripPath, writeStrips } from "../video/strips.ts"
+import { shrinkStrip } from "../video/small-strips.ts"
+import { hasStrip, stripPath, writeStrips } from "../video/strips.ts"
 import { stripsOf } from "./run-files.ts"
 
 /** Pixels of a strip's height, and its JPEG quality. */

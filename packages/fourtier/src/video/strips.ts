@@ -1,14 +1,12 @@
 /** Strips of many clips, in worker threads. */
 
-import { open, readFile } from "node:fs/promises"
+import { open } from "node:fs/promises"
 import { join } from "node:path"
 import { runJobs, type WorkerOptions, workerUrl } from "@fourtier/core/node"
 import type { FourtierError } from "@fourtier/tensor"
-import { writeFileAtomic } from "@fourtier/tensor/node"
-import sharp from "sharp"
 import { z } from "zod"
 import { fileNamed } from "../util/file-name.ts"
-import { type StripClip, type StripOptions, withComment } from "./keyframes.ts"
+import type { StripClip, StripOptions } from "./keyframes.ts"
 import { namingClip } from "./pool.ts"
 
 export const stripDoneSchema = z.object({ keyFrames: z.array(z.number()), padded: z.number() })
@@ -99,34 +97,8 @@ export async function hasStrip(
   return head?.subarray(6).equals(Buffer.from(note)) ?? false
 }
 
-/**
- * Makes a small strip from a large one of the same clip and number of frames.
- * @returns whether there was a large one
- *
- * @example
- * ```ts
- * import { readManifest, shrinkStrip } from "fourtier/video"
- *
- * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
- * await shrinkStrip("strips/jump/a.jpg", "small", manifest.clips[0], { frames: 5, height: 84 })
- * ```
- */
-export async function shrinkStrip(
-  large: string,
-  folder: string,
-  clip: { id: string; hash: string },
-  options: StripOptions & { height: number },
-): Promise<boolean> {
-  const { height, quality = 90 } = options
-  const file = await readFile(large).catch(() => null)
-  if (file === null) return false
-  const jpeg = await sharp(file).resize({ height }).jpeg({ quality }).toBuffer()
-  await writeFileAtomic(stripPath(folder, clip), withComment(jpeg, noteOf(clip.hash, options)))
-  return true
-}
-
 /** What a strip was made of and how. */
-function noteOf(hash: string, { frames = 5, height, quality = 90 }: StripOptions): string {
+export function noteOf(hash: string, { frames = 5, height, quality = 90 }: StripOptions): string {
   return `fourtier strip of ${hash}, ${frames} frames, height ${height ?? "own"}, quality ${quality}`
 }
 
