@@ -196,10 +196,10 @@ export const kinetics400 = kinetics("kinetics400", "Kinetics-400", {
 
 export const kinetics600 = kinetics("kinetics600", "Kinetics-600", {
   classes: 600,
-  parts: { train: 392_622, val: 30_000, test: 60_000 },
+  parts: { val: 30_000, test: 60_000 },
 })
 
 export const kinetics700 = kinetics("kinetics700", "Kinetics-700", {
   classes: 700,
-  parts: { train: 545_317, val: 35_000, test: 70_000 },
+  parts: { val: 35_000, test: 70_000 },
 })
