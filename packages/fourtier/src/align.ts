@@ -13,6 +13,7 @@ import { fitAlignment } from "./experiment/fit.ts"
 import { languageOf } from "./experiment/language.ts"
 import { Trial } from "./experiment/trial.ts"
 import { experimentSettings } from "./experiment-settings.ts"
+import { promptsOf } from "./requirements.ts"
 import type { StageContext } from "./stages.ts"
 import * as stages from "./stages.ts"
 import type { Clip } from "./video/manifest.ts"
@@ -45,7 +46,7 @@ export async function alignSets(
   const config = { ...given.config, views: { ...views, train: views.align ?? views.train, align: null } }
   const context = { ...given, config }
   checkStages(config)
-  const prompts = stages.promptsOf(config)
+  const prompts = promptsOf(config)
   const ids = prompts.prompts.map(({ id }) => id)
   if (ids.length === 0) {
     throw new FourtierError({

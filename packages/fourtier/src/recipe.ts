@@ -11,21 +11,19 @@
 
 import { rm } from "node:fs/promises"
 import { join } from "node:path"
-import { csvLine, distinct } from "@fourtier/core"
-import { fitTemperature, type Prediction } from "@fourtier/core/metrics"
+import { csvLine } from "@fourtier/core"
 import { type Method, methodNamed, titleOf } from "@fourtier/core/model"
-import type { Calibration, Unknown } from "@fourtier/core/schemas"
+import type { Unknown } from "@fourtier/core/schemas"
 import type { Example, FeatureSet, Taught } from "@fourtier/core/train"
 import { writeFileAtomic } from "@fourtier/tensor/node"
 import { classesOf, classWords } from "./classes.ts"
-import type { Config } from "./config.ts"
 import type { Bundle } from "./deploy/index.ts"
 import type { BackgroundTrial, MethodPredictions } from "./evaluate/results.ts"
 import { loadAlignment } from "./experiment/alignment.ts"
 import { type BackgroundFigures, judgeBackground } from "./experiment/background.ts"
+import { type CalibratedTrial, type Calibrations, calibrate } from "./experiment/calibrate.ts"
 import { checkAnswers, checkStages } from "./experiment/check.ts"
 import { Experiment } from "./experiment/experiment.ts"
-import { FEWEST_HELD_OUT, predictHeldOut } from "./experiment/held-out.ts"
 import { type Inspection, inspectTrials } from "./experiment/inspection.ts"
 import { languageOf } from "./experiment/language.ts"
 import { addPseudoLabels } from "./experiment/pseudo-labelled.ts"
@@ -39,6 +37,8 @@ import { writeCard } from "./report/card.ts"
 import { type Report, writeReport } from "./report/report.ts"
 import { writeAbout } from "./report/run-files.ts"
 import { writeRunReport } from "./report/run-report.ts"
+import * as needs from "./requirements.ts"
+import { type Final, ship } from "./shipping.ts"
 import type { StageContext } from "./stages.ts"
 import * as stages from "./stages.ts"
 import { ZERO_SHOT } from "./text/settings.ts"
@@ -87,7 +87,7 @@ export async function runRecipe(
   const { config, reporter, signal } = given
   const clock = new StageClock()
   checkStages(config)
-  stages.checkAlignmentUsed(config)
+  needs.checkAlignmentUsed(config)
   // before hours of work, whether what it needs is there
   if (config.alignment) await loadAlignment(config.alignment)
   const checkSources = () => stages.checkSources(data, given)
@@ -102,17 +102,17 @@ export async function runRecipe(
   clock.lap("measure the clips")
 
   // 3: a training clip becomes a strip, the strip becomes the VLM's answers
-  const prompts = stages.promptsOf(config)
+  const prompts = needs.promptsOf(config)
   const ids = prompts.prompts.map(({ id }) => id)
-  const answers = stages.needsAnswers(config, data)
+  const answers = needs.needsAnswers(config, data)
     ? await stages.describeClips(data, manifest.clips, stages.trainingClips(planned), prompts, { ...context, clock })
     : null
   if (answers && !config.alignment) checkAnswers(answers, planned, classes, ids, config)
   clock.lap("answers")
 
   // 4: a clip becomes frames, the frames become features of the frozen encoder
-  const all = stages.trainedMethods(config)
-  stages.checkLabels(planned, all, context)
+  const all = needs.trainedMethods(config)
+  needs.checkLabels(planned, all, config)
   const features = await stages.extract(all.length > 0 ? planned : [], context)
   const splits = stages.withoutFailed(planned, features)
   clock.lap("features")
@@ -124,7 +124,7 @@ export async function runRecipe(
   // 6: both stages of the method and its baselines, split by split, seed by seed
   const shipped: Method | undefined = all.includes("full") ? "full" : all[0]
   const reference = shipped ? titleOf(shipped) : ZERO_SHOT
-  const configHash = stages.hashOf(config)
+  const configHash = needs.hashOf(config)
   const about = aboutRun({
     data,
     configHash,
@@ -144,11 +144,11 @@ export async function runRecipe(
   settings.zeroShot = classSpace && tested ? await stages.zeroShotScores(classSpace, splits, context) : null
   const experiment = new Experiment(settings)
   const methods = tested || !shipped ? all : [shipped]
-  const trained: TrainedTrial[] = []
+  const trained: CalibratedTrial[] = []
   let calibrations: Calibrations | null = null
   const background: BackgroundTrial[] = []
   let unknown: Unknown | null = null
-  let final: stages.Final | null = null
+  let final: Final | null = null
   let inspection: Inspection | null = null
   clock.lap("texts")
   try {
@@ -163,7 +163,7 @@ export async function runRecipe(
       }
     }
     if ((until === "evaluate" || until === "export") && shipped) {
-      calibrations = await calibrate(trained, shipped, config)
+      calibrations = await calibrate(trained, shipped, config.calibration)
       for (const { split, seed, trial } of trained) {
         const temperature = calibrations.tested.get(split.name)?.temperature ?? 1
         const found = await judgeBackground(trial, split, shipped, temperature, config.falseAlarmRate)
@@ -237,7 +237,7 @@ export async function runRecipe(
   if (!final) return { manifest, splits, report, page, bundle: null, suggestions }
 
   // 8: what is shipped
-  const bundle = await stages.ship(join(out, "bundle"), final, {
+  const bundle = await ship(join(out, "bundle"), final, {
     context,
     features,
     classes,
@@ -321,74 +321,16 @@ function zeroShotRows(clips: readonly Example[], scores: ReadonlyMap<string, Flo
   })
 }
 
-interface TrainedTrial {
-  split: Split
-  seed: number
-  trial: Trial
-  result: TrialResult
-}
-
-interface Calibrations {
-  /** By the name of the split that is tested. */
-  tested: Map<string, Calibration>
-  /** Of the model to ship. */
-  shipped: Calibration | null
-}
-
-/**
- * How sure the method may be, from clips that its models were not trained on. Each fold of several learns it from the test clips of
- * the other folds, and the model to ship from those of all; else clips are held out from the training clips of the first seed.
- */
-async function calibrate(
-  trained: readonly TrainedTrial[],
-  method: Method,
-  { calibration }: Config,
-): Promise<Calibrations> {
-  const tested = new Map<string, Calibration>()
-  const none = { tested, shipped: null }
-  if (!calibration) return none
-  const fit = (predictions: readonly Prediction[], from: string): Calibration => {
-    return {
-      temperature: fitTemperature(predictions),
-      clips: distinct(predictions.map(({ clipId }) => clipId)).length,
-      from,
-    }
-  }
-  const [{ split: first }] = trained
-  if (first.fold) {
-    const all = trained.flatMap(({ result }) => result.predictions.get(titleOf(method))?.predictions ?? [])
-    if (all.length < FEWEST_HELD_OUT) return none
-    for (const { split } of trained) {
-      tested.set(
-        split.name,
-        fit(
-          all.filter(({ fold }) => fold !== split.name),
-          "the other folds",
-        ),
-      )
-    }
-    return { tested, shipped: fit(all, "all folds") }
-  }
-  let shipped: Calibration | null = null
-  for (const { split, trial } of trained.filter(({ seed }) => seed === trained[0].seed)) {
-    const heldOut = await predictHeldOut(trial, split, method, calibration.folds)
-    const found = heldOut && fit(heldOut.predictions, heldOut.from)
-    if (found) tested.set(split.name, found)
-    shipped ??= found
-  }
-  return { tested, shipped }
-}
-
 /**
  * The model to ship: of the first seed where there is one split; trained once more on the training clips of all folds together
  * where there are folds, whose figures then speak for it.
  */
 async function finalModel(
   experiment: Experiment,
-  trained: readonly TrainedTrial[],
+  trained: readonly CalibratedTrial[],
   method: Method,
   out: string,
-): Promise<stages.Final> {
+): Promise<Final> {
   const [first] = trained
   const { seed } = first
   const network = experiment.networkSpec(method)
@@ -411,7 +353,7 @@ function unknownOf(found: BackgroundFigures | null): Unknown | null {
 }
 
 /** Splits that differ in their test part alone share a training: each training once. */
-function onceATraining(trained: readonly TrainedTrial[]): TrainedTrial[] {
+function onceATraining(trained: readonly CalibratedTrial[]): CalibratedTrial[] {
   return [...new Map(trained.map((trial) => [`${trial.split.training} ${trial.seed}`, trial])).values()]
 }
 
@@ -421,7 +363,7 @@ function togetherIn(splits: readonly Split[]): string[] {
 }
 
 /** Predictions of all trials by method; folds of one kind make one split of the report. */
-function collect(trained: readonly TrainedTrial[]): MethodPredictions[] {
+function collect(trained: readonly CalibratedTrial[]): MethodPredictions[] {
   const runs = new Map<string, MethodPredictions & { predictions: MethodPredictions["predictions"][number][] }>()
   for (const { split, result } of trained) {
     const name = split.fold ? "all folds" : split.name

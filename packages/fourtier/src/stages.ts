@@ -3,21 +3,18 @@
  * looked at by itself; the command line has a verb for each.
  */
 
-import { groupBy, plural, type Reporter, withTemperature } from "@fourtier/core"
-import type { Bundle } from "@fourtier/core/bundle"
+import { groupBy, plural, type Reporter } from "@fourtier/core"
 import { countViews, type ViewRecipe, withViewGrid } from "@fourtier/core/frames"
-import { type Method, methodNamed, type NetworkSpec, placesOf, titleOf } from "@fourtier/core/model"
-import type { Calibration, Step } from "@fourtier/core/schemas"
+import { type Method, methodNamed, placesOf, titleOf } from "@fourtier/core/model"
+import type { Step } from "@fourtier/core/schemas"
 import { FourtierError } from "@fourtier/tensor"
 import { hashJson } from "@fourtier/tensor/node"
 import { classesOf, classSentences, classWords, namesOf } from "./classes.ts"
 import type { Config } from "./config.ts"
-import { exportBundle } from "./deploy/export.ts"
-import { providerBeside } from "./describe/beside.ts"
 import { countPending, describe } from "./describe/describe.ts"
 import { folderStrips, stripFile, stripFolder } from "./describe/folder-strips.ts"
 import type { DescribeOptions } from "./describe/options.ts"
-import { type PromptSet, resolvePrompts } from "./describe/prompts.ts"
+import type { PromptSet } from "./describe/prompts.ts"
 import { openProvider } from "./describe/providers.ts"
 import { takeOverAnswers } from "./describe/take-over.ts"
 import { openVisualEncoder } from "./encoders/catalog.ts"
@@ -25,11 +22,11 @@ import { costOfView } from "./encoders/cost.ts"
 import type { JointSpace, VisualEncoder } from "./encoders/encoder.ts"
 import { checkExcluded } from "./evaluate/comparability.ts"
 import { publishedCost } from "./evaluate/published.ts"
-import type { EvaluationResults, TestedViews } from "./evaluate/results.ts"
-import { countLabelled, examplesOf } from "./experiment/examples.ts"
-import type { Trial, TrialResult } from "./experiment/trial.ts"
+import type { TestedViews } from "./evaluate/results.ts"
+import { examplesOf } from "./experiment/examples.ts"
 import { sharedSpace, zeroShot } from "./experiment/zero-shot.ts"
 import { type Extraction, extractFeatures } from "./features/extract.ts"
+import { learnsFromWords, needsAnswers, sourceOfAnswers, trainedMethods } from "./requirements.ts"
 import { CachedTextEncoder } from "./text/cache.ts"
 import { classTexts, embedClasses } from "./text/class-texts.ts"
 import type { TextEncoder } from "./text/embed.ts"
@@ -37,7 +34,6 @@ import { ZERO_SHOT } from "./text/settings.ts"
 import { type Answers, type EmbeddedTexts, embedAnswers, openTextEncoder } from "./text/targets.ts"
 import { cacheFolders, openCache } from "./util/cache-folders.ts"
 import type { StageClock } from "./util/stage-clock.ts"
-import { version } from "./util/version.ts"
 import { checkClasses, checkSource, checkSplits } from "./video/checks.ts"
 import { doctor } from "./video/doctor.ts"
 import { tell } from "./video/findings.ts"
@@ -163,78 +159,9 @@ export async function plan(
   }
 }
 
-/**
- * The methods that train a network. An alignment from elsewhere that is not refined has learned from its own answers: there are
- * none to shuffle.
- */
-export function trainedMethods({
-  methods,
-  alignment,
-  align,
-}: Pick<Config, "methods" | "alignment" | "align">): Method[] {
-  const trained = methods.filter((name) => name !== ZERO_SHOT)
-  return alignment && !align.refine ? trained.filter((name) => !methodNamed(name).shuffled) : trained
-}
-
-/** Whether any method here learns from answers, or from what stage 1 has learned from answers elsewhere. */
-function learnsFromWords(config: Config): boolean {
-  return trainedMethods(config).some((name) => methodNamed(name).aligned) && promptsOf(config).prompts.length > 0
-}
-
-/**
- * That an alignment which is named can be used.
- * @throws FourtierError where nothing that is trained here would learn from it
- */
-export function checkAlignmentUsed(config: Config): void {
-  if (!config.alignment || learnsFromWords(config)) return
-  const none = promptsOf(config).prompts.length === 0
-  throw new FourtierError({
-    where: none ? "prompts" : "methods",
-    what: `nothing would be learned from the alignment ${config.alignment}`,
-    expected: none ? "the prompts that it was made with, or some of them" : "full, the method that learns from it",
-    found: none ? "none" : config.methods.join(", "),
-    fix: `${none ? "set prompts=paper" : "add full to methods"}, or leave the alignment out`,
-  })
-}
-
-/** Whether answers about these clips are wanted: with an alignment from elsewhere, only where there is a source of them. */
-export function needsAnswers(config: Config, data: string): boolean {
-  return learnsFromWords(config) && (!config.alignment || (config.describe ?? providerBeside(data)) !== null)
-}
-
-/**
- * That the model to ship can learn something.
- * @throws FourtierError where it learns from labels alone and no label may be used
- */
-export function checkLabels(splits: readonly Split[], methods: readonly Method[], { config }: StageContext): void {
-  const shipped = methods.includes("full") ? "full" : methods[0]
-  if (shipped === undefined || methodNamed(shipped).aligned) return
-  const bare = splits.find(({ train }) => countLabelled(train, config.labelsPerClass) === 0)
-  if (!bare) return
-  throw new FourtierError({
-    where: "methods",
-    what: `${titleOf(shipped)} learns from labels alone, and there are none that may be used`,
-    expected: "labelled training clips, or the method full, which learns from words",
-    found: `no label in ${bare.name}`,
-    fix: "add full to methods, label clips, or raise labelsPerClass",
-  })
-}
-
 /** Ids of the clips that train in some split. */
 export function trainingClips(splits: readonly Split[]): Set<string> {
   return new Set(splits.flatMap(({ train }) => train.map(({ id }) => id)))
-}
-
-/** Who answers the prompts. @throws FourtierError where nobody does */
-function sourceOfAnswers(data: string, { describe }: Config): NonNullable<Config["describe"]> {
-  const provider = describe ?? providerBeside(data)
-  if (provider) return provider
-  throw new FourtierError({
-    where: "describe",
-    what: "no source of answers to the prompts",
-    expected: "a provider in the configuration, or recorded answers in descriptions.jsonl beside the data",
-    fix: "name a provider, or put answers there: `fourtier describe import` (docs/describe.md); or train without prompts: --set 'prompts=[]' 'methods=[baseline]'",
-  })
 }
 
 /**
@@ -543,103 +470,4 @@ function failedOf({ align, train }: Pick<Features, "align" | "train">): Extracti
 export function withoutFailed(splits: readonly Split[], features: Features): Split[] {
   const failed = new Set(failedOf(features).map(({ clip }) => clip.hash))
   return splits.map((split) => ({ ...split, train: split.train.filter(({ hash }) => !failed.has(hash)) }))
-}
-
-/** Prompt ids and texts of the config. */
-export function promptsOf({ prompts }: Config): PromptSet {
-  return resolvePrompts(prompts)
-}
-
-/** A trained model that may be shipped. */
-export interface Final {
-  split: Split
-  seed: number
-  method: Method
-  network: NetworkSpec
-  trial: Trial
-  result: TrialResult
-}
-
-/** Names all settings that decide the results: where the cache is does not. */
-export function hashOf(config: Config): string {
-  return hashJson({ ...config, cache: undefined })
-}
-
-/** Exports a model as a bundle and proves it on the clips it was not trained on, or on all where it has seen all. */
-export async function ship(
-  folder: string,
-  { split, seed, method, network, result }: Final,
-  about: {
-    context: StageContext
-    features: Features
-    classes: readonly string[]
-    prompts: PromptSet["prompts"]
-    calibration: Calibration | null
-    unknown: Bundle["unknown"]
-    /** Null where nothing was tested. */
-    results: EvaluationResults | null
-  },
-): Promise<Bundle> {
-  const { features, classes, prompts, calibration, unknown, results } = about
-  const { config, reporter } = about.context
-  const { aligned } = methodNamed(method)
-  const weights = result.weights.get(method)
-  const predictions = result.predictions.get(titleOf(method))?.predictions ?? []
-  if (!weights) throw new Error(`internal error: ${method} was not trained`)
-  const byId = new Map(split.test.map((clip) => [clip.id, clip]))
-  const expected = predictions.flatMap(({ clipId, probabilities }) => {
-    const clip = byId.get(clipId)
-    return clip ? [{ clip, probabilities: withTemperature(probabilities, calibration?.temperature ?? 1) }] : []
-  })
-  const bundle = await exportBundle({
-    folder,
-    encoder: features.encoder,
-    recipe: viewRecipes(config, features.encoder).test,
-    labels: classes,
-    network,
-    weights,
-    provenance: {
-      fourtier: version,
-      created: new Date().toISOString(),
-      method,
-      encoder: { name: features.encoder.name, id: features.encoder.id },
-      prompts: aligned ? prompts.map(({ id, text }) => ({ id, text })) : [],
-      config: hashOf(config),
-      split: split.name,
-      seed,
-      trainingClips: split.train.length,
-      pseudoLabelled: aligned ? usedPseudoLabels(result) : 0,
-    },
-    clipSeconds: medianSeconds(split.train),
-    calibration,
-    unknown,
-    accuracy: accuracyOf(results, method),
-    expected,
-    proofs: cacheFolders(config.cache).proofs,
-    reporter,
-    runtime: { provider: config.runtime.provider, threads: config.runtime.threads ?? undefined },
-    workers: config.runtime.workers ?? undefined,
-  })
-  const matches = `matches the trainer within ${bundle.parity.largestDifference.toExponential(1)}`
-  reporter.say(`bundle: ${folder}, ${matches}`)
-  return bundle
-}
-
-function medianSeconds(clips: readonly Clip[]): number | null {
-  const sorted = clips.map(({ duration }) => duration).sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? null
-}
-
-function usedPseudoLabels({ pseudoLabels }: TrialResult): number {
-  return pseudoLabels.find(({ answers, evidence }) => answers === "" && evidence.accepted)?.clips ?? 0
-}
-
-function accuracyOf(results: EvaluationResults | null, method: Method): Bundle["accuracy"] {
-  if (!results) return null
-  const { splits, seeds } = results
-  const [whole] = splits
-  const top1 = whole?.methods.find((one) => one.method === titleOf(method))?.figures.top1
-  if (!top1) return null
-  const on = `${whole.split}: ${whole.clips} clips, ${seeds.length} ${seeds.length === 1 ? "seed" : "seeds"}`
-  return { on, top1: top1.value, low: top1.low, high: top1.high }
 }

@@ -12,6 +12,7 @@ import type { Config } from "../config.ts"
 import type { Prompt, PromptSet } from "../describe/prompts.ts"
 import { Experiment, type Standardisations } from "../experiment/experiment.ts"
 import { experimentSettings } from "../experiment-settings.ts"
+import { needsAnswers, promptsOf } from "../requirements.ts"
 import type { Features, StageContext } from "../stages.ts"
 import * as stages from "../stages.ts"
 import type { EmbeddedTexts } from "../text/targets.ts"
@@ -63,7 +64,7 @@ export class Bench {
 
   /** What a cell lacks; null where it can be run. */
   async lacking(config: Config): Promise<Lacking | null> {
-    if (stages.promptsOf(config).prompts.length === 0 || config.alignment) return null
+    if (promptsOf(config).prompts.length === 0 || config.alignment) return null
     const { data, base } = this.#options
     const prompts = this.#allPrompts(config)
     return this.#lacking(textKey(config, prompts), async () => {
@@ -80,14 +81,14 @@ export class Bench {
     const context = stages.contextFor(manifest.clips, this.#context(config))
     const classes = classesOf(manifest, config)
     const { encoder: network, views, seed } = context.config
-    const aligns = views.align !== null && stages.promptsOf(config).prompts.length > 0
+    const aligns = views.align !== null && promptsOf(config).prompts.length > 0
     const features = await this.#features([network, views, aligns, seed, config.split, config.model.pool], async () => {
       const found = await stages.extract(planned, context)
       this.#opened.push(found)
       return found
     })
     const splits = stages.withoutFailed(planned, features)
-    const { prompts } = stages.promptsOf(config)
+    const { prompts } = promptsOf(config)
     const all = this.#allPrompts(config)
     const texts = prompts.length === 0 ? null : await this.#embed(config, all, manifest, planned, classes, features)
     const text = texts && { ...texts, table: pick(texts.table, prompts) }
@@ -140,7 +141,7 @@ export class Bench {
   ): Promise<EmbeddedTexts> {
     const context = this.#context(config)
     const ids = prompts.prompts.map(({ id }) => id)
-    const wanted = stages.needsAnswers(config, this.#options.data)
+    const wanted = needsAnswers(config, this.#options.data)
     return this.#texts([textKey(config, prompts), encoder.size, classes], async () => {
       const answers = wanted
         ? await stages.describeClips(this.#options.data, clips, stages.trainingClips(splits), prompts, context)
@@ -151,10 +152,10 @@ export class Bench {
 
   /** The prompts of all cells that read the same answers as this one: of one id, the words of this one. */
   #allPrompts(config: Config): PromptSet {
-    const own = stages.promptsOf(config)
+    const own = promptsOf(config)
     const found = new Map<string, Prompt>()
     for (const other of this.#options.configs) {
-      const { system, prompts } = stages.promptsOf(other)
+      const { system, prompts } = promptsOf(other)
       if (system !== own.system || sourceKey(other) !== sourceKey(config)) continue
       for (const prompt of prompts) if (!found.has(prompt.id)) found.set(prompt.id, prompt)
     }

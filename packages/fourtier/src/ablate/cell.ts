@@ -10,7 +10,7 @@ import { z } from "zod"
 import type { Config } from "../config.ts"
 import { safeName, Trial, type TrialResult } from "../experiment/trial.ts"
 import { runTrial } from "../recipe.ts"
-import { trainedMethods } from "../stages.ts"
+import { trainedMethods } from "../requirements.ts"
 import type { Split } from "../video/splits.ts"
 import type { Bench } from "./bench.ts"
 

@@ -5,7 +5,7 @@ import { FourtierError } from "@fourtier/tensor"
 import { hashJson } from "@fourtier/tensor/node"
 import { type Config, type ConfigOptions, loadConfig } from "../config.ts"
 import { checkStages } from "../experiment/check.ts"
-import { promptsOf } from "../stages.ts"
+import { promptsOf } from "../requirements.ts"
 import type { SettingsTree } from "../util/settings.ts"
 import type { Ablation } from "./definition.ts"
 

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest"
 import { loadConfig } from "../../src/config.ts"
 import { checkAnswers, checkStages } from "../../src/experiment/check.ts"
-import { checkAlignmentUsed } from "../../src/stages.ts"
+import { checkAlignmentUsed } from "../../src/requirements.ts"
 import type { Split } from "../../src/video/splits.ts"
 
 const check = async (...set: string[]) => checkStages((await loadConfig({ set })).value)

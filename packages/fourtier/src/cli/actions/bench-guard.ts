@@ -7,6 +7,7 @@ import { clipRows, fitStandardize, type Labelled, promptWeights, relevance } fro
 import { Rng } from "@fourtier/tensor"
 import { drawLabelled, labelledOf } from "../../experiment/examples.ts"
 import { suggestClasses } from "../../experiment/pseudo-labelled.ts"
+import { promptsOf } from "../../requirements.ts"
 import type { StageContext } from "../../stages.ts"
 import * as stages from "../../stages.ts"
 import { type EmbeddedTexts, meanRow } from "../../text/targets.ts"
@@ -45,10 +46,10 @@ async function load(data: string, context: StageContext): Promise<Described> {
   const manifest = await stages.measure(data, join(cacheFolders(config.cache).root, "guard", "manifest.jsonl"), context)
   const { splits } = await stages.plan(data, manifest, context)
   const [{ train }] = splits
-  const { prompts } = stages.promptsOf(config)
+  const { prompts } = promptsOf(config)
   const ids = prompts.map(({ id }) => id)
   const training = new Set(train.map(({ id }) => id))
-  const answers = await stages.describeClips(data, manifest.clips, training, stages.promptsOf(config), context)
+  const answers = await stages.describeClips(data, manifest.clips, training, promptsOf(config), context)
   const features = await stages.extract(
     [{ ...splits[0], val: [], test: [] }],
     stages.contextFor(manifest.clips, context),
