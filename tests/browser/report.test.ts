@@ -109,9 +109,9 @@ describe.skipIf(chromium === null || !built)("report.html in headless Chromium",
   it("a cell of the matrix shows its clips, a clip opens and closes, runs by keyboard", async () => {
     const own = await open(page("whole"))
     await own.locator(".matrix td:not(.right) button").first().click()
-    expect(await own.locator("#confusion-clips .card").count()).toBe(1)
+    await shows(() => own.locator("#confusion-clips .card").count()).toBe(1)
     await own.locator("#confusion-clips .strip").first().click()
-    expect(await own.locator("dialog").textContent()).toContain("test/0-0.mp4")
+    await shows(() => own.locator("dialog").textContent()).toContain("test/0-0.mp4")
     expect(await own.locator("dialog img").count()).toBe(1)
     expect(await own.locator("dialog").textContent()).toContain("Answer A")
     await own.keyboard.press("Escape")
@@ -119,12 +119,14 @@ describe.skipIf(chromium === null || !built)("report.html in headless Chromium",
     const map = own.locator("[role=application]").first()
     await map.focus()
     await own.keyboard.press("ArrowRight")
-    expect(await own.locator(".pointed img").count()).toBe(1)
+    await shows(() => own.locator(".pointed img").count()).toBe(1)
     await own.keyboard.press("Enter")
-    expect(await own.locator("dialog h2").textContent()).toContain("test/0-0.mp4")
+    await shows(() => own.locator("dialog h2").textContent()).toContain("test/0-0.mp4")
     await own.keyboard.press("Escape")
     await own.locator(".switch button", { hasText: "dark" }).click()
-    expect(await own.evaluate("getComputedStyle(document.documentElement).backgroundColor")).toBe("rgb(16, 20, 25)")
+    await shows(() => own.evaluate("getComputedStyle(document.documentElement).backgroundColor")).toBe(
+      "rgb(16, 20, 25)",
+    )
     await own.close()
   })
 
@@ -162,7 +164,7 @@ describe.skipIf(chromium === null || !built)("report.html in headless Chromium",
     const own = await open(file)
     expect(await own.locator("#runs tbody tr").count()).toBe(2)
     await own.locator("#runs tbody button").nth(1).click()
-    expect(await own.locator(".bar h1").textContent()).toContain("no prompts")
+    await shows(() => own.locator(".bar h1").textContent()).toContain("no prompts")
     await own.close()
   })
 
@@ -171,6 +173,11 @@ describe.skipIf(chromium === null || !built)("report.html in headless Chromium",
     expect(requests).toEqual([])
   })
 })
+
+/** What a page comes to show after something was pressed: it draws a moment later. */
+function shows<T>(read: () => Promise<T>) {
+  return expect.poll(read, { timeout: 20_000 })
+}
 
 /** Pixels by which a page is wider than its window. */
 async function tooWide(page: Page): Promise<number> {

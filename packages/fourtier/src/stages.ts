@@ -175,13 +175,13 @@ export async function checkSources(data: string, { config }: StageContext): Prom
   if (zeroShot || learnsFromWords(config)) await (await openTextEncoder(config.text)).release()
 }
 
-const visualEncoders = new WeakMap<Config, Promise<VisualEncoder>>()
+const visualEncoders = new WeakMap<Config["encoder"], Promise<VisualEncoder>>()
 
-/** The frozen encoder of a configuration, opened once. */
-function visualEncoder(config: Config): Promise<VisualEncoder> {
-  const encoder = visualEncoders.get(config) ?? openVisualEncoder(config.encoder)
-  visualEncoders.set(config, encoder)
-  return encoder
+/** The frozen encoder of a configuration, opened once, also where other settings are adapted to the clips in between. */
+function visualEncoder({ encoder }: Config): Promise<VisualEncoder> {
+  const opened = visualEncoders.get(encoder) ?? openVisualEncoder(encoder)
+  visualEncoders.set(encoder, opened)
+  return opened
 }
 
 /** Answers of the VLM about training clips, from the cache or asked for now. Test clips are never described. */

@@ -1,6 +1,6 @@
 /** The page as a whole: bar, contents, sections of the chosen run, the clip that is open. */
 
-import { useCallback, useEffect, useMemo, useState } from "preact/hooks"
+import { useCallback, useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks"
 import { AdviceList, HealthSection, Made } from "./about.tsx"
 import { Confusion, Gains } from "./classes.tsx"
 import { ClipDialog, ClipsProvider } from "./clips.tsx"
@@ -114,7 +114,7 @@ function Contents() {
 
 function Theme() {
   const [theme, setTheme] = useState<(typeof THEMES)[number]>(remembered)
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.documentElement.style.colorScheme = theme === "auto" ? "" : theme
     try {
       localStorage.setItem("fourtier-theme", theme)
