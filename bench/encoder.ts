@@ -36,7 +36,7 @@ import {
   takeTurns,
   timed,
 } from "./harness.ts"
-import { fastestTorch, ownRate, type Peer } from "./peers.ts"
+import { fastestPeer, ownRate, type Peer, torchSettings } from "./peers.ts"
 
 const caseSchema = z.object({
   kind: z.enum(["uniformerv2", "videomae"]),
@@ -103,8 +103,27 @@ function torchSide(setting: Case, checkout: string, python: string, { environmen
   return partner
 }
 
-async function compare(setting: Case, rounds: number, checkouts: string | null, python: string, peer: Peer | null) {
+/** The peer's fastest setting for a network, by its second run. */
+async function fastestFor(setting: Case, checkout: string, python: string, settings: readonly Peer[]): Promise<Peer> {
+  const { peer } = await fastestPeer(settings, async (tried) => {
+    const partner = torchSide(setting, checkout, python, tried)
+    await partner.ask("run", runSchema)
+    const { cost } = await partner.ask("run", runSchema)
+    partner.end()
+    return cost.clock
+  })
+  return peer
+}
+
+async function compare(
+  setting: Case,
+  rounds: number,
+  checkouts: string | null,
+  python: string,
+  settings: readonly Peer[],
+) {
   const checkout = checkouts ? join(checkouts, REPOSITORY[setting.kind]) : null
+  const peer = checkout === null ? null : await fastestFor(setting, checkout, python, settings)
   const other = checkout === null || peer === null ? [] : [torchSide(setting, checkout, python, peer)]
   const partners = [ourSide(setting), ...other]
   const sides = partners.map((partner) => () => partner.ask("run", runSchema))
@@ -137,6 +156,7 @@ async function compare(setting: Case, rounds: number, checkouts: string | null, 
     ratio(({ clock }) => clock),
     ratio(({ processor }) => processor),
     peer?.kernel ?? null,
+    peer?.memory ?? null,
     peer?.rate.toFixed(0) ?? null,
     (await ownRate(setting.threads)).toFixed(0),
   ]
@@ -158,6 +178,7 @@ const COLUMNS = [
   "clock_ratio",
   "cpu_ratio",
   "torch_kernel",
+  "torch_memory",
   "torch_matmul_gflops",
   "matmul_gflops",
 ]
@@ -170,12 +191,14 @@ else {
     const missing = Object.values(REPOSITORY).find((name) => !existsSync(join(checkouts, name)))
     if (missing !== undefined) stop(`${checkouts} has no checkout of ${missing}`)
   }
-  const peers = new Map(checkouts === null ? [] : THREADS.map((threads) => [threads, fastestTorch(python, threads)]))
+  const peers = new Map(
+    checkouts === null ? [] : THREADS.map((threads) => [threads, torchSettings(python, threads, 1)]),
+  )
   const table = new Table(join(BENCH, "encoder.csv"), COLUMNS)
   for (const network of NETWORKS) {
     for (const threads of THREADS) {
-      const peer = peers.get(threads) ?? null
-      table.add(await compare({ ...network, threads }, Number(first), checkouts, python, peer))
+      const settings = peers.get(threads) ?? []
+      table.add(await compare({ ...network, threads }, Number(first), checkouts, python, settings))
     }
   }
   await table.write()

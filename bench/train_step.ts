@@ -3,7 +3,7 @@
  * forward, backward and AdamW update. The two take turns in one run, so that a busy machine slows both.
  *
  * Debian's python3-torch takes its matrix products from libblas3; with libopenblas0-pthread beside it it is thirty times faster, and
- * only then is the comparison fair. The fastest kernel of its OpenBLAS is looked for first (peers.ts), and both sides' plain matrix
+ * only then is the comparison fair. Its fastest setting for each case is looked for first (peers.ts), and both sides' plain matrix
  * product stands beside the ratio.
  *
  *     npm run bench && node .fourtier/bench/train_step.js [rounds] [python] [threads, as 1,2]
@@ -25,6 +25,7 @@ import {
   answerLines,
   BENCH,
   type Cost,
+  median,
   medianCost,
   Partner,
   peakMemory,
@@ -33,7 +34,7 @@ import {
   takeTurns,
   timed,
 } from "./harness.ts"
-import { fastestTorch, ownRate } from "./peers.ts"
+import { fastestPeer, ownRate, type Peer, torchSettings } from "./peers.ts"
 
 const CLASSES = 6
 
@@ -149,22 +150,29 @@ async function compare(rounds: number, python: string, threadCounts: readonly nu
     "pytorch_cpu_s",
   ]
   const more = ["cpu_ratio", "fourtier_MiB", "pytorch_MiB", "memory_ratio", "max_loss_difference", "pytorch_blas"]
-  const peer = ["pytorch_kernel", "pytorch_matmul_gflops", "fourtier_matmul_gflops"]
-  const table = new Table(join(BENCH, "train_step.csv"), [...columns, ...more, ...peer])
+  const peer = ["pytorch_kernel", "pytorch_memory", "pytorch_s_memory_returned"]
+  const rateColumns = ["pytorch_matmul_gflops", "fourtier_matmul_gflops"]
+  const table = new Table(join(BENCH, "train_step.csv"), [...columns, ...more, ...peer, ...rateColumns])
   const cases = threadCounts.flatMap((threads) => CASES.map((known) => ({ ...known, threads })))
-  const peers = new Map(threadCounts.map((threads) => [threads, fastestTorch(python, threads)]))
+  const settings = new Map(threadCounts.map((threads) => [threads, torchSettings(python, threads, 2)]))
   const rates = new Map<number, number>()
   for (const threads of threadCounts) rates.set(threads, await ownRate(threads))
   for (const spec of cases) {
     const { threads } = spec
-    const best = peers.get(threads)
     const weights = head(spec).params.map(({ name, shape }) => {
       const { scale, base } = firstValues(name, shape)
       return [name, shape, scale, base]
     })
     const script = join(BENCH, "train_step_torch.py")
     const here = await startSide(process.execPath, [fileURLToPath(import.meta.url), "serve"], spec)
-    const there = await startSide(python, [script], { ...spec, weights, foreach: false }, best?.environment)
+    const theirSide = ({ environment }: Peer) =>
+      startSide(python, [script], { ...spec, weights, foreach: false }, environment)
+    const { peer: best, asInstalled } = await fastestPeer(settings.get(threads) ?? [], async (peer) => {
+      const { partner, first } = await theirSide(peer)
+      partner.end()
+      return median(first.times.slice(1))
+    })
+    const there = await theirSide(best)
     const difference = Math.max(...here.first.losses.map((loss, i) => Math.abs(loss - there.first.losses[i])))
     if (difference > 1e-4) throw new Error(`the two sides compute different losses: ${difference}`)
     const sides = [here, there].map(
@@ -183,9 +191,10 @@ async function compare(rounds: number, python: string, threadCounts: readonly nu
       ...[ours.processor, theirs.processor, ours.processor / theirs.processor],
       ...[ours.peak, theirs.peak, ours.peak / theirs.peak, difference],
     ].map((figure) => Number(figure.toPrecision(4)))
-    const gflops = [best?.rate, rates.get(threads)].map((rate) => (rate === undefined ? null : Math.round(rate)))
+    const gflops = [best.rate, rates.get(threads) ?? 0].map(Math.round)
     const setting = [[spec.B, spec.T, spec.H, spec.W, spec.D].join("x"), spec.ffn, threads]
-    table.add([...setting, ...figures, there.first.library, best?.kernel ?? null, ...gflops])
+    const peerSetting = [there.first.library, best.kernel, best.memory, Number(asInstalled.toPrecision(4))]
+    table.add([...setting, ...figures, ...peerSetting, ...gflops])
   }
   await table.write()
 }
