@@ -1,6 +1,6 @@
-/** Protects `fourtier detection`: from a folder laid out as AVA's to a table, results and detections in AVA's form. */
+/** Protects `fourtier detection`: from a folder laid out as AVA's to a table, results, detections in AVA's form, and a bundle. */
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseAvaCsv } from "@fourtier/core/metrics"
@@ -16,10 +16,13 @@ beforeAll(() => {
   const entry = (name: string, id: number) => `label {\n  name: "${name}"\n  label_id: ${id}\n}\n`
   const write = (name: string, text: string) => writeFileSync(join(data, "annotations", name), text)
   write("ava_action_list_v2.2_for_activitynet_2019.pbtxt", entry("stand", 12) + entry("walk", 14))
-  write("ava_train_v2.2.csv", "a,0001,0,0,0.5,1,12,0\na,0001,0.5,0,1,1,14,1\nb,0001,0,0,0.5,1,14,0\n")
+  write(
+    "ava_train_v2.2.csv",
+    "a,0001,0,0,0.5,1,12,0\na,0001,0.5,0,1,1,14,1\nb,0001,0,0,0.5,1,14,0\nd,0001,0.2,0,0.7,1,12,3\n",
+  )
   write("ava_val_v2.2.csv", "c,0001,0,0,0.5,1,12,0\nc,0001,0.5,0,1,1,14,1\nlost,0001,0,0,1,1,12,0\n")
   writeFileSync(join(folder, "boxes.csv"), "c,0001,0.02,0,0.5,1,,0.95\nc,0001,0,0,1,1,,0.2\n")
-  for (const [i, id] of ["a", "b", "c"].entries()) {
+  for (const [i, id] of ["a", "b", "c", "d"].entries()) {
     encodeClip(join(data, "videos", `${id}.mp4`), { frames: 50, paint: (_, pixels) => pixels.fill(60 + 50 * i) })
   }
 })
@@ -39,13 +42,66 @@ describe.skipIf(!built)("fourtier detection", () => {
     const found = parseAvaCsv(readFileSync(join(out, "linear-probe-val-true.csv"), "utf8"), "found")
     expect(found.boxes).toHaveLength(4)
     expect(JSON.parse(readFileSync(join(out, "results.json"), "utf8"))).toMatchObject({
-      trained: { clips: 2, people: 3 },
+      trained: { clips: 3, people: 4 },
       recall: [{ part: "val", found: 1, truths: 2 }],
     })
   })
 
+  const quick = [
+    ...["finetune", "linearProbe"].flatMap((name) => [`${name}.epochs=1`, `${name}.minUpdates=2`, `${name}.batch=2`]),
+    ...[`cache=${join(folder, "cache")}`, "model.width=null", "prompts=[A]"],
+  ]
+  const people = ["a@1#0", "a@1#1", "b@1#0", "d@1#3"]
+
+  it("exports an annotation task of people, takes the answers in, and learns from them to a bundle that equals the trainer", () => {
+    const task = join(folder, "task")
+    const about = ["--subject", "person", "--set", ...quick]
+    const exported = node([LAUNCHER, "describe", "export", data, "--task", task, ...about])
+    expect(exported.code, exported.err).toBe(0)
+    expect(readdirSync(task).filter((name) => name.endsWith(".jpg"))).toHaveLength(4)
+    const answers = join(folder, "answers.jsonl")
+    const line = (clip: string, i: number) =>
+      JSON.stringify({ clip, prompt: "A", answer: ["Standing.", "Walking."][i % 2] })
+    writeFileSync(answers, people.map(line).join("\n"))
+    const imported = node([LAUNCHER, "describe", "import", data, answers, ...about])
+    expect(imported.err).toMatch(/4 answers imported into .*descriptions.jsonl/)
+    expect(readFileSync(join(data, "descriptions.jsonl"), "utf8")).toMatch(/^\{"clip":"a@1#0","prompt":"A"/)
+
+    const out = join(folder, "people")
+    const run = node([LAUNCHER, "detection", data, "--methods", "full,full-shuffled", "-o", out, ...about])
+    expect([run.code, run.out.includes("full − full-shuffled")], run.err).toEqual([0, true])
+    expect(run.out).toMatch(/stage 1 learned from 4 described/)
+    expect(run.err).toMatch(/bundle \(full\): .* matches the trainer within/)
+    expect(run.out.split("\n").filter((line) => line.length > 80 && !line.includes(folder))).toEqual([])
+    const bundle = JSON.parse(readFileSync(join(out, "bundle", "bundle.json"), "utf8"))
+    expect(bundle).toMatchObject({ task: "detection", labels: ["stand", "walk"], classIds: [12, 14] })
+    expect(bundle.parity).toMatchObject({ clips: 1, boxes: 2 })
+    const predicted = node([LAUNCHER, "predict", join(out, "bundle"), join(data, "videos", "c.mp4")])
+    expect([predicted.code, /a bundle of action detection/.test(predicted.err)], predicted.err).toEqual([1, true])
+  })
+
+  it("takes a thousand boxes in a frame, and leaves out or refuses those that hold nothing", () => {
+    const boxes = join(folder, "hostile.csv")
+    const thousand = Array.from({ length: 1000 }, (_, i) => `c,0001,${i / 2000},0,${i / 2000 + 0.4},1,,0.9\n`)
+    const nothing = ["0.5,0,0.5,1", "0.6,0,0.2,1", "1.2,0,1.5,1"].map((box) => `c,0001,${box},,0.9\n`)
+    writeFileSync(boxes, [...thousand, ...nothing, "c,0099,0,0,1,1,,0.9\n", "nobody,0001,0,0,1,1,,0.9\n"].join(""))
+    const out = join(folder, "hostile")
+    const command = [LAUNCHER, "detection", data, "--methods", "linear-probe", "-o", out, "--set", ...quick]
+    const run = node([...command, "--boxes", boxes])
+    expect([run.code, /left out: 0 below 0.8, 3 outside or empty/.test(run.err)], run.err).toEqual([0, true])
+    expect(run.out).toMatch(/detected boxes find 2 of 2 people of val/)
+    const found = parseAvaCsv(readFileSync(join(out, "linear-probe-val-detected.csv"), "utf8"), "found")
+    expect(found.boxes).toHaveLength(2000)
+    writeFileSync(boxes, "c,0001,0,NaN,1,1,,0.9\n")
+    expect(node([...command, "--boxes", boxes]).err).toMatch(/hostile\.csv:1: not a row of person boxes/)
+  })
+
   it("answers a wrong method and a folder without annotations with what it expects", () => {
-    expect(node([LAUNCHER, "detection", data, "--methods", "full"]).err).toMatch(/expected: one of linear-probe/)
+    expect(node([LAUNCHER, "detection", data, "--methods", "fulls"]).err).toMatch(/expected: one of linear-probe/)
+    const alone = join(folder, "alone")
+    mkdirSync(alone)
+    expect(node([LAUNCHER, "detection", alone, "--methods", "full"]).err).toMatch(/no source of answers/)
+    expect(node([LAUNCHER, "detection", data, "--subject", "crowd"]).err).toMatch(/one of clip, person/)
     expect(node([LAUNCHER, "detection", `${folder}/out`]).code).toBe(1)
     expect(node([LAUNCHER, "detection", data, "--window", "0"]).err).toMatch(/number from 0.1 to 60/)
   })

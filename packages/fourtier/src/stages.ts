@@ -4,7 +4,7 @@
  */
 
 import { groupBy, plural, type Reporter } from "@fourtier/core"
-import { countViews, type ViewRecipe, withViewGrid } from "@fourtier/core/frames"
+import { type Corners, countViews, type ViewRecipe, withViewGrid } from "@fourtier/core/frames"
 import { type Method, methodNamed, placesOf, titleOf } from "@fourtier/core/model"
 import type { Step } from "@fourtier/core/schemas"
 import { FourtierError } from "@fourtier/tensor"
@@ -12,7 +12,7 @@ import { hashJson } from "@fourtier/tensor/node"
 import { classesOf, classSentences, classWords, namesOf } from "./classes.ts"
 import type { Config } from "./config.ts"
 import { countPending, describe } from "./describe/describe.ts"
-import { folderStrips, stripFile, stripFolder } from "./describe/folder-strips.ts"
+import { folderStrips, personStrips, stripFile, stripFolder } from "./describe/folder-strips.ts"
 import type { DescribeOptions } from "./describe/options.ts"
 import type { PromptSet } from "./describe/prompts.ts"
 import { openProvider } from "./describe/providers.ts"
@@ -175,6 +175,12 @@ export async function checkSources(data: string, { config }: StageContext): Prom
   if (zeroShot || learnsFromWords(config)) await (await openTextEncoder(config.text)).release()
 }
 
+/** That answers and what embeds them are there, before anything is measured. @throws FourtierError as they would later */
+export async function checkAnswerSources(data: string, { config }: StageContext): Promise<void> {
+  sourceOfAnswers(data, config)
+  await (await openTextEncoder(config.text)).release()
+}
+
 const visualEncoders = new WeakMap<Config["encoder"], Promise<VisualEncoder>>()
 
 /** The frozen encoder of a configuration, opened once, also where other settings are adapted to the clips in between. */
@@ -184,17 +190,21 @@ function visualEncoder({ encoder }: Config): Promise<VisualEncoder> {
   return opened
 }
 
-/** Answers of the VLM about training clips, from the cache or asked for now. Test clips are never described. */
+/**
+ * Answers of the VLM about training clips, from the cache or asked for now. Test clips are never described.
+ * @param regions what the strips show of each clip, by its id, where that is not the whole picture
+ */
 export async function describeClips(
   data: string,
   clips: readonly Clip[],
   training: ReadonlySet<string>,
   prompts: PromptSet,
   context: StageContext,
+  regions?: ReadonlyMap<string, Corners>,
 ): Promise<Answers> {
   const { reporter, clock } = context
   const asked = async (options: DescribeOptions) => ({ ...(await describe(options)), model: options.provider.model })
-  const found = await withDescribing(data, clips, training, prompts, context, asked)
+  const found = await withDescribing(data, clips, training, prompts, context, asked, regions)
   const { answers, failed, flagged, ended, requests, spent, model } = found
   clock?.spend({ requests, dollars: spent, model })
   const without = [...failed, ...flagged]
@@ -226,9 +236,11 @@ async function withDescribing<T>(
   prompts: PromptSet,
   { config, reporter, signal }: StageContext,
   work: (options: DescribeOptions) => Promise<T>,
+  regions?: ReadonlyMap<string, Corners>,
 ): Promise<T> {
   const provider = await openProvider(sourceOfAnswers(data, config))
   const { count: frames, height } = config.keyFrames
+  const strip = { frames, height }
   const cache = cacheFolders(config.cache)
   const cachePath = cache.answers
   if (cache.older) await takeOverAnswers(cache.older.answers, cachePath, reporter)
@@ -236,7 +248,9 @@ async function withDescribing<T>(
     clips,
     prompts,
     provider,
-    strips: folderStrips(stripFolder(cachePath), { frames, height }),
+    strips: regions
+      ? personStrips(stripFolder(cachePath), strip, regions)
+      : folderStrips(stripFolder(cachePath), strip),
     cachePath,
     mayDescribe: ({ id }) => training.has(id),
     tested: await readTested(cache.tests),
@@ -359,12 +373,11 @@ export interface ViewRecipes {
 /** How clips are seen in training and in evaluation, fitted to the encoder: its frames, and steps that end at its resolution. */
 export function viewRecipes({ views, seed }: Config, encoder: VisualEncoder): ViewRecipes {
   const sampling = { ...views.sampling, frames: encoder.frames }
-  const [side] = encoder.resolution
   const drawn = ({ draws, steps }: Config["views"]["train"]): ViewRecipe => {
-    return { sampling, steps: fitSteps(steps, side), draws: { count: draws, seed } }
+    return { sampling, steps: fitSteps(steps, encoder), draws: { count: draws, seed } }
   }
   const { clips, crops, steps } = views.test
-  const test = { sampling: { ...sampling, clips }, steps: fitSteps(steps, side), draws: null }
+  const test = { sampling: { ...sampling, clips }, steps: fitSteps(steps, encoder), draws: null }
   return {
     align: drawn(views.align ?? views.train),
     train: drawn(views.train),
@@ -372,9 +385,12 @@ export function viewRecipes({ views, seed }: Config, encoder: VisualEncoder): Vi
   }
 }
 
-/** The steps with all their sizes scaled so that the last one is `side` pixels. */
-function fitSteps(steps: readonly Step[], side: number): Step[] {
+/** The steps with all their sizes scaled so that the last one gives the encoder's frames; where these are no squares, a letterbox does. */
+function fitSteps(steps: readonly Step[], { resolution: [height, side] }: Pick<VisualEncoder, "resolution">): Step[] {
   const last = steps.findLast((step) => "size" in step)
+  if (last?.step === "letterbox" && height !== side) {
+    return steps.map((step) => (step === last ? { ...last, size: side, height } : step))
+  }
   if (!last || !("size" in last) || last.size === side) return [...steps]
   const { size } = last
   return steps.map((step) => ("size" in step ? { ...step, size: Math.round((step.size * side) / size) } : step))

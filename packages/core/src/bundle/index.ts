@@ -5,7 +5,9 @@
  */
 
 export * from "../schemas/bundle.ts"
+export * from "../schemas/detection-bundle.ts"
 export * from "./answer.ts"
+export * from "./detector.ts"
 export * from "./events.ts"
 export * from "./parse.ts"
 export * from "./recognizer.ts"

@@ -4,6 +4,7 @@
  * @module
  */
 
+export * from "./boxes.ts"
 export * from "./color.ts"
 export * from "./grid.ts"
 export * from "./resize.ts"

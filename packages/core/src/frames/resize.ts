@@ -149,7 +149,12 @@ function mixRows(rows: Float32Array, { first, width: taps, weights }: Taps, y: n
 }
 
 /** Size of the upright picture: fixed, or from the short or long side with the aspect kept (rounded). */
-export type PictureSize = { width: number; height: number } | { shortSide: number } | { longSide: number }
+export type PictureSize =
+  | { width: number; height: number }
+  | { shortSide: number }
+  | { longSide: number }
+  /** As large as it may be to fit in there, aspect kept. */
+  | { within: { width: number; height: number } }
 
 /**
  * Size of the upright picture after `size`.
@@ -164,6 +169,11 @@ export type PictureSize = { width: number; height: number } | { shortSide: numbe
 export function scaledSize(width: number, height: number, size?: PictureSize): { width: number; height: number } {
   if (size === undefined) return { width, height }
   if ("width" in size) return size
-  const ratio = "shortSide" in size ? size.shortSide / Math.min(width, height) : size.longSide / Math.max(width, height)
+  const ratio =
+    "within" in size
+      ? Math.min(size.within.width / width, size.within.height / height)
+      : "shortSide" in size
+        ? size.shortSide / Math.min(width, height)
+        : size.longSide / Math.max(width, height)
   return { width: Math.max(1, Math.round(width * ratio)), height: Math.max(1, Math.round(height * ratio)) }
 }

@@ -11,6 +11,7 @@
 
 import { FourtierError, type Rng } from "@fourtier/tensor"
 import type { Step, Transform } from "../schemas/transform.ts"
+import { frameOf } from "./boxes.ts"
 import { colorFactors, jitterColors } from "./color.ts"
 import { type Area, crop, type PictureSize, type Pictures, resize, scaledSize } from "./resize.ts"
 
@@ -90,7 +91,7 @@ export function isRandom(transform: Transform): boolean {
 export function leadingSize(transform: Transform): PictureSize | undefined {
   const step = transform.steps[0]
   if (step?.step === "shortSide") return { shortSide: step.size }
-  if (step?.step === "letterbox") return { longSide: step.size }
+  if (step?.step === "letterbox") return { within: frameOf(step) }
   if (step?.step === "stretch") return { width: step.width, height: step.height }
   return undefined
 }
@@ -102,7 +103,7 @@ function applyStep(views: Pictures[], step: Step, rng: Rng | null): Pictures[] {
     case "stretch":
       return views.map((view) => resizeTo(view, { width: step.width, height: step.height }))
     case "letterbox":
-      return views.map((view) => letterbox(resizeTo(view, { longSide: step.size }), step.size, step.fill))
+      return views.map((view) => letterbox(resizeTo(view, { within: frameOf(step) }), frameOf(step), step.fill))
     case "crop":
       return views.flatMap((view) => cropViews(view, step.size, step.views))
     case "mirrored":
@@ -138,20 +139,24 @@ function resizeTo(view: Pictures, size: PictureSize): Pictures {
   return resize(view, width, height)
 }
 
-function letterbox(view: Pictures, size: number, fill: readonly [number, number, number]): Pictures {
-  if (view.width === size && view.height === size) return view
-  const data = new Uint8Array(view.count * size * size * 3)
+function letterbox(
+  view: Pictures,
+  { width, height }: { width: number; height: number },
+  fill: readonly [number, number, number],
+): Pictures {
+  if (view.width === width && view.height === height) return view
+  const data = new Uint8Array(view.count * width * height * 3)
   if (fill.some((value) => value !== 0)) for (let i = 0; i < data.length; i++) data[i] = fill[i % 3]
-  const left = (size - view.width) >> 1
-  const top = (size - view.height) >> 1
+  const left = (width - view.width) >> 1
+  const top = (height - view.height) >> 1
   const row = view.width * 3
   for (let t = 0; t < view.count; t++) {
     for (let y = 0; y < view.height; y++) {
       const from = (t * view.height + y) * row
-      data.set(view.data.subarray(from, from + row), ((t * size + top + y) * size + left) * 3)
+      data.set(view.data.subarray(from, from + row), ((t * height + top + y) * width + left) * 3)
     }
   }
-  return { data, count: view.count, height: size, width: size }
+  return { data, count: view.count, height, width }
 }
 
 function cropViews(view: Pictures, size: number, kind: "center" | "three" | "ten"): Pictures[] {

@@ -14,7 +14,8 @@ import type { ModelConfig } from "../schemas/model.ts"
 import { runBlocks } from "./classifier.ts"
 import { fuse } from "./head.ts"
 import type { MapSize } from "./map.ts"
-import type { NetworkInput } from "./network.ts"
+import { type NetworkInput, poolStandardized } from "./network.ts"
+import type { Pool } from "./pooling.ts"
 import { attentiveProbe } from "./probes.ts"
 import { buildProcessors } from "./processor.ts"
 
@@ -90,6 +91,40 @@ export type BuildRegions = (
   classes: number,
   dropout: Dropout | null,
 ) => RegionNetwork
+
+export interface RegionSpec {
+  /** Of the raw map. */
+  size: MapSize
+  classes: number
+  /** Principal components that the map is brought to; null: all of its channels. */
+  width: number | null
+  /** How the rows that processors read are pooled; as the stored features are. */
+  pool: Pool
+  build: BuildRegions
+}
+
+/**
+ * Builds a network on the encoder's own map.
+ * @param raw the encoder's map [B,T,N,D]
+ * @param boxes [B,K,4], shares of what the map is of
+ *
+ * @example
+ * ```ts
+ * import { regionMethod, regionsOnRawMap } from "@fourtier/core/model"
+ * import { modelSchema } from "@fourtier/core/schemas"
+ * import { input } from "@fourtier/tensor"
+ *
+ * const build = regionMethod("baseline", { prompts: [], model: modelSchema.parse({}), textWidth: 0 })
+ * const spec = { size: { T: 8, H: 6, W: 8, D: 64 }, classes: 12, width: null, pool: "mean" as const, build }
+ * regionsOnRawMap(input("m", [1, 8, 48, 64]), input("boxes", [1, 3, 4]), spec, null).logits.shape // [3, 12]
+ * ```
+ */
+export function regionsOnRawMap(raw: Tensor, boxes: Tensor, spec: RegionSpec, dropout: Dropout | null): RegionNetwork {
+  const scope = new Scope("standardize")
+  const size = { ...spec.size, D: spec.width ?? spec.size.D }
+  const found = spec.build(poolStandardized(scope, raw, spec), boxes, size, spec.classes, dropout)
+  return { logits: found.logits, trained: found.trained, frozen: [...scope.params, ...found.frozen] }
+}
 
 /** Methods that a comparison of detection may hold. */
 export const REGION_METHODS = ["linear-probe", "attentive-probe", "baseline", "full"] as const

@@ -21,10 +21,11 @@ export const stepSchema = z.discriminatedUnion("step", [
   }),
   /** Resize to exactly this, aspect not kept. */
   z.strictObject({ step: z.literal("stretch"), width: side, height: side }),
-  /** Resize so that the long side has `size` pixels, centred on a square of colour `fill` (RGB, 0 to 255). */
+  /** Resize so that it fits, aspect kept, centred on a square of colour `fill` (RGB, 0 to 255), or on a frame of `height`. */
   z.strictObject({
     step: z.literal("letterbox"),
     size: side,
+    height: side.optional().describe("letterbox: height of the frame in pixels, where it is not as high as wide"),
     fill: z
       .tuple([z.number(), z.number(), z.number()])
       .default([0, 0, 0])

@@ -20,13 +20,12 @@ import {
   sigmoid,
   type Tensor,
 } from "@fourtier/tensor"
-import { type Dropout, type Param, Scope, selectWeights, type Weights } from "@fourtier/tensor/nn"
+import { type Dropout, type Param, selectWeights, type Weights } from "@fourtier/tensor/nn"
 import type { AdamW } from "@fourtier/tensor/optim"
+import { heldBox } from "../frames/boxes.ts"
 import { area, type Box, type Detection, evaluateDetections, type FrameBox } from "../metrics/index.ts"
-import { type MapSize, placesOf } from "../model/map.ts"
-import { poolStandardized } from "../model/network.ts"
-import type { Pool } from "../model/pooling.ts"
-import type { BuildRegions } from "../model/regions.ts"
+import { placesOf } from "../model/map.ts"
+import { type RegionNetwork, type RegionSpec, regionsOnRawMap } from "../model/regions.ts"
 import { binaryCrossEntropy } from "../objective/binary.ts"
 import type { DetectionConfig } from "../schemas/detection.ts"
 import { type Example, type FeatureSet, readBatch } from "./features.ts"
@@ -43,17 +42,6 @@ export interface Person {
 /** A clip around a key frame, with the people of that frame. */
 export interface Populated extends Example {
   people: readonly Person[]
-}
-
-export interface RegionSpec {
-  /** Of the raw map. */
-  size: MapSize
-  classes: number
-  /** Principal components that the map is brought to; null: all of its channels. */
-  width: number | null
-  /** How the rows that processors read are pooled; as the stored features are. */
-  pool: Pool
-  build: BuildRegions
 }
 
 /**
@@ -106,7 +94,7 @@ export class RegionGraphs {
     let salt = 0
     const dropout: Dropout | null =
       dropoutRate > 0 ? { seed: input("seed", [], "i64"), rate: dropoutRate, nextSalt: () => salt++ } : null
-    const network = buildOnRawMap(spec, batch, boxes, dropout)
+    const network = buildOnHalves(spec, batch, boxes, dropout)
     const targets = input("targets", [batch * boxes, spec.classes])
     const loss = binaryCrossEntropy(network.logits, targets, input("weights", [batch * boxes]))
     const gradients = grad(
@@ -115,7 +103,7 @@ export class RegionGraphs {
     )
     const outputs: Record<string, Tensor> = { loss }
     for (const [i, { name }] of network.trained.entries()) outputs[`grad/${name}`] = gradients[i]
-    const evaluated = buildOnRawMap(spec, batch, boxes, null)
+    const evaluated = buildOnHalves(spec, batch, boxes, null)
     return new RegionGraphs(spec, { batch, boxes }, network, {
       gradient: await Session.compile({ outputs }, runtime),
       evaluation: await Session.compile({ outputs: { probabilities: sigmoid(evaluated.logits) } }, runtime),
@@ -128,31 +116,9 @@ export class RegionGraphs {
   }
 }
 
-function buildOnRawMap(spec: RegionSpec, batch: number, boxes: number, dropout: Dropout | null) {
+function buildOnHalves(spec: RegionSpec, batch: number, boxes: number, dropout: Dropout | null): RegionNetwork {
   const raw = cast(input("m", [batch, spec.size.T, placesOf(spec.size), spec.size.D], "f16"), "f32")
-  const scope = new Scope("standardize")
-  const size = { ...spec.size, D: spec.width ?? spec.size.D }
-  const found = spec.build(
-    poolStandardized(scope, raw, spec),
-    input("boxes", [batch, boxes, 4]),
-    size,
-    spec.classes,
-    dropout,
-  )
-  return { logits: found.logits, trained: found.trained, frozen: [...scope.params, ...found.frozen] }
-}
-
-/** Whatever a box's numbers are, the graph is given one that lies in the picture. */
-function heldBox([x1, y1, x2, y2]: Box, where: string): Box {
-  const held: Box = [Math.max(0, x1), Math.max(0, y1), Math.min(1, x2), Math.min(1, y2)]
-  if (area(held) > 0) return held
-  throw new FourtierError({
-    where,
-    what: "a box that holds nothing of the picture",
-    expected: "x1 < x2 and y1 < y2 in shares of the picture, part of it between 0 and 1",
-    found: [x1, y1, x2, y2].join(", "),
-    fix: "leave such boxes out; swap corners that are swapped",
-  })
+  return regionsOnRawMap(raw, input("boxes", [batch, boxes, 4]), spec, dropout)
 }
 
 /** A box moved and stretched by up to `amount` of its sides, as detected boxes are off; never out of the picture. */

@@ -32,9 +32,9 @@ export interface Sums {
   weights: number[]
 }
 
-/** The items of one fold, in the order in which their clips are summed. */
-export function inFold<Item>(items: readonly Item[], fold: number, folds: number): Item[] {
-  return items.filter((_, i) => i % folds === fold)
+/** The items of one fold, in the order in which their clips are summed. @param places fold of each item */
+export function inFold<Item>(items: readonly Item[], fold: number, places: readonly number[]): Item[] {
+  return items.filter((_, i) => places[i] === fold)
 }
 
 /** x [B,F] of standardised pooled rows. */
@@ -44,12 +44,12 @@ function regressors({ s, t }: Pooled, spec: AlignSpec): Tensor {
   return reshape(rows, [rows.shape[0], -1])
 }
 
-/** Sums of each fold's clips, in their order. */
+/** Sums of each fold's clips, in their order. @param places fold of each clip, of so many folds */
 export async function sumsOf(
   set: FeatureSet<Example>,
   frozen: Weights,
   spec: AlignSpec,
-  folds: number,
+  { folds, places }: { folds: number; places: readonly number[] },
   clipWeights: readonly number[],
 ): Promise<Sums[]> {
   const { T, D } = spec.size
@@ -69,8 +69,8 @@ export async function sumsOf(
   try {
     const parts: Sums[] = []
     for (let fold = 0; fold < folds; fold++) {
-      const clips = inFold(set.examples, fold, folds)
-      const perView = inFold(clipWeights, fold, folds)
+      const clips = inFold(set.examples, fold, places)
+      const perView = inFold(clipWeights, fold, places)
       const part: Sums = {
         mass: 0,
         x: new Float64Array(F),

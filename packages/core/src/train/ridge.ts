@@ -42,6 +42,8 @@ export interface RidgeOptions {
   folds?: number
   /** The data set of each clip, by clip id; default: all of one. */
   sets?: ReadonlyMap<string, string>
+  /** What clips are held out together, by clip id: those of one video, where several lie close together. Default: each by itself. */
+  groups?: ReadonlyMap<string, string>
   /** Weights that the solution is drawn to: `processor.*` of an alignment from elsewhere; default: none, so to zero. */
   prior?: Weights
   /** Ends the fit with its reason. */
@@ -75,13 +77,13 @@ export async function fitRidge(
   frozen: Weights,
   texts: TextTargets,
   spec: AlignSpec,
-  { folds = 3, sets = new Map(), prior = new Map(), signal }: RidgeOptions = {},
+  { folds = 3, sets = new Map(), groups = new Map(), prior = new Map(), signal }: RidgeOptions = {},
 ): Promise<RidgeFit> {
   const fit: RidgeFit = { weights: new Map(), retrieval: new Map(), bySet: new Map(), penalties: new Map() }
   const several = distinct(set.examples.map(({ id }) => sets.get(id))).length > 1
   for (const { prompts, examples } of alikeDescribed(set.examples, texts, spec.prompts)) {
     const own = { source: set.source, examples }
-    const options = { folds, sets, prior, breathe: breather(signal) }
+    const options = { folds, sets, groups, prior, breathe: breather(signal) }
     const { weights, retrieval, bySet, penalties } = await fitPrompts(own, frozen, texts, { ...spec, prompts }, options)
     for (const [name, values] of weights) fit.weights.set(name, values)
     for (const [prompt, found] of retrieval) fit.retrieval.set(prompt, found)
@@ -115,7 +117,7 @@ async function fitPrompts(
   frozen: Weights,
   texts: TextTargets,
   spec: AlignSpec,
-  { folds, sets, prior, breathe }: FitOptions,
+  { folds, sets, groups, prior, breathe }: FitOptions,
 ): Promise<RidgeFit> {
   if (spec.processors.processors !== "text") {
     throw new FourtierError({
@@ -125,22 +127,25 @@ async function fitPrompts(
     })
   }
   const examples = inRandomOrder(set.examples)
-  if (examples.length < folds) {
+  const held = distinct(examples.map(({ id }) => groups.get(id) ?? id))
+  if (held.length < folds) {
     throw new FourtierError({
       where: "align.start",
       what: `too few clips with answers to ${spec.prompts.join(", ")}`,
       expected: `${folds}`,
-      found: `${examples.length}`,
+      found: `${held.length}`,
     })
   }
+  const foldOf = new Map(held.map((group, i) => [group, i % folds]))
+  const places = examples.map(({ id }) => foldOf.get(groups.get(id) ?? id) ?? 0)
   const setOf = examples.map(({ id }) => sets.get(id) ?? "")
-  const parts = await sumsOf({ source: set.source, examples }, frozen, spec, folds, balanced(setOf))
+  const parts = await sumsOf({ source: set.source, examples }, frozen, spec, { folds, places }, balanced(setOf))
   const targets = new Map(spec.prompts.map((prompt) => [prompt, unitTargets(texts, prompt, examples)]))
   const priors = new Map(spec.prompts.map((prompt) => [prompt, priorOf(prior, prompt, spec)]))
   const { ridge } = spec.contrastive
   const tried: { penalty: number; ranks: Awaited<ReturnType<typeof heldOutRanks>> }[] = []
   for (const penalty of ridge === "held-out" ? PENALTIES : [ridge]) {
-    tried.push({ penalty, ranks: await heldOutRanks(parts, targets, priors, setOf, penalty, breathe) })
+    tried.push({ penalty, ranks: await heldOutRanks(parts, places, targets, priors, setOf, penalty, breathe) })
   }
   const fit: RidgeFit = { weights: new Map(), retrieval: new Map(), bySet: new Map(), penalties: new Map() }
   for (const prompt of spec.prompts) {
@@ -159,7 +164,7 @@ async function fitPrompts(
     const solved = await solve(whole, penalty, breathe)
     for (const [prompt, target] of targets) {
       if (fit.penalties.get(prompt) !== penalty) continue
-      const inOrder = [...Array(folds).keys()].flatMap((fold) => inFold(target, fold, folds))
+      const inOrder = [...Array(folds).keys()].flatMap((fold) => inFold(target, fold, places))
       const W = await weigh(solved, inOrder, priors.get(prompt) ?? null, breathe)
       for (const [name, values] of processorWeights(W, solved.mean, spec)) {
         fit.weights.set(`processor.${prompt}.${name}`, values)
@@ -172,6 +177,7 @@ async function fitPrompts(
 /** By prompt: the data set of each clip, and where its own answer stands when the clips of its fold are held out. */
 async function heldOutRanks(
   parts: readonly Sums[],
+  foldOf: readonly number[],
   targets: ReadonlyMap<string, readonly Float32Array[]>,
   priors: ReadonlyMap<string, Matrix | null>,
   setOf: readonly string[],
@@ -184,11 +190,11 @@ async function heldOutRanks(
     const others = [...Array(folds).keys()].filter((other) => other !== fold)
     const solved = await solve(joined(others.map((other) => parts[other])), penalty, breathe)
     for (const [prompt, target] of targets) {
-      const own = others.flatMap((other) => inFold(target, other, folds))
+      const own = others.flatMap((other) => inFold(target, other, foldOf))
       const W = await weigh(solved, own, priors.get(prompt) ?? null, breathe)
       const found = parts[fold].means.map((x) => project(x, solved.mean, W))
-      const sources = inFold(setOf, fold, folds)
-      const places = retrievalRanks(found, inFold(target, fold, folds), sources)
+      const sources = inFold(setOf, fold, foldOf)
+      const places = retrievalRanks(found, inFold(target, fold, foldOf), sources)
       ranks.get(prompt)?.push(...places.map((rank, i) => ({ set: sources[i], rank })))
     }
   }

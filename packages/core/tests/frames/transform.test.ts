@@ -114,6 +114,7 @@ describe("steps", () => {
     expect(shape({ step: "shortSide", size: 8 }, 30, 20)).toEqual([2, 12, 8, 3])
     expect(shape({ step: "stretch", width: 5, height: 9 }, 20, 30)).toEqual([2, 9, 5, 3])
     expect(shape({ step: "letterbox", size: 16 }, 30, 20)).toEqual([2, 16, 16, 3])
+    expect(shape({ step: "letterbox", size: 16, height: 12 }, 30, 20)).toEqual([2, 12, 16, 3])
   })
 
   test("letterbox centres the picture on its colour", () => {

@@ -1,7 +1,7 @@
 /** Options of `fourtier describe`. Settings are those of `fourtier run`, so that it finds the answers. */
 
 import type { Command } from "commander"
-import { DATA, settingsOptions, wholeNumber } from "./options.ts"
+import { DATA, numberIn, settingsOptions, wholeNumber } from "./options.ts"
 
 /** Where the files of a data set are kept. */
 export interface DataOptions {
@@ -10,6 +10,9 @@ export interface DataOptions {
   set?: string[]
   cache?: string
   manifest?: string
+  subject?: string
+  window?: number
+  every?: number
 }
 
 /** Which clips and questions are meant, and which model answers: what identifies an answer. */
@@ -42,6 +45,20 @@ export function dataOptions(command: Command): Command {
   return settingsOptions(command.argument("<data>", DATA))
     .option("--cache <file>", "file with the answers (default: descriptions.jsonl in the cache)")
     .option("--manifest <file>", "manifest to use and update (default: runs/<data>/manifest.jsonl)")
+    .option(
+      "--subject <whom>",
+      "the data are those of `fourtier detection`: describe key frames (clip), or each person in them (person)",
+    )
+    .option(
+      "--window <seconds>",
+      "with --subject: length of the clip around a key frame (default: 2)",
+      numberIn(0.1, 60),
+    )
+    .option(
+      "--every <seconds>",
+      "with --subject: between key frames, in a CSV or CVAT's XML (default: 1)",
+      numberIn(0, 3600),
+    )
 }
 
 export function questionOptions(command: Command): Command {

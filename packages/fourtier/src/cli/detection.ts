@@ -10,7 +10,13 @@ export function detectionCommand(): Command {
       .description("train and compare methods that tell who does what, where")
       .argument("<data>", "AVA's folder, a CSV of boxes, or CVAT's XML (docs/detection.md)"),
   )
-    .option("--methods <list>", "linear-probe, attentive-probe, baseline (default: all)", listOf(String))
+    .option(
+      "--methods <list>",
+      "linear-probe, attentive-probe, baseline, full, full-shuffled (default: all; those with words where there are answers)",
+      listOf(String),
+    )
+    .option("--subject <whom>", "what an answer is about: clip, the whole picture; or person, each by itself", "clip")
+    .option("--answers <file>", "recorded answers of a vision-language model (JSONL or CSV)")
     .option("--boxes <file>", "people's boxes from a detector: a CSV as SlowFast publishes")
     .option("--threshold <score>", "least score of those boxes", numberIn(0, 1), 0.8)
     .option("--window <seconds>", "length of the clip around a key frame", numberIn(0.1, 60), 2)

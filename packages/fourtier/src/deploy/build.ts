@@ -1,9 +1,9 @@
 /** The graph that ships: encoder, processors, integration and classifier in one ONNX model. */
 
-import { type Bundle, FRAMES, PROBABILITIES, ROWS } from "@fourtier/core/bundle"
+import { BOXES, type Bundle, FRAMES, PROBABILITIES, ROWS } from "@fourtier/core/bundle"
 import type { ViewRecipe } from "@fourtier/core/frames"
-import { type NetworkSpec, onRawMap, placesOf } from "@fourtier/core/model"
-import { cast, input, softmax } from "@fourtier/tensor"
+import { type NetworkSpec, onRawMap, placesOf, type RegionSpec, regionsOnRawMap } from "@fourtier/core/model"
+import { cast, input, reshape, sigmoid, softmax, type Tensor } from "@fourtier/tensor"
 import { selectWeights, type Weights } from "@fourtier/tensor/nn"
 import { type ModelProto, mergeModels, toOnnx } from "@fourtier/tensor/onnx"
 import { MAP, type VisualEncoder } from "../encoders/encoder.ts"
@@ -17,9 +17,7 @@ export async function buildModel(
 ): Promise<ModelProto> {
   const { size } = encoder
   const m = input(MAP, [1, size.T, placesOf(size), size.D])
-  // training saw features as the store holds them, in half precision: so does the shipped network
-  const stored = cast(cast(m, "f16"), "f32")
-  const network = onRawMap(stored, { size, classes, build, width, pool }, null)
+  const network = onRawMap(asStored(m), { size, classes, build, width, pool }, null)
   const head = toOnnx({
     outputs: { [PROBABILITIES]: softmax(network.final) },
     weights: selectWeights("bundle", [...network.trained, ...network.finalFrozen], weights),
@@ -40,14 +38,59 @@ export async function buildStream(
   const { size, frameWise } = encoder
   if (!frameWise) return null
   const rows = input(ROWS, [1, size.T, frameWise.rows.N, frameWise.rows.D])
-  const stored = cast(cast(frameWise.toMap(rows), "f16"), "f32")
-  const network = onRawMap(stored, { size, classes, build, width, pool }, null)
+  const network = onRawMap(asStored(frameWise.toMap(rows)), { size, classes, build, width, pool }, null)
   const head = toOnnx({
     outputs: { [PROBABILITIES]: softmax(network.final) },
     weights: selectWeights("bundle", [...network.trained, ...network.finalFrozen], weights),
   })
   return { frame: await frameWise.model(), head }
 }
+
+/** Boxes that one run of a shipped detector takes: hardly a picture shows more people, and empty ones cost next to nothing. */
+export const SHIPPED_BOXES = 32
+
+/** Encoder and trained detector as one graph: frames [1,T,H,W,3] and boxes [K,4] -> probabilities [K,C]. */
+export async function buildDetector(
+  encoder: VisualEncoder,
+  network: Omit<RegionSpec, "size">,
+  weights: Weights,
+): Promise<ModelProto> {
+  const { size } = encoder
+  const head = detectorHead(input(MAP, [1, size.T, placesOf(size), size.D]), encoder, network, weights)
+  return mergeModels(await encoder.model(1), head, { [MAP]: MAP })
+}
+
+/** `buildStream` of a detector: the second part takes the boxes. */
+export async function buildDetectorStream(
+  encoder: VisualEncoder,
+  network: Omit<RegionSpec, "size">,
+  weights: Weights,
+): Promise<{ frame: ModelProto; head: ModelProto } | null> {
+  const { size, frameWise } = encoder
+  if (!frameWise) return null
+  const rows = input(ROWS, [1, size.T, frameWise.rows.N, frameWise.rows.D])
+  return {
+    frame: await frameWise.model(),
+    head: detectorHead(frameWise.toMap(rows), encoder, network, weights),
+  }
+}
+
+function detectorHead(
+  m: Tensor,
+  { size }: VisualEncoder,
+  network: Omit<RegionSpec, "size">,
+  weights: Weights,
+): ModelProto {
+  const boxes = reshape(input(BOXES, [SHIPPED_BOXES, 4]), [1, SHIPPED_BOXES, 4])
+  const { logits, trained, frozen } = regionsOnRawMap(asStored(m), boxes, { ...network, size }, null)
+  return toOnnx({
+    outputs: { [PROBABILITIES]: sigmoid(logits) },
+    weights: selectWeights("bundle", [...trained, ...frozen], weights),
+  })
+}
+
+/** Training saw features as the store holds them, in half precision: so does the shipped network. */
+const asStored = (m: Tensor) => cast(cast(m, "f16"), "f32")
 
 /** The input part of a bundle. */
 export function describeInput({ frames, resolution }: VisualEncoder): Bundle["input"] {

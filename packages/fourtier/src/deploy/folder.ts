@@ -2,7 +2,7 @@
 
 import { existsSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { type Bundle, parseBundle } from "@fourtier/core/bundle"
+import { type Bundle, type DetectionBundle, parseBundle, parseDetectionBundle } from "@fourtier/core/bundle"
 import { FourtierError } from "@fourtier/tensor"
 import { readJson } from "@fourtier/tensor/node"
 import { isVideoName } from "../video/endings.ts"
@@ -26,6 +26,22 @@ export async function readBundle(folder: string): Promise<Bundle> {
   const path = bundlePath(folder)
   if (!existsSync(path)) throw noBundle(folder)
   return parseBundle(await readJson(path), path)
+}
+
+/**
+ * Reads and checks the `bundle.json` of a detector. @throws FourtierError that names the field, or says what else the folder is
+ *
+ * @example
+ * ```ts
+ * import { readDetectionBundle } from "fourtier/deploy"
+ *
+ * const { labels, window } = await readDetectionBundle("runs/company/detection/bundle")
+ * ```
+ */
+export async function readDetectionBundle(folder: string): Promise<DetectionBundle> {
+  const path = bundlePath(folder)
+  if (!existsSync(path)) throw noBundle(folder)
+  return parseDetectionBundle(await readJson(path), path)
 }
 
 /** What was given instead of a bundle's folder, and what to give. */

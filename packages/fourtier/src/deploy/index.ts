@@ -5,13 +5,23 @@
  * 2. `export.ts` writes one and proves it against the trainer.
  * 3. `recognizer.ts` loads one and recognises files; `stream.ts` one for frames that keep coming.
  * 4. `segment.ts` what happens from when to when in long video.
+ * 5. `export-detector.ts`, `detector.ts` the same for who does what, where: frames and boxes of people to probabilities.
  *
  * @module
  */
 
-export { type Bundle, bundleSchema, type Guess, type Recognition } from "@fourtier/core/bundle"
+export {
+  type Bundle,
+  bundleSchema,
+  type DetectionBundle,
+  type FrameDetector,
+  type Guess,
+  type Recognition,
+} from "@fourtier/core/bundle"
+export { detectAt, loadDetector } from "./detector.ts"
 export { type ExportOptions, exportBundle, TOLERANCE } from "./export.ts"
-export { readBundle } from "./folder.ts"
+export { type ExpectedPeople, type ExportDetectorOptions, exportDetector } from "./export-detector.ts"
+export { readBundle, readDetectionBundle } from "./folder.ts"
 export { type RecognizeOptions, Recognizer, type RecognizerOptions } from "./recognizer.ts"
 export { judgeVideo, type SegmentedVideo, type SegmentOptions, segmentVideo } from "./segment.ts"
 export { loadForStream } from "./stream.ts"

@@ -77,11 +77,14 @@ export async function importBeside(
       continue
     }
     imported++
-    const { relative, start, end } = clip
+    const { id, relative, start, end } = clip
     const window = start === null && end === null ? "" : `@${start ?? ""}-${end ?? ""}`
     const text = answer.trim()
-    if (known.get(`${cleanPath(relative)}${window}\u0000${prompt}`) === text) continue
-    const place = { path: relative, ...(start === null ? {} : { start }), ...(end === null ? {} : { end }) }
+    const own = id === relative ? id : `${cleanPath(relative)}${window}`
+    if (known.get(`${own}\u0000${prompt}`) === text) continue
+    const windowed = { path: relative, ...(start === null ? {} : { start }), ...(end === null ? {} : { end }) }
+    // clips around key frames, and people in them, are known by their ids alone
+    const place = id === relative ? { clip: id } : windowed
     lines += `${JSON.stringify({ ...place, prompt, answer: text, ...(model === undefined ? {} : { model }) })}\n`
   }
   if (lines !== "") {

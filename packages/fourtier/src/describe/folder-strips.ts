@@ -2,8 +2,10 @@
 
 import { readFile, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
+import type { Corners } from "@fourtier/core/frames"
 import { markUsed } from "../util/cache-folders.ts"
 import { fileNamed } from "../util/file-name.ts"
+import type { StripOptions } from "../video/keyframes.ts"
 import type { DescribedClip } from "./provider.ts"
 import type { StripSource } from "./strip.ts"
 
@@ -89,15 +91,47 @@ export function folderStrips(folder: string, config: StripConfig): StripSource {
   return {
     settings: { frames, height },
     ...bySize,
-    async encode(clip) {
-      const file = stripFile(folder, clip, config)
-      const found = await stat(file).catch(() => null)
-      if (found?.isFile()) {
-        await markUsed(file)
-        return readFile(file)
-      }
-      const { writeStrip } = await import("../video/keyframes.ts")
-      return (await writeStrip(clip, file, { frames, height: heightOf(clip, config) ?? undefined })).jpeg
+    encode: (clip) =>
+      keptStrip(stripFile(folder, clip, config), clip, { frames, height: heightOf(clip, config) ?? undefined }),
+  }
+}
+
+/** Height of strips of single people where the configuration says `auto`: figures are often small, and too few pixels say nothing. */
+export const PERSON_HEIGHT = 256
+
+/**
+ * `folderStrips` that show a part of the picture alone, where one person is.
+ * @param regions of each clip, by its id, as shares of the picture; the clip's hash tells regions apart
+ *
+ * @example
+ * ```ts
+ * import { personStrips, stripFolder } from "fourtier/describe"
+ *
+ * const regions = new Map([["yard@3#anna", [0.2, 0.1, 0.5, 1] as const]])
+ * const strips = personStrips(stripFolder("cache/descriptions.jsonl"), { frames: 5, height: "auto" }, regions)
+ * ```
+ */
+export function personStrips(
+  folder: string,
+  { frames, height }: StripConfig,
+  regions: ReadonlyMap<string, Corners>,
+): StripSource {
+  const own = height === "auto" ? PERSON_HEIGHT : height
+  return {
+    settings: { frames, height: own, subject: "person" },
+    encode(clip) {
+      const file = stripFile(folder, clip, { frames, height: own })
+      return keptStrip(file, clip, { frames, height: own ?? undefined, region: regions.get(clip.id) })
     },
   }
+}
+
+async function keptStrip(file: string, clip: DescribedClip, options: StripOptions): Promise<Uint8Array> {
+  const found = await stat(file).catch(() => null)
+  if (found?.isFile()) {
+    await markUsed(file)
+    return readFile(file)
+  }
+  const { writeStrip } = await import("../video/keyframes.ts")
+  return (await writeStrip(clip, file, options)).jpeg
 }

@@ -23,7 +23,7 @@ export { type Checks, checkAnswer, checksSchema, type Flag, judgeReply } from ".
 export { listPrices, type Price, readPrices } from "./cost.ts"
 export { countPending, describe, describeClips, estimateDescriptions } from "./describe.ts"
 export type { Estimate } from "./estimate.ts"
-export { folderStrips, type StripConfig, stripFile, stripFolder } from "./folder-strips.ts"
+export { folderStrips, PERSON_HEIGHT, personStrips, type StripConfig, stripFile, stripFolder } from "./folder-strips.ts"
 export {
   answersAbout,
   answersByClip,

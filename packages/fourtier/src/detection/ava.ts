@@ -18,7 +18,7 @@ import { readForeignText } from "../util/text.ts"
 import { isVideoName } from "../video/endings.ts"
 import { examples } from "../video/findings.ts"
 import { listFiles } from "../video/listing.ts"
-import type { AnnotatedPerson, DetectionData, KeyFrame, Part } from "./data.ts"
+import type { AnnotatedPerson, DetectionData, KeyFrame, Part, TrackBox } from "./data.ts"
 
 /**
  * Reads the annotations of a folder and finds its videos. Nothing is opened as video.
@@ -54,6 +54,7 @@ export async function readAva(folder: string): Promise<DetectionData> {
   const missing = new Set<string>()
   const other = new Set<number>()
   const parts: Part[] = []
+  const tracks = new Map<string, Map<string, TrackBox[]>>()
   for (const [name, file] of tables) {
     const { boxes, frames } = parseAvaCsv(await readForeignText(join(root, file)), file)
     for (const { classId } of boxes) if (!counted.has(classId)) other.add(classId)
@@ -65,6 +66,7 @@ export async function readAva(folder: string): Promise<DetectionData> {
       else keyFrames.push({ videoId, timestamp, people: peopleOf(ofFrame.get(key) ?? [], counted, file) })
     }
     keyFrames.sort((a, b) => (a.videoId < b.videoId ? -1 : a.videoId > b.videoId ? 1 : a.timestamp - b.timestamp))
+    addTracks(tracks, keyFrames)
     const exclusion = exclusions.get(name)
     const excluded =
       exclusion === undefined
@@ -76,7 +78,7 @@ export async function readAva(folder: string): Promise<DetectionData> {
     notes.push(`${plural(missing.size, "video")} of the annotations not there: ${examples([...missing])}`)
   }
   if (other.size > 0) notes.push(`${plural(other.size, "class", "classes")} not in ${maps[0]} left out`)
-  if (parts.some(({ keyFrames }) => keyFrames.length > 0)) return { classes, parts, videos, notes }
+  if (parts.some(({ keyFrames }) => keyFrames.length > 0)) return { classes, parts, videos, tracks, notes }
   throw new FourtierError({
     where: root,
     what: "none of the annotated videos is there",
@@ -129,8 +131,12 @@ function peopleOf(
   file: string,
 ): AnnotatedPerson[] {
   // the last column of the annotations is the person, read where detections have their score
-  return [...groupBy(rows, ({ box, score }) => `${box.join()} ${score}`).values()].map((same) => {
-    const [{ box, videoId, timestamp }] = same
+  const people = [...groupBy(rows, ({ box, score }) => `${box.join()} ${score}`).values()]
+  // files without that column give everybody the same
+  const ids = people.map(([{ score }]) => score)
+  const told = new Set(ids).size === ids.length
+  return people.map((same) => {
+    const [{ box, videoId, timestamp, score }] = same
     const [x1, y1, x2, y2] = box
     if (!(x1 < x2 && y1 < y2 && x2 > 0 && y2 > 0 && x1 < 1 && y1 < 1)) {
       throw new FourtierError({
@@ -142,6 +148,16 @@ function peopleOf(
       })
     }
     const classIds = [...new Set(same.map(({ classId }) => classId))].filter((id) => counted.has(id))
-    return { box, classIds }
+    return { box, classIds, track: told ? String(score) : null }
   })
+}
+
+/** Adds the boxes of key frames to the tracks of their videos. */
+function addTracks(tracks: Map<string, Map<string, TrackBox[]>>, keyFrames: readonly KeyFrame[]): void {
+  for (const { videoId, timestamp, people } of keyFrames) {
+    const own = tracks.get(videoId) ?? new Map<string, TrackBox[]>()
+    tracks.set(videoId, own)
+    for (const { track, box } of people)
+      if (track !== null) own.set(track, [...(own.get(track) ?? []), { timestamp, box }])
+  }
 }

@@ -1,7 +1,7 @@
 /** Clips around key frames: the seconds before and after each, with boxes on the square picture that the encoder sees. */
 
 import { plural, type Reporter } from "@fourtier/core"
-import { type Box, frameKey } from "@fourtier/core/metrics"
+import { frameKey } from "@fourtier/core/metrics"
 import type { Clip } from "../video/manifest.ts"
 import { clipOfProbe, probeFile } from "../video/probe.ts"
 import type { DetectionData, KeyFrame, Part } from "./data.ts"
@@ -9,6 +9,8 @@ import type { DetectionData, KeyFrame, Part } from "./data.ts"
 /** A key frame with the clip around it. */
 export interface FramedClip {
   keyFrame: KeyFrame
+  /** Time of the key frame in the video's file. */
+  seconds: number
   clip: Clip
 }
 
@@ -40,7 +42,7 @@ export async function clipKeyFrames(data: DetectionData, window: number, reporte
       times.set(videoId, (times.get(videoId) ?? new Set()).add(timestamp))
     }
   }
-  const clips = new Map<string, Clip>()
+  const clips = new Map<string, Omit<FramedClip, "keyFrame">>()
   const late: string[] = []
   const broken: string[] = []
   const task = reporter.task("measure", times.size, "videos")
@@ -65,7 +67,10 @@ export async function clipKeyFrames(data: DetectionData, window: number, reporte
         if ("reason" in measure) broken.push(`${videoId} at ${second} s (${measure.reason})`)
         else {
           const clip = clipOfProbe(path, { ...whole, measures: [measure] }, windows[i])
-          clips.set(frameKey({ videoId, timestamp: second }), { ...clip, id: `${videoId}@${second}` })
+          clips.set(frameKey({ videoId, timestamp: second }), {
+            seconds: second - start,
+            clip: { ...clip, ...namedAs(`${videoId}@${second}`) },
+          })
         }
       }
     }
@@ -80,31 +85,14 @@ export async function clipKeyFrames(data: DetectionData, window: number, reporte
     name,
     excluded,
     clips: keyFrames.flatMap((keyFrame) => {
-      const clip = clips.get(frameKey(keyFrame))
-      return clip ? [{ keyFrame, clip }] : []
+      const framed = clips.get(frameKey(keyFrame))
+      return framed ? [{ keyFrame, ...framed }] : []
     }),
   }))
 }
 
+/** A clip around a key frame, or a person in it, is called by its id alone: several may have the same file and window. */
+export const namedAs = (id: string) => ({ id, relative: id })
+
 const shown = (items: readonly string[]) =>
   `${items.slice(0, 3).join(", ")}${items.length > 3 ? ` and ${items.length - 3} more` : ""}`
-
-/**
- * A box on the square that `letterbox` makes of a picture: its long side fills the square, the other is in the middle.
- * @param box shares of the picture
- *
- * @example
- * ```ts
- * import { letterboxed } from "fourtier/detection"
- *
- * letterboxed([0, 0, 0.5, 1], { width: 320, height: 240 }) // [0, 0.125, 0.5, 0.875]
- * ```
- */
-export function letterboxed([x1, y1, x2, y2]: Box, { width, height }: Pick<Clip, "width" | "height">): Box {
-  const side = Math.max(width, height)
-  const x = (share: number) => 0.5 + ((share - 0.5) * width) / side
-  const y = (share: number) => 0.5 + ((share - 0.5) * height) / side
-  // outside the picture there is nothing but the letterbox's bars
-  const held = (share: number) => Math.min(1, Math.max(0, share))
-  return [x(held(x1)), y(held(y1)), x(held(x2)), y(held(y2))]
-}

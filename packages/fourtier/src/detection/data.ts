@@ -13,6 +13,16 @@ export interface AnnotatedPerson {
   box: Box
   /** Ids of all classes that hold. */
   classIds: readonly number[]
+  /** Who it is, in all key frames of the video; null where nothing says. */
+  track: string | null
+}
+
+/** A box of a track, at one moment. */
+export interface TrackBox {
+  /** Seconds, as annotated. */
+  timestamp: number
+  /** Shares of the frame's width and height. */
+  box: Box
 }
 
 export interface KeyFrame {
@@ -36,6 +46,8 @@ export interface DetectionData {
   parts: readonly Part[]
   /** Path of every video that is there, by its id. */
   videos: ReadonlyMap<string, string>
+  /** Where each track of a video goes, by video and track, in order of time: also between key frames where boxes are given there. */
+  tracks: ReadonlyMap<string, ReadonlyMap<string, readonly TrackBox[]>>
   /** What the user should know: missing videos, classes that do not count. */
   notes: readonly string[]
 }

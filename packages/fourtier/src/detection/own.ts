@@ -12,7 +12,7 @@ import { examples } from "../video/findings.ts"
 import { buildFrameTable } from "../video/frametable.ts"
 import { withOpenFile } from "../video/openfiles.ts"
 import { swapsSides } from "../video/orientation.ts"
-import type { AnnotatedPerson, DetectionData, KeyFrame } from "./data.ts"
+import type { AnnotatedPerson, DetectionData, KeyFrame, TrackBox } from "./data.ts"
 
 /** A box of one person at one moment. */
 export interface BoxRow {
@@ -60,6 +60,7 @@ export function assemble(root: string, rows: readonly BoxRow[], { every }: OwnOp
   const missing: string[] = []
   const broken: string[] = []
   const parts = new Map<string, KeyFrame[]>()
+  const tracks = new Map<string, Map<string, TrackBox[]>>()
   let drawn = 0
   for (const [video, own] of groupBy(rows, (row) => row.video)) {
     const path = isAbsolute(video) ? video : join(root, video)
@@ -68,20 +69,13 @@ export function assemble(root: string, rows: readonly BoxRow[], { every }: OwnOp
       continue
     }
     try {
-      const frames = keyFramesOf(
-        video,
-        own,
-        pictureOf(
-          path,
-          own.some(({ at }) => "frame" in at),
-        ),
-        every,
-        idOf,
-      )
+      const numbered = own.some(({ at }) => "frame" in at)
+      const { frames, tracks: ofVideo } = keyFramesOf(video, own, pictureOf(path, numbered), every, idOf)
       const given = own.find(({ split }) => split !== null)?.split ?? null
       if (given === null) drawn++
       const part = given ?? (Rng.fork("detection", "part", video).next() < HELD_BACK ? "val" : "train")
       videos.set(video, path)
+      tracks.set(video, ofVideo)
       parts.set(part, [...(parts.get(part) ?? []), ...frames])
     } catch (error) {
       if (error instanceof FourtierError && error.complaint.where !== path) throw error
@@ -110,6 +104,7 @@ export function assemble(root: string, rows: readonly BoxRow[], { every }: OwnOp
     classes,
     parts: named.map(([name, keyFrames]) => ({ name, keyFrames, excluded: new Set<string>() })),
     videos,
+    tracks,
     notes,
   }
 }
@@ -138,19 +133,29 @@ function keyFramesOf(
   { width, height, secondsOf }: Picture,
   every: number,
   idOf: ReadonlyMap<string, number>,
-): KeyFrame[] {
+): { frames: KeyFrame[]; tracks: Map<string, TrackBox[]> } {
   const inPixels = rows.some(({ box }) => box.some((side) => Math.abs(side) > LARGEST_SHARE))
   const scale = inPixels ? [width, height, width, height] : [1, 1, 1, 1]
   const byTime = groupBy(rows, ({ at }) => ("seconds" in at ? at.seconds : secondsOf(at.frame)))
   const frames: KeyFrame[] = []
   let next = Number.NEGATIVE_INFINITY
-  for (const [timestamp, own] of [...byTime].sort(([a], [b]) => a - b)) {
+  const inOrder = [...byTime].sort(([a], [b]) => a - b)
+  const tracks = new Map<string, TrackBox[]>()
+  for (const [timestamp, own] of inOrder) {
+    for (const { track, box } of own) {
+      const before = track === null ? [] : (tracks.get(track) ?? [])
+      if (track === null || before.at(-1)?.timestamp === timestamp) continue
+      before.push({ timestamp, box: sharesOf(box, scale) })
+      tracks.set(track, before)
+    }
+  }
+  for (const [timestamp, own] of inOrder) {
     // a frame's time may fall short of the next whole second by rounding
     if (timestamp < next - 1e-3) continue
     next = timestamp + every
     const people = [...groupBy(own, ({ box, track }) => track ?? box.join()).values()].map((same): AnnotatedPerson => {
-      const [{ where, box }] = same
-      const [x1, y1, x2, y2] = box.map((side, i) => side / scale[i])
+      const [{ where, box, track }] = same
+      const [x1, y1, x2, y2] = sharesOf(box, scale)
       if (!(x1 < x2 && y1 < y2 && x2 > 0 && y2 > 0 && x1 < 1 && y1 < 1)) {
         throw new FourtierError({
           where,
@@ -161,9 +166,16 @@ function keyFramesOf(
         })
       }
       const classIds = [...new Set(same.flatMap(({ labels }) => labels))].flatMap((label) => idOf.get(label) ?? [])
-      return { box: [x1, y1, x2, y2], classIds }
+      return { box: [x1, y1, x2, y2], classIds, track }
     })
     frames.push({ videoId: video, timestamp, people })
   }
-  return frames
+  return { frames, tracks }
 }
+
+const sharesOf = ([x1, y1, x2, y2]: Box, [width, height]: readonly number[]): Box => [
+  x1 / width,
+  y1 / height,
+  x2 / width,
+  y2 / height,
+]

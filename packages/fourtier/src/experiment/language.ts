@@ -1,8 +1,7 @@
 /** The words that a method learns from: the answers about the clips themselves or, as its control, about other clips. */
 
-import { Rng } from "@fourtier/tensor"
 import { hashJson } from "@fourtier/tensor/node"
-import type { EmbeddedTexts } from "../text/targets.ts"
+import { type EmbeddedTexts, shuffledTable } from "../text/targets.ts"
 import { isDescribed } from "./examples.ts"
 import type { Trial } from "./trial.ts"
 
@@ -28,16 +27,6 @@ export function languageOf(trial: Trial, shuffled: boolean): Language | null {
   if (!text || prompts.length === 0) return null
   if (!shuffled) return { suffix: "", text }
   const clips = trial.data.train.examples.map(({ id }) => id).filter((id) => isDescribed(id, prompts, text.table))
-  // each takes the answers of the next of a random circle, so that nobody keeps its own
-  const circle = Rng.fork(trial.seed, "shuffled answers").shuffle(clips)
-  const table = new Map(
-    [...text.table].map(([prompt, byClip]) => {
-      const moved = circle.flatMap((clip, i) => {
-        const answer = byClip.get(circle[(i + 1) % circle.length])
-        return answer ? [[clip, answer] as const] : []
-      })
-      return [prompt, new Map(moved)] as const
-    }),
-  )
+  const { table, circle } = shuffledTable(text.table, clips, trial.seed)
   return { suffix: ", shuffled answers", text: { ...text, table, id: hashJson([text.id, "shuffled", circle]) } }
 }

@@ -258,7 +258,11 @@ function checkRecipe({ name, frames, resolution }: VisualEncoder, { sampling, st
   const last = steps.findLast((step) => "size" in step || step.step === "stretch")
   if (last === undefined || last.step === "shortSide") return
   const [height, width] =
-    "size" in last ? [last.size, last.size] : last.step === "stretch" ? [last.height, last.width] : []
+    "size" in last
+      ? [("height" in last ? last.height : undefined) ?? last.size, last.size]
+      : last.step === "stretch"
+        ? [last.height, last.width]
+        : []
   if (height !== resolution[0] || width !== resolution[1]) {
     throw new FourtierError({
       where: `step ${last.step}`,

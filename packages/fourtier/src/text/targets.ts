@@ -1,6 +1,6 @@
 /** From the VLM's answers to the text embeddings that stage 1 aligns with (paper Sec. 3.1). */
 
-import { FourtierError } from "@fourtier/tensor"
+import { FourtierError, Rng } from "@fourtier/tensor"
 import { resampleTokens, type TextEncoder } from "./embed.ts"
 import { openTextNetwork } from "./network.ts"
 import type { TextConfig } from "./settings.ts"
@@ -62,6 +62,28 @@ export async function embedAnswers(
       return [prompt, table] as const
     }),
   )
+}
+
+/**
+ * The answers of a control: everybody takes those of the next of a random circle, all prompts together, so that nobody keeps its own.
+ * @param ids those that have answers
+ */
+export function shuffledTable(
+  table: TextEmbeddingTable,
+  ids: readonly string[],
+  seed: number,
+): { table: TextEmbeddingTable; circle: string[] } {
+  const circle = Rng.fork(seed, "shuffled answers").shuffle(ids)
+  const moved = new Map(
+    [...table].map(([prompt, byId]) => {
+      const own = circle.flatMap((id, i) => {
+        const answer = byId.get(circle[(i + 1) % circle.length])
+        return answer ? [[id, answer] as const] : []
+      })
+      return [prompt, new Map(own)] as const
+    }),
+  )
+  return { table: moved, circle }
 }
 
 /** A class name as words: "hand_shake" and "HandShake" to "hand shake". */

@@ -3,7 +3,16 @@
  * the centres of K equal segments.
  */
 
-import { type FrameTimes, keyFrameIndices, repeatedFrames } from "@fourtier/core/frames"
+import {
+  type Area,
+  type Corners,
+  type FrameTimes,
+  heldBox,
+  keyFrameIndices,
+  type Pictures,
+  repeatedFrames,
+  resize,
+} from "@fourtier/core/frames"
 import { FourtierError, messageOf } from "@fourtier/tensor"
 import { writeFileAtomic } from "@fourtier/tensor/node"
 import sharp from "sharp"
@@ -16,6 +25,8 @@ export interface StripOptions {
   height?: number
   /** JPEG quality, 1 to 100; 90 by default. */
   quality?: number
+  /** Part of each frame that is shown, as shares of it: around one person. All of it by default. */
+  region?: Corners
   /** Text noted in a strip that is written, for whoever reads the file. */
   comment?: string
 }
@@ -50,9 +61,9 @@ const MAX_JPEG_SIDE = 65_500
  * ```
  */
 export async function makeStrip(clip: StripClip, options: StripOptions = {}): Promise<Strip> {
-  const { frames: count = 5, height: wanted, quality = 90 } = options
+  const { frames: count = 5, height: wanted, quality = 90, region } = options
   const size =
-    wanted === undefined
+    wanted === undefined || region !== undefined
       ? undefined
       : { height: wanted, width: Math.max(1, Math.round((clip.width * wanted) / clip.height)) }
   let repeated = 0
@@ -62,7 +73,8 @@ export async function makeStrip(clip: StripClip, options: StripOptions = {}): Pr
     return indices
   }
   const decoded = decodeFrames(clip, pick, { size })
-  const { data, width, height } = decoded
+  const pictures = { ...decoded, count: decoded.frameIndices.length }
+  const { data, width, height } = region === undefined ? pictures : cutOut(pictures, region, wanted, clip.path)
   const row = width * 3
   const whole = width * count
   if (whole > MAX_JPEG_SIDE) {
@@ -91,6 +103,16 @@ export async function makeStrip(clip: StripClip, options: StripOptions = {}): Pr
       { cause: error },
     )
   }
+}
+
+/** The region of every picture, `height` pixels high; as high as it is in them by default. */
+function cutOut(pictures: Pictures, region: Corners, height: number | undefined, where: string): Pictures {
+  const [x1, y1, x2, y2] = heldBox(region, where)
+  const [left, right] = [Math.floor(x1 * pictures.width), Math.ceil(x2 * pictures.width)]
+  const [top, bottom] = [Math.floor(y1 * pictures.height), Math.ceil(y2 * pictures.height)]
+  const area: Area = { x: left, y: top, width: right - left, height: bottom - top }
+  const tall = height ?? area.height
+  return resize(pictures, Math.max(1, Math.round((area.width * tall) / area.height)), tall, area)
 }
 
 /**

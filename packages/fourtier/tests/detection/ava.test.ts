@@ -8,7 +8,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { silent } from "@fourtier/core"
 import { afterAll, describe, expect, it, vi } from "vitest"
-import { clipKeyFrames, letterboxed } from "../../src/detection/clips.ts"
+import { clipKeyFrames } from "../../src/detection/clips.ts"
 import { readAva, readPersonBoxes } from "../../src/detection/index.ts"
 import { makeClip } from "../video/fixtures.ts"
 
@@ -42,24 +42,30 @@ const whole = (changes: Record<string, string> = {}) =>
 
 describe("AVA's annotations", () => {
   it("are parts of key frames, rows of one person being one box with several classes", async () => {
-    const { classes, parts, videos, notes } = await readAva(whole())
+    const { classes, parts, videos, tracks, notes } = await readAva(whole())
     expect(classes.map(({ id, name }) => `${id} ${name}`)).toEqual(["12 stand", "14 walk"])
     const [train, val] = parts
     expect([train.name, val.name]).toEqual(["train", "val"])
     expect(train.keyFrames).toEqual([
-      { videoId: "a", timestamp: 901, people: [{ box: [0.2, 0.2, 0.4, 0.4], classIds: [14] }] },
+      { videoId: "a", timestamp: 901, people: [{ box: [0.2, 0.2, 0.4, 0.4], classIds: [14], track: "0" }] },
       {
         videoId: "a",
         timestamp: 902,
         people: [
-          { box: [0.1, 0.1, 0.5, 0.9], classIds: [12, 14] },
-          { box: [0.5, 0.1, 0.9, 0.9], classIds: [] },
+          { box: [0.1, 0.1, 0.5, 0.9], classIds: [12, 14], track: "0" },
+          { box: [0.5, 0.1, 0.9, 0.9], classIds: [], track: "1" },
         ],
       },
     ])
     expect(val.keyFrames.map(({ people }) => people.length)).toEqual([1, 0])
     expect([...val.excluded]).toEqual(["b,904"])
     expect([...videos.keys()]).toEqual(["a", "b"])
+    expect(
+      tracks
+        .get("a")
+        ?.get("0")
+        ?.map(({ timestamp }) => timestamp),
+    ).toEqual([901, 902])
     expect(notes.join("\n")).toMatch(/1 video of the annotations not there: gone/)
     expect(notes.join("\n")).toMatch(/1 class not in .*left out/)
   })
@@ -145,12 +151,5 @@ describe("clips around key frames", () => {
     expect(warn.mock.calls.flat().join("\n")).toMatch(
       /cannot be used: a \(the file is empty\), b \(the file is empty\)/,
     )
-  })
-
-  it("boxes lie on the letterboxed square as they do in the picture", () => {
-    const wide = { width: 320, height: 240 }
-    expect(letterboxed([0, 0, 1, 1], wide)).toEqual([0, 0.125, 1, 0.875])
-    expect(letterboxed([0.25, 0.5, 0.5, 1], wide)).toEqual([0.25, 0.5, 0.5, 0.875])
-    expect(letterboxed([-1, -1, 2, 2], { width: 90, height: 180 })).toEqual([0.25, 0, 0.75, 1])
   })
 })

@@ -5,15 +5,25 @@
 
 import { silent } from "@fourtier/core"
 import { type Box, evaluateDetections, type PlainBox } from "@fourtier/core/metrics"
-import { detectionSchema, modelSchema, scheduleSchema } from "@fourtier/core/schemas"
+import { contrastiveSchema, detectionSchema, modelSchema, scheduleSchema } from "@fourtier/core/schemas"
 import { MemoryFeatures } from "@fourtier/core/train"
 import { Rng } from "@fourtier/tensor"
 import { describe, expect, it } from "vitest"
+import { z } from "zod"
 import type { ClippedPart, FramedClip } from "../../src/detection/clips.ts"
-import { CLASS_SHARES, type ComparisonSettings, compareDetectors } from "../../src/detection/index.ts"
+import {
+  CLASS_SHARES,
+  type ComparisonSettings,
+  compareDetectors,
+  type DetectionWords,
+  labelledClips,
+  peopleClips,
+  type Subject,
+} from "../../src/detection/index.ts"
 import type { Clip } from "../../src/video/manifest.ts"
 
 const SIZE = { T: 2, H: 4, W: 4, D: 12 }
+const STEPS = [{ step: "letterbox" as const, size: 64, fill: [0, 0, 0] as [number, number, number] }]
 const CLASSES = [3, 7, 9].map((id) => ({ id, name: `class ${id}` }))
 
 const clipOf = (id: string): Clip => ({
@@ -49,11 +59,11 @@ function framed(videoId: string, timestamp: number): FramedClip {
       }
     }
     const box: Box = [half / 2, 0, half / 2 + 0.5, 1]
-    return { box, classIds: [CLASSES[label].id] }
+    return { box, classIds: [CLASSES[label].id], track: `${half}` }
   })
   const clip = clipOf(`${videoId}@${timestamp}`)
   features.add({ clip: clip.hash, view: 0 }, m)
-  return { keyFrame: { videoId, timestamp, people }, clip }
+  return { keyFrame: { videoId, timestamp, people }, seconds: timestamp, clip }
 }
 
 const part = (name: string, videos: number, excluded: string[] = []): ClippedPart => ({
@@ -62,13 +72,16 @@ const part = (name: string, videos: number, excluded: string[] = []): ClippedPar
   clips: Array.from({ length: videos }, (_, v) => [1, 2].map((t) => framed(`${name}-${v}`, t))).flat(),
 })
 
+const alignSchema = z.strictObject({ ...contrastiveSchema.shape, ...scheduleSchema.shape })
 const schedule = { ...scheduleSchema.parse({ epochs: 12, batch: 8, learningRate: 2e-2, warmupEpochs: 1 }), dropout: 0 }
 
 function settings(parts: ClippedPart[], more: Partial<ComparisonSettings> = {}): ComparisonSettings {
   return {
     ...{ classes: CLASSES, parts, features, size: SIZE, methods: ["linear-probe"], seeds: [0], detected: null },
-    model: modelSchema.parse({ headWidth: 4, blocks: 1 }),
-    training: { "linear-probe": schedule, "attentive-probe": schedule, baseline: schedule },
+    ...{ words: null, labelsPerClass: null, steps: STEPS },
+    model: modelSchema.parse({ headWidth: 4, blocks: 1, processors: "text", processorWeights: "positional" }),
+    align: alignSchema.parse({ start: "ridge", epochs: 0, batch: 8, learningRate: 1e-3 }),
+    training: { "linear-probe": schedule, "attentive-probe": schedule, baseline: schedule, full: schedule },
     ...{ detection: detectionSchema.parse({}), runtime: { threads: 1 }, reporter: silent },
     ...more,
   }
@@ -140,5 +153,116 @@ describe("the comparison", () => {
   it("says what is missing where there is nobody to learn from, or nothing to test on", async () => {
     await expect(compareDetectors(settings([val]))).rejects.toThrow(/nobody to learn from/)
     await expect(compareDetectors(settings([train]))).rejects.toThrow(/nothing to test on[\s\S]*train: 24 key frames/)
+  })
+})
+
+/** Two prompts; whoever does the same is described alike, up to noise. An answer about a clip says what both people do. */
+function wordsOf({ clips }: ClippedPart, subject: Subject): DetectionWords {
+  const people = peopleClips(clips, { tracks: new Map() }, 2)
+  const vectorOf = (classIds: readonly number[], id: string) => {
+    const rng = Rng.fork("words", id)
+    return Float32Array.from(
+      { length: 6 },
+      (_, d) => (classIds.includes(CLASSES[d % 3].id) ? 1 : 0) + 0.1 * rng.normal(),
+    )
+  }
+  const about =
+    subject === "person"
+      ? people.map(({ clip, person }) => [clip.id, person.classIds] as const)
+      : clips.map(({ clip, keyFrame }) => [clip.id, keyFrame.people.flatMap(({ classIds }) => classIds)] as const)
+  const table = new Map(
+    ["A", "B"].map((prompt) => [prompt, new Map(about.map(([id, ids]) => [id, vectorOf(ids, `${prompt} ${id}`)]))]),
+  )
+  const text = { table, names: [], width: 6, center: true, encoder: "made up", id: subject }
+  return { subject, prompts: ["A", "B"], text, people: subject === "person" ? people : [] }
+}
+
+describe("full", () => {
+  const full = (subject: Subject, more: Partial<ComparisonSettings> = {}) =>
+    compareDetectors(
+      settings([train, val], {
+        methods: ["baseline", "full", "full-shuffled"],
+        words: wordsOf(train, subject),
+        ...more,
+      }),
+    )
+
+  it.each(["clip", "person"] as const)("learns from answers about a %s; its control does not", async (subject) => {
+    const { scores, differences, stage1, models } = await full(subject)
+    expect(scores.map(({ method }) => method)).toEqual([CLASS_SHARES, "baseline", "full", "full-shuffled"])
+    expect(scores[2].meanAveragePrecision.value).toBeGreaterThan(0.9)
+    expect(stage1?.described).toBe(subject === "clip" ? 24 : 48)
+    // a person's region tells what that person does; the whole picture, what two do
+    for (const prompt of ["A", "B"]) expect(stage1?.retrieval.get(prompt)?.skill).toBeGreaterThan(0.5)
+    expect(differences.map(({ second, part }) => [second, part])).toEqual([
+      ["baseline", "val"],
+      ["full-shuffled", "val"],
+    ])
+    const [{ difference }] = differences
+    const [, baseline, own] = scores.map(({ meanAveragePrecision: { value } }) => value)
+    expect(difference.value).toBeCloseTo(own - baseline, 9)
+    const [a, b] = ["full", "full-shuffled"].map(
+      (name) => models.get(name === "full" ? "full" : "full-shuffled")?.weights,
+    )
+    const kind = subject === "clip" ? "processor.A.weight" : "processor.A.spatial.weight"
+    expect(a?.get(kind)).toBeDefined()
+    expect(a?.get(kind)).not.toEqual(b?.get(kind))
+  })
+
+  it("learns words about everybody, also where one track of each class is labelled", async () => {
+    const one = await full("person", { labelsPerClass: 1, methods: ["full"] })
+    expect(one.trained.people).toBeLessThanOrEqual(6)
+    expect(one.stage1?.described).toBe(48)
+  })
+
+  it("says whose answers are missing", async () => {
+    await expect(compareDetectors(settings([train, val], { methods: ["full"] }))).rejects.toThrow(
+      /there are no answers/,
+    )
+    const words = { ...wordsOf(train, "clip"), subject: "person" as const, people: wordsOf(train, "person").people }
+    await expect(full("person", { words })).rejects.toThrow(/none is about a person[\s\S]*video@second#track/)
+  })
+})
+
+describe("few labels", () => {
+  const numberOf = new Map(CLASSES.map(({ id }, c) => [id, c]))
+
+  it("draw whole tracks, of every class as many as asked for, by the seed", () => {
+    const drawn = labelledClips(train.clips, STEPS, numberOf, 2, 5)
+    const tracks = new Map<string, Set<number>>()
+    for (const { id, people } of drawn) {
+      for (const { box, labels } of people) {
+        const track = `${id.split("@")[0]} ${box[0] < 0.4 ? 0 : 1}`
+        tracks.set(track, new Set([...(tracks.get(track) ?? []), ...labels]))
+      }
+    }
+    const counts = [0, 1, 2].map((label) => [...tracks.values()].filter((labels) => labels.has(label)).length)
+    for (const count of counts) expect(count).toBeGreaterThanOrEqual(2)
+    expect(tracks.size).toBeLessThanOrEqual(6)
+    expect(labelledClips(train.clips, STEPS, numberOf, 2, 5)).toEqual(drawn)
+    expect(labelledClips(train.clips, STEPS, numberOf, 2, 6)).not.toEqual(drawn)
+    expect(labelledClips(train.clips, STEPS, numberOf, null, 0).flatMap(({ people }) => people)).toHaveLength(48)
+  })
+})
+
+describe("people as clips", () => {
+  it("have ids of their own, and a region that holds their track within the window, with a margin", () => {
+    const [framedClip] = train.clips
+    const person = { box: [0.4, 0.4, 0.6, 0.8] as Box, classIds: [3], track: "a" }
+    const one = {
+      ...framedClip,
+      keyFrame: { videoId: "v", timestamp: 5, people: [person, { ...person, track: null }] },
+    }
+    const path = [
+      { timestamp: 3.5, box: [0, 0, 1, 1] as Box },
+      { timestamp: 4, box: [0.2, 0.4, 0.4, 0.8] as Box },
+      { timestamp: 5, box: person.box },
+      { timestamp: 6, box: [0.7, 0.4, 0.95, 0.8] as Box },
+    ]
+    const [walker, other] = peopleClips([one], { tracks: new Map([["v", new Map([["a", path]])]]) }, 2)
+    expect([walker.clip.id, other.clip.id]).toEqual([`${framedClip.clip.id}#a`, `${framedClip.clip.id}#-2`])
+    expect(walker.region).toEqual([0.088, 0.34, 1, 0.86])
+    expect(other.region).toEqual([0.37, 0.34, 0.63, 0.86])
+    expect(new Set([framedClip.clip.hash, walker.clip.hash, other.clip.hash]).size).toBe(3)
   })
 })

@@ -32,8 +32,8 @@ describe("a table of boxes", () => {
     expect(data.classes.map(({ id, name }) => `${id} ${name}`)).toEqual(["1 talk", "2 walk", "3 wave"])
     const box = [0.25, 0.25, 0.5, 1]
     expect(framesOf(data).toSorted((a, b) => a.videoId.localeCompare(b.videoId))).toEqual([
-      { videoId: "a.mp4", timestamp: 1, people: [{ box, classIds: [2, 3] }] },
-      { videoId: "more/b.mp4", timestamp: 1, people: [{ box, classIds: [2, 1] }] },
+      { videoId: "a.mp4", timestamp: 1, people: [{ box, classIds: [2, 3], track: "1" }] },
+      { videoId: "more/b.mp4", timestamp: 1, people: [{ box, classIds: [2, 1], track: "1" }] },
     ])
     expect(data.notes.join()).toMatch(/2 videos without a part: one of five/)
   })

@@ -8,7 +8,7 @@ import type { Config } from "../../config.ts"
 import { providerBeside } from "../../describe/beside.ts"
 import { parseBudget } from "../../describe/budget.ts"
 import { readPrices } from "../../describe/cost.ts"
-import { folderStrips, stripFolder } from "../../describe/folder-strips.ts"
+import { folderStrips, personStrips, stripFolder } from "../../describe/folder-strips.ts"
 import type { DescribeOptions } from "../../describe/options.ts"
 import { resolvePrompts } from "../../describe/prompts.ts"
 import type { DescribedClip } from "../../describe/provider.ts"
@@ -23,6 +23,7 @@ import { type PlanOptions, planSplits } from "../../video/planned.ts"
 import type { Source } from "../../video/source.ts"
 import { readTested, type Tested } from "../../video/tested.ts"
 import type { DataOptions, QuestionOptions, RunOptions } from "../describe-options.ts"
+import { loadPeople } from "./describe-people.ts"
 import { defaultManifest } from "./folders.ts"
 import { oneOf } from "./one-of.ts"
 import { readConfig } from "./read-config.ts"
@@ -34,28 +35,36 @@ export async function readSettings({ config, preset, set }: DataOptions): Promis
 /** The clips of a data set and the path of the answers; those of an earlier version's cache are taken over. */
 export async function loadClips(data: string, options: DataOptions, reporter: Reporter) {
   const config = await readSettings(options)
-  const { manifest, cachePath } = await loadData(data, options, config, reporter)
-  return { clips: manifest.clips, cachePath }
+  const { clips, cachePath } = await loadData(data, options, config, reporter)
+  return { clips, cachePath }
 }
 
+/** @returns the manifest as well, or for annotations of people what is known of them instead */
 async function loadData(data: string, options: DataOptions, config: Config, reporter: Reporter) {
   const { answers, measurements, older } = await openCache(config.cache, reporter)
+  const cachePath = options.cache ?? answers
+  if (older && options.cache === undefined) await takeOverAnswers(older.answers, answers, reporter)
+  if (options.subject !== undefined) {
+    const people = await loadPeople(data, options.subject, options, reporter)
+    return { clips: people.clips, people, cachePath }
+  }
   const check = ({ findings }: Source) => tell(findings, reporter)
   const out = options.manifest ?? defaultManifest(data)
   const { manifest } = await doctor(data, out, reporter, { check, measurements })
-  if (older && options.cache === undefined) await takeOverAnswers(older.answers, answers, reporter)
-  return { manifest, cachePath: options.cache ?? answers }
+  return { clips: manifest.clips, manifest, cachePath }
 }
 
 /** Clips, prompts and strips, and which clips may be described. */
 export async function readScope(data: string, options: QuestionOptions & { estimate?: boolean }, reporter: Reporter) {
   const config = await readSettings(options)
-  const { manifest, cachePath } = await loadData(data, options, config, reporter)
+  const { clips, cachePath, people, manifest } = await loadData(data, options, config, reporter)
   const plan = { folder: cacheFolders(config.cache).tests, write: options.estimate !== true, reporter }
-  const { parts, tested } = await partsOf(data, manifest, config, plan)
-  const { clips } = manifest
+  const { parts, tested } = people
+    ? { parts: people.parts, tested: await readTested(plan.folder) }
+    : await partsOf(data, manifest, config, plan)
   const { count, height } = config.keyFrames
   const strip = { frames: options.frames ?? count, height: options.height ?? height }
+  const folder = stripFolder(cachePath)
   return {
     config,
     clips,
@@ -63,7 +72,7 @@ export async function readScope(data: string, options: QuestionOptions & { estim
     mayDescribe: chosenClips(clips, parts, options),
     tested,
     prompts: resolvePrompts(options.prompts === undefined ? config.prompts : parsePrompts(options.prompts)),
-    strips: folderStrips(stripFolder(cachePath), strip),
+    strips: people?.regions ? personStrips(folder, strip, people.regions) : folderStrips(folder, strip),
   }
 }
 

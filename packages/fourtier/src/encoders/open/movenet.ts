@@ -77,17 +77,18 @@ export const TAP_NODES: Readonly<Record<MovenetTap, { node: string; stride: numb
 export async function openMovenet({ frames: T, resolution, features }: MovenetSettings): Promise<VisualEncoder> {
   const weights = await loadMovenet()
   const [H, W] = features.grid
+  const [height, width] = typeof resolution === "number" ? [resolution, resolution] : resolution
   const D = movenetWidth({ ...features, motion: "none" }) // of a frame
   const graph = (batch: number) => {
-    const frames = input(FRAMES, [batch, T, resolution, resolution, 3])
-    const flat = reshape(frames, [batch * T, resolution, resolution, 3]) // [B,T,H,W,3] -> [B·T,H,W,3]
+    const frames = input(FRAMES, [batch, T, height, width, 3])
+    const flat = reshape(frames, [batch * T, height, width, 3]) // [B,T,H,W,3] -> [B·T,H,W,3]
     return movenetFeatures(weights, flat, T, features)
   }
   return {
     name: "movenet",
     id: movenetId(weights, features),
     frames: T,
-    resolution: [resolution, resolution],
+    resolution: [height, width],
     size: { T, H, W, D: movenetWidth(features) },
     model: async (batch) => toOnnx({ outputs: { [MAP]: graph(batch) } }),
     frameWise: {
@@ -96,7 +97,7 @@ export async function openMovenet({ frames: T, resolution, features }: MovenetSe
         const names = [...new Set(features.taps.map(({ tap }) => tap))]
         const taps = movenetTaps(
           weights,
-          reshape(input(FRAMES, [1, 1, resolution, resolution, 3]), [1, resolution, resolution, 3]),
+          reshape(input(FRAMES, [1, 1, height, width, 3]), [1, height, width, 3]),
           names,
         )
         return toOnnx({ outputs: { [ROWS]: reshape(movenetGrid(taps, features), [1, H * W, D]) } })

@@ -65,10 +65,17 @@ export const movenetFeatureSchema = z.strictObject({
 
 export type MovenetFeatureOptions = z.infer<typeof movenetFeatureSchema>
 
+const side = z.int().multipleOf(32).positive()
+
 export const movenetSettings = z.strictObject({
   kind: z.literal("movenet").describe("kind of encoder: docs/encoders.md"),
   frames: z.int().positive().default(8).describe("frames of a clip, T"),
-  resolution: z.int().multipleOf(32).positive().default(192).describe("pixels"),
+  resolution: z
+    .union([side, z.tuple([side, side])])
+    .default(192)
+    .describe(
+      "pixels, a multiple of 32; two numbers: height and width of frames that are no squares, such as [192, 256]",
+    ),
   features: movenetFeatureSchema.prefault({}),
   precision: precisionSchema,
 })
