@@ -73,7 +73,7 @@ export const modelSchema = z.strictObject({
     .min(0)
     .default(0)
     .describe(
-      "weight of the language classifier, which reads the predicted text embeddings of a clip: its scores times this are added to the classifier's logits; 0: none. Needs processors of the text space",
+      "weight of the language classifier, which reads the predicted text embeddings of a clip: its scores times this are added to the classifier's logits, unless labelled clips say that it does not tell the classes; 0: none. Needs processors of the text space",
     ),
   blocks: z.int().min(0).default(2).describe("transformer blocks after the integration"),
   headWidth: z.int().min(1).default(64).describe("channels per attention head; the number of heads is rounded down"),

@@ -106,16 +106,14 @@ export function fitLanguage(
   means: ReadonlyMap<string, Float32Array> = new Map(),
 ): Weights {
   const classes = names.length
-  const anchors = centred(names.map(unit)).map(unit)
   const taught = [...targets, ...names.keys()]
   const scale = SCALE / Math.sqrt(Math.max(1, targets.length / classes))
   const width = names[0].length
   const bias = new Float32Array(classes)
   const fitted: Weights = new Map([["language.bias", bias]])
   for (const [prompt, weight] of weights) {
-    const own = embeddings.get(prompt) ?? []
     const mean = means.get(prompt) ?? new Float32Array(width)
-    const rows = [...own.map((row) => row.map((x, d) => x - mean[d])), ...anchors]
+    const rows = languageRows(embeddings.get(prompt) ?? [], names, mean)
     const A = new Float32Array(width * classes)
     if (weight > 0) {
       const solved = ridgeClassifier(rows, taught, classes)
@@ -126,4 +124,25 @@ export function fitLanguage(
     fitted.set(`language.${prompt}.weight`, A)
   }
   return fitted
+}
+
+/**
+ * What the language classifier learns from: the clips' z_i less z̄, then the classes' names, centred and of length 1.
+ * @param own unit z_i [Dt] of each clip
+ * @param names text embeddings [Dt] of the classes' names
+ * @param mean z̄ [Dt]; default 0
+ *
+ * @example
+ * ```ts
+ * import { languageRows } from "@fourtier/core/train"
+ *
+ * languageRows([Float32Array.of(1, 0)], [Float32Array.of(1, 0), Float32Array.of(0, 1)]) // [1, 0], [0.71, −0.71], [−0.71, 0.71]
+ * ```
+ */
+export function languageRows(
+  own: readonly Float32Array[],
+  names: readonly Float32Array[],
+  mean: Float32Array = new Float32Array(names[0].length),
+): Float32Array[] {
+  return [...own.map((row) => row.map((x, d) => x - mean[d])), ...centred(names.map(unit)).map(unit)]
 }

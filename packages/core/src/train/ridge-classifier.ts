@@ -32,6 +32,37 @@ export function ridgeClassifier(rows: readonly Float32Array[], targets: readonly
 }
 
 /**
+ * The scores [rows,C] that each row would get from `ridgeClassifier` on all other rows, with λ as it is for all: y − (y − ŷ)/(1 − h), h the
+ * row's leverage.
+ * @param rows z [Dt] of each clip
+ * @param labels class numbers
+ *
+ * @example
+ * ```ts
+ * import { leaveOneOutScores } from "@fourtier/core/train"
+ *
+ * const [a, b] = [Float32Array.of(1, 0), Float32Array.of(0, 1)]
+ * leaveOneOutScores([a, a, b, b], [0, 0, 1, 1], 2).get(0, 0) // 0.45: from the other a
+ * ```
+ */
+export function leaveOneOutScores(rows: readonly Float32Array[], labels: readonly number[], classes: number): Matrix {
+  const Z = new Matrix(rows.map((row) => [...row]))
+  const Y = new Matrix(labels.map((label) => oneHot(label, classes).map((share) => share - 1 / classes)))
+  const gram = Z.mmul(Z.transpose())
+  const ridge = (PENALTY * gram.trace()) / rows.length
+  const regular = gram.clone()
+  for (let i = 0; i < regular.rows; i++) regular.set(i, i, regular.get(i, i) + ridge)
+  const hat = new CholeskyDecomposition(regular).solve(gram)
+  const fitted = hat.transpose().mmul(Y)
+  const scores = Y.clone()
+  for (let i = 0; i < rows.length; i++) {
+    const known = 1 - hat.get(i, i)
+    for (let c = 0; c < classes; c++) scores.set(i, c, Y.get(i, c) - (Y.get(i, c) - fitted.get(i, c)) / known)
+  }
+  return scores
+}
+
+/**
  * A class number, or probabilities as they are, as a row [C].
  *
  * @example

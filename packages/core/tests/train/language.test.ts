@@ -3,6 +3,8 @@
 import { Rng } from "@fourtier/tensor"
 import { describe, expect, it } from "vitest"
 import { fitLanguage, promptWeights, relevance } from "../../src/train/language.ts"
+import { languageEvidence } from "../../src/train/language-evidence.ts"
+import { leaveOneOutScores, ridgeClassifier } from "../../src/train/ridge-classifier.ts"
 
 const [CLASSES, WIDTH] = [4, 16]
 const centers = Array.from({ length: CLASSES }, (_, c) => {
@@ -119,5 +121,55 @@ describe("the language classifier", () => {
       return Math.max(...scores(fitLanguage(z, labels, centers, new Map([["A", 1]])), own[0].z))
     }
     expect(size(16)).toBeLessThan(size(1) / 2)
+  })
+})
+
+describe("evidence from labels", () => {
+  const known = clips(12, 0.3, 5)
+  const z = new Map([["A", known.map(({ z }) => z)]])
+  const labels = known.map(({ label }) => label)
+  const weights = new Map([["A", 1]])
+
+  it("is for a classifier that tells the classes, and against one that tells of something else", () => {
+    const real = languageEvidence(z, labels, centers, weights)
+    expect(real.right).toBeGreaterThan(9)
+    expect(real.odds).toBeGreaterThan(100)
+    // what is said goes with the clip's place in the list, not with its class
+    const other = languageEvidence(
+      z,
+      known.map((_, i) => Math.floor(i / 3)),
+      centers,
+      weights,
+    )
+    expect(other.odds).toBeLessThan(1)
+    expect(languageEvidence(new Map([["A", []]]), [], centers, weights)).toEqual({ clips: 0, right: 0, odds: 3 })
+  })
+
+  it("leaves every clip's own label out, as solving without the clip would", () => {
+    const rows = z.get("A") ?? []
+    const left = leaveOneOutScores(rows, labels, CLASSES)
+    for (const [i, row] of rows.entries()) {
+      const others = rows.filter((_, j) => j !== i)
+      const A = ridgeClassifier(
+        others,
+        labels.filter((_, j) => j !== i),
+        CLASSES,
+      )
+      for (let c = 0; c < CLASSES; c++) {
+        const score = row.reduce((sum, x, d) => sum + x * A.get(d, c), 0)
+        expect(left.get(i, c)).toBeCloseTo(score, 6)
+      }
+    }
+  })
+
+  it("is odds of accuracies above chance against chance, as sums over a grid of accuracies give them", () => {
+    const grid = Array.from({ length: 20_000 }, (_, i) => 0.25 + (0.75 * (i + 0.5)) / 20_000)
+    for (const mistakes of [0, 3, 6, 9]) {
+      const wrong = labels.map((label, i) => (i < mistakes ? (label + 1) % CLASSES : label))
+      const { right, clips: count, odds } = languageEvidence(z, wrong, centers, weights)
+      const likelihood = (p: number) => p ** right * (1 - p) ** (count - right)
+      const above = grid.reduce((sum, p) => sum + likelihood(p), 0) / grid.length
+      expect(odds / (3 * (above / likelihood(0.25)))).toBeCloseTo(1, 4)
+    }
   })
 })

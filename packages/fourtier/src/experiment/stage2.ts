@@ -14,6 +14,7 @@ import {
   embedExamples,
   type FeatureSet,
   fitLanguage,
+  languageEvidence,
   type Taught,
 } from "@fourtier/core/train"
 import type { Param, Weights } from "@fourtier/tensor/nn"
@@ -94,9 +95,28 @@ function silent(params: readonly Param[]): Weights {
 async function readLanguage(trial: Trial, aligned: Aligned, clips: FeatureSet<Taught>): Promise<Weights> {
   const { reporter } = trial.experiment.settings
   const { language, promptWeights, weights, means } = aligned
-  const shares = [...promptWeights].map(([id, weight]) => `${id} ${weight.toFixed(2)}`)
-  reporter.say(`language${language.suffix}: prompt weights ${shares.join(", ")}`)
+  const { names } = language.text
+  const shares = [...promptWeights]
   const embeddings = await embedExamples(await trial.experiment.alignGraphs(), clips, weights)
+  const { labelled } = trial.data
+  const places = new Map(clips.examples.map(({ id }, i) => [id, i]))
+  const known = labelled.examples.flatMap(({ id }) => places.get(id) ?? [])
+  const ofKnown = new Map([...embeddings].map(([prompt, rows]) => [prompt, known.map((i) => rows[i])] as const))
+  const evidence = languageEvidence(
+    ofKnown,
+    labelled.examples.map(({ label }) => label),
+    names,
+    promptWeights,
+    means,
+  )
+  const heard = evidence.odds >= 1
+  const counts = `right about ${evidence.right} of ${evidence.clips} labelled clips without their label`
+  const judged = evidence.clips > 0 && shares.some(([, weight]) => weight > 0)
+  const weighed = shares.map(([id, weight]) => `${id} ${weight.toFixed(2)}`).join(", ")
+  reporter.say(
+    `language${language.suffix}: prompt weights ${weighed}${judged ? `; ${counts}${heard ? "" : ": not heeded"}` : ""}`,
+  )
+  const counted = new Map(shares.map(([prompt, weight]) => [prompt, heard ? weight : 0] as const))
   const labels = clips.examples.map(({ label }) => label)
-  return fitLanguage(embeddings, labels, language.text.names, promptWeights, means)
+  return fitLanguage(embeddings, labels, names, counted, means)
 }
