@@ -1,6 +1,6 @@
 /**
- * Talks to `node-av` (bindings of FFmpeg's libraries); besides it only `streams.ts`, `passage.ts`, `rgb.ts` and
- * `deinterlace.ts` do. Everything here is synchronous and meant for a worker: one codec thread.
+ * Talks to `node-av` (bindings of FFmpeg's libraries); besides it only `streams.ts`, `passage.ts`, `rgb.ts`, `deinterlace.ts` and
+ * `encode.ts` do. Everything here is synchronous and meant for a worker: one codec thread.
  *
  * ```
  * file ── demux ── packets (times, key flags; kept in memory up to a limit) ── decode a range ── swscale ── RGB24

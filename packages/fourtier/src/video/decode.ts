@@ -106,6 +106,62 @@ export function frameTimesOf(path: string): FrameTimes {
   })
 }
 
+/** A frame on its way through: the pixels are good until the next one comes. */
+export interface PassingFrame {
+  index: number
+  /** Start, seconds from the clip's first frame. */
+  time: number
+  /** RGB, `[height, width, 3]`. */
+  data: Uint8Array
+  width: number
+  height: number
+}
+
+/**
+ * Hands over every frame of a clip, in order, with one picture in memory. One that does not decode is replaced by the one before.
+ *
+ * @param onFrame may change the pixels; what it throws ends the pass
+ * @returns the times of all frames, and the duration
+ * @throws FourtierError when the file cannot be opened or not one of the frames decodes
+ *
+ * @example
+ * ```ts
+ * import { clipOfFile, eachFrame } from "fourtier/video"
+ *
+ * eachFrame(clipOfFile("jump.mp4"), ({ time, width, height }) => console.log(time, width, height))
+ * ```
+ */
+export function eachFrame(
+  clip: DecodableClip,
+  onFrame: (frame: PassingFrame) => void,
+  options: DecodeOptions = {},
+): FrameTimes {
+  return withOpenFile(clip, options.deinterlace ?? false, (file) => {
+    const table = buildFrameTable(file, clip)
+    const { times, duration } = table
+    const picture = new PictureWriter(file, options.size)
+    const { width, height } = picture
+    const [held, data] = [new Uint8Array(width * height * 3), new Uint8Array(width * height * 3)]
+    let next = 0
+    const showUpTo = (end: number) => {
+      for (; next < end; next++) {
+        data.set(held)
+        onFrame({ index: next, time: times[next], data, width, height })
+      }
+    }
+    fillSlots(file, table, [...times.keys()], (frame, slot) => {
+      if (slot < next) return
+      // where the first frames do not decode, the first one that does stands for them
+      if (next > 0) showUpTo(slot)
+      picture.write(frame, held)
+      showUpTo(slot + 1)
+    })
+    if (next === 0) throw nothingDecodes(clip)
+    showUpTo(times.length)
+    return { times, duration }
+  })
+}
+
 /** Pixels that one call may return. */
 const MAX_BYTES = 4 * 2 ** 30
 

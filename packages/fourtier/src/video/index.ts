@@ -13,20 +13,27 @@
  * 7. `views.ts`       one clip's views: which frames and what is done to them is `@fourtier/core/frames`
  * 8. `pool.ts`        many clips' views over worker threads
  * 9. `keyframes.ts`   strips of key frames as JPEG; `strips.ts` writes those of many clips
+ * 10. `reader.ts`     chosen frames of a long video; `annotate.ts` a copy of it with boxes, labels and captions drawn on it (`draw.ts`,
+ *                     `lettering.ts`, `marks.ts`, `encode.ts`)
  *
  * @module
  */
 
+export * from "./annotate.ts"
 export * from "./decode.ts"
 export * from "./doctor.ts"
+export * from "./draw.ts"
+export * from "./encode.ts"
 export { VIDEO_ENDINGS } from "./endings.ts"
 export type { Finding } from "./findings.ts"
 export * from "./firstlook.ts"
 export * from "./keyframes.ts"
+export * from "./lettering.ts"
 export * from "./manifest.ts"
 export * from "./planned.ts"
 export * from "./pool.ts"
 export { clipOfFile } from "./probe.ts"
+export * from "./reader.ts"
 export type { SourceClip } from "./rows.ts"
 export * from "./small-strips.ts"
 export { type Source, scanSource } from "./source.ts"
