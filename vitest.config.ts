@@ -28,6 +28,7 @@ export const LONG = [
   "packages/fourtier/tests/encoders/precision.test.ts",
   "packages/fourtier/tests/experiment/resume.test.ts",
   "packages/fourtier/tests/features/extract.test.ts",
+  "packages/fourtier/tests/video/annotate.test.ts",
   "packages/fourtier/tests/video/corrupt.test.ts",
   "packages/fourtier/tests/video/doctor.test.ts",
   "packages/fourtier/tests/video/keyframes.test.ts",
@@ -39,6 +40,7 @@ export const LONG = [
   "tests/package/**/*.test.ts",
   "tests/puppets/company.test.ts",
   "tests/puppets/render.test.ts",
+  "tests/puppets/tracks.test.ts",
   "tests/structure/**/*.test.ts",
   // they take seconds each
   "packages/core/tests/metrics/intervals.test.ts",
@@ -49,6 +51,7 @@ export const LONG = [
   "packages/fourtier/tests/describe/faults.test.ts",
   "packages/fourtier/tests/encoders/checkpoint/hostile.test.ts",
   "packages/fourtier/tests/encoders/movenet.test.ts",
+  "packages/fourtier/tests/people/embedded.test.ts",
   "packages/fourtier/tests/text/use.test.ts",
   "packages/tensor/tests/random.test.ts",
   "tests/gradcheck/**/*.test.ts",

@@ -17,6 +17,7 @@ const LAYERS = {
     ["util"],
     ["video"],
     ["datasets", "describe", "encoders"],
+    ["people"],
     ["text", "features", "deploy"],
     ["encoders/bench"],
     ["experiment", "detection"],

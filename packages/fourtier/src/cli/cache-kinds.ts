@@ -7,6 +7,7 @@ export const CACHE_KINDS = [
   "texts",
   "alignments",
   "measurements",
+  "people",
   "proofs",
   "answers",
   "tests",

@@ -9,14 +9,11 @@ import {
   clip,
   concat as concatenate,
   constant,
-  conv,
   cos,
   type DType,
   div,
-  FourtierError,
   gather,
   greater,
-  isOp,
   less,
   matmul,
   max,
@@ -29,7 +26,6 @@ import {
   reciprocal,
   relu,
   reshape,
-  resize,
   type Shape,
   scatterAdd,
   sigmoid,
@@ -47,9 +43,19 @@ import {
 } from "@fourtier/tensor"
 import type { TfjsNode } from "./tfjs.ts"
 import { foldInts, isFoldable } from "./tfjs-shapes.ts"
-import { channelsFirst, knownInts, plain, shapeOf, tensorOf, type Value } from "./tfjs-value.ts"
-
-export type OpImporter = (node: TfjsNode, inputs: readonly Value[]) => readonly Value[]
+import { spatial } from "./tfjs-spatial.ts"
+import {
+  channelsFirst,
+  flag,
+  ints,
+  knownInts,
+  type OpImporter,
+  plain,
+  shapeOf,
+  tensorOf,
+  unsupported,
+  type Value,
+} from "./tfjs-value.ts"
 
 /** Whether an op can be imported. */
 export function isImportable(op: string): boolean {
@@ -66,23 +72,8 @@ export function opImporter(op: string): OpImporter {
   }
 }
 
-function unsupported(what: string, found: string): FourtierError {
-  return new FourtierError({ what, found })
-}
-
 function int(node: TfjsNode, name: string, otherwise: number): number {
   return node.attributes[name]?.i ?? otherwise
-}
-
-function flag(node: TfjsNode, name: string): boolean {
-  return node.attributes[name]?.b ?? false
-}
-
-/** Whole numbers that must be known while importing. */
-function ints(value: Value | undefined, what: string): number[] {
-  const known = value && knownInts(value)
-  if (!known) throw unsupported(`${what} must be known while importing`, "a computed value")
-  return known
 }
 
 /** An op on each element: the layout stays. */
@@ -116,84 +107,6 @@ const reduction =
   (node, [x, axes]) => [
     plain(apply(tensorOf(x), ints(axes, "axes"), flag(node, "keep_dims") || flag(node, "keepDims"))),
   ]
-
-/** Constant elements in another order: known data, so nothing is left to do at run time. */
-function permuted(weight: Tensor, permutation: readonly number[], shape: Shape): Tensor {
-  if (!isOp(weight, "constant") || weight.dtype !== "f32")
-    throw unsupported("convolution weights must be constant f32", weight.op)
-  const { data, name } = weight.attrs
-  const lengths = permutation.map((axis) => weight.shape[axis])
-  const steps = permutation.map((axis) => sizeOf(weight.shape.slice(axis + 1)))
-  const result = new Float32Array(data.length)
-  const at = lengths.map(() => 0)
-  for (let i = 0, from = 0; i < result.length; i++) {
-    result[i] = Number(data[from])
-    for (let axis = at.length - 1; axis >= 0; axis--) {
-      from += steps[axis]
-      if (++at[axis] < lengths[axis]) break
-      from -= steps[axis] * lengths[axis]
-      at[axis] = 0
-    }
-  }
-  return constant(result, shape, "f32", name)
-}
-
-/** TensorFlow's SAME: output ceil(length/stride), the odd zero at the end. */
-export function samePadding(length: number, kernel: number, stride: number, dilation: number): [number, number] {
-  const reach = (kernel - 1) * dilation + 1
-  const total = Math.max(0, (Math.ceil(length / stride) - 1) * stride + reach - length)
-  return [Math.floor(total / 2), Math.ceil(total / 2)]
-}
-
-/** Convolution, plain or one filter per channel, with the bias and activation that the converter fused into it. */
-const convolution =
-  (depthwise: boolean): OpImporter =>
-  (node, [x, weight, ...rest]) => {
-    const { strides, dilations, padding, fused_ops, data_format } = node.attributes
-    if ((data_format?.s ?? "NHWC") !== "NHWC")
-      throw unsupported("only NHWC convolutions are imported", data_format.s ?? "")
-    const [, strideH, strideW] = strides?.list?.i ?? [1, 1, 1, 1]
-    const [, dilationH, dilationW] = dilations?.list?.i ?? [1, 1, 1, 1]
-    const fused = fused_ops?.list?.s ?? []
-    const bias = fused.includes("BiasAdd") ? rest[0].tensor : null
-    const [kernelH, kernelW, inChannels, outChannels] = weight.tensor.shape
-    const pointwise = kernelH === 1 && kernelW === 1 && strideH === 1 && strideW === 1
-    if (pointwise && !depthwise && x.layout === "tensorflow") {
-      const product = matmul(x.tensor, reshape(weight.tensor, [inChannels, outChannels]))
-      return [plain(activated(bias ? add(product, bias) : product, fused))]
-    }
-    const input = channelsFirst(x)
-    const [, , height, width] = input.shape
-    const mode = padding?.s ?? "VALID"
-    if (mode !== "SAME" && mode !== "VALID") throw unsupported("unknown padding", mode)
-    const pads: [number, number][] =
-      mode === "VALID"
-        ? [
-            [0, 0],
-            [0, 0],
-          ]
-        : [samePadding(height, kernelH, strideH, dilationH), samePadding(width, kernelW, strideW, dilationW)]
-    const filters = depthwise
-      ? permuted(weight.tensor, [2, 3, 0, 1], [inChannels * outChannels, 1, kernelH, kernelW])
-      : permuted(weight.tensor, [3, 2, 0, 1], [outChannels, inChannels, kernelH, kernelW])
-    const y = conv(input, filters, bias, {
-      strides: [strideH, strideW],
-      dilations: [dilationH, dilationW],
-      pads,
-      groups: depthwise ? inChannels : input.shape[1] / inChannels,
-    })
-    return [{ tensor: activated(y, fused), layout: "channels-first" }]
-  }
-
-function activated(x: Tensor, fused: readonly string[]): Tensor {
-  let y = x
-  for (const name of fused) {
-    if (name === "Relu") y = relu(y)
-    else if (name === "Relu6") y = clip(y, 0, 6)
-    else if (name !== "BiasAdd") throw unsupported("fused op is not imported", name)
-  }
-  return y
-}
 
 /** TensorFlow's DataType numbers and names for the types that occur; int64 is int32 in TensorFlow.js. */
 const DTYPES: Record<string, DType> = {
@@ -236,6 +149,12 @@ const importers: Record<string, OpImporter> = {
   },
 
   Relu: unary(relu),
+  LeakyRelu: (node, [x]) => {
+    // with a slope of at most 1, the larger of the two is the right one on either side of 0
+    const slope = node.attributes.alpha?.f ?? 0.2
+    if (slope > 1) throw unsupported("a slope above 1 is not imported", String(slope))
+    return [{ tensor: maximum(x.tensor, mul(x.tensor, slope)), layout: x.layout }]
+  },
   Relu6: unary((x) => clip(x, 0, 6)),
   Sigmoid: unary(sigmoid),
   Tanh: unary(tanh),
@@ -256,19 +175,7 @@ const importers: Record<string, OpImporter> = {
   Greater: binary(greater),
   Less: binary(less),
 
-  Conv2D: convolution(false),
-  _FusedConv2D: convolution(false),
-  DepthwiseConv2dNative: convolution(true),
-  FusedDepthwiseConv2dNative: convolution(true),
-  ResizeBilinear: (node, [x, size]) => {
-    const coordinates = flag(node, "align_corners")
-      ? "align-corners"
-      : flag(node, "half_pixel_centers")
-        ? "half-pixel"
-        : "asymmetric"
-    const tensor = resize(channelsFirst(x), ints(size, "a size"), { mode: "linear", coordinates })
-    return [{ tensor, layout: "channels-first" }]
-  },
+  ...spatial,
 
   MatMul: (node, [a, b]) => [
     plain(
@@ -313,7 +220,13 @@ const importers: Record<string, OpImporter> = {
     const shape = tensor.shape.filter((length, axis) => (axes.length > 0 ? !axes.includes(axis) : length !== 1))
     return [plain(reshape(tensor, shape))]
   },
-  Transpose: (_, [x, permutation]) => [plain(transpose(tensorOf(x), ints(permutation, "a permutation")))],
+  Transpose: (_, [x, permutation]) => {
+    const order = ints(permutation, "a permutation")
+    // maps that change between both orders only change how they are held
+    if (order.join() === "0,2,3,1" && x.layout === "tensorflow") return [{ tensor: x.tensor, layout: "channels-first" }]
+    if (order.join() === "0,3,1,2" && x.layout === "channels-first") return [plain(x.tensor)]
+    return [plain(transpose(tensorOf(x), order))]
+  },
   Pack: (node, inputs) => [plain(stack(inputs.map(tensorOf), int(node, "axis", 0)))],
   ConcatV2: (_, inputs) => [
     plain(concatenate(inputs.slice(0, -1).map(tensorOf), ints(inputs[inputs.length - 1], "an axis")[0])),

@@ -28,6 +28,8 @@ export interface CacheFolders {
   readonly alignments: string
   /** What video files hold. */
   readonly measurements: string
+  /** Where people are in the frames of videos. */
+  readonly people: string
   /** Which bundles have been proven. */
   readonly proofs: string
   /** Which clips have been test clips; and drawn test parts of data that cannot be written. */
@@ -46,6 +48,7 @@ const PARTS = {
   features: "features",
   alignments: "alignments",
   measurements: "measurements",
+  people: "people",
   proofs: "proofs",
   tests: "tests",
 }
@@ -85,6 +88,7 @@ function partsOf(root: string): Omit<CacheFolders, "older"> {
     features: at("features"),
     alignments: at("alignments"),
     measurements: at("measurements"),
+    people: at("people"),
     proofs: at("proofs"),
     tests: at("tests"),
   }

@@ -8,7 +8,7 @@ import * as tf from "@tensorflow/tfjs"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { loadTfjsModel } from "../../src/encoders/tfjs.ts"
 import { importGraph } from "../../src/encoders/tfjs-graph.ts"
-import { samePadding } from "../../src/encoders/tfjs-ops.ts"
+import { samePadding } from "../../src/encoders/tfjs-spatial.ts"
 import { loadReference, relativeDifference } from "./tfjs-reference.ts"
 
 interface Weight {
@@ -270,6 +270,48 @@ describe("ops equal TensorFlow.js", () => {
       await expectEqual(path, noise(shape), shape, "mean")
     })
   }
+
+  test("padding, pooling and leaky ReLU, between transposes as exported from other frameworks", async () => {
+    const window = (kernel: number, stride: number, padding: string) => ({
+      ...{ ksize: list(1, kernel, kernel, 1), strides: list(1, stride, stride, 1) },
+      ...{ padding: text(padding), data_format: text("NHWC") },
+    })
+    const path = await write(
+      [
+        placeholder("x", [2, 3, 7, 9]),
+        { name: "rows", op: "Transpose", input: ["x", "toRows"] },
+        { name: "leaky", op: "LeakyRelu", input: ["rows"], attr: { alpha: { f: 0.1 } } },
+        { name: "zeros", op: "Pad", input: ["leaky", "pads"] },
+        { name: "pooled", op: "MaxPool", input: ["zeros"], attr: window(3, 2, "VALID") },
+        { name: "low", op: "PadV2", input: ["pooled", "pads", "least"] },
+        { name: "same", op: "MaxPool", input: ["low"], attr: window(2, 1, "SAME") },
+        { name: "y", op: "Transpose", input: ["same", "back"] },
+        { name: "plain", op: "Pad", input: ["x", "pads"] },
+        { name: "turned", op: "Transpose", input: ["plain", "back"] },
+      ],
+      [
+        ints("toRows", [0, 2, 3, 1]),
+        ints("back", [0, 3, 1, 2]),
+        ints("pads", [0, 0, 1, 2, 0, 1, 0, 0], [4, 2]),
+        floats("least", [], Float32Array.of(-3)),
+      ],
+    )
+    const shape = [2, 3, 7, 9]
+    for (const output of ["leaky", "zeros", "pooled", "low", "same", "y", "plain", "turned"]) {
+      const { own, reference } = await both(path, noise(shape), shape, output)
+      expect(relativeDifference(own, reference), output).toBeLessThan(1e-6)
+    }
+    // held the other way, not moved
+    const model = await loadTfjsModel(path)
+    const { leaky } = importGraph(model, { inputs: { x: input("x", shape) }, outputs: ["leaky"] })
+    expect(leaky.op).toBe("transpose")
+    const steep = await write([
+      placeholder("x", [2]),
+      { name: "y", op: "LeakyRelu", input: ["x"], attr: { alpha: { f: 1.5 } } },
+    ])
+    const graph = await loadTfjsModel(steep)
+    expect(() => importGraph(graph, { inputs: { x: input("x", [2]) }, outputs: ["y"] })).toThrow(/slope above 1/)
+  })
 
   test("slices with masks, negative bounds and steps", async () => {
     const mask = (begin: number, end: number, shrink: number) => ({

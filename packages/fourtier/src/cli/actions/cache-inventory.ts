@@ -20,8 +20,9 @@ export interface CacheEntry {
 export type Inventory = ReadonlyMap<CacheKind, readonly CacheEntry[]>
 
 export async function takeInventory(folders: CacheFolders): Promise<Inventory> {
-  const { root, features, strips, texts, alignments, measurements, proofs, answers, tests } = folders
-  const own = new Set([features, strips, texts, alignments, measurements, proofs, answers, tests, join(root, USERS)])
+  const { root, features, strips, texts, alignments, measurements, people, proofs, answers, tests } = folders
+  const kinds = [features, strips, texts, alignments, measurements, people, proofs, answers, tests]
+  const own = new Set([...kinds, join(root, USERS)])
   const others = (await listing(root)).map(({ name }) => join(root, name)).filter((path) => !own.has(path))
   const isAboutAnswers = (path: string) => path.startsWith(`${answers}.`)
   return new Map<CacheKind, readonly CacheEntry[]>([
@@ -30,6 +31,7 @@ export async function takeInventory(folders: CacheFolders): Promise<Inventory> {
     ["texts", await foldersIn(texts)],
     ["alignments", await foldersIn(alignments, "alignment.json")],
     ["measurements", await filesIn(measurements)],
+    ["people", await filesIn(people)],
     ["proofs", await filesIn(proofs)],
     ["answers", await entriesAt([answers])],
     ["tests", await filesIn(tests)],

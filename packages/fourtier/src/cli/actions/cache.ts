@@ -14,6 +14,7 @@ const ABOUT: Readonly<Record<CacheKind, string>> = {
   texts: "text embeddings",
   alignments: "stage 1",
   measurements: "what video files hold",
+  people: "where people are in frames",
   proofs: "which bundles are proven",
   answers: "of language models: paid for",
   tests: "clips that were test clips",
