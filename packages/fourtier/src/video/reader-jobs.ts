@@ -6,6 +6,7 @@ const sizeSchema = z.union([
   z.object({ width: z.number(), height: z.number() }),
   z.object({ shortSide: z.number() }),
   z.object({ longSide: z.number() }),
+  z.object({ within: z.object({ width: z.number(), height: z.number() }) }),
 ])
 
 export const readerJobSchema = z.union([

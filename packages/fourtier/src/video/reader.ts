@@ -1,6 +1,6 @@
 /** Chosen frames of a long video, decoded in a thread of its own one stretch ahead: memory does not grow with the video's length. */
 
-import type { PictureSize } from "@fourtier/core/frames"
+import { type PictureSize, scaledSize } from "@fourtier/core/frames"
 import { WorkerPool, workerUrl } from "@fourtier/core/node"
 import type { Picture } from "./draw.ts"
 import { type ReaderJob, type ReaderReply, readerReplySchema } from "./reader-jobs.ts"
@@ -112,8 +112,8 @@ export class VideoReader {
   }
 
   #stretches(indices: readonly number[], size: PictureSize | undefined): number[][] {
-    const scale = size === undefined ? 1 : scaleOf(size, this)
-    const bytes = Math.max(1, this.width * scale * this.height * scale * 3)
+    const { width, height } = scaledSize(this.width, this.height, size)
+    const bytes = width * height * 3
     const most = Math.max(1, Math.floor(STRETCH_BYTES / bytes))
     const stretches: number[][] = []
     for (const index of indices) {
@@ -141,10 +141,4 @@ export class VideoReader {
       picture: { data: data.subarray(i * area, (i + 1) * area), width, height },
     }))
   }
-}
-
-function scaleOf(size: PictureSize, { width, height }: { width: number; height: number }): number {
-  if ("shortSide" in size) return size.shortSide / Math.min(width, height)
-  if ("longSide" in size) return size.longSide / Math.max(width, height)
-  return Math.sqrt((size.width * size.height) / (width * height))
 }
