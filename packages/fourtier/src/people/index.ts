@@ -12,10 +12,18 @@
 export * from "./assign.ts"
 export * from "./boxes.ts"
 export * from "./detector.ts"
-export * from "./embedded.ts"
+export { EMBEDDED, type EmbeddedName, type EmbeddedOptions, openEmbeddedDetector } from "./embedded.ts"
 export * from "./find.ts"
 export * from "./fit.ts"
 export * from "./onnx.ts"
 export * from "./open.ts"
-export * from "./outputs.ts"
+export {
+  FORMAT_NAMES,
+  FORMATS,
+  type FormatName,
+  type OutputArray,
+  type OutputFormat,
+  readOutputs,
+  tellFormat,
+} from "./outputs.ts"
 export * from "./track.ts"
