@@ -5,6 +5,7 @@
  */
 
 export * from "./align.ts"
+export * from "./align-graphs.ts"
 export * from "./checkpoint.ts"
 export * from "./clip-rows.ts"
 export * from "./collective.ts"

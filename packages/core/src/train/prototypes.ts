@@ -6,7 +6,8 @@
 import type { Weights } from "@fourtier/tensor/nn"
 import { softmax } from "../metrics/views.ts"
 import { MAX_LOGIT_SCALE } from "../model/space.ts"
-import type { AlignGraphs, TextTargets } from "./align.ts"
+import type { TextTargets } from "./align.ts"
+import type { AlignGraphs } from "./align-graphs.ts"
 import { type Example, type FeatureSet, type Labelled, readBatch } from "./features.ts"
 
 /** By prompt, a unit vector for each class [C][E]. */

@@ -1,7 +1,8 @@
 /** Whether unseen clips find their own answers: how well stage 1 has learned what is said of clips, told without any label. */
 
 import type { Weights } from "@fourtier/tensor/nn"
-import { type AlignGraphs, embedExamples, type TextTargets } from "./align.ts"
+import { embedExamples, type TextTargets } from "./align.ts"
+import type { AlignGraphs } from "./align-graphs.ts"
 import type { Example, FeatureSet } from "./features.ts"
 import { dot, unit } from "./vectors.ts"
 

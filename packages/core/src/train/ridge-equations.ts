@@ -9,7 +9,7 @@ import { CholeskyDecomposition, Matrix } from "ml-matrix"
 import { placesOf } from "../model/map.ts"
 import type { Pooled } from "../model/pooling.ts"
 import { standardize } from "../model/standardize.ts"
-import type { AlignSpec } from "./align.ts"
+import type { AlignSpec } from "./align-graphs.ts"
 import { type Example, type FeatureSet, readBatch } from "./features.ts"
 
 /** Records summed at a time. */

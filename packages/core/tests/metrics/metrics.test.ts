@@ -1,17 +1,16 @@
 import { describe, expect, it } from "vitest"
 import {
-  averagePrecision,
   calibrationError,
   checkPredictions,
   confusionMatrix,
   meanClassAccuracy,
-  multiLabelPrecision,
   negativeLogLikelihood,
   type Prediction,
   perClass,
   rankOfLabel,
   topK,
 } from "../../src/metrics/metrics.ts"
+import { averagePrecision, multiLabelPrecision } from "../../src/metrics/multi-label.ts"
 import { averageClips, averageViews, softmax } from "../../src/metrics/views.ts"
 
 const clip = (clipId: string, label: number, probabilities: number[]): Prediction => ({ clipId, label, probabilities })

@@ -9,8 +9,7 @@ import { join } from "node:path"
 import { Rng } from "@fourtier/tensor"
 import { describe, expect, it } from "vitest"
 import { z } from "zod"
-import * as metrics from "../../src/metrics/metrics.ts"
-import { type FigureName, figureStatistics } from "../../src/metrics/statistics.ts"
+import * as metrics from "../../src/metrics/index.ts"
 
 type SingleCase = { name: string; labels: number[]; probabilities: number[][] }
 type MultiCase = { name: string; labels: number[][]; scores: number[][] }
@@ -94,8 +93,8 @@ function near(name: string, ours: readonly (number | null)[], theirs: readonly (
 function compareSingle({ name, labels, probabilities }: SingleCase, theirs: z.infer<typeof single>): void {
   const predictions = labels.map((label, i) => ({ clipId: `${i}`, label, probabilities: probabilities[i] }))
   const ones = new Float64Array(labels.length).fill(1)
-  const figures = figureStatistics(predictions, "clips")
-  const figure = (key: FigureName) => figures.get(key)?.statistic(ones) ?? Number.NaN
+  const figures = metrics.figureStatistics(predictions, "clips")
+  const figure = (key: metrics.FigureName) => figures.get(key)?.statistic(ones) ?? Number.NaN
   const classes = metrics.perClass(predictions)
   near(`${name}: top-1`, [metrics.topK(predictions, 1), figure("top1")], [theirs.top1, theirs.top1])
   near(

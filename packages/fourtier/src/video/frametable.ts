@@ -1,7 +1,8 @@
 /** The frame table: how many frames a clip has, when each is shown and in which packet it lies. */
 
-import type { PacketEntry, VideoFile } from "./backend.ts"
+import type { VideoFile } from "./backend.ts"
 import { evenRate, type FileIndex, indexOf } from "./fileindex.ts"
+import type { PacketEntry } from "./packets.ts"
 
 export interface FrameTable {
   /** Start of every frame, seconds from the clip's first frame, ascending. */

@@ -31,6 +31,9 @@ const CONTAINERS =
 /** Added to the pixels of a stream flagged as default, as `ffmpeg` does when it chooses a stream. */
 const DEFAULT_BONUS = 5_000_000
 
+/** Errors in a row after which a damaged file is taken to have ended. */
+export const MAX_FAILURES = 32
+
 /** What the container and the codec's parameters say. */
 export interface StreamInfo {
   /** Pixels as stored, before rotation. */
