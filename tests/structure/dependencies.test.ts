@@ -15,7 +15,7 @@ const manifestSchema = z.object({
   devDependencies: versionsSchema,
 })
 
-const folders = ["packages", "tools"].flatMap((folder) =>
+const folders = ["packages", "tools", "weights"].flatMap((folder) =>
   readdirSync(join(ROOT, folder)).map((name) => join(ROOT, folder, name)),
 )
 const manifests = [ROOT, ...folders].map((folder) =>

