@@ -29,6 +29,7 @@ export const LONG = [
   "packages/fourtier/tests/experiment/resume.test.ts",
   "packages/fourtier/tests/features/extract.test.ts",
   "packages/fourtier/tests/video/annotate.test.ts",
+  "packages/fourtier/tests/video/abort.test.ts",
   "packages/fourtier/tests/video/corrupt.test.ts",
   "packages/fourtier/tests/video/doctor.test.ts",
   "packages/fourtier/tests/video/keyframes.test.ts",

@@ -5,10 +5,11 @@
  */
 
 export * from "./checkpoint.ts"
+export { endWorkerProcesses } from "./hand.ts"
 export * from "./journal.ts"
 export * from "./process.ts"
 export * from "./share.ts"
 export * from "./terminal.ts"
 export * from "./worker-pool.ts"
 export * from "./worker-url.ts"
-export { endWorkerProcesses, type Outcome, type Reply, runJobs, serveJobs, type WorkerOptions } from "./workers.ts"
+export { type Outcome, type Reply, runJobs, serveJobs, type WorkerOptions } from "./workers.ts"

@@ -1,14 +1,17 @@
-/** Worker threads that stay: jobs come one at a time, from anywhere, and each gets a promise. For many known jobs see `runJobs`. */
+/** Workers that stay: jobs come one at a time, from anywhere, and each gets a promise. For many known jobs see `runJobs`. */
 
-import { type TransferListItem, Worker } from "node:worker_threads"
-import { FourtierError, messageOf } from "@fourtier/tensor"
+import type { TransferListItem } from "node:worker_threads"
+import { FourtierError } from "@fourtier/tensor"
 import { usableCores } from "@fourtier/tensor/node"
 import type { z } from "zod"
+import { type Hand, startProcess, startThread } from "./hand.ts"
 import { END, readReply, STARTING } from "./workers.ts"
 
 export interface WorkerPoolOptions {
-  /** Threads at most, started as they are needed; all cores by default. */
+  /** Workers at most, started as they are needed; all cores by default. */
   workers?: number
+  /** Child processes instead of threads: values are copied, but a native crash costs one job alone. */
+  processes?: boolean
   /** Seconds a job may take before it counts as hung; 600 by default. */
   timeout?: number
 }
@@ -21,15 +24,14 @@ interface Waiting<Job, Result> {
 }
 
 interface Seat<Job, Result> {
-  worker: Worker
-  gone: Promise<void>
+  hand: Hand
   ready: boolean
   task: Waiting<Job, Result> | null
   timer: NodeJS.Timeout | null
 }
 
 /**
- * A pool of threads that serve jobs (`serveJobs`). Threads that have nothing to do keep no process alive.
+ * A pool of workers that serve jobs (`serveJobs`). Those that have nothing to do keep no process alive.
  *
  * @example
  * ```ts
@@ -46,6 +48,7 @@ export class WorkerPool<Job, Result> {
   readonly #entry: URL
   readonly #schema: z.ZodType<Result>
   readonly #timeout: number
+  readonly #start: typeof startThread
   readonly #seats: Seat<Job, Result>[] = []
   readonly #queue: Waiting<Job, Result>[] = []
 
@@ -55,9 +58,10 @@ export class WorkerPool<Job, Result> {
     this.#schema = schema
     this.size = Math.max(1, options.workers ?? usableCores())
     this.#timeout = options.timeout ?? 600
+    this.#start = options.processes === true ? startProcess : startThread
   }
 
-  /** What becomes of a job; buffers in `transfer` move to the thread. Throws FourtierError where it fails. */
+  /** What becomes of a job; buffers in `transfer` move to a thread. Throws FourtierError where it fails. */
   run(job: Job, transfer: readonly TransferListItem[] = []): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ job, transfer, resolve, reject })
@@ -65,15 +69,15 @@ export class WorkerPool<Job, Result> {
     })
   }
 
-  /** Ends the threads, each after the job it is at; jobs that still wait fail. */
+  /** Ends the workers, each after the job it is at; jobs that still wait fail. */
   async end(): Promise<void> {
     for (const { reject } of this.#queue.splice(0)) reject(new FourtierError({ what: "released before it was done" }))
     const seats = this.#seats.slice()
-    for (const { worker } of seats) {
-      worker.ref()
-      worker.postMessage(END)
+    for (const { hand } of seats) {
+      hand.hold(true)
+      hand.send(END)
     }
-    await Promise.all(seats.map(({ gone }) => gone))
+    await Promise.all(seats.map(({ hand }) => hand.gone))
   }
 
   #dispatch(): void {
@@ -86,8 +90,8 @@ export class WorkerPool<Job, Result> {
       const held = seat
       held.task = next
       this.#watch(held, held.ready ? this.#timeout : this.#timeout + STARTING)
-      held.worker.ref()
-      held.worker.postMessage(next.job, next.transfer)
+      held.hand.hold(true)
+      held.hand.send(next.job, next.transfer)
     }
   }
 
@@ -97,12 +101,11 @@ export class WorkerPool<Job, Result> {
   }
 
   #hire(): Seat<Job, Result> {
-    const worker = new Worker(this.#entry, { execArgv: [] })
-    const gone = new Promise<void>((resolve) => worker.once("exit", () => resolve()))
-    const seat: Seat<Job, Result> = { worker, gone, ready: false, task: null, timer: null }
-    worker.on("message", (message: unknown) => this.#receive(seat, message))
-    worker.on("error", (error) => this.#lose(seat, messageOf(error)))
-    worker.on("exit", (code) => this.#lose(seat, `the worker thread ended with code ${code}`))
+    const hand = this.#start(this.#entry, {
+      message: (message) => this.#receive(seat, message),
+      lost: (why) => this.#lose(seat, why),
+    })
+    const seat: Seat<Job, Result> = { hand, ready: false, task: null, timer: null }
     this.#seats.push(seat)
     return seat
   }
@@ -118,7 +121,7 @@ export class WorkerPool<Job, Result> {
     const reply = readReply(message, this.#schema)
     if ("error" in reply) task.reject(reply.error)
     else task.resolve(reply.result)
-    seat.worker.unref()
+    seat.hand.hold(false)
     this.#dispatch()
   }
 
@@ -130,15 +133,15 @@ export class WorkerPool<Job, Result> {
     return task
   }
 
-  /** Gives up a thread: its job fails, another thread will take its seat. */
+  /** Gives up a worker: its job fails, another worker will take its seat. */
   #lose(seat: Seat<Job, Result>, why: string): void {
     const place = this.#seats.indexOf(seat)
     if (place < 0) return
     this.#seats.splice(place, 1)
     const found = seat.ready ? {} : { where: this.#entry.pathname, fix: "npm run build" }
-    const what = seat.ready ? why : `a worker thread does not start: ${why}`
+    const what = seat.ready ? why : `a worker does not start: ${why}`
     this.#free(seat)?.reject(new FourtierError({ what, ...found }))
-    void seat.worker.terminate()
+    seat.hand.terminate()
     this.#dispatch()
   }
 }

@@ -4,11 +4,10 @@
  * code that aborts takes its whole process down: only child processes shut that in.
  */
 
-import { type ChildProcess, fork } from "node:child_process"
-import { fileURLToPath } from "node:url"
-import { parentPort, type TransferListItem, Worker } from "node:worker_threads"
+import { parentPort, type TransferListItem } from "node:worker_threads"
 import { type Complaint, FourtierError, messageOf } from "@fourtier/tensor"
 import { z } from "zod"
+import { type Events, type Hand, startProcess, startThread } from "./hand.ts"
 import { claimCores } from "./share.ts"
 
 export interface WorkerOptions {
@@ -119,74 +118,6 @@ export function serveJobs<Job>(schema: z.ZodType<Job>, handle: (job: Job) => Rep
     }
   }
   line.send({ value: "ready" })
-}
-
-/** A worker as the pool sees it. */
-interface Hand {
-  send(message: unknown): void
-  terminate(): void
-  /** Ends the job under way, where that is safe. */
-  callOff(): void
-  /** Resolves when the thread or process is gone. */
-  gone: Promise<void>
-}
-
-interface Events {
-  message(message: unknown): void
-  /** Also called after `terminate`. */
-  lost(why: string): void
-}
-
-function startThread(entry: URL, { message, lost }: Events): Hand {
-  const worker = new Worker(entry, { execArgv: [] })
-  worker.on("message", message)
-  worker.on("error", (error) => lost(messageOf(error)))
-  worker.on("exit", (code) => lost(`the worker thread ended with code ${code}`))
-  return {
-    send: (job) => worker.postMessage(job),
-    terminate: () => void worker.terminate(),
-    callOff: () => undefined,
-    gone: new Promise((resolve) => worker.once("exit", () => resolve())),
-  }
-}
-
-const processes = new Set<ChildProcess>()
-
-/**
- * Ends the worker processes of all pools at once, whatever they are at: for a program that is about to end itself by a signal, which
- * those that are inside native code would outlive.
- *
- * @example
- * ```ts
- * import { endWorkerProcesses } from "@fourtier/core/node"
- *
- * endWorkerProcesses()
- * process.kill(process.pid, "SIGTERM")
- * ```
- */
-export function endWorkerProcesses(): void {
-  for (const child of processes) child.kill("SIGKILL")
-}
-
-function startProcess(entry: URL, { message, lost }: Events): Hand {
-  const child: ChildProcess = fork(fileURLToPath(entry), {
-    execArgv: [],
-    serialization: "advanced",
-    stdio: ["ignore", "ignore", "ignore", "ipc"],
-  })
-  processes.add(child)
-  child.on("message", message)
-  child.on("error", (error) => lost(messageOf(error)))
-  child.on("exit", (code, signal) => {
-    processes.delete(child)
-    lost(`the worker process ${signal === null ? `ended with code ${code}` : `crashed (${signal})`}`)
-  })
-  return {
-    send: (job) => void (child.connected && child.send({ job }, () => undefined)),
-    terminate: () => void child.kill("SIGKILL"),
-    callOff: () => void child.kill("SIGKILL"),
-    gone: new Promise((resolve) => child.once("exit", () => resolve())),
-  }
 }
 
 interface Seat<Job> {

@@ -6,10 +6,7 @@ import { z } from "zod"
 import { decodableSchema } from "../video/views.ts"
 
 export const decodeJobSchema = z.object({
-  clip: z.union([
-    z.object({ file: z.string(), start: z.number().nullable(), end: z.number().nullable() }),
-    decodableSchema,
-  ]),
+  clip: decodableSchema,
   sampling: samplingSchema,
   transform: transformSchema,
 })

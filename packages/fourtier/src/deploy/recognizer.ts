@@ -9,13 +9,15 @@
  */
 
 import { existsSync } from "node:fs"
+import { resolve } from "node:path"
 import { answerOf, type Bundle, type Recognition } from "@fourtier/core/bundle"
 import { transformOf, type ViewGrid, withViewGrid } from "@fourtier/core/frames"
 import { WorkerPool, workerUrl } from "@fourtier/core/node"
-import { FourtierError, type Provider, type SessionOptions } from "@fourtier/tensor"
+import { FourtierError, messageOf, type Provider, type SessionOptions } from "@fourtier/tensor"
 import { usableCores } from "@fourtier/tensor/node"
 import type { Clip } from "../video/manifest.ts"
-import { namingClip } from "../video/pool.ts"
+import { type LoadableClip, namingClip } from "../video/pool.ts"
+import { clipOfProbe, type FileProbe, type ProbeJob, probeSchema, type Window } from "../video/probe.ts"
 import { modelPath, readBundle } from "./folder.ts"
 import {
   type Decoded,
@@ -27,7 +29,7 @@ import {
 } from "./jobs.ts"
 
 export interface RecognizerOptions extends Pick<SessionOptions, "provider" | "threads"> {
-  /** Threads that decode; all cores by default. */
+  /** Threads that decode, and processes that look through files, at most; all cores by default. */
   workers?: number
   /** Views of each clip, instead of the bundle's: temporal clips × crops. */
   views?: ViewGrid
@@ -43,7 +45,8 @@ export interface RecognizeOptions {
 
 /**
  * A bundle that recognises video files. Decoding and the model run in threads of their own, so that the event loop of a server goes
- * on; any number of calls may be under way, of which as many as there are threads are worked on, and the others wait.
+ * on; any number of calls may be under way, of which as many as there are threads are worked on, and the others wait. A file that
+ * nobody has measured is looked through in a child process before: a decoder that crashes costs that file alone.
  *
  * @example
  * ```ts
@@ -61,6 +64,7 @@ export class Recognizer {
   readonly provider: Provider
   readonly #model: WorkerPool<ModelJob, ModelReply>
   readonly #decoders: WorkerPool<DecodeJob, Decoded>
+  readonly #probes: WorkerPool<ProbeJob, FileProbe>
   /** Clips between their file and their answer: what is decoded and not yet seen by the model takes memory. */
   #free: number
   readonly #waiting: (() => void)[] = []
@@ -75,6 +79,11 @@ export class Recognizer {
     this.provider = provider
     this.#model = model
     this.#decoders = decoders
+    const { size: workers } = decoders
+    this.#probes = new WorkerPool(workerUrl(import.meta.url, "../video/probe.worker.ts"), probeSchema, {
+      workers,
+      processes: true,
+    })
     this.#free = decoders.size + 1
   }
 
@@ -150,15 +159,19 @@ export class Recognizer {
   /** Ends the threads and frees the memory. */
   async release(): Promise<void> {
     await this.#model.run({ release: true })
-    await Promise.all([this.#model.end(), this.#decoders.end()])
+    await Promise.all([this.#model.end(), this.#decoders.end(), this.#probes.end()])
   }
 
-  async #recognize(clip: DecodeJob["clip"], top: number): Promise<Recognition> {
+  async #recognize(clip: LoadableClip | FileWindow, top: number): Promise<Recognition> {
     const { sampling, steps } = this.bundle
     if (this.#free > 0) this.#free--
     else await new Promise<void>((resolve) => this.#waiting.push(resolve))
     try {
-      const { views, padded } = await this.#decoders.run({ clip: plain(clip), sampling, transform: transformOf(steps) })
+      const { views, padded } = await this.#decoders.run({
+        clip: plain("file" in clip ? await this.#measured(clip) : clip),
+        sampling,
+        transform: transformOf(steps),
+      })
       const rows: Float32Array[] = []
       for (const frames of views) rows.push(await this.#view(frames))
       return answerOf(this.bundle, rows, top, padded)
@@ -166,6 +179,19 @@ export class Recognizer {
       const next = this.#waiting.shift()
       if (next === undefined) this.#free++
       else next()
+    }
+  }
+
+  async #measured({ file, ...window }: FileWindow): Promise<Clip> {
+    const path = resolve(file)
+    try {
+      return clipOfProbe(path, await this.#probes.run({ path, windows: [window] }), window)
+    } catch (error) {
+      if (error instanceof FourtierError && error.complaint.where !== undefined) throw error
+      throw new FourtierError(
+        { where: path, what: "cannot be looked through", found: messageOf(error) },
+        { cause: error },
+      )
     }
   }
 
@@ -178,11 +204,14 @@ export class Recognizer {
   }
 }
 
-const wholeFile = (file: string) => ({ file, start: null, end: null })
+interface FileWindow extends Window {
+  file: string
+}
+
+const wholeFile = (file: string): FileWindow => ({ file, start: null, end: null })
 
 /** What a thread must know of a clip, and nothing else. */
-function plain(clip: DecodeJob["clip"]): DecodeJob["clip"] {
-  if ("file" in clip) return clip
+function plain(clip: LoadableClip): LoadableClip {
   const { id, path, start, end, frames, fps } = clip
   return { id, path, start, end, frames, fps }
 }

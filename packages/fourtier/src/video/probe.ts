@@ -20,6 +20,10 @@ import { type Place, placeOf, readPlace } from "./place.ts"
 export const windowSchema = z.object({ start: z.number().nullable(), end: z.number().nullable() })
 export type Window = z.infer<typeof windowSchema>
 
+/** What the processes that measure are asked. */
+export const probeJobSchema = z.object({ path: z.string(), windows: z.array(windowSchema) })
+export type ProbeJob = z.infer<typeof probeJobSchema>
+
 /** What a file holds in one window, or why that cannot be used. */
 export const measureSchema = z.union([
   z.object({

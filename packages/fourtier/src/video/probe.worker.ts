@@ -1,9 +1,6 @@
 /** Child process: measures files. */
 
 import { serveJobs } from "@fourtier/core/node"
-import { z } from "zod"
-import { probeFile, windowSchema } from "./probe.ts"
+import { probeFile, probeJobSchema } from "./probe.ts"
 
-const jobSchema = z.object({ path: z.string(), windows: z.array(windowSchema) })
-
-serveJobs(jobSchema, ({ path, windows }) => ({ value: probeFile(path, windows) }))
+serveJobs(probeJobSchema, ({ path, windows }) => ({ value: probeFile(path, windows) }))

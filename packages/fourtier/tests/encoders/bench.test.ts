@@ -97,11 +97,11 @@ describe("the nearest-neighbour score", () => {
       clip("p", null, "train", "y"),
       clip("q", "b", "test-shift", "y"),
     ]
-    const labelled = labelledClips(clips, { count: 10, reporter: silent })
+    const labelled = await labelledClips(clips, { count: 10, reporter: silent })
     expect(labelled.map(({ label, group }) => `${label}${group}`)).toEqual(["ax", "ay", "bx", "by"])
-    expect(labelledClips(clips, { count: 2, reporter: silent }).map(({ label }) => label)).toEqual(["a", "b"])
+    expect((await labelledClips(clips, { count: 2, reporter: silent })).map(({ label }) => label)).toEqual(["a", "b"])
     const other = clips.map((clip, i) => ({ ...clip, columns: { scene: i === 0 ? "train" : "test" } }))
-    expect(labelledClips(other, { count: 10, column: "scene", reporter: silent })).toHaveLength(1)
+    expect(await labelledClips(other, { count: 10, column: "scene", reporter: silent })).toHaveLength(1)
     const said: string[] = []
     const options = {
       encoder: await encoder(),

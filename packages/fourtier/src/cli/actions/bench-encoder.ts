@@ -16,11 +16,11 @@ import {
 import { openVisualEncoder } from "../../encoders/catalog.ts"
 import type { VisualEncoder } from "../../encoders/encoder.ts"
 import { PRECISIONS, type Precision } from "../../encoders/precision.ts"
-import { viewRecipes } from "../../stages.ts"
+import { viewRecipes } from "../../stages/index.ts"
 import { cacheFolders } from "../../util/cache-folders.ts"
 import { type Column, terminalTable } from "../../util/table.ts"
+import { clipsOfFiles } from "../../video/firstlook.ts"
 import type { Clip } from "../../video/manifest.ts"
-import { clipOfFile } from "../../video/probe.ts"
 import { type Source, scanSource } from "../../video/source.ts"
 import { interruptible } from "../interrupt.ts"
 import { oneOf } from "./one-of.ts"
@@ -57,7 +57,7 @@ async function measure(
   const encoder = await openVisualEncoder({ ...settings, precision: "float32" })
   for (const note of encoder.notes ?? []) reporter.say(note)
   const source = data === undefined ? null : await scanSource(data)
-  const clips = source ? spread(source, options.clips) : await rendered(cache, options.clips, reporter)
+  const clips = source ? await spread(source, options.clips) : await rendered(cache, options.clips, reporter)
   const threads = options.threads ?? runtime.threads
   const recipe = viewRecipes(config, encoder).test
   const neighbours =
@@ -96,7 +96,17 @@ async function rendered(cache: string | null, count: number, reporter: Reporter)
   const each = Math.ceil(count / demoClasses.length)
   const counts = { train: 0, test: each, "test-shift": 0 }
   const { clips } = await generatePuppets({ classes: demoClasses.slice(0, count), counts, seed: 1, out }, reporter)
-  return clips.slice(0, count).map(({ path }) => clipOfFile(join(out, path)))
+  return measured(clips.slice(0, count).map(({ path }) => join(out, path)))
+}
+
+/** @throws FourtierError where one of them cannot be used */
+async function measured(files: Parameters<typeof clipsOfFiles>[0]): Promise<Clip[]> {
+  const clips: Clip[] = []
+  for await (const found of clipsOfFiles(files)) {
+    if ("error" in found) throw found.error
+    clips.push(found.clip)
+  }
+  return clips
 }
 
 interface ScoreOptions {
@@ -115,7 +125,7 @@ async function scored(
   reporter: Reporter,
 ): Promise<NeighbourResult | null> {
   const labelled =
-    neighbours > 0 ? labelledClips(clips, { count: neighbours, column: [column].flat()[0], reporter }) : []
+    neighbours > 0 ? await labelledClips(clips, { count: neighbours, column: [column].flat()[0], reporter }) : []
   if (labelled.length === 0) return null
   const { features, older } = cacheFolders(cache)
   return neighbourScore(labelled, {
@@ -132,10 +142,10 @@ async function scored(
 }
 
 /** `count` clips of the data, evenly spread over it. */
-function spread({ clips }: Source, count: number): Clip[] {
+async function spread({ clips }: Source, count: number): Promise<Clip[]> {
   const step = Math.max(1, clips.length / count)
   const chosen = Array.from({ length: Math.min(count, clips.length) }, (_, i) => clips[Math.floor(i * step)])
-  return chosen.map(({ path, start, end }) => clipOfFile(path, { start, end }))
+  return measured(chosen)
 }
 
 const right = (title: string): Column => ({ title, align: "right" })

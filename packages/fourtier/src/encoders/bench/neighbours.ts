@@ -8,10 +8,10 @@
 
 import { plural, type Reporter } from "@fourtier/core"
 import { type NeighbourScore, nearestNeighbours } from "@fourtier/core/metrics"
-import { FourtierError, halfToFloat } from "@fourtier/tensor"
+import { halfToFloat } from "@fourtier/tensor"
 import { type ExtractOptions, extractFeatures } from "../../features/extract.ts"
+import { clipsOfFiles } from "../../video/firstlook.ts"
 import type { Clip } from "../../video/manifest.ts"
-import { clipOfFile } from "../../video/probe.ts"
 import type { SourceClip } from "../../video/rows.ts"
 import { normaliseSplit } from "../../video/split-names.ts"
 import { isTestPart } from "../../video/splits.ts"
@@ -46,23 +46,22 @@ export interface LabelledOptions {
  * Clips to score an encoder on: with one label, and in no test part of the split column, so that an encoder may be chosen by
  * the score. Those that cannot be read are left out with a warning.
  */
-export function labelledClips(
+export async function labelledClips(
   clips: readonly SourceClip[],
   { count, column, reporter }: LabelledOptions,
-): LabelledClip[] {
+): Promise<LabelledClip[]> {
   const sideOf = ({ split, columns }: SourceClip) => normaliseSplit((column ? columns[column] : split) ?? "")
   const labelled = clips.filter((clip) => clip.labels.length === 1 && !isTestPart(sideOf(clip)))
   const step = Math.max(1, labelled.length / count)
   const chosen = Array.from({ length: Math.min(count, labelled.length) }, (_, i) => labelled[Math.floor(i * step)])
-  return chosen.flatMap(({ path, relative, labels, group, start, end }) => {
-    try {
-      return [{ clip: clipOfFile(path, { start, end }), label: labels[0], group }]
-    } catch (error) {
-      if (!(error instanceof FourtierError)) throw error
-      reporter.warn(`${relative} left out: ${error.message}`)
-      return []
-    }
-  })
+  const usable: LabelledClip[] = []
+  let at = 0
+  for await (const found of clipsOfFiles(chosen)) {
+    const { relative, labels, group } = chosen[at++]
+    if ("clip" in found) usable.push({ clip: found.clip, label: labels[0], group })
+    else reporter.warn(`${relative} left out: ${found.error.message}`)
+  }
+  return usable
 }
 
 /**
