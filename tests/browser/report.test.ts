@@ -85,6 +85,7 @@ describe.skipIf(chromium === null || !built)("report.html in headless Chromium",
   it.each([
     [1440, "light"],
     [1440, "dark"],
+    [768, "light"],
     [375, "light"],
     [375, "dark"],
   ] as const)("has nothing that axe calls serious, and fits, at %i pixels, %s", async (width, scheme) => {
@@ -93,9 +94,12 @@ describe.skipIf(chromium === null || !built)("report.html in headless Chromium",
     await own.close()
   })
 
-  it("every figure with a place is the one that stands there in results.json", async () => {
-    const own = await open(page("whole"))
-    const results: unknown = JSON.parse(readFileSync(join(folder, "whole", "results.json"), "utf8"))
+  it.each([
+    ["whole", {}, ["splits", "background", "views"]],
+    ["several splits", { splits: ["split1", "split2", "split3"] }, ["splits", "means", "background", "views"]],
+  ])("every figure with a place is the one that stands there in results.json: %s", async (name, options, parts) => {
+    const own = await open(await write(name, options))
+    const results: unknown = JSON.parse(readFileSync(join(folder, name, "results.json"), "utf8"))
     expect(await own.locator("data[data-from]").count()).toBeGreaterThan(40)
     const shown = z
       .array(z.tuple([z.string(), z.string()]))
@@ -103,6 +107,32 @@ describe.skipIf(chromium === null || !built)("report.html in headless Chromium",
         await own.evaluate("[...document.querySelectorAll('data')].map(({ value, dataset }) => [dataset.from, value])"),
       )
     for (const [place, value] of shown) expect([place, Number(value)]).toEqual([place, valueAt(results, place)])
+    expect(new Set(shown.map(([place]) => place.split("[")[0].split(".")[0]))).toEqual(new Set(parts))
+    expect(await tooWide(own)).toBeLessThanOrEqual(0)
+    await own.close()
+  })
+
+  it("shows how far its probabilities can be believed, what it says of clips of no class, and what it costs", async () => {
+    const own = await open(page("whole"))
+    const text = async (id: string) => (await own.locator(id).textContent()) ?? ""
+    expect(await text("#calibration")).toMatch(/As it is shipped, full is .* % sure on average and right for 75\.0 %/)
+    expect(await text("#calibration")).toContain("from 12 held-out clips")
+    expect(await own.locator("#calibration .plot circle").count()).toBeGreaterThanOrEqual(2)
+    expect(await text("#unknown")).toMatch(/false alarms14\.3 %.*kept75\.0 %.*curve0\.938/)
+    expect(await text("#cost")).toContain("12 times (4 stretches of time × 3 crops)")
+    expect(await text("#cost")).toContain("UniFormerV2-B/16, Table 1: 115 M weights")
+    expect(await text("#folds")).toContain("seed 1")
+    await own.close()
+  })
+
+  it("leads with the mean where there are several splits, and shows each", async () => {
+    const own = await open(page("several splits"))
+    expect(await own.locator("#headline .big data").getAttribute("data-from")).toBe(
+      "means[0].methods[2].figures.top1.value",
+    )
+    expect(await own.locator("#folds").textContent()).toMatch(
+      /full is right for 25\.0 % of split3 and for 75\.0 % of split1/,
+    )
     await own.close()
   })
 

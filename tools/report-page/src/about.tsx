@@ -5,7 +5,7 @@ import { useCallback } from "preact/hooks"
 import { Card, useClips } from "./clips.tsx"
 import type { page } from "./data.ts"
 import { plural, seconds, shorten } from "./format.ts"
-import { Empty, Figure, Scroll, Section, Source } from "./parts.tsx"
+import { Empty, Figure, Scroll, Section, Source, Tile } from "./parts.tsx"
 
 const ABOUT: Readonly<Record<page.Advice["about"], string>> = {
   labels: "Labels",
@@ -139,34 +139,28 @@ export function HealthSection({ run }: { run: page.RunData }) {
       <dl class="tiles">
         <Tile
           name="clips"
-          value={health.clips.toLocaleString("en")}
           note={`${health.labelled === health.clips ? "all" : health.labelled.toLocaleString("en")} labelled; ${seconds(3600 * health.hours)}`}
-        />
-        <Tile
-          name="classes"
-          value={String(health.classes.length)}
-          note={`largest to smallest ${imbalance.toFixed(1)} : 1`}
-        />
+        >
+          {health.clips.toLocaleString("en")}
+        </Tile>
+        <Tile name="classes" note={`largest to smallest ${imbalance.toFixed(1)} : 1`}>
+          {String(health.classes.length)}
+        </Tile>
         <Tile
           name="groups"
-          value={health.groups > 0 ? String(health.groups) : "none"}
           note={health.groups > 0 ? "kept on one side of a split" : "splits and intervals count clips"}
-        />
-        <Tile
-          name="cannot be used"
-          value={String(health.quarantined)}
-          note={health.quarantined > 0 ? "see below" : "every file can be read"}
-        />
-        <Tile
-          name="same content"
-          value={String(health.duplicated)}
-          note={health.duplicated > 0 ? "sets of equal clips" : "no duplicates"}
-        />
-        <Tile
-          name="too short"
-          value={String(health.shorter)}
-          note={`fewer than ${about?.encoder.frames ?? "the sampled"} frames`}
-        />
+        >
+          {health.groups > 0 ? String(health.groups) : "none"}
+        </Tile>
+        <Tile name="cannot be used" note={health.quarantined > 0 ? "see below" : "every file can be read"}>
+          {String(health.quarantined)}
+        </Tile>
+        <Tile name="same content" note={health.duplicated > 0 ? "sets of equal clips" : "no duplicates"}>
+          {String(health.duplicated)}
+        </Tile>
+        <Tile name="too short" note={`fewer than ${about?.encoder.frames ?? "the sampled"} frames`}>
+          {String(health.shorter)}
+        </Tile>
       </dl>
       <div class="panel">
         <h3>
@@ -253,16 +247,6 @@ export function HealthSection({ run }: { run: page.RunData }) {
     </Section>
   )
 }
-
-const Tile = ({ name, value, note }: { name: string; value: string; note: string }) => (
-  <div class="tile">
-    <dt>{name}</dt>
-    <dd>
-      {value}
-      <small>{note}</small>
-    </dd>
-  </div>
-)
 
 export function Made({ run }: { run: page.RunData }) {
   const { about, times, config } = run

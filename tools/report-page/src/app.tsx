@@ -9,7 +9,9 @@ import type { page } from "./data.ts"
 import { Doubts, Examples, Mistakes, PseudoLabels } from "./examples.tsx"
 import { Headline } from "./headline.tsx"
 import { Maps } from "./maps.tsx"
+import { Folds, Views } from "./tested.tsx"
 import { Curves, Retrieval, Words } from "./training.tsx"
+import { Calibration, Unknown } from "./trust.tsx"
 
 const THEMES = ["auto", "light", "dark"] as const
 
@@ -56,15 +58,19 @@ function Sections({ run }: { run: page.RunData }) {
       <Headline run={run} />
       <AdviceList run={run} />
       <Words run={run} />
+      <Folds run={run} />
       <Confusion run={run} />
       <Gains run={run} />
       <Mistakes run={run} />
       <Doubts run={run} />
       <PseudoLabels run={run} />
+      <Calibration run={run} />
+      <Unknown run={run} />
       <Examples run={run} />
       <Maps run={run} />
       <Retrieval run={run} />
       <Curves run={run} />
+      <Views run={run} />
       <HealthSection run={run} />
       <Made run={run} />
     </>

@@ -5,37 +5,12 @@ import { useCallback, useMemo, useState } from "preact/hooks"
 import { Card } from "./clips.tsx"
 import { methodOf, type page, pathOf, wholeSplits } from "./data.ts"
 import { percent, plural, points, shorten } from "./format.ts"
-import { Empty, Figure, Range, Scroll, Section, Source, Val } from "./parts.tsx"
+import { Choose, Empty, Figure, Range, Scroll, Section, Source, Val } from "./parts.tsx"
 
 /** Classes that a matrix shows: with more, those that are confused most. */
 const MOST_CLASSES = 24
 /** Clips of a cell that are shown. */
 const MOST_CLIPS = 24
-
-export function Choose({
-  label,
-  value,
-  options,
-  onChange,
-}: {
-  label: string
-  value: string
-  options: readonly string[]
-  onChange: (value: string) => void
-}) {
-  return (
-    <label>
-      {label}
-      <select value={value} onChange={(event) => onChange(event.currentTarget.value)}>
-        {options.map((option) => (
-          <option key={option} value={option}>
-            {option}
-          </option>
-        ))}
-      </select>
-    </label>
-  )
-}
 
 export function Confusion({ run }: { run: page.RunData }) {
   const splits = wholeSplits(run)

@@ -1,6 +1,6 @@
 /** Several runs side by side. */
 
-import { methodOf, type page, pathOf, SHUFFLED, wholeSplits } from "./data.ts"
+import { methodOf, type page, pathOf, SHUFFLED, wholeTables } from "./data.ts"
 import { Difference, Range, Scroll, Section, Source, Val } from "./parts.tsx"
 
 export function Compare({
@@ -41,7 +41,7 @@ export function Compare({
           </thead>
           <tbody>
             {runs.flatMap((run, i) =>
-              wholeSplits(run).map((split) => {
+              wholeTables(run).map((split) => {
                 const own = methodOf(split, run.results?.reference ?? "")
                 const [baseline, control] = [methodOf(split, "baseline"), methodOf(split, SHUFFLED)]
                 const top1 = own?.figures.top1

@@ -1,11 +1,10 @@
 /** Single clips: examples with and without each prompt, the worst mistakes, doubtful labels, pseudo-labels. */
 
 import { useMemo, useState } from "preact/hooks"
-import { Choose } from "./classes.tsx"
 import { Answers, Card, Guesses, Strip } from "./clips.tsx"
 import { type page, wholeSplits } from "./data.ts"
 import { percent, plural } from "./format.ts"
-import { Empty, Meter, Scroll, Section, Source } from "./parts.tsx"
+import { Choose, Empty, Meter, Scroll, Section, Source } from "./parts.tsx"
 
 type Inspected = page.Inspection["clips"][number]
 

@@ -2,15 +2,15 @@
 
 import * as Plot from "@observablehq/plot"
 import { useCallback } from "preact/hooks"
-import { largestClass, methodOf, type page, pathOf, SHUFFLED, wholeSplits } from "./data.ts"
+import { largestClass, methodOf, type page, partsOf, pathOf, SHUFFLED, wholeTables } from "./data.ts"
 import { chance, count, percent, plural, points, shorten } from "./format.ts"
-import { Difference, Empty, Figure, Range, Scroll, Section, Source, Val } from "./parts.tsx"
+import { Difference, Empty, Figure, Range, Scroll, Section, Source, Tile, Val } from "./parts.tsx"
 import { verdictOf } from "./verdict.ts"
 
 export function Headline({ run }: { run: page.RunData }) {
-  const splits = wholeSplits(run)
-  const [first] = splits
-  if (!run.results || !first) {
+  const { results } = run
+  const [first] = wholeTables(run)
+  if (!results || !first) {
     return (
       <Section id="headline" title={run.about?.status === "training" ? "Still training" : "Not tested"}>
         <Empty>
@@ -23,15 +23,15 @@ export function Headline({ run }: { run: page.RunData }) {
   }
   return (
     <Section id="headline" title="How good is it?">
-      <Top run={run} split={first} results={run.results} />
-      {run.results.splits.map((split) => (
-        <Methods key={`${split.split} ${split.excluded.join()}`} split={split} results={run.results} />
+      <Top split={first} results={results} />
+      {[...results.means, ...results.splits].map((split) => (
+        <Methods key={split.place} split={split} results={results} open={split === first} />
       ))}
     </Section>
   )
 }
 
-function Top({ run, split, results }: { run: page.RunData; split: page.PageSplit; results: page.PageResults }) {
+function Top({ split, results }: { split: page.PageSplit; results: page.PageResults }) {
   const own = methodOf(split, results.reference)
   const top1 = own?.figures.top1
   if (!own || !top1) return <Empty>The reference method has no figures.</Empty>
@@ -55,69 +55,47 @@ function Top({ run, split, results }: { run: page.RunData; split: page.PageSplit
         <p class="meaning">{meaning(split, own, baseline, control, results, groups)}</p>
       </div>
       <dl class="tiles">
-        {own.figures.meanClass ? (
-          <div class="tile">
-            <dt>mean over classes</dt>
-            <dd>
-              <Val n={own.figures.meanClass.value} from={`${path}.figures.meanClass.value`} /> %
-              <small>
-                <Range interval={own.figures.meanClass} from={`${path}.figures.meanClass`} />
-              </small>
-            </dd>
-          </div>
+        <FigureTile name="mean over classes" figure={own.figures.meanClass} from={`${path}.figures.meanClass`} />
+        <FigureTile name="right within five guesses" figure={own.figures.top5} from={`${path}.figures.top5`} />
+        {baseline && baseline !== own ? (
+          <FigureTile
+            name="same network, no prompts"
+            figure={baseline.figures.top1}
+            from={`${pathOf(split, baseline)}.figures.top1`}
+          />
         ) : null}
-        {own.figures.top5 ? (
-          <div class="tile">
-            <dt>right within five guesses</dt>
-            <dd>
-              <Val n={own.figures.top5.value} from={`${path}.figures.top5.value`} /> %
-              <small>
-                <Range interval={own.figures.top5} from={`${path}.figures.top5`} />
-              </small>
-            </dd>
-          </div>
-        ) : null}
-        {baseline?.figures.top1 && baseline !== own ? (
-          <div class="tile">
-            <dt>same network, no prompts</dt>
-            <dd>
-              <Val n={baseline.figures.top1.value} from={`${pathOf(split, baseline)}.figures.top1.value`} /> %
-              <small>
-                <Range interval={baseline.figures.top1} from={`${pathOf(split, baseline)}.figures.top1`} />
-              </small>
-            </dd>
-          </div>
-        ) : null}
-        <div class="tile">
-          <dt>at random</dt>
-          <dd>
-            {percent(1 / split.classes.length)} %
-            <small>
-              {largest
-                ? `always ${shorten(largest.name, 16)}: ${percent(largest.share)} %`
-                : `1 of ${split.classes.length}`}
-            </small>
-          </dd>
-        </div>
-        <div class="tile">
-          <dt>weights trained</dt>
-          <dd>
-            {own.trainedWeights === null ? "–" : count(own.trainedWeights)}
-            <small>the encoder stays frozen</small>
-          </dd>
-        </div>
+        <Tile
+          name="at random"
+          note={
+            largest
+              ? `always ${shorten(largest.name, 16)}: ${percent(largest.share)} %`
+              : `1 of ${split.classes.length}`
+          }
+        >
+          {percent(1 / split.classes.length)} %
+        </Tile>
+        <Tile name="weights trained" note="the encoder stays frozen">
+          {own.trainedWeights === null ? "–" : count(own.trainedWeights)}
+        </Tile>
       </dl>
       <p class="source">
         <code>results.json</code> → <code>{path}</code>; point at any number to see where it stands there. Intervals:
         bootstrap over {split.groups === null ? "clips" : "groups of clips"}
         {results.seeds.length > 1 ? " and seeds" : ""}, {results.resamples.toLocaleString("en")} draws.
       </p>
-      {run.results && run.results.splits.length > 1 ? (
+      {results.splits.length > 1 ? (
         <p class="source">Each test part, and each without the excluded classes, has its own table below.</p>
       ) : null}
     </>
   )
 }
+
+const FigureTile = ({ name, figure, from }: { name: string; figure: page.Interval | undefined; from: string }) =>
+  figure ? (
+    <Tile name={name} note={<Range interval={figure} from={from} />}>
+      <Val n={figure.value} from={`${from}.value`} /> %
+    </Tile>
+  ) : null
 
 /** One sentence on what the figures mean. */
 function meaning(
@@ -148,8 +126,8 @@ function meaning(
     : `${right}; ${results.seeds.length > 1 ? "a mean over seeds" : "one training run"}.${unsure}`
 }
 
-function Methods({ split, results }: { split: page.PageSplit; results: page.PageResults | null }) {
-  const reference = results?.reference ?? ""
+function Methods({ split, results, open }: { split: page.PageSplit; results: page.PageResults; open: boolean }) {
+  const { reference } = results
   const draw = useCallback(
     (width: number) => {
       const rows = split.methods.flatMap(({ method, figures }) =>
@@ -196,7 +174,7 @@ function Methods({ split, results }: { split: page.PageSplit; results: page.Page
       {title}{" "}
       <span class="range">
         {plural(split.clips, "clip")}, {plural(split.classes.length, "class", "classes")}
-        {split.folds.length > 1 ? `, ${split.folds.length} folds` : ""}
+        {split.folds.length > 1 ? `, ${split.folds.length} ${partsOf(split)}` : ""}
         {split.groups === null ? "" : `, ${plural(split.groups, "group")}`}
       </span>
     </>
@@ -208,7 +186,7 @@ function Methods({ split, results }: { split: page.PageSplit; results: page.Page
         draw={draw}
       />
       <p class="source">Accuracy in % with intervals; the dashed line is chance.</p>
-      <details open={split.index === 0}>
+      <details open={open}>
         <summary>The figures as a table</summary>
         <Scroll label={`Figures of every method on ${title}`}>
           <table class="wide">
@@ -285,8 +263,8 @@ function Methods({ split, results }: { split: page.PageSplit; results: page.Page
           </table>
         </Scroll>
         <Source>
-          <code>results.json</code> → <code>splits[{split.index}]</code>. NLL: negative log-likelihood in nats; ECE:
-          expected calibration error. Differences are paired by clip; p from sign flips.
+          <code>results.json</code> → <code>{split.place}</code>. NLL: negative log-likelihood in nats; ECE: expected
+          calibration error. Differences are paired by clip; p from sign flips.
         </Source>
       </details>
     </>

@@ -78,6 +78,32 @@ export function Scroll({ label, children }: { label: string; children: Component
   )
 }
 
+/** One of several, by its name. */
+export function Choose({
+  label,
+  value,
+  options,
+  onChange,
+}: {
+  label: string
+  value: string
+  options: readonly string[]
+  onChange: (value: string) => void
+}) {
+  return (
+    <label>
+      {label}
+      <select value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+        {options.map((option) => (
+          <option key={option} value={option}>
+            {option}
+          </option>
+        ))}
+      </select>
+    </label>
+  )
+}
+
 export type PlotOptions = Plot.PlotOptions
 
 /** A plot as wide as its place, drawn anew when that changes. `draw` is given the width in pixels. */
@@ -143,3 +169,21 @@ export function Meter({ share, kind = "", text = percent(share) }: { share: numb
     </span>
   )
 }
+
+export const Tile = ({
+  name,
+  children,
+  note,
+}: {
+  name: string
+  children: ComponentChildren
+  note: ComponentChildren
+}) => (
+  <div class="tile">
+    <dt>{name}</dt>
+    <dd>
+      {children}
+      <small>{note}</small>
+    </dd>
+  </div>
+)

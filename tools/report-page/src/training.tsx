@@ -232,7 +232,7 @@ export function Retrieval({ run }: { run: page.RunData }) {
 }
 
 export function Words({ run }: { run: page.RunData }) {
-  const splits = run.results?.splits ?? []
+  const splits = [...(run.results?.means ?? []), ...(run.results?.splits ?? [])]
   const rows = splits.flatMap((split) => {
     const control = methodOf(split, SHUFFLED)
     const difference = control?.difference?.top1

@@ -124,6 +124,7 @@ export interface CalibratedFigures extends Calibration {
   /** Mean negative log-likelihood, nats. */
   nll: number
   calibrationError: number
+  reliability: ReliabilityBin[]
 }
 
 export interface SplitSummary {

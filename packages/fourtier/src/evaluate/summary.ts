@@ -225,6 +225,7 @@ function calibratedFigures(
     from: own[0].from,
     nll: negativeLogLikelihood(calibrated),
     calibrationError: calibrationError(calibrated),
+    reliability: reliability(calibrated),
   }
 }
 

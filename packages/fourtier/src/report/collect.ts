@@ -119,14 +119,19 @@ function isResults(value: unknown): value is EvaluationResults {
 
 /** Results without what the page does not draw: classes and confusion of other methods than the reference and the baseline. */
 function trimmed(results: EvaluationResults): PageResults {
-  return { ...results, splits: results.splits.map((split, index) => trimmedSplit(split, index, results.reference)) }
+  const { splits, means, reference } = results
+  return {
+    ...results,
+    splits: splits.map((split, i) => trimmedSplit(split, `splits[${i}]`, reference)),
+    means: means.map((mean, i) => trimmedSplit(mean, `means[${i}]`, reference)),
+  }
 }
 
-function trimmedSplit(split: SplitSummary, index: number, reference: string): PageSplit {
+function trimmedSplit(split: SplitSummary, place: string, reference: string): PageSplit {
   const kept = [reference, "baseline", titleOf("full-shuffled")]
   return {
     ...split,
-    index,
+    place,
     methods: split.methods.map((own, i) => ({
       ...own,
       index: i,

@@ -9,8 +9,14 @@ import type { Advice } from "./advice.ts"
 import type { Health } from "./health.ts"
 import type { About, StageTime } from "./run-files.ts"
 
-export type { ClassMetrics, FigureName, Interval } from "@fourtier/core/metrics"
-export type { PairedDifference, PseudoLabelTrial, RetrievalTrial } from "../evaluate/results.ts"
+export type { ClassMetrics, FigureName, Interval, ReliabilityBin } from "@fourtier/core/metrics"
+export type {
+  BackgroundTrial,
+  CalibratedFigures,
+  PairedDifference,
+  PseudoLabelTrial,
+  RetrievalTrial,
+} from "../evaluate/results.ts"
 export type { Doubt } from "../experiment/doubts.ts"
 export type { Finding } from "../video/findings.ts"
 export type { About, Advice, Health, Inspection, StageTime }
@@ -34,13 +40,14 @@ export interface PageMethod extends Omit<MethodSummary, "classes" | "confusion">
 }
 
 export interface PageSplit extends Omit<SplitSummary, "methods"> {
-  /** Its place in `splits` of `results.json`. */
-  index: number
+  /** Where it stands in `results.json`: "splits[0]", "means[0]". */
+  place: string
   methods: PageMethod[]
 }
 
-export interface PageResults extends Omit<EvaluationResults, "splits"> {
+export interface PageResults extends Omit<EvaluationResults, "splits" | "means"> {
   splits: PageSplit[]
+  means: PageSplit[]
 }
 
 /** One prediction of the reference: clip, true class, predicted class, its probability and that of the true class; fold, seed. */

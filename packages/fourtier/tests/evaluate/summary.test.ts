@@ -4,6 +4,7 @@ import {
   meanClassAccuracy,
   negativeLogLikelihood,
   type Prediction,
+  reliability,
   topK,
 } from "@fourtier/core/metrics"
 import { Rng } from "@fourtier/tensor"
@@ -257,6 +258,7 @@ describe("a calibrated reference", () => {
       probabilities: withTemperature(one.probabilities, one.fold === "A" ? 2 : 8),
     }))
     expect(full.calibrated?.nll).toBeCloseTo(negativeLogLikelihood(told), 12)
+    expect(full.calibrated?.reliability).toEqual(reliability(told))
   })
 
   it("has none where a fold was not calibrated", () => {

@@ -32,6 +32,8 @@ export interface FixtureOptions {
   tested?: boolean
   status?: About["status"]
   prompts?: string[]
+  /** Test parts, each with a training of its own. */
+  splits?: string[]
 }
 
 export function clipNamed(id: string, label: string | null, more: Partial<Clip> = {}): Clip {
@@ -67,7 +69,7 @@ export async function writeRun(run: string, options: FixtureOptions = {}): Promi
     seeds = [0, 1],
     prompts = PROMPTS,
   } = options
-  const { tested = true, status = "done", wrong = 1 } = options
+  const { tested = true, status = "done", wrong = 1, splits = ["test"] } = options
   await mkdir(run, { recursive: true })
   const make = (part: string) =>
     classes.flatMap((label, c) =>
@@ -114,8 +116,8 @@ export async function writeRun(run: string, options: FixtureOptions = {}): Promi
   await writeFileAtomic(join(run, "trials/test/seed0/full/metrics.jsonl"), `${journal.join("\n")}\n`)
   if (!tested) return []
   // of every class the first clips are taken for the next class: one by full, two by the others
-  const runOf = (method: string, wrong: number) => ({
-    split: "test",
+  const runOf = (method: string, wrong: number, split: string) => ({
+    split,
     method,
     trainedWeights: 247_000,
     predictions: seeds.flatMap((seed) =>
@@ -126,6 +128,7 @@ export async function writeRun(run: string, options: FixtureOptions = {}): Promi
           clipId: id,
           label,
           group: group ?? undefined,
+          fold: split,
           seed,
           probabilities: classes.map((_, c) =>
             classes.length === 1 ? 1 : c === said ? 0.9 : 0.1 / (classes.length - 1),
@@ -138,11 +141,34 @@ export async function writeRun(run: string, options: FixtureOptions = {}): Promi
   await writeReport(run, {
     title: `A report on ${HOSTILE}`,
     classes,
-    runs: [runOf("linear-probe", 2), runOf("baseline", 2), runOf("full", wrong), runOf("full, shuffled answers", 2)],
+    runs: splits.flatMap((split, i) => [
+      runOf("linear-probe", 2, split),
+      runOf("baseline", 2, split),
+      runOf("full", wrong + i, split),
+      runOf("full, shuffled answers", 2, split),
+    ]),
     reference: "full",
     configHash: "5f1c",
     bootstrap: { resamples: 200 },
-    retrieval: [{ split: "test", seed: 0, answers: "", prompts: prompt }],
+    together: splits.length > 1 ? splits : [],
+    retrieval: [{ split: splits[0], seed: 0, answers: "", prompts: prompt }],
+    calibrations: new Map(splits.map((split) => [split, { temperature: 1.7, clips: 12, from: "cross-fitting" }])),
+    background: splits.flatMap((split) =>
+      seeds.map((seed) => ({
+        ...{ split, seed, threshold: 0.61, falseAlarmRate: 0.05, clips: 9, tested: 7 },
+        ...{ falseAlarms: 1 / 7, recognised: 0.75, rocArea: 0.9375 },
+      })),
+    ),
+    views: {
+      ...{ clips: 4, crops: 3, encoder: "uniformerv2 B/16", frames: 8, resolution: [224, 224] as const },
+      networks: [
+        {
+          ...{ name: "encoder", weights: 114.2e6, macs: 1.5e11, tflops: 1.8 },
+          published: { name: "UniFormerV2-B/16", table: "Table 1", weights: 115, tflops: 1.8 },
+        },
+        { name: "baseline", weights: 116e6, macs: 1.51e11, tflops: 1.81, published: null },
+      ],
+    },
   })
   await writeInspection(run, inspectionOf(classes, perClass, train, test, prompts))
   await writeAnswers(
