@@ -57,6 +57,8 @@ const REFUSES: readonly RegExp[] = [
   /\b(?:guidelines?|polic(?:y|ies)|programming|safety (?:rules|settings)) (?:do not|don't|does not|doesn't|prohibits?|prevents?|forbids?)\b/,
   /\b(?:request|image|content|response|prompt) (?:was|has been|is|were) (?:blocked|rejected|filtered|flagged|removed|refused)\b/,
   /\bas an ai\b(?!-)/,
+  // nothing but that there is no answer
+  /^(?:n\/a|n\.a|not applicable|(?:can ?not|can't|unable to|impossible to|not able to) (?:be )?(?:determined?|tell|told|say|identify|identified|answer(?:ed)?|describe)|not determinable|undeterminable|content (?:was |has been )?(?:filtered|blocked|removed)|\[?(?:blocked|filtered|redacted|refused)\]?)$/,
   // German
   /\b(?:ich (?:kann|darf|konnte|sehe|habe|bin|erhalte)|(?:kann|darf|konnte|sehe|habe|bin) ich)\b[^;]{0,60}\b(?:nicht|kein(?:e|en)?|leider|außerstande)\b[^;]{0,60}(?:\b(?:sehen|ansehen|anzeigen|betrachten|verarbeiten|analysieren|erkennen|identifizieren|helfen|beschreiben|beantworten|öffnen|bild|bilder|video|zugriff|lage|erhalten)\b|$)/,
   /\b(?:kein|keine) (?:bild|bilder|foto|video|datei|anhang)\b[^;]{0,30}\b(?:hochgeladen|angehängt|bereitgestellt|übermittelt|gesendet|vorhanden|erhalten|beigefügt)\b/,

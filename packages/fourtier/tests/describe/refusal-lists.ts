@@ -1,6 +1,12 @@
 /** Answers as models give them, written down as test data: those that refuse or see nothing, and sound ones that sound alike. */
 
 export const REFUSALS: readonly string[] = [
+  "N/A",
+  "n/a.",
+  "Cannot determine.",
+  "Cannot be determined",
+  "Content filtered.",
+  "[blocked]",
   "I'm sorry, but I can't assist with that.",
   "I’m unable to view images.",
   "Sorry, I can't help with identifying people in images.",
@@ -109,6 +115,9 @@ export const REFUSALS: readonly string[] = [
 ]
 
 export const SOUND: readonly string[] = [
+  "He cannot be told apart from the wall.",
+  "Blocked by a wall, the man turns round.",
+  "The way is blocked.",
   "hug",
   "There is no picture on the wall; two men shake hands in an empty room.",
   "A plain grey wall with no picture, no window and no door.",
