@@ -3,6 +3,7 @@
 import { constant, evaluate, input, Rng, type Tensor, topologicalOrder, transpose } from "@fourtier/tensor"
 import * as tf from "@tensorflow/tfjs"
 import { beforeAll, describe, expect, test } from "vitest"
+import { openEncoder } from "../../src/encoders/encoder.ts"
 import {
   loadMovenet,
   movenetFeatureMap,
@@ -10,9 +11,10 @@ import {
   movenetId,
   movenetTaps,
   movenetWidth,
+  openMovenet,
   TAP_NODES,
 } from "../../src/encoders/open/movenet.ts"
-import { MOVENET_TAPS, movenetFeatureSchema } from "../../src/encoders/settings/movenet.ts"
+import { MOVENET_TAPS, movenetFeatureSchema, movenetSettings } from "../../src/encoders/settings/movenet.ts"
 import type { TfjsModel } from "../../src/encoders/tfjs.ts"
 import { loadReference, relativeDifference } from "./tfjs-reference.ts"
 
@@ -169,4 +171,39 @@ describe("the feature map", () => {
     expect(movenetId(model, chosen)).toMatch(/^[0-9a-f]{64}$/)
     expect(movenetId(model, { ...chosen, grid: [4, 4] })).not.toBe(movenetId(model, chosen))
   })
+})
+
+test("frames that are no squares: whole and in parts alike, rows and columns where they belong", async () => {
+  const settings = {
+    kind: "movenet",
+    frames: 2,
+    resolution: [64, 96],
+    features: { grid: [2, 3], motion: "difference" },
+  }
+  const encoder = await openMovenet(movenetSettings.parse(settings))
+  expect([encoder.resolution, encoder.size]).toMatchObject([[64, 96], { T: 2, H: 2, W: 3, D: 640 }])
+  const frames = [picture(1, 64, 96), picture(2, 64, 96)]
+  const session = await openEncoder(encoder, 1, {})
+  const { m } = await session.run({ frames: joined(...frames) })
+  await session.release()
+  // a picture that is dark but for its upper right: on the right, the map differs from that of a dark one most
+  const corner = new Float32Array(64 * 96 * 3)
+  for (let y = 0; y < 32; y++) corner.set(frames[0].subarray((y * 96 + 64) * 3, (y + 1) * 96 * 3), (y * 96 + 64) * 3)
+  const dark = new Float32Array(64 * 96 * 3)
+  const one = await openMovenet(movenetSettings.parse({ ...settings, frames: 1 }))
+  const alone = await openEncoder(one, 1, {})
+  const [a, b] = [(await alone.run({ frames: corner })).m, (await alone.run({ frames: dark })).m].map((x) =>
+    Float32Array.from(x, Number),
+  )
+  const whole = (await alone.run({ frames: frames[0] })).m
+  await alone.release()
+  const change = Array.from({ length: 6 }, (_, place) =>
+    a.subarray(place * 640, place * 640 + 320).reduce((sum, x, d) => sum + Math.abs(x - b[place * 640 + d]), 0),
+  )
+  const columns = [0, 1, 2].map((column) => change[column] + change[3 + column])
+  expect(columns[2]).toBeGreaterThan(1.5 * columns[0])
+  for (let i = 0; i < 6 * 320; i++) {
+    const at = Math.floor(i / 320) * 640 + (i % 320)
+    expect(Math.abs(Number(m[at]) - Number(whole[at]))).toBeLessThan(1e-4)
+  }
 })

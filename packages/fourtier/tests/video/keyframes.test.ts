@@ -12,6 +12,7 @@ import { doctor } from "../../src/video/doctor.ts"
 import { makeStrip, writeStrip } from "../../src/video/keyframes.ts"
 import { clipOfFile } from "../../src/video/probe.ts"
 import { hasStrip, writeStrips } from "../../src/video/strips.ts"
+import { encodeClip } from "./encode.ts"
 import { makeClip, readNumber, scratchFolder } from "./fixtures.ts"
 
 const folder = scratchFolder()
@@ -43,6 +44,20 @@ test("a strip of more frames than the clip has repeats them", async () => {
   const strip = await writeStrip(clip, join(folder, "out", "b.jpg"))
   expect(strip).toMatchObject({ keyFrames: [0, 0, 1, 1, 1], padded: 3 })
   expect(await numbersOf(join(folder, "out", "b.jpg"), 5)).toEqual([0, 0, 1, 1, 1])
+})
+
+test("a strip of a region shows that part of every frame alone, at the height asked for", async () => {
+  const path = join(folder, "halves.mp4")
+  const paint = (_: number, pixels: Uint8Array, stride: number) => {
+    for (let i = 0; i < pixels.length; i++) pixels[i] = i % stride < stride / 2 ? 20 : 220
+  }
+  const clip = clipOfFile(encodeClip(path, { frames: 10, paint }))
+  const right = await makeStrip(clip, { frames: 2, region: [0.5, 0.25, 1, 0.75], height: 96 })
+  expect(right).toMatchObject({ width: 2 * 128, height: 96 })
+  const { channels } = await sharp(right.jpeg).stats()
+  for (const { mean, stdev } of channels) expect([mean > 200, stdev < 12]).toEqual([true, true])
+  expect(await makeStrip(clip, { frames: 2, region: [0, 0.5, 0.25, 2] })).toMatchObject({ width: 2 * 16, height: 24 })
+  await expect(makeStrip(clip, { region: [0.5, 0, 0.5, 1] })).rejects.toThrow(/holds nothing of the picture/)
 })
 
 test("strips of many clips are written under their ids", async () => {
