@@ -50,13 +50,17 @@ export interface Framing {
   roll: number
 }
 
-/** @returns the framing at each of `frames` times; `follow` is the share of the actor's path the camera follows (pixels) */
+/**
+ * @param share of the clip's time that has gone by at a frame
+ * @returns the framing at each of `frames` times; `follow` is the share of the actor's path the camera follows (pixels)
+ */
 export function framings(
   camera: Camera,
   width: number,
   frames: number,
   follow: readonly number[],
   rng: Rng,
+  share = (frame: number) => (frames > 1 ? frame / (frames - 1) : 0),
 ): Framing[] {
   const waves = Array.from({ length: 6 }, () => [rng.uniform(1.2, 9), rng.uniform(0, 6.28), rng.uniform(0.3, 1)])
   const wobble = (k: number, t: number) => {
@@ -65,7 +69,7 @@ export function framings(
     return sum * camera.shake * 0.6
   }
   return Array.from({ length: frames }, (_, i) => {
-    const t = frames > 1 ? i / (frames - 1) : 0
+    const t = share(i)
     return {
       x: camera.pan * width * (t - 0.5) + wobble(0, t) + follow[i],
       y: wobble(1, t),

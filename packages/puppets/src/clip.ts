@@ -170,7 +170,8 @@ export class Actor {
   }
 }
 
-function mirrorHolds(holds: Partial<Record<Side, Hold>>): Partial<Record<Side, Hold>> {
+/** Where gripping hands go, with left and right exchanged. */
+export function mirrorHolds(holds: Partial<Record<Side, Hold>>): Partial<Record<Side, Hold>> {
   const flip = (v: Vec): Vec => [-v[0], v[1], v[2]]
   const turned: Partial<Record<Side, Hold>> = {}
   for (const side of sides) {

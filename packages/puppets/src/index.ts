@@ -10,6 +10,7 @@
  * 6. `canvas.ts`, `camera.ts`, `clip.ts`: triangles to pictures
  * 7. `encode.ts`, `generate.ts`, `sheet.ts`: pictures to files
  * 8. `company-plan.ts`, `company.ts`, `ava-set.ts`: several figures in one video, with their boxes, laid out as AVA is
+ * 9. `acts-idle.ts`, `take-plan.ts`, `take.ts`, `take-set.ts`: long takes of several actions in a row, with their spans
  *
  * @module
  */
@@ -42,6 +43,16 @@ export {
   splitNames,
 } from "./plan.ts"
 export { writeSheet } from "./sheet.ts"
+export type { TakeItem, TakeSpec } from "./take.ts"
+export {
+  type PlannedTake,
+  planTakes,
+  type TakeOptions,
+  type TakeSpan,
+  takeCounts,
+  takeCountsFor,
+} from "./take-plan.ts"
+export { generateTakes, type TakeSetOptions } from "./take-set.ts"
 
 /** The seed that the recorded descriptions belong to. */
 export const DESCRIBED_SEED = 1

@@ -2,7 +2,7 @@
 
 import { join } from "node:path"
 import { Command } from "commander"
-import type { CompanyRenderOptions, RenderOptions, SheetOptions } from "./actions/puppets.ts"
+import type { CompanyRenderOptions, RenderOptions, SheetOptions, TakeRenderOptions } from "./actions/puppets.ts"
 import { wholeNumber, wholeNumberIn } from "./options.ts"
 
 export function puppetsCommand(): Command {
@@ -21,6 +21,7 @@ export function puppetsCommand(): Command {
     })
     .addCommand(sheetCommand())
     .addCommand(companyCommand())
+    .addCommand(takesCommand())
 }
 
 const PARTS = `
@@ -62,3 +63,25 @@ Two to four figures in each video do different things. The set is laid out as
 AVA is: videos, and annotations of the parts train, val (other people and
 cameras) and shift (also other scenes). tracks.csv has the box of every figure
 in every frame.`
+
+function takesCommand(): Command {
+  return new Command("takes")
+    .description("render long takes: one figure, many actions in a row")
+    .option("--takes <n>", "total number of takes (default: 24 + 12 + 12)", wholeNumber)
+    .option("--classes <list>", "all, demo, or names of actions separated by commas", "demo")
+    .option("--seed <n>", "the same seed gives the same takes", wholeNumberIn(0), 1)
+    .option("-o, --out <folder>", "where to write the set", join("runs", "takes"))
+    .option("--workers <n>", "worker threads (default: one per core)", wholeNumber)
+    .addHelpText("after", TAKES)
+    .action(async (options: TakeRenderOptions) => {
+      const { renderTakes } = await import("./actions/puppets.ts")
+      await renderTakes(options)
+    })
+}
+
+const TAKES = `
+In each take of a minute or two, one figure does six to twelve actions; before and
+between them it stands, makes small gestures, walks to another place, and does
+things that are none of the classes. Parts: train, test (other people and
+cameras), test-shift (also other scenes). segments.csv and activitynet.json say
+what happens from when to when; others.csv what else is done.`

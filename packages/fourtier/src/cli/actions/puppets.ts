@@ -1,4 +1,4 @@
-/** Renders clips of jointed figures, one or several in each, or a contact sheet of them. */
+/** Renders clips of jointed figures, one or several in each, long takes, or a contact sheet. */
 
 import { join } from "node:path"
 import { terminalReporter } from "@fourtier/core/node"
@@ -39,6 +39,23 @@ export async function renderCompany({ videos, classes, seed, out, workers }: Com
   const threads = workers === undefined ? {} : { workers }
   await generateAvaSet({ classes: parseClasses(classes), counts, seed, out, ...threads }, terminalReporter())
   process.stdout.write(`${join(out, "annotations")}\n`)
+}
+
+export interface TakeRenderOptions {
+  takes?: number
+  classes: string
+  seed: number
+  out: string
+  workers?: number
+}
+
+/** Renders long takes and prints the path of their spans. */
+export async function renderTakes({ takes, classes, seed, out, workers }: TakeRenderOptions): Promise<void> {
+  const { takeCounts, takeCountsFor, generateTakes, parseClasses } = await loadPuppets("fourtier puppets takes")
+  const counts = takes === undefined ? takeCounts : takeCountsFor(takes)
+  const threads = workers === undefined ? {} : { workers }
+  await generateTakes({ classes: parseClasses(classes), counts, seed, out, ...threads }, terminalReporter())
+  process.stdout.write(`${join(out, "segments.csv")}\n`)
 }
 
 export interface SheetOptions {
