@@ -38,8 +38,9 @@ describe.skipIf(!built)("fourtier segment", () => {
   it("writes every format into a folder, and a second run does nothing again", () => {
     expect(segment(videos, "-o", out).code).toBe(0)
     const files = readdirSync(out, { recursive: true, encoding: "utf8" }).filter((file) => /\./.test(file))
-    const own = (name: string) => [".json", ".srt", ".vtt"].map((end) => `${name}${end}`)
-    const all = ["activitynet.json", "segments.csv", "segments.jsonl"]
+    const own = (name: string) => [".cvat.xml", ".json", ".srt", ".vtt"].map((end) => `${name}${end}`)
+    const annotations = ["label-studio.json", "label-studio.xml"]
+    const all = ["activitynet.json", ...annotations, "segments.csv", "segments.jsonl", "timeline.html"]
     expect(files.sort()).toEqual([...own("a, b.mp4"), ...all, ...own(join("night", "c.mp4"))].sort())
     expect(read("a, b.mp4.vtt")).toMatch(/^WEBVTT\n\n00:00:00\.000 --> 00:00:0\d\.\d{3}\ndark \d+ %\n/)
     expect(read("a, b.mp4.srt")).toMatch(/^1\n00:00:00,000 --> 00:00:0\d,\d{3}\ndark \d+ %\n\n2\n/)
@@ -54,6 +55,75 @@ describe.skipIf(!built)("fourtier segment", () => {
     expect(again.err).toContain("2 of them done before")
     expect(read("segments.csv")).toBe(before)
     expect(segment(videos, "-o", out, "--threshold", "0.9").err).not.toContain("done before")
+  })
+
+  it("writes what annotation tools read: the clips that are read back are the spans that were found", () => {
+    const spans = (name: string) =>
+      readFileSync(join(out, name), "utf8")
+        .trim()
+        .split("\n")
+        .slice(1)
+        .map((line) => line.split(","))
+    const found = spans("segments.csv").filter((row) => row[0].includes("c.mp4"))
+    // tracks of CVAT
+    const back = join(folder, "cvat.csv")
+    const cvat = node([
+      LAUNCHER,
+      "data",
+      "cvat",
+      videos,
+      "--annotations",
+      join(out, "night", "c.mp4.cvat.xml"),
+      "-o",
+      back,
+    ])
+    expect(cvat.code).toBe(0)
+    // predictions of Label Studio, as annotations
+    const tasks: { data: unknown; predictions: unknown }[] = JSON.parse(read("label-studio.json"))
+    expect(tasks[0]).toMatchObject({
+      data: { video: "a, b.mp4", fps: 25 },
+      predictions: [{ result: [{ type: "timelinelabels", from_name: "actions", to_name: "video" }, {}, {}] }],
+    })
+    writeFileSync(
+      join(folder, "tasks.json"),
+      JSON.stringify(tasks.map(({ data, predictions }) => ({ data, annotations: predictions }))),
+    )
+    const studio = [
+      "label-studio",
+      videos,
+      "--annotations",
+      join(folder, "tasks.json"),
+      "-o",
+      join(folder, "studio.csv"),
+    ]
+    expect(node([LAUNCHER, "data", ...studio]).code).toBe(0)
+    for (const table of ["cvat.csv", "studio.csv"]) {
+      const rows = readFileSync(join(folder, table), "utf8").trim().split("\n")
+      const columns = rows[0].split(",")
+      const at = (row: string, name: string) => row.split(",")[columns.indexOf(name)]
+      const own = rows.slice(1).filter((row) => row.includes("c.mp4"))
+      expect(own.map((row) => at(row, "label"))).toEqual(found.map((row) => row[1]))
+      for (const [i, row] of own.entries()) expect(Number(at(row, "start"))).toBeCloseTo(Number(found[i][2]), 1)
+    }
+    expect(read("label-studio.xml")).toMatch(
+      /<TimelineLabels name="actions" toName="video">\n {4}<Label value="dark"\/>/,
+    )
+  })
+
+  it("tells what the spans are worth beside true ones, of a table or ActivityNet's JSON", () => {
+    const truth = join(folder, "truth.csv")
+    writeFileSync(truth, 'path,label,start,end\n"videos/a, b.mp4",bright,4,8\nvideos/night/c.mp4,none,0,1\n')
+    const { code, out: table } = segment(videos, "--truth", truth)
+    expect(code).toBe(0)
+    expect(table).toMatch(/^2 videos, 0\.2 min: 1 true span, \d found\n[\s\S]*mAP at tIoU 0\.5 +│ +100\.0 │/)
+    expect(table.split("\n").filter((line) => line.length > 80)).toEqual([])
+    const json = join(folder, "truth.json")
+    const annotations = [{ segment: [4, 8], label: "bright" }]
+    writeFileSync(json, JSON.stringify({ database: { "videos/a, b": { annotations } } }))
+    const figures = JSON.parse(segment(videos, "--truth", json, "--json").out)
+    expect(figures).toMatchObject({ videos: 1, truths: 1, map50: { value: 1 } })
+    writeFileSync(json, JSON.stringify({ database: { other: { annotations } } }))
+    expect(segment(videos, "--truth", json).err).toMatch(/none of these videos is in it/)
   })
 
   it("goes on past a file that is no video, and says what is wrong with an option", () => {

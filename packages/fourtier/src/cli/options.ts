@@ -28,6 +28,18 @@ export function numberIn(least: number, most: number): (text: string) => number 
   }
 }
 
+function numberThat(is: (value: number) => boolean, expected: string): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text)
+    if (Number.isFinite(value) && is(value)) return value
+    throw new InvalidArgumentError(`Expected ${expected}.`)
+  }
+}
+
+export const positive = numberThat((value) => value > 0, "a number above 0")
+export const notNegative = numberThat((value) => value >= 0, "a number, 0 or above")
+export const probability = numberIn(0, 1)
+
 /** A parser of lists separated by commas. */
 export function listOf<T>(parse: (text: string) => T): (text: string) => T[] {
   return (text) => text.split(",").map((item) => parse(item.trim()))

@@ -1,8 +1,8 @@
 /** `fourtier segment <bundle> <video...>`: what happens from when to when in long videos. */
 
-import { Command, InvalidArgumentError } from "commander"
+import { Command } from "commander"
 import type { SegmentCommandOptions } from "./actions/segment.ts"
-import { wholeNumber } from "./options.ts"
+import { notNegative, positive, probability, wholeNumber } from "./options.ts"
 
 export function segmentCommand(): Command {
   return new Command("segment")
@@ -12,6 +12,7 @@ export function segmentCommand(): Command {
     .option("-o, --out <folder>", "write every format there; videos done before are skipped")
     .option("--json", "print one line of JSON per span")
     .option("--csv", "print a CSV table: path, label, start, end, score")
+    .option("--truth <file>", "print what the spans are worth beside those of a table or ActivityNet JSON")
     .option("--window <s>", "seconds of a window (default: as long as the training clips)", positive)
     .option("--step <s>", "seconds between windows (default: the window over its frames)", positive)
     .option("--threshold <p>", "least probability of an action (default: the bundle's, or 0.7)", probability)
@@ -24,15 +25,3 @@ export function segmentCommand(): Command {
       await segment(bundle, videos, options)
     })
 }
-
-function numberThat(is: (value: number) => boolean, expected: string): (text: string) => number {
-  return (text) => {
-    const value = text.trim() === "" ? Number.NaN : Number(text)
-    if (Number.isFinite(value) && is(value)) return value
-    throw new InvalidArgumentError(`Expected ${expected}.`)
-  }
-}
-
-const positive = numberThat((value) => value > 0, "a number above 0")
-const notNegative = numberThat((value) => value >= 0, "a number, 0 or above")
-const probability = numberThat((value) => value >= 0 && value <= 1, "a number from 0 to 1")

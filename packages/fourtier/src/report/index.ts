@@ -9,8 +9,9 @@
 
 export { type CardInput, modelCard } from "./card.ts"
 export { COMPARISON_TABLES, type ComparisonTable, classGainChart, writeComparison } from "./comparison.ts"
-export { scriptJson, writePage } from "./page.ts"
+export { scriptJson, timelineOf, writePage } from "./page.ts"
 export type * from "./page-data.ts"
 export { type Report, type ReportInput, terminalReport, writeReport } from "./report.ts"
 export type { About, StageTime } from "./run-files.ts"
 export { type ReportServer, type ServeOptions, serveReport } from "./serve.ts"
+export type * from "./timeline-data.ts"

@@ -11,6 +11,7 @@ import { readText, writeFileAtomic } from "@fourtier/tensor/node"
 import { version } from "../util/version.ts"
 import { collectRun } from "./collect.ts"
 import type { PageData } from "./page-data.ts"
+import type { TimelineData } from "./timeline-data.ts"
 
 /** What a page may have in all, in bytes. */
 export const PAGE_LIMIT = 15e6
@@ -62,21 +63,63 @@ export async function writePage(runs: readonly string[], path: string): Promise<
 
 /** The whole page as text. */
 export async function pageOf(data: PageData): Promise<string> {
-  const [script, style] = [await asset("script.txt"), await asset("style.txt")]
-  const title = data.runs.map((run) => run.title).join(" · ")
+  return htmlOf({
+    title: data.runs.map((run) => run.title).join(" · "),
+    program: "report-page",
+    data,
+    allowed: "img-src data:; connect-src 'self'",
+    without: "This report needs JavaScript; its tables are in report.md beside it.",
+  })
+}
+
+/**
+ * The timeline of what was found in videos as a page that plays them from where they lie.
+ *
+ * @example
+ * ```ts
+ * import { timelineOf } from "fourtier/report"
+ *
+ * const spans = [{ label: "jump", start: 2, end: 4, score: 0.9 }]
+ * const html = await timelineOf([{ name: "a.mp4", src: "../videos/a.mp4", duration: 60, spans }])
+ * ```
+ */
+export async function timelineOf(videos: TimelineData["videos"]): Promise<string> {
+  const data: TimelineData = { format: 1, fourtier: version, videos }
+  return htmlOf({
+    title: videos.length === 1 ? videos[0].name : `${videos.length} videos`,
+    program: "timeline-page",
+    data,
+    allowed: "img-src data:; media-src 'self' file: blob:",
+    without: "This page needs JavaScript; its spans are in segments.csv beside it.",
+  })
+}
+
+interface Html {
+  title: string
+  /** Folder of the page's script and style. */
+  program: string
+  data: unknown
+  /** Sources that the page may use besides its own script and style. */
+  allowed: string
+  /** What those read who have no JavaScript. */
+  without: string
+}
+
+async function htmlOf({ title, program, data, allowed, without }: Html): Promise<string> {
+  const [script, style] = [await asset(program, "script.txt"), await asset(program, "style.txt")]
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; ${allowed}; base-uri 'none'; form-action 'none'">
 <link rel="icon" href="data:,">
 <title>${escapeHtml(title)}</title>
 <style>${style}</style>
 </head>
 <body>
-<div id="page"><noscript>This report needs JavaScript; its tables are in report.md beside it.</noscript></div>
+<div id="page"><noscript>${without}</noscript></div>
 <script type="application/json" id="data">${scriptJson(data)}</script>
 <script>${script.replaceAll("</script", "<\\/script")}</script>
 </body>
@@ -90,12 +133,12 @@ function escapeHtml(text: string): string {
 }
 
 /** A text that the build has put into this package. */
-async function asset(name: string): Promise<string> {
-  const path = join(fileURLToPath(new URL("../../dist/report-page", import.meta.url)), name)
+async function asset(program: string, name: string): Promise<string> {
+  const path = join(fileURLToPath(new URL(`../../dist/${program}`, import.meta.url)), name)
   if (existsSync(path)) return readText(path)
   throw new FourtierError({
     where: path,
-    what: "the page of reports has not been built",
+    what: "this page's program has not been built",
     fix: "in a clone: `npm run build`; elsewhere install fourtier again",
   })
 }
