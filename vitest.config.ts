@@ -19,6 +19,7 @@ export const LONG = [
   // they start worker threads, child processes or a browser, which run the compiled code
   "packages/fourtier/tests/deploy/detector.test.ts",
   "packages/fourtier/tests/deploy/export.test.ts",
+  "packages/fourtier/tests/deploy/live.test.ts",
   "packages/fourtier/tests/deploy/recognizer.test.ts",
   "packages/fourtier/tests/deploy/segment.test.ts",
   "packages/fourtier/tests/describe/cli.test.ts",
@@ -42,6 +43,7 @@ export const LONG = [
   "tests/puppets/company.test.ts",
   "tests/puppets/render.test.ts",
   "tests/puppets/tracks.test.ts",
+  "tests/puppets/takes.test.ts",
   "tests/structure/**/*.test.ts",
   // they take seconds each
   "packages/core/tests/metrics/intervals.test.ts",

@@ -13,7 +13,20 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const VERBS = [
   ...["demo", "run", "predict", "doctor", "strips", "describe", "extract", "align", "finetune", "evaluate", "export"],
-  ...["ablate", "info", "bench", "encode", "report", "puppets", "suggest", "detection", "compare", "data", "segment"],
+  ...[
+    "ablate",
+    "info",
+    "bench",
+    "encode",
+    "report",
+    "puppets",
+    "suggest",
+    "detection",
+    "compare",
+    "data",
+    "segment",
+    "watch",
+  ],
   "cache",
 ]
 const SUBVERBS = [
@@ -23,6 +36,7 @@ const SUBVERBS = [
   "bench guard",
   "puppets sheet",
   "puppets company",
+  "puppets takes",
 ]
 
 describe.skipIf(!built)("help", () => {

@@ -6,6 +6,8 @@
  * 3. `recognizer.ts` loads one and recognises files; `stream.ts` one for frames that keep coming.
  * 4. `segment.ts` what happens from when to when in long video.
  * 5. `export-detector.ts`, `detector.ts` the same for who does what, where: frames and boxes of people to probabilities.
+ * 6. `live/` frames of cameras, network streams and pipes: `address.ts` what can be named, `connections.ts` one connection after the
+ *    other, `capture.ts` the process behind each.
  *
  * @module
  */
@@ -22,6 +24,9 @@ export { detectAt, loadDetector } from "./detector.ts"
 export { type ExportOptions, exportBundle, TOLERANCE } from "./export.ts"
 export { type ExpectedPeople, type ExportDetectorOptions, exportDetector } from "./export-detector.ts"
 export { readBundle, readDetectionBundle } from "./folder.ts"
+export { type Camera, type LiveSource, listCameras, liveSource } from "./live/address.ts"
+export type { OpenedSource } from "./live/capture-jobs.ts"
+export { type LiveConnection, type LiveOptions, liveConnections } from "./live/connections.ts"
 export { type RecognizeOptions, Recognizer, type RecognizerOptions } from "./recognizer.ts"
 export { judgeVideo, type SegmentedVideo, type SegmentOptions, segmentVideo } from "./segment.ts"
-export { loadForStream } from "./stream.ts"
+export { loadForStream, streamPictureSize } from "./stream.ts"

@@ -1,6 +1,7 @@
 /** Loads a bundle for streams, from its folder. */
 
-import { FrameRecognizer } from "@fourtier/core/bundle"
+import { type Bundle, FrameRecognizer } from "@fourtier/core/bundle"
+import { leadingSize, type PictureSize, transformOf } from "@fourtier/core/frames"
 import type { SessionOptions } from "@fourtier/tensor"
 import { modelPath, partPaths, readBundle } from "./folder.ts"
 
@@ -27,4 +28,19 @@ export async function loadForStream(folder: string, options: SessionOptions = {}
   if (bundle.stream === null) return FrameRecognizer.load(modelPath(folder), bundle, options)
   const { frame, head } = partPaths(folder)
   return FrameRecognizer.loadParts(frame, head, bundle, options)
+}
+
+/**
+ * The size in which a bundle wants pictures from whoever decodes them: its preprocessing begins by scaling to it. Undefined: as they
+ * are.
+ *
+ * @example
+ * ```ts
+ * import { readBundle, streamPictureSize } from "fourtier/deploy"
+ *
+ * streamPictureSize(await readBundle("runs/mine/bundle")) // { shortSide: 224 }
+ * ```
+ */
+export function streamPictureSize({ steps }: Pick<Bundle, "steps">): PictureSize | undefined {
+  return leadingSize(transformOf(steps))
 }

@@ -17,13 +17,13 @@
  * frames as they are unless asked otherwise, no tone mapping, pixels taken as square.
  */
 
-import { type FrameTimes, frameAt, type PictureSize, scaledSize } from "@fourtier/core/frames"
+import { type FrameTimes, frameAt, type PictureSize } from "@fourtier/core/frames"
 import { FourtierError } from "@fourtier/tensor"
 import type { VideoFile } from "./backend.ts"
 import { fillSlots, type SlotState } from "./fill.ts"
 import { buildFrameTable, type FrameTable } from "./frametable.ts"
 import { withOpenFile } from "./openfiles.ts"
-import { orient, swapsSides, UPRIGHT } from "./orientation.ts"
+import { PictureWriter } from "./picture-writer.ts"
 
 /** What decoding needs to know of a clip; `Clip` has it all. */
 export interface DecodableClip {
@@ -181,7 +181,7 @@ function decodeChosen(
 ): DecodedFrames {
   const last = table.times.length - 1
   const held = asked.map((index) => Math.min(last, Math.max(0, Math.trunc(index))))
-  const picture = new PictureWriter(file, options.size)
+  const picture = new PictureWriter(file.info, file.orientation, options.size)
   const { height, width } = picture
   const area = height * width * 3
   const wanted = [...new Set(held)].sort((a, b) => a - b)
@@ -220,34 +220,6 @@ function fillGaps(state: SlotState[], slots: readonly Uint8Array[]): void {
     const earlier = filled.lastIndexOf(true, slot)
     slots[slot].set(slots[earlier >= 0 ? earlier : filled.indexOf(true)])
     state[slot] = "neighbour"
-  }
-}
-
-/** Converts decoded frames to upright RGB of one size. */
-class PictureWriter {
-  readonly width: number
-  readonly height: number
-  readonly #file: VideoFile
-  readonly #stored: { width: number; height: number }
-  readonly #scratch: Uint8Array | null
-
-  constructor(file: VideoFile, size?: PictureSize) {
-    this.#file = file
-    const { width, height } = file.info
-    const { orientation } = file
-    const upright = swapsSides(orientation) ? { width: height, height: width } : { width, height }
-    const scaled = scaledSize(upright.width, upright.height, size)
-    this.width = scaled.width
-    this.height = scaled.height
-    this.#stored = swapsSides(orientation) ? { width: scaled.height, height: scaled.width } : scaled
-    const turned = Object.entries(UPRIGHT).some(([key, value]) => Reflect.get(orientation, key) !== value)
-    this.#scratch = turned ? new Uint8Array(scaled.width * scaled.height * 3) : null
-  }
-
-  write(frame: { writeRgb(target: Uint8Array, width: number, height: number): void }, target: Uint8Array): void {
-    const { width, height } = this.#stored
-    frame.writeRgb(this.#scratch ?? target, width, height)
-    if (this.#scratch !== null) orient(this.#scratch, target, width, height, this.#file.orientation)
   }
 }
 

@@ -20,13 +20,10 @@ import {
   FormatContext,
   type Stream,
 } from "node-av"
+import { CONTAINERS } from "./containers.ts"
 import { type Orientation, orientationOf, UPRIGHT } from "./orientation.ts"
 import { placeOf } from "./place.ts"
 import { codeText } from "./rgb.ts"
-
-/** Demuxers that may open a file: those of video files, none that follows a play list to other files or hosts. */
-const CONTAINERS =
-  "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,live_flv,asf,gif,ogg,h264,hevc,vvc,obu,av1,ivf,nut,mjpeg,rm,mxf,wtv,dv,yuv4mpegpipe,mp3,wav,flac,aac,3gp,apng,webp_anim,swf,vc1,vc1test,cavsvideo,dirac,h263,h261"
 
 /** Added to the pixels of a stream flagged as default, as `ffmpeg` does when it chooses a stream. */
 const DEFAULT_BONUS = 5_000_000
@@ -116,7 +113,7 @@ function addressOf(path: string): string {
 let whitelist = ""
 
 /** Names of all video decoders: looking through a file's streams opens no other. */
-function videoDecoders(): string {
+export function videoDecoders(): string {
   whitelist ||= Codec.getCodecList()
     .filter((codec) => codec.isDecoder() && codec.type === AVMEDIA_TYPE_VIDEO)
     .map(({ name }) => name)
@@ -125,7 +122,7 @@ function videoDecoders(): string {
 }
 
 /** The stream that `ffmpeg` takes: the most pixels, one flagged as default before others; never a cover picture. */
-function chooseStream(format: FormatContext): Stream | undefined {
+export function chooseStream(format: FormatContext): Stream | undefined {
   const score = ({ codecpar, disposition }: Stream) =>
     codecpar.width * codecpar.height + ((disposition & AV_DISPOSITION_DEFAULT) !== 0 ? DEFAULT_BONUS : 0)
   return format.streams.filter(isVideo).reduce<Stream | undefined>((best, stream) => {
