@@ -43,7 +43,7 @@ describe.skipIf(!built)("fourtier predict", () => {
 
   it("says where the best guess is not to be believed", async () => {
     const careful = join(folder, "careful")
-    await writeBundle(careful, { threshold: 0.9999, falseAlarmRate: 0.05, clips: 40 })
+    await writeBundle(careful, { threshold: 0.9999, falseAlarmRate: 0.05, clips: 40, learned: false })
     expect(predict(careful, day, "-k", "1").out).toMatch(/unknown, nearest:[\s\S]*bright \d+\.\d %/)
     expect(JSON.parse(predict(careful, day, "--json").out)).toMatchObject({ unknown: true })
     expect(predict(careful, day, "--csv", "-k", "1").out).toMatch(/^path,label,probability,unknown\n.*,true\n$/)

@@ -20,6 +20,7 @@ import {
   judgeBackground,
   labelledOf,
   predictHeldOut,
+  predictHeldOutBackground,
   Trial,
   type TrialResult,
 } from "fourtier/experiment"
@@ -84,6 +85,9 @@ function spaceOf({ model, align }: Pick<typeof config, "model" | "align">): Alig
   }
 }
 
+/** Name of a training that learns background. */
+const LEARNED = "with background"
+
 let runs = 0
 const warnings: string[] = []
 async function trial(
@@ -102,6 +106,7 @@ async function trial(
   const space = spaceOf({ model, align })
   const settings: ExperimentSettings = {
     classes: CLASSES,
+    background: own.training === LEARNED,
     prompts: PROMPTS,
     size: SIZE,
     model,
@@ -335,9 +340,36 @@ describe("a trial", () => {
     const own = { ...split, val: [], test: split.test.slice(3), background }
     let found: BackgroundFigures | null = null
     await trial(makeTexts(set.examples), own, null, own.train.length, config, ["full"], null, {}, async (one) => {
-      found = await judgeBackground(one, own, "full", 1, 0.5)
+      found = await judgeBackground(one, own, "full", { temperature: 1, rate: 0.5 })
     })
     expect(found).toMatchObject({ clips: 6, tested: 3, falseAlarmRate: 0.5 })
     expect(found).toHaveProperty("threshold", expect.closeTo(0.6, 0))
+  })
+
+  it("learns background as one more output that is never counted; its threshold comes from clips that it did not learn from", async () => {
+    const all = [...split.train, ...split.val]
+    const none = all.filter(({ label }) => label === "c").map((clip) => ({ ...clip, label: "none", labels: ["none"] }))
+    const classes = (clips: Clip[]) => clips.filter(({ label }) => label !== "c")
+    const background = { held: none, test: split.test.filter(({ label }) => label === "c") }
+    const own = { ...split, training: LEARNED, train: classes(all), val: [], test: classes(split.test), background }
+    let found: BackgroundFigures | null = null
+    let rows: ArrayLike<number>[] = []
+    const judge = async (one: Trial) => {
+      rows = await predictHeldOutBackground(one, own, "full", 2)
+      found = await judgeBackground(one, own, "full", { temperature: 1, rate: 0.5, heldOut: rows })
+    }
+    const texts = makeTexts(set.examples)
+    const methods: Method[] = ["full", "baseline"]
+    const learned = await trial(texts, own, null, own.train.length, withLanguage, methods, null, {}, judge)
+    const { predictions, weights } = learned
+    for (const name of ["full", "baseline", "full without language"]) {
+      for (const { probabilities } of predictions.get(name)?.predictions ?? []) {
+        expect(probabilities).toHaveLength(CLASSES.length)
+        expect(Array.from(probabilities).reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 5)
+      }
+    }
+    expect(rows.map((row) => row.length)).toEqual(none.map(() => CLASSES.length + 1))
+    expect(weights.get("full")?.get("language.bias")?.at(-1)).toBe(0)
+    expect(found).toMatchObject({ learned: true, clips: none.length, tested: background.test.length })
   })
 })

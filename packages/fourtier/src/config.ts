@@ -145,6 +145,12 @@ export const configSchema = z.strictObject({
     .describe(
       "share of clips without any of the actions (folder `_background`, label `none`) that the bundle may name an action: its threshold of unknown",
     ),
+  background: z
+    .enum(["learn", "threshold"])
+    .default("learn")
+    .describe(
+      "what clips without any of the actions teach: learn: one more output of the networks, never counted or shown, where each split has 19 of them or more; threshold: nothing but the threshold of unknown",
+    ),
   methods: z
     .array(z.enum([...METHOD_NAMES, ZERO_SHOT]))
     .min(1)

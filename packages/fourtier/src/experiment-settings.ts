@@ -5,7 +5,7 @@ import { checkAlignment, loadAlignment } from "./experiment/alignment.ts"
 import { tooFewAnswers } from "./experiment/check.ts"
 import { countLabelled, isDescribed } from "./experiment/examples.ts"
 import type { ExperimentSettings } from "./experiment/experiment.ts"
-import { type Features, type StageContext, viewRecipes } from "./stages.ts"
+import { type Features, learnsBackground, type StageContext, viewRecipes } from "./stages.ts"
 import type { EmbeddedTexts } from "./text/targets.ts"
 import { cacheFolders } from "./util/cache-folders.ts"
 import type { Split } from "./video/splits.ts"
@@ -28,6 +28,7 @@ export async function experimentSettings(
     config
   return {
     classes,
+    background: learnsBackground(splits, config),
     prompts: ids,
     size: encoder.size,
     model,

@@ -20,7 +20,7 @@ import { classesOf, classWords } from "./classes.ts"
 import type { Bundle } from "./deploy/index.ts"
 import type { BackgroundTrial, MethodPredictions } from "./evaluate/results.ts"
 import { loadAlignment } from "./experiment/alignment.ts"
-import { type BackgroundFigures, judgeBackground } from "./experiment/background.ts"
+import { type BackgroundFigures, heldOutBackground, judgeBackground } from "./experiment/background.ts"
 import { type CalibratedTrial, type Calibrations, calibrate } from "./experiment/calibrate.ts"
 import { checkAnswers, checkStages } from "./experiment/check.ts"
 import { Experiment } from "./experiment/experiment.ts"
@@ -164,9 +164,13 @@ export async function runRecipe(
     }
     if ((until === "evaluate" || until === "export") && shipped) {
       calibrations = await calibrate(trained, shipped, config.calibration)
-      for (const { split, seed, trial } of trained) {
-        const temperature = calibrations.tested.get(split.name)?.temperature ?? 1
-        const found = await judgeBackground(trial, split, shipped, temperature, config.falseAlarmRate)
+      for (const one of trained) {
+        const { split, seed, trial } = one
+        const found = await judgeBackground(trial, split, shipped, {
+          temperature: calibrations.tested.get(split.name)?.temperature ?? 1,
+          rate: config.falseAlarmRate,
+          heldOut: await heldOutBackground(trained, one, shipped, config.calibration?.folds),
+        })
         if (found) background.push({ split: split.name, seed, ...found })
       }
     }
@@ -178,8 +182,13 @@ export async function runRecipe(
     }
     if (until === "export" && shipped) {
       final = await finalModel(experiment, trained, shipped, out)
-      const temperature = calibrations?.shipped?.temperature ?? 1
-      unknown = unknownOf(await judgeBackground(final.trial, final.split, shipped, temperature, config.falseAlarmRate))
+      unknown = unknownOf(
+        await judgeBackground(final.trial, final.split, shipped, {
+          temperature: calibrations?.shipped?.temperature ?? 1,
+          rate: config.falseAlarmRate,
+          heldOut: await heldOutBackground(trained, final, shipped, config.calibration?.folds),
+        }),
+      )
     } else if (until === "export")
       reporter.warn("nothing is trained, so there is no bundle: zero-shot is the only method")
   } finally {
@@ -268,7 +277,7 @@ export async function runTrial(
   if (zeroShot && until !== "align") trial.predict(ZERO_SHOT, [], zeroShotRows(data.test.examples, zeroShot))
 
   const alignedMethods = methods.map(methodNamed).filter(({ aligned }) => aligned && prompts.length > 0)
-  const taught = { clips: data.labelled, fewest: fewestClips }
+  const taught = { clips: data.taught, fewest: fewestClips }
 
   // stage 1: processors meet the text embeddings of the answers, or for the control those of other clips' answers
   const stage1 = new Map<boolean, { aligned: Aligned; clips: FeatureSet<Taught> | null }>()
@@ -349,7 +358,9 @@ async function finalModel(
 
 /** What a bundle keeps of it. */
 function unknownOf(found: BackgroundFigures | null): Unknown | null {
-  return found && { threshold: found.threshold, falseAlarmRate: found.falseAlarmRate, clips: found.clips }
+  if (!found) return null
+  const { threshold, falseAlarmRate, clips, learned } = found
+  return { threshold, falseAlarmRate, clips, learned }
 }
 
 /** Splits that differ in their test part alone share a training: each training once. */

@@ -441,6 +441,14 @@ function uniqueClips(splits: readonly Split[], pick: (split: Split) => Clip[]): 
   return [...new Map(splits.flatMap(pick).map((clip) => [clip.id, clip])).values()]
 }
 
+/** Clips of no class from which on networks learn what they show: as many as a rate of false alarms of 5 % can be kept with. */
+const FEWEST_BACKGROUND = 19
+
+/** Whether the networks get one more output, for clips of no class. */
+export function learnsBackground(splits: readonly Split[], { background }: Pick<Config, "background">): boolean {
+  return background === "learn" && splits.every((split) => (split.background?.held ?? []).length >= FEWEST_BACKGROUND)
+}
+
 /** Every clip through the frozen encoder: random views of training clips, fixed views of validation and test clips. */
 export async function extract(splits: readonly Split[], context: StageContext): Promise<Features> {
   const { config, reporter } = context
@@ -449,7 +457,10 @@ export async function extract(splits: readonly Split[], context: StageContext): 
   const recipes = viewRecipes(config, encoder)
   const common = { ...extractOptions(context), encoder }
   const training = uniqueClips(splits, ({ train }) => train)
-  const train = await extractFeatures(training, { ...common, recipe: recipes.train })
+  const learned = learnsBackground(splits, config)
+    ? uniqueClips(splits, ({ background }) => background?.held ?? [])
+    : []
+  const train = await extractFeatures([...training, ...learned], { ...common, recipe: recipes.train })
   const align =
     config.views.align && learnsFromWords(config)
       ? await extractFeatures(training, { ...common, recipe: recipes.align })
@@ -485,5 +496,10 @@ function failedOf({ align, train }: Pick<Features, "align" | "train">): Extracti
 /** The splits without clips that could not be decoded. */
 export function withoutFailed(splits: readonly Split[], features: Features): Split[] {
   const failed = new Set(failedOf(features).map(({ clip }) => clip.hash))
-  return splits.map((split) => ({ ...split, train: split.train.filter(({ hash }) => !failed.has(hash)) }))
+  const usable = (clips: readonly Clip[]) => clips.filter(({ hash }) => !failed.has(hash))
+  return splits.map((split) => ({
+    ...split,
+    train: usable(split.train),
+    ...(split.background ? { background: { ...split.background, held: usable(split.background.held) } } : {}),
+  }))
 }

@@ -1,5 +1,6 @@
 /** From answers of a stream to what begins and ends: with hysteresis, so that nothing flickers. */
 
+import { believed } from "./answer.ts"
 import type { StreamAnswer } from "./stream.ts"
 
 export interface TrackOptions {
@@ -43,13 +44,14 @@ interface Candidate {
  * ```
  */
 export async function* trackActions(
-  answers: AsyncIterable<Pick<StreamAnswer, "time" | "probabilities">>,
+  answers: AsyncIterable<Pick<StreamAnswer, "time" | "probabilities"> & Partial<Pick<StreamAnswer, "background">>>,
   labels: readonly string[],
   { on = 0.7, off = on - 0.15, least = 0.5 }: TrackOptions = {},
 ): AsyncGenerator<ActionEvent, void, undefined> {
   let current: Candidate | null = null
   let last = { time: 0, probability: 0 }
-  for await (const { time, probabilities } of answers) {
+  for await (const { time, probabilities: own, background = 0 } of answers) {
+    const probabilities = believed({ probabilities: own, background })
     // a stream that begins anew ends what was under way
     if (current?.told && time < last.time) yield { kind: "end", label: labels[current.class], ...last }
     if (time < last.time) current = null

@@ -9,7 +9,7 @@
 import { FourtierError, type Provider, Session, type SessionOptions } from "@fourtier/tensor"
 import { type FrameSource, readSampled } from "../frames/source.ts"
 import { transformOf, viewsOfPictures } from "../frames/views.ts"
-import { type Bundle, FRAMES, PROBABILITIES, ROWS } from "../schemas/bundle.ts"
+import { type Bundle, FRAMES, outputsOf, PROBABILITIES, ROWS } from "../schemas/bundle.ts"
 import { answerOf, type Recognition } from "./answer.ts"
 import { type StreamAnswer, type StreamOptions, streamWindows, type TimedFrame } from "./stream.ts"
 
@@ -112,7 +112,7 @@ export class FrameRecognizer {
     return this.average(rows, top, padded)
   }
 
-  /** What the network says of one view, probabilities [C] before calibration: frames [T,H,W,3], RGB 0..255, as `bundle.input` says. */
+  /** What the network says of one view, probabilities [C] before calibration, with that of background behind them where it has learned it: frames [T,H,W,3], RGB 0..255, as `bundle.input` says. */
   async predictView(frames: Float32Array): Promise<Float32Array> {
     if ("whole" in this.#model) {
       const { probabilities } = await this.#model.whole.run({ [FRAMES]: frames })
@@ -158,7 +158,7 @@ export class FrameRecognizer {
   }
 }
 
-const answers = ({ labels }: Bundle) => [1, labels.length]
+const answers = (bundle: Bundle) => [1, outputsOf(bundle)]
 
 const types = (input: string, inputShape: readonly number[], output: string, outputShape: readonly number[]) => ({
   inputs: new Map([[input, { shape: inputShape, dtype: "f32" as const }]]),

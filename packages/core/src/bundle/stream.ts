@@ -12,7 +12,7 @@ import type { Pictures } from "../frames/resize.ts"
 import { repeatedFrames, sampleFrames } from "../frames/sampling.ts"
 import { transformOf, viewsOfPictures } from "../frames/views.ts"
 import type { Bundle } from "../schemas/bundle.ts"
-import { answerOf, type Recognition } from "./answer.ts"
+import { answerOf, believed, type Recognition } from "./answer.ts"
 
 /** A frame, and when it is shown. */
 export interface TimedFrame {
@@ -105,7 +105,7 @@ export async function* streamWindows(
   const { window, step } = windowOf(model.bundle, options)
   const ring = new Ring(window, most)
   const source = live ? ahead(frames, ring) : inTurn(frames, ring)
-  let mean: { time: number; probabilities: Float32Array } | null = null
+  let mean: { time: number; row: Float32Array } | null = null
   let due = Number.NaN
   let streams = 0
   const answer = async (end: number): Promise<StreamAnswer | null> => {
@@ -115,10 +115,13 @@ export async function* streamWindows(
     for (const frame of held) frame.answered = true
     const now = answerOf(model.bundle, rows, top, padded)
     const share = mean === null || smoothing === 0 ? 1 : 1 - Math.exp(-(end - mean.time) / smoothing)
-    const before: Float32Array = mean?.probabilities ?? now.probabilities
-    const probabilities = now.probabilities.map((p, c) => before[c] + share * (p - before[c]))
-    mean = { time: end, probabilities }
-    const smooth = share === 1 ? now : answerOf({ ...model.bundle, calibration: null }, [probabilities], top, padded)
+    // calibrated already, and with background behind the classes where the model has learned it
+    const own = believed(now)
+    const latest = model.bundle.unknown?.learned ? Float32Array.of(...own, now.background) : own
+    const before: Float32Array = mean?.row ?? latest
+    const row = latest.map((p, c) => before[c] + share * (p - before[c]))
+    mean = { time: end, row }
+    const smooth = share === 1 ? now : answerOf({ ...model.bundle, calibration: null }, [row], top, padded)
     const latency = (performance.now() - held[held.length - 1].arrived) / 1000
     return { ...smooth, time: end, latency, dropped: ring.dropped }
   }

@@ -37,11 +37,13 @@ export const calibrationSchema = z.strictObject({
 })
 
 export const unknownSchema = z.strictObject({
-  /** An answer is unknown where its best class is not more probable than this. */
+  /** An answer is unknown where its best class is not more probable than this, background as an alternative included. */
   threshold: z.number().min(0).max(1),
   /** Share of background clips that may be named an action, and how many clips the threshold comes from. */
   falseAlarmRate: z.number(),
   clips: z.int(),
+  /** Whether the model has one more output, the last, for what shows none of the classes: it has learned from such clips. */
+  learned: z.boolean().default(false),
 })
 
 export type Unknown = z.infer<typeof unknownSchema>
@@ -96,3 +98,17 @@ export const bundleSchema = z.strictObject({
 })
 
 export type Bundle = z.infer<typeof bundleSchema>
+
+/**
+ * How many probabilities the model of a bundle gives: one for each class, and one for none of them where it has learned that.
+ *
+ * @example
+ * ```ts
+ * import { type Bundle, outputsOf } from "@fourtier/core/schemas"
+ *
+ * const learnsBackground = (bundle: Bundle) => outputsOf(bundle) > bundle.labels.length
+ * ```
+ */
+export function outputsOf({ labels, unknown }: Pick<Bundle, "labels" | "unknown">): number {
+  return labels.length + Number(unknown?.learned ?? false)
+}

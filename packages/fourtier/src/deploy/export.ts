@@ -8,6 +8,7 @@ import type { Reporter } from "@fourtier/core"
 import type { Bundle } from "@fourtier/core/bundle"
 import { transformOf, type ViewRecipe } from "@fourtier/core/frames"
 import type { NetworkSpec } from "@fourtier/core/model"
+import { outputsOf } from "@fourtier/core/schemas"
 import { FourtierError, type SessionOptions } from "@fourtier/tensor"
 import type { Weights } from "@fourtier/tensor/nn"
 import { hashJson, temporaryName, writeJson, writeOnnx, writeOnnxSharing } from "@fourtier/tensor/node"
@@ -66,9 +67,10 @@ export async function exportBundle(options: ExportOptions): Promise<Bundle> {
     options
   const temporary = temporaryName(folder)
   try {
-    const model = await buildModel(encoder, labels.length, network, weights)
+    const outputs = outputsOf({ labels: [...labels], unknown })
+    const model = await buildModel(encoder, outputs, network, weights)
     await writeOnnx(modelPath(temporary), model)
-    const parts = await buildStream(encoder, labels.length, network, weights)
+    const parts = await buildStream(encoder, outputs, network, weights)
     if (parts) {
       const paths = partPaths(temporary)
       await writeOnnxSharing(paths.frame, parts.frame, modelPath(temporary), model)

@@ -10,6 +10,7 @@
 
 import {
   answerOf,
+  believed,
   type FoundSpan,
   type FrameRecognizer,
   findSpans,
@@ -118,7 +119,7 @@ export async function judgeVideo(
       for (const { index, picture } of decoded ?? []) frames[index].picture = picture
       for (const { from, to, middle } of stretch.windows) {
         const { rows, padded } = await judgeWindow(recognizer, frames.slice(from, to))
-        windows.push({ time: middle, probabilities: answerOf(recognizer.bundle, rows, 1, padded).probabilities })
+        windows.push({ time: middle, probabilities: believed(answerOf(recognizer.bundle, rows, 1, padded)) })
         for (; forgotten < from; forgotten++) frames[forgotten] = emptyFrame(times[forgotten])
         signal?.throwIfAborted()
       }

@@ -29,6 +29,8 @@ import { isPartlyDescribed } from "./examples.ts"
 /** What is the same for every split and seed. */
 export interface ExperimentSettings {
   classes: readonly string[]
+  /** Whether the clips of no class teach one more output of the networks, behind the classes: it is never counted or shown. */
+  background: boolean
   prompts: readonly string[]
   size: MapSize
   model: ModelConfig
@@ -105,6 +107,11 @@ export class Experiment {
     this.#standardisations = standardisations
   }
 
+  /** Outputs of the networks: the classes, and background where it is learned. */
+  get outputs(): number {
+    return this.settings.classes.length + Number(this.settings.background)
+  }
+
   /** The graphs of stage 1. */
   alignGraphs(): Promise<AlignGraphs> {
     const { size, prompts, align, text, fewestDescribed, runtime, model } = this.settings
@@ -141,10 +148,10 @@ export class Experiment {
 
   /** The network of a method on this experiment's features. */
   networkSpec(method: Method): NetworkSpec {
-    const { size, classes, prompts, model, align, text } = this.settings
+    const { size, prompts, model, align, text } = this.settings
     const space = text && { similarity: align.similarity, textWidth: text.width }
     const build = methodNamed(method).build({ prompts, model, space })
-    return { size, classes: classes.length, width: model.width, pool: model.pool, build }
+    return { size, classes: this.outputs, width: model.width, pool: model.pool, build }
   }
 
   /** The settings that train a method's network. */

@@ -20,7 +20,7 @@ import { hashJson, readJson, writeJson } from "@fourtier/tensor/node"
 import { z } from "zod"
 import type { Clip } from "../video/manifest.ts"
 import { balancedFolds, type Split } from "../video/splits.ts"
-import { countLabelled, isDescribed } from "./examples.ts"
+import { countLabelled, examplesOf, isDescribed } from "./examples.ts"
 import { Experiment } from "./experiment.ts"
 import { languageOf } from "./language.ts"
 import { addPseudoLabels } from "./pseudo-labelled.ts"
@@ -46,7 +46,15 @@ const storedSchema = z.object({
   predictions: z.array(
     z.object({ clipId: z.string(), label: z.number(), probabilities: z.array(z.number()), fold: z.string() }),
   ),
+  background: z.array(z.array(z.number())).default([]),
 })
+
+/** What models say of clips that they were not trained on. */
+interface CrossFitted {
+  predictions: Prediction[]
+  /** Of clips of no class, where they are learned: a row [C+1] each. */
+  background: number[][]
+}
 
 /**
  * Predictions of held-out clips; null where too few clips are labelled. They are kept as `held-out.json` in the trial's folder.
@@ -81,19 +89,43 @@ export async function predictHeldOut(
       predictions: val.examples.map(({ id, label }, i) => ({ clipId: id, label, probabilities: rows[i] })),
     }
   }
-  const predictions = await crossFit(trial, split, method, folds)
+  const { predictions } = await crossFit(trial, split, method, folds)
   return predictions.length < FEWEST_HELD_OUT ? null : { from: "cross-fitting", predictions }
 }
 
-async function crossFit(trial: Trial, split: Split, method: Method, count: number): Promise<Prediction[]> {
+/**
+ * What is said of clips of no class by models that learned from others of them: a row [C+1] each, the last their probability of
+ * background. None where no network learns it, or too few clips can be held out.
+ *
+ * @example
+ * ```ts
+ * import { predictHeldOutBackground, type Trial } from "fourtier/experiment"
+ * import type { Split } from "fourtier/video"
+ *
+ * const certainty = async (trial: Trial, split: Split) =>
+ *   (await predictHeldOutBackground(trial, split, "full", 4)).map((row) => row[row.length - 1])
+ * ```
+ */
+export async function predictHeldOutBackground(
+  trial: Trial,
+  split: Split,
+  method: Method,
+  folds: number,
+): Promise<number[][]> {
+  if (!trial.experiment.settings.background) return []
+  return (await crossFit(trial, split, method, folds)).background
+}
+
+async function crossFit(trial: Trial, split: Split, method: Method, count: number): Promise<CrossFitted> {
   const { settings } = trial.experiment
   const parts = foldsOf(trial, split, count)
-  if (parts.reduce((sum, { test }) => sum + test.length, 0) < FEWEST_HELD_OUT) return []
+  if (parts.reduce((sum, { test }) => sum + test.length, 0) < FEWEST_HELD_OUT)
+    return { predictions: [], background: [] }
   const path = join(trial.folder, "held-out.json")
   const key = hashJson(identityOf(trial, method, parts))
   if (existsSync(path)) {
     const stored = storedSchema.safeParse(await readJson(path))
-    if (stored.success && stored.data.key === key) return stored.data.predictions
+    if (stored.success && stored.data.key === key) return stored.data
   }
   const progress = settings.reporter.task(`hold out clips of ${titleOf(method)}`, parts.length, "folds")
   const experiment = new Experiment({
@@ -104,10 +136,13 @@ async function crossFit(trial: Trial, split: Split, method: Method, count: numbe
     reporter: silent,
   })
   const predictions: Prediction[] = []
+  const background: number[][] = []
   const folder = join(trial.folder, "held-out")
   try {
     for (const part of parts) {
-      predictions.push(...(await predictFold(experiment, part, trial.seed, join(folder, part.name), method)))
+      const found = await predictFold(experiment, part, trial.seed, join(folder, part.name), method)
+      predictions.push(...found.predictions)
+      background.push(...found.background)
       progress.tick()
       if (predictions.length >= PLENTY) break
       settings.signal?.throwIfAborted()
@@ -119,24 +154,32 @@ async function crossFit(trial: Trial, split: Split, method: Method, count: numbe
   const rows = predictions.map(({ clipId, label, probabilities, fold }) => {
     return { clipId, label, probabilities: Array.from(probabilities), fold }
   })
-  await writeJson(path, { key, predictions: rows })
+  await writeJson(path, { key, predictions: rows, ...(background.length > 0 ? { background } : {}) })
   await rm(folder, { recursive: true, force: true })
-  return predictions
+  return { predictions, background }
 }
 
 /** Splits of the training clips. Labels that the trial may not use are hidden; of a class that no other fold knows, nothing is told. */
-function foldsOf(trial: Trial, { train }: Split, count: number): Split[] {
+function foldsOf(trial: Trial, { train, background }: Split, count: number): Split[] {
   const usable = new Set(trial.data.labelled.examples.map(({ id }) => id))
   const clips = train.map((clip): Clip => (usable.has(clip.id) ? clip : { ...clip, label: null, labels: [] }))
-  const folds = balancedFolds(clips, count, Rng.fork(trial.seed, "held out"))
+  const none = new Set(trial.experiment.settings.background ? background?.held : [])
+  const all = [...clips, ...none]
+  const folds = balancedFolds(all, count, Rng.fork(trial.seed, "held out"))
   if (folds.length < 2) return []
   return folds.map((held, k) => {
     const own = new Set(held)
-    const rest = clips.filter((clip) => !own.has(clip))
+    const rest = all.filter((clip) => !own.has(clip))
     const taught = new Set(rest.flatMap(({ labels }) => labels))
     const name = `fold${k + 1}`
-    const test = held.filter(({ label }) => label !== null && taught.has(label))
-    return { name, training: `${trial.data.training} ${name}`, fold: true, train: rest, val: [], test }
+    const test = held.filter((clip) => clip.label !== null && taught.has(clip.label) && !none.has(clip))
+    return {
+      ...{ name, training: `${trial.data.training} ${name}`, fold: true, val: [], test },
+      train: rest.filter((clip) => !none.has(clip)),
+      ...(none.size === 0
+        ? {}
+        : { background: { held: rest.filter((clip) => none.has(clip)), test: held.filter((clip) => none.has(clip)) } }),
+    }
   })
 }
 
@@ -156,8 +199,8 @@ async function predictFold(
   seed: number,
   folder: string,
   method: Method,
-): Promise<Prediction[]> {
-  if (split.test.length === 0) return []
+): Promise<CrossFitted> {
+  if (split.test.length === 0) return { predictions: [], background: [] }
   const { features, prompts, fewestClips } = experiment.settings
   const views = Math.min(features.trainViews, features.testViews)
   const trial = new Trial(experiment, split, seed, folder, { source: features.train, views })
@@ -165,10 +208,24 @@ async function predictFold(
   const language = aligns && prompts.length > 0 ? languageOf(trial, shuffled) : null
   const aligned = language && (await alignProcessors(trial, language))
   const pseudoLabelled = aligned && (await addPseudoLabels(trial, aligned))
-  await fineTune(trial, method, { aligned, clips: pseudoLabelled ?? trial.data.labelled, fewest: fewestClips })
+  const weights = await fineTune(trial, method, {
+    aligned,
+    clips: pseudoLabelled ?? trial.data.taught,
+    fewest: fewestClips,
+  })
   const found = trial.result.predictions.get(titleOf(method))?.predictions ?? []
   checkPredictions(found, `held-out clips of ${split.name}`)
-  return found.map(({ clipId, label, probabilities }) => ({ clipId, label, probabilities, fold: split.name }))
+  const predictions = found.map(({ clipId, label, probabilities }) => ({
+    clipId,
+    label,
+    probabilities,
+    fold: split.name,
+  }))
+  const examples = examplesOf(split.background?.test ?? [], views)
+  if (examples.length === 0) return { predictions, background: [] }
+  const graphs = await experiment.classifierGraphs(method, fewestClips)
+  const rows = await clipProbabilities(graphs, { source: features.train, examples }, weights)
+  return { predictions, background: rows.map((row) => Array.from(row)) }
 }
 
 /** All that decides on the predictions. */
@@ -176,8 +233,10 @@ function identityOf(trial: Trial, method: Method, parts: readonly Split[]): unkn
   const { settings } = trial.experiment
   const { size, model, prompts, classes, align, text, alignment, pseudoLabels, features, labelsPerClass } = settings
   const given = alignment.given?.card.id ?? null
-  const clips = parts.map(({ train, test }) =>
-    [train, test].map((side) => side.map(({ id, hash, label }) => [id, hash, label])),
+  const clips = parts.map(({ train, test, background }) =>
+    [train, test, ...(background ? [background.held, background.test] : [])].map((side) =>
+      side.map(({ id, hash, label }) => [id, hash, label]),
+    ),
   )
   const training = trial.experiment.trainingOf(method)
   return [

@@ -5,6 +5,7 @@
  */
 
 import { groupBy } from "@fourtier/core"
+import { withoutBackground } from "@fourtier/core/bundle"
 import { argmax, nearestNeighbours } from "@fourtier/core/metrics"
 import { type Method, methodNamed, titleOf } from "@fourtier/core/model"
 import {
@@ -203,12 +204,10 @@ async function lookAt(
   const closest =
     aligned && means.size > 0 ? await closestAnswers(trial, set, weights) : new Map<string, [string, number][][]>()
   return examples.map(({ id, label }, i) => {
-    const own = all.probabilities[i]
-    const shown = shownClasses(
-      own,
-      [...without.values()].map(({ probabilities }) => probabilities[i]),
-      label,
-    )
+    const actions = ({ probabilities }: Reading) =>
+      withoutBackground(probabilities[i], trial.experiment.settings.classes.length).actions
+    const own = actions(all)
+    const shown = shownClasses(own, [...without.values()].map(actions), label)
     const of = (row: Float32Array) => shown.map((c) => rounded(row[c]))
     return {
       id,
@@ -217,7 +216,7 @@ async function lookAt(
       label: label === NO_CLASS ? null : label,
       classes: shown,
       all: of(own),
-      without: Object.fromEntries([...without].map(([prompt, { probabilities }]) => [prompt, of(probabilities[i])])),
+      without: Object.fromEntries([...without].map(([prompt, reading]) => [prompt, of(actions(reading))])),
       closest: Object.fromEntries([...closest].map(([prompt, rows]) => [prompt, rows[i]])),
     }
   })

@@ -64,7 +64,12 @@ export async function addPseudoLabels(trial: Trial, aligned: Aligned): Promise<F
       `nobody's answers resemble ${empty.join(", ")}: label a clip of each, or describe the class in a sentence`,
     )
   }
-  return { source: train.source, examples }
+  if (!trial.experiment.settings.background) return { source: train.source, examples }
+  const background = trial.data.taught.examples.slice(labelled.examples.length)
+  const wider = examples.map((example): Taught => {
+    return typeof example.label === "number" ? example : { ...example, label: [...example.label, 0] }
+  })
+  return { source: train.source, examples: [...wider, ...background] }
 }
 
 /** Ids of the prompts that a list in `prompts` may name by their letter. */

@@ -86,6 +86,13 @@ export async function fineTune(
   return weights
 }
 
+/** A matrix of so many columns with one more, of zeros. */
+function withColumn(values: ArrayLike<number>, columns: number): Float32Array {
+  const wider = new Float32Array((values.length / columns) * (columns + 1))
+  for (let i = 0; i < values.length; i++) wider[Math.floor(i / columns) * (columns + 1) + (i % columns)] = values[i]
+  return wider
+}
+
 /** Weights of a network that has learned nothing: all classes are alike to it. */
 function silent(params: readonly Param[]): Weights {
   return new Map(params.map(({ name, tensor }) => [name, new Float32Array(tensor.size)]))
@@ -97,9 +104,12 @@ async function readLanguage(trial: Trial, aligned: Aligned, clips: FeatureSet<Ta
   const { language, promptWeights, weights, means } = aligned
   const { names } = language.text
   const shares = [...promptWeights]
-  const embeddings = await embedExamples(await trial.experiment.alignGraphs(), clips, weights)
+  const { classes, background } = trial.experiment.settings
+  // what shows none of the classes has no words
+  const examples = clips.examples.filter(({ label }) => label !== classes.length)
+  const embeddings = await embedExamples(await trial.experiment.alignGraphs(), { ...clips, examples }, weights)
   const { labelled } = trial.data
-  const places = new Map(clips.examples.map(({ id }, i) => [id, i]))
+  const places = new Map(examples.map(({ id }, i) => [id, i]))
   const known = labelled.examples.flatMap(({ id }) => places.get(id) ?? [])
   const ofKnown = new Map([...embeddings].map(([prompt, rows]) => [prompt, known.map((i) => rows[i])] as const))
   const evidence = languageEvidence(
@@ -117,6 +127,7 @@ async function readLanguage(trial: Trial, aligned: Aligned, clips: FeatureSet<Ta
     `language${language.suffix}: prompt weights ${weighed}${judged ? `; ${counts}${heard ? "" : ": not heeded"}` : ""}`,
   )
   const counted = new Map(shares.map(([prompt, weight]) => [prompt, heard ? weight : 0] as const))
-  const labels = clips.examples.map(({ label }) => label)
-  return fitLanguage(embeddings, labels, names, counted, means)
+  const labels = examples.map(({ label }) => (typeof label === "number" ? label : label.slice(0, classes.length)))
+  const fitted = fitLanguage(embeddings, labels, names, counted, means)
+  return background ? new Map([...fitted].map(([name, own]) => [name, withColumn(own, classes.length)])) : fitted
 }

@@ -5,6 +5,7 @@
 
 import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { withoutBackground } from "@fourtier/core/bundle"
 import type { Prediction } from "@fourtier/core/metrics"
 import type { Method } from "@fourtier/core/model"
 import { FileJournal, fileCheckpoints, loadWeights, removeCheckpoint, saveWeights } from "@fourtier/core/node"
@@ -13,6 +14,7 @@ import {
   type Example,
   type FeatureSet,
   type FeatureSource,
+  type Labelled,
   type Retrieval,
   type TrainTask,
   train,
@@ -60,6 +62,8 @@ export interface TrialData {
   known: ReadonlyMap<string, number>
   /** Those whose labels may be used. */
   labelled: FeatureSet
+  /** What a network without language learns from: those, and background where it is learned. */
+  taught: FeatureSet
   val: FeatureSet
   test: FeatureSet
   groups: ReadonlyMap<string, string | null>
@@ -115,13 +119,15 @@ export class Trial {
     const known = labelledOf(split.train, classes, features.trainViews)
     const train = { source: features.train, examples: examplesOf(split.train, features.trainViews) }
     const { align } = features
+    const labelled = drawLabelled(known, labelsPerClass, seed)
     this.data = {
       split: split.name,
       training: split.training,
       train,
       aligned: align ? { source: align.source, examples: examplesOf(split.train, align.views) } : train,
       known: new Map(known.map(({ id, label }) => [id, label])),
-      labelled: { source: features.train, examples: drawLabelled(known, labelsPerClass, seed) },
+      labelled: { source: features.train, examples: labelled },
+      taught: { source: features.train, examples: [...labelled, ...backgroundOf(split, experiment)] },
       val: { source: features.test, examples: labelledOf(split.val, classes, features.testViews) },
       test: { source, examples: provenBy(split.test, classes, views) },
       groups: new Map(split.test.map(({ id, group }) => [id, group])),
@@ -147,7 +153,7 @@ export class Trial {
   ): Promise<Weights> {
     const { size, model, prompts, classes, runtime, reporter, signal } = this.experiment.settings
     // test clips' views decide nothing here: without validation clips, their store is not looked at
-    const sets = [this.data.train, this.data.labelled, this.data.val].map(({ source, examples }, part) =>
+    const sets = [this.data.train, this.data.taught, this.data.val].map(({ source, examples }, part) =>
       part === 2 && examples.length === 0 ? null : [source.id, examples],
     )
     const params = task.params.map(({ name: param, shape }) => [param, shape])
@@ -186,13 +192,13 @@ export class Trial {
     if (existsSync(path)) this.result.journals.push({ title: name, path })
   }
 
-  /** Writes down what a method says of the test clips: a row of probabilities [C] each. */
+  /** Writes down what a method says of the test clips: a row of probabilities each, of the classes and of background if it is learned. */
   predict(method: string, trained: readonly Param[], rows: readonly Float32Array[]): void {
     const { split, test, groups } = this.data
     const predictions = test.examples.map(({ id, label }, i) => ({
       clipId: id,
       label,
-      probabilities: rows[i],
+      probabilities: withoutBackground(rows[i], this.experiment.settings.classes.length).actions,
       fold: split,
       seed: this.seed,
       group: groups.get(id) ?? undefined,
@@ -200,6 +206,13 @@ export class Trial {
     const trainedWeights = trained.reduce((sum, { tensor }) => sum + tensor.size, 0)
     this.result.predictions.set(method, { trainedWeights, predictions })
   }
+}
+
+/** The clips of no class that a split may learn from. */
+function backgroundOf({ background }: Split, { settings }: Experiment): Labelled[] {
+  if (!settings.background) return []
+  const examples = examplesOf(background?.held ?? [], settings.features.trainViews)
+  return examples.map((example) => ({ ...example, label: settings.classes.length }))
 }
 
 /**
