@@ -139,7 +139,7 @@ export function eachFrame(
   return withOpenFile(clip, options.deinterlace ?? false, (file) => {
     const table = buildFrameTable(file, clip)
     const { times, duration } = table
-    const picture = new PictureWriter(file, options.size)
+    const picture = new PictureWriter(file.info, file.orientation, options.size)
     const { width, height } = picture
     const [held, data] = [new Uint8Array(width * height * 3), new Uint8Array(width * height * 3)]
     let next = 0
