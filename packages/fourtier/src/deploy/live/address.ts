@@ -5,20 +5,26 @@ import { FourtierError } from "@fourtier/tensor"
 import { z } from "zod"
 import { CONTAINERS } from "../../video/containers.ts"
 
+/** A source of frames. */
+export interface LiveSource {
+  kind: "camera" | "network" | "file" | "pipe"
+  /** FFmpeg's address. */
+  url: string
+  /** FFmpeg's format, where it must not be guessed: a device. */
+  format: string | null
+  /** Options of the opening. */
+  options: Record<string, string>
+  /** For people: without passwords. */
+  name: string
+}
+
 export const liveSourceSchema = z.object({
   kind: z.enum(["camera", "network", "file", "pipe"]),
-  /** FFmpeg's address. */
   url: z.string(),
-  /** FFmpeg's format, where it must not be guessed: a device. */
   format: z.string().nullable(),
-  /** Options of the opening. */
   options: z.record(z.string(), z.string()),
-  /** For people: without passwords. */
   name: z.string(),
-})
-
-/** A source of frames. */
-export type LiveSource = z.infer<typeof liveSourceSchema>
+}) satisfies z.ZodType<LiveSource>
 
 /** A camera as `listCameras` finds it. */
 export interface Camera {

@@ -25,18 +25,24 @@ export type CaptureJob = z.infer<typeof captureJobSchema>
 /** To the process: the job first, then how many more frames may be sent. */
 export const captureOrderSchema = z.union([z.object({ job: captureJobSchema }), z.object({ more: z.int() })])
 
-/** What the source is, known once it is open. */
+/** What a source is, known once it is open. */
+export interface OpenedSource {
+  width: number
+  height: number
+  /** Frames a second that the source declares; 0 where it does not. */
+  rate: number
+  codec: string
+  /** Seconds that it goes on for; null where it has no end. */
+  duration: number | null
+}
+
 const openedSchema = z.object({
   width: z.int(),
   height: z.int(),
-  /** Frames a second that the source declares; 0 where it does not. */
   rate: z.number(),
   codec: z.string(),
-  /** Seconds that it goes on for; null where it has no end. */
   duration: z.number().nullable(),
-})
-
-export type OpenedSource = z.infer<typeof openedSchema>
+}) satisfies z.ZodType<OpenedSource>
 
 export const captureNewsSchema = z.union([
   z.object({ opened: openedSchema }),
