@@ -155,7 +155,7 @@ export async function writeRun(run: string, options: FixtureOptions = {}): Promi
     calibrations: new Map(splits.map((split) => [split, { temperature: 1.7, clips: 12, from: "cross-fitting" }])),
     background: splits.flatMap((split) =>
       seeds.map((seed) => ({
-        ...{ split, seed, threshold: 0.61, falseAlarmRate: 0.05, clips: 9, tested: 7 },
+        ...{ split, seed, threshold: 0.61, falseAlarmRate: 0.05, learned: false, clips: 9, tested: 7 },
         ...{ falseAlarms: 1 / 7, recognised: 0.75, rocArea: 0.9375 },
       })),
     ),
