@@ -60,8 +60,13 @@ describe.skipIf(chromium === null || !built)("timeline.html in headless Chromium
     page.on("pageerror", (error) => complaints.push(error.message))
     await page.goto(pathToFileURL(join(folder, "timeline.html")).href)
     await page.waitForSelector("#made")
-    await page.waitForFunction("document.querySelector('video').readyState > 0")
+    await until(page, "document.querySelector('video').readyState > 0")
     return page
+  }
+
+  /** Waits until an expression holds; the page itself evaluates no text. */
+  async function until(page: Page, expression: string): Promise<void> {
+    await expect.poll(() => page.evaluate(expression), { timeout: 30_000 }).toBe(true)
   }
 
   const time = (page: Page) => page.evaluate("document.querySelector('video').currentTime").then(Number)
@@ -71,9 +76,7 @@ describe.skipIf(chromium === null || !built)("timeline.html in headless Chromium
     await page.locator(".bar").nth(0).waitFor()
     await page.getByRole("button", { name: /^push, 0:06\.0 to 0:08\.2, 80 %$/ }).click()
     expect(await time(page)).toBeGreaterThanOrEqual(6)
-    await page.waitForFunction(
-      "document.querySelector('video').paused && document.querySelector('video').currentTime >= 8.2",
-    )
+    await until(page, "document.querySelector('video').paused && document.querySelector('video').currentTime >= 8.2")
     expect(await time(page)).toBeLessThan(8.7)
     expect(await page.locator("tr.current").textContent()).toContain("push")
     await page.locator("#spans button").nth(0).click()
@@ -85,14 +88,16 @@ describe.skipIf(chromium === null || !built)("timeline.html in headless Chromium
   it("is used by the keyboard: moments, spans, playing, zoom", async () => {
     const page = await open()
     await page.keyboard.press("Shift+ArrowRight")
-    await page.waitForFunction("document.querySelector('video').currentTime > 9")
-    await page.keyboard.press("ArrowLeft")
+    await until(page, "document.querySelector('video').currentTime > 9.4")
     await page.keyboard.press("j")
     expect(await page.locator("tr.current").textContent()).toContain("0:08.5")
     await page.keyboard.press("j")
     expect(await page.locator("tr.current").textContent()).toContain("push")
     await page.keyboard.press("Space")
     expect(await page.evaluate("document.querySelector('video').paused")).toBe(true)
+    const before = await time(page)
+    await page.keyboard.press("ArrowLeft")
+    expect(await time(page)).toBeCloseTo(before - 1, 1)
     await page.keyboard.press("+")
     expect(await page.locator("fieldset output").textContent()).toBe("2×")
     await page.close()

@@ -80,8 +80,8 @@ function takesCommand(): Command {
 }
 
 const TAKES = `
-In each take of a minute or two, one figure does six to twelve actions; before and
-between them it stands, makes small gestures, walks to another place, and does
-things that are none of the classes. Parts: train, test (other people and
-cameras), test-shift (also other scenes). segments.csv and activitynet.json say
-what happens from when to when; others.csv what else is done.`
+In each take of a minute or two, one figure does six to twelve actions. Before
+and between them it stands, makes small gestures, walks to another place, and
+does things that are none of the classes. Parts: train, test (other people and
+cameras), test-shift (also other scenes). segments.csv and activitynet.json
+say what happens from when to when; others.csv what else is done.`

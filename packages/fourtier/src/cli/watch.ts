@@ -32,10 +32,10 @@ export function watchCommand(): Command {
 }
 
 const MORE = `
-A source that is lost is tried again after 1, 2, 4, … 30 seconds. Ctrl-C ends it.
+A source that is lost is tried again after 1, 2, 4, … 30 seconds. Ctrl-C ends.
 A command gets FOURTIER_EVENT (start, end), FOURTIER_LABEL, FOURTIER_TIME,
-FOURTIER_AT, FOURTIER_PROBABILITY, FOURTIER_SECONDS and FOURTIER_SOURCE, and the
-same as JSON on its standard input.`
+FOURTIER_AT, FOURTIER_PROBABILITY, FOURTIER_SECONDS and FOURTIER_SOURCE, and
+the same as JSON on its standard input.`
 
 function pace(text: string): number | "max" {
   const value = Number(text)

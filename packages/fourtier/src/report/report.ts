@@ -260,8 +260,8 @@ function backgroundNotes({ background, reference }: EvaluationResults): string[]
     ...[split, String(seed), String(clips), threshold.toFixed(3), String(tested), share(falseAlarms)],
     ...[share(recognised), rocArea === null ? "–" : rocArea.toFixed(3)],
   ])
-  const [{ falseAlarmRate }] = background
-  const intro = `Clips of no class, which ${reference} was not trained on: the threshold of unknown is set on those outside of the test part for ${formatPercent(falseAlarmRate)} % false alarms, and tested on the others.`
+  const [{ falseAlarmRate, learned }] = background
+  const intro = `Clips of no class: the threshold of unknown is set on those outside of the test part, by ${reference} ${learned ? "trained on others of them" : "that was not trained on them"}, for ${formatPercent(falseAlarmRate)} % false alarms, and tested on the others.`
   return [`${intro}\n\n${markdownTable(columns, rows)}`]
 }
 
