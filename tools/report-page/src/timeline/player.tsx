@@ -82,8 +82,8 @@ export function Player({ player, video }: { player: Playing; video: TimelineVide
       {failed && (
         <div class="failed" role="alert">
           <p>
-            The video does not play: it is not at <code>{decodeURI(video.src)}</code>, or it is of a kind that browsers do
-            not play. Most play H.264 in MP4.
+            The video does not play: it is not at <code>{decodeURI(video.src)}</code>, or it is of a kind that browsers
+            do not play. Most play H.264 in MP4.
           </p>
           <label>
             Choose the file:{" "}
