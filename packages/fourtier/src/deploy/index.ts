@@ -6,6 +6,7 @@
  * 3. `recognizer.ts` loads one and recognises files; `stream.ts` one for frames that keep coming.
  * 4. `segment.ts` what happens from when to when in long video.
  * 5. `export-detector.ts`, `detector.ts` the same for who does what, where: frames and boxes of people to probabilities.
+ * 6. `detect.ts` who does what, where, in a video: people found, followed and judged; `detect-drawn.ts` a copy with that drawn on it.
  *
  * @module
  */
@@ -18,6 +19,18 @@ export {
   type Guess,
   type Recognition,
 } from "@fourtier/core/bundle"
+export {
+  type ActingPerson,
+  DEFAULT_RATE,
+  DEFAULT_STEP,
+  type DetectedMoment,
+  type DetectOptions,
+  detectActions,
+  judgePeople,
+  keyTimesOf,
+  trackPeople,
+} from "./detect.ts"
+export { type DrawOptions, drawDetections, topLabels } from "./detect-drawn.ts"
 export { detectAt, loadDetector } from "./detector.ts"
 export { type ExportOptions, exportBundle, TOLERANCE } from "./export.ts"
 export { type ExpectedPeople, type ExportDetectorOptions, exportDetector } from "./export-detector.ts"
