@@ -17,6 +17,7 @@ const ALL = ["packages/*/tests/**/*.test.ts", "tests/**/*.test.ts"]
 /** Tests that `npm run test:unit` leaves out. */
 export const LONG = [
   // they start worker threads, child processes or a browser, which run the compiled code
+  "packages/fourtier/tests/deploy/detect.test.ts",
   "packages/fourtier/tests/deploy/detector.test.ts",
   "packages/fourtier/tests/deploy/export.test.ts",
   "packages/fourtier/tests/deploy/live.test.ts",

@@ -2,14 +2,13 @@
 
 import { Command } from "commander"
 import type { DetectionOptions } from "./actions/detection.ts"
-import { listOf, numberIn, settingsOptions, wholeNumber } from "./options.ts"
+import { detectorOptions, listOf, numberIn, settingsOptions, wholeNumber } from "./options.ts"
 
 export function detectionCommand(): Command {
-  return settingsOptions(
-    new Command("detection")
-      .description("train and compare methods that tell who does what, where")
-      .argument("<data>", "AVA's folder, a CSV of boxes, or CVAT's XML (docs/detection.md)"),
-  )
+  const command = new Command("detection")
+    .description("train and compare methods that tell who does what, where")
+    .argument("<data>", "AVA's folder, a CSV of boxes, or CVAT's XML (docs/detection.md)")
+  return detectorOptions(settingsOptions(command), "")
     .option(
       "--methods <list>",
       "linear-probe, attentive-probe, baseline, full, full-shuffled (default: all; those with words where there are answers)",
@@ -18,7 +17,7 @@ export function detectionCommand(): Command {
     .option("--subject <whom>", "what an answer is about: clip, the whole picture; or person, each by itself", "clip")
     .option("--answers <file>", "recorded answers of a vision-language model (JSONL or CSV)")
     .option("--boxes <file>", "people's boxes from a detector: a CSV as SlowFast publishes")
-    .option("--threshold <score>", "least score of those boxes", numberIn(0, 1), 0.8)
+    .option("--threshold <score>", "least score of boxes (default: 0.8; the detector's own)", numberIn(0, 1))
     .option("--window <seconds>", "length of the clip around a key frame", numberIn(0.1, 60), 2)
     .option("--every <seconds>", "between key frames, in a CSV or CVAT's XML", numberIn(0, 3600), 1)
     .option("--jitter <share>", "how far true boxes move in training, of their sides", numberIn(0, 0.5), 0.1)
@@ -33,5 +32,5 @@ export function detectionCommand(): Command {
 
 const PARTS = `
 Learns from the part train, and is tested on every other part, such as val: with
-true boxes, and with those of --boxes. Settings of encoder, model and training
-are those of fourtier run; every picture is letterboxed.`
+true boxes, and with those of --boxes or --detector. Settings of encoder, model
+and training are those of fourtier run; every picture is letterboxed.`

@@ -13,6 +13,7 @@ import { compareCommand } from "./compare.ts"
 import { dataCommand } from "./data.ts"
 import { demoCommand } from "./demo.ts"
 import { describeCommand } from "./describe.ts"
+import { detectCommand } from "./detect.ts"
 import { detectionCommand } from "./detection.ts"
 import { doctorCommand } from "./doctor.ts"
 import { encodeCommand } from "./encode.ts"
@@ -33,7 +34,7 @@ import { watchCommand } from "./watch.ts"
 const VERBS: Readonly<Record<string, readonly (() => Command)[]>> = {
   "Start here:": [demoCommand, runCommand, predictCommand, segmentCommand, watchCommand],
   "Prepare the data:": [dataCommand, doctorCommand, stripsCommand, describeCommand, extractCommand, suggestCommand],
-  "Find who does what, where:": [detectionCommand],
+  "Find who does what, where:": [detectionCommand, detectCommand],
   "Run the recipe up to one of its stages:": [alignCommand, finetuneCommand, evaluateCommand, exportCommand],
   "Inspect and measure:": [
     reportCommand,

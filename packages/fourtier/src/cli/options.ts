@@ -71,3 +71,23 @@ export function configOptions(command: Command): Command {
     .option("--alignment <folder>", "take stage 1 from a folder that `fourtier align` has made")
     .option("--answers <file>", "recorded answers of a vision-language model (JSONL or CSV)")
 }
+
+/** Options of what finds people. */
+export interface DetectorOptions {
+  detector?: string
+  detectorFormat?: string
+  detectorSize?: number
+  personClass?: number
+}
+
+/**
+ * Adds the options that `openNamedDetector` reads.
+ * @param otherwise what holds where no detector is named, for the help
+ */
+export function detectorOptions(command: Command, otherwise = " (default: movenet)"): Command {
+  return command
+    .option("--detector <name>", `what finds people: movenet, nanodet, or an ONNX file${otherwise}`)
+    .option("--detector-format <name>", "how an ONNX file's outputs are read (default: told by their shapes)")
+    .option("--detector-size <px>", "side of an ONNX file's picture, where it takes any", wholeNumberIn(32, 8192))
+    .option("--person-class <n>", "number of the class person, where it is not the usual one", wholeNumberIn(0))
+}

@@ -8,6 +8,7 @@
  * 5. `export-detector.ts`, `detector.ts` the same for who does what, where: frames and boxes of people to probabilities.
  * 6. `live/` frames of cameras, network streams and pipes: `address.ts` what can be named, `connections.ts` one connection after the
  *    other, `capture.ts` the process behind each.
+ * 7. `detect.ts` who does what, where, in a video: people found, followed and judged; `detect-drawn.ts` a copy with that drawn on it.
  *
  * @module
  */
@@ -20,6 +21,18 @@ export {
   type Guess,
   type Recognition,
 } from "@fourtier/core/bundle"
+export {
+  type ActingPerson,
+  DEFAULT_RATE,
+  DEFAULT_STEP,
+  type DetectedMoment,
+  type DetectOptions,
+  detectActions,
+  judgePeople,
+  keyTimesOf,
+  trackPeople,
+} from "./detect.ts"
+export { type DrawOptions, drawDetections, topLabels } from "./detect-drawn.ts"
 export { detectAt, loadDetector } from "./detector.ts"
 export { type ExportOptions, exportBundle, TOLERANCE } from "./export.ts"
 export { type ExpectedPeople, type ExportDetectorOptions, exportDetector } from "./export-detector.ts"

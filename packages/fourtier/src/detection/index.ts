@@ -3,7 +3,7 @@
  *
  * 1. `read.ts`          annotations → key frames with people (`data.ts`): `ava.ts` as AVA distributes them, `cvat.ts` and `table.ts`
  *                       anyone's own, which `own.ts` puts together
- * 2. `person-boxes.ts`  boxes of a person detector
+ * 2. `person-boxes.ts`  boxes of a person detector, from a file; `detected.ts` from the detector itself
  * 3. `clips.ts`         the clip around each key frame; `people.ts` each person in it as a clip that can be described
  * 4. `words.ts`         stage 1 from answers about clips or people; `labelled.ts` whose classes are learned
  * 5. `compare.ts`       methods side by side, with true and with detected boxes; `tested.ts` their figures
@@ -26,6 +26,7 @@ export {
 } from "./compare.ts"
 export { readCvat } from "./cvat.ts"
 export * from "./data.ts"
+export * from "./detected.ts"
 export * from "./labelled.ts"
 export type { OwnOptions } from "./own.ts"
 export { type PersonClip, peopleClips } from "./people.ts"

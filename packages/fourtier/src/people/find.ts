@@ -65,13 +65,16 @@ export async function findPeople(
   }
   const missing = frames.filter((frame) => !found.has(frame))
   onProgress?.(found.size, frames.length)
-  for await (const { index, picture } of video.frames(missing, { size: detector.sizeOf(video), signal })) {
-    const people = (await detector.find(picture)).map(rounded)
-    found.set(index, people)
-    kept?.add(index, people)
-    onProgress?.(found.size, frames.length)
+  try {
+    for await (const { index, picture } of video.frames(missing, { size: detector.sizeOf(video), signal })) {
+      const people = (await detector.find(picture)).map(rounded)
+      found.set(index, people)
+      kept?.add(index, people)
+      onProgress?.(found.size, frames.length)
+    }
+  } finally {
+    kept?.flush()
   }
-  kept?.flush()
   return frames.map((frame) => ({ time: video.times[frame], people: found.get(frame) ?? [] }))
 }
 

@@ -7,7 +7,7 @@ import { EMBEDDED, type EmbeddedName, openEmbeddedDetector } from "./embedded.ts
 import { type OnnxDetectorOptions, openOnnxDetector } from "./onnx.ts"
 
 /** The embedded detector that is used where none is named. */
-export const DEFAULT_DETECTOR: EmbeddedName = "nanodet"
+export const DEFAULT_DETECTOR: EmbeddedName = "movenet"
 
 /**
  * Opens a detector by its name, or an ONNX file.

@@ -97,12 +97,14 @@ export class VideoReader {
     const stretches = this.#stretches(indices, options.size)
     let ahead = stretches.length > 0 ? this.#read(stretches[0], options) : null
     for (let s = 0; ahead !== null; s++) {
-      options.signal?.throwIfAborted()
       const found: ReadFrame[] = await ahead
       ahead = s + 1 < stretches.length ? this.#read(stretches[s + 1], options) : null
       // it is awaited only after this stretch, or never where the reader of these frames stops
       ahead?.catch(() => undefined)
-      yield* found
+      for (const frame of found) {
+        options.signal?.throwIfAborted()
+        yield frame
+      }
     }
   }
 

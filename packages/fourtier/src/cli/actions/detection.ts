@@ -6,12 +6,14 @@ import { plural, type Reporter } from "@fourtier/core"
 import type { PlainBox } from "@fourtier/core/metrics"
 import { terminalReporter } from "@fourtier/core/node"
 import { detectionSchema, type Step } from "@fourtier/core/schemas"
+import { FourtierError } from "@fourtier/tensor"
 import { writeFileAtomic } from "@fourtier/tensor/node"
 import type { Config } from "../../config.ts"
 import { providerBeside } from "../../describe/beside.ts"
 import { type ClippedPart, clipKeyFrames } from "../../detection/clips.ts"
 import { compareDetectors, DETECTORS, type Detector, learnsWords, trainingClips } from "../../detection/compare.ts"
 import type { DetectionData } from "../../detection/data.ts"
+import { detectKeyFrames } from "../../detection/detected.ts"
 import { peopleClips } from "../../detection/people.ts"
 import { readPersonBoxes } from "../../detection/person-boxes.ts"
 import { readAnnotations } from "../../detection/read.ts"
@@ -23,17 +25,19 @@ import { promptsOf } from "../../requirements.ts"
 import * as stages from "../../stages.ts"
 import { openCache } from "../../util/cache-folders.ts"
 import { interruptible } from "../interrupt.ts"
+import type { DetectorOptions } from "../options.ts"
 import { tableOf, writeResults } from "./detection-results.ts"
 import { shipDetector } from "./detection-ship.ts"
 import { runFolder } from "./folders.ts"
 import { oneOf } from "./one-of.ts"
+import { openNamedDetector } from "./open-detector.ts"
 import { readConfig } from "./read-config.ts"
 
-export interface DetectionOptions {
+export interface DetectionOptions extends DetectorOptions {
   methods?: string[]
   subject: string
   boxes?: string
-  threshold: number
+  threshold?: number
   window: number
   every: number
   jitter: number
@@ -52,7 +56,6 @@ export async function compareOnData(folder: string, options: DetectionOptions): 
     if (methods.some(learnsWords)) await stages.checkAnswerSources(folder, context)
     const data = await readAnnotations(folder, { every: options.every })
     for (const note of data.notes) reporter.warn(note)
-    const detected = options.boxes === undefined ? null : await personBoxes(options.boxes, options.threshold, reporter)
     const parts = await clipKeyFrames(data, options.window, reporter)
     const encoder = await openVisualEncoder(config.encoder)
     for (const note of encoder.notes ?? []) reporter.say(note)
@@ -62,7 +65,13 @@ export async function compareOnData(folder: string, options: DetectionOptions): 
       sampling: { ...config.views.sampling, frames: encoder.frames, clips: 1 },
       steps: [letterboxFor(encoder)],
     }
-    const { features, older } = await openCache(config.cache, reporter)
+    const { features, people, older } = await openCache(config.cache, reporter)
+    const detected = await detectedBoxes(data, parts, options, {
+      folder: people,
+      threads: runtime.threads,
+      reporter,
+      signal,
+    })
     const { store, failed } = await extractFeatures(
       parts.flatMap(({ clips }) => clips.map(({ clip }) => clip)),
       {
@@ -151,10 +160,33 @@ async function wordsOf({
   return { subject, prompts: ids, text, people }
 }
 
-async function personBoxes(path: string, threshold: number, reporter: Reporter): Promise<PlainBox[]> {
-  const { boxes, low, empty } = await readPersonBoxes(path, threshold)
-  reporter.say(
-    `${plural(boxes.length, "person box", "person boxes")}; left out: ${low} below ${threshold}, ${empty} outside or empty`,
-  )
-  return boxes
+/** Score from which boxes of a file count, as SlowFast's are used in testing. */
+const FILE_THRESHOLD = 0.8
+
+/** The boxes that a file holds, or a detector finds; null where neither is named. */
+async function detectedBoxes(
+  data: DetectionData,
+  parts: readonly ClippedPart[],
+  options: DetectionOptions,
+  { threads, ...context }: { folder: string; threads?: number; reporter: Reporter; signal: AbortSignal },
+): Promise<PlainBox[] | null> {
+  const { boxes: file, detector: named, threshold } = options
+  if (file !== undefined && named !== undefined) {
+    throw new FourtierError({ where: "--boxes, --detector", what: "one of them alone", fix: "leave one out" })
+  }
+  if (file !== undefined) {
+    const least = threshold ?? FILE_THRESHOLD
+    const { boxes, low, empty } = await readPersonBoxes(file, least)
+    context.reporter.say(
+      `${plural(boxes.length, "person box", "person boxes")}; left out: ${low} below ${least}, ${empty} outside or empty`,
+    )
+    return boxes
+  }
+  if (named === undefined) return null
+  const detector = await openNamedDetector(options, threads)
+  try {
+    return await detectKeyFrames(data, parts, { detector, threshold, ...context })
+  } finally {
+    await detector.release()
+  }
 }

@@ -1,7 +1,7 @@
 /** Videos that a command line names. */
 
 import { stat } from "node:fs/promises"
-import { isAbsolute, relative } from "node:path"
+import { dirname, isAbsolute, relative, resolve } from "node:path"
 import { FourtierError } from "@fourtier/tensor"
 import { clipsOfFiles } from "../../video/firstlook.ts"
 import type { Clip } from "../../video/manifest.ts"
@@ -40,4 +40,13 @@ export async function lookThrough(
 export function shown(path: string): string {
   const near = relative(process.cwd(), path)
   return near.startsWith("..") || isAbsolute(near) ? path : near
+}
+
+/** The folder that holds all of these. */
+export function commonFolder(folders: readonly string[]): string {
+  let common = resolve(folders[0] ?? "")
+  for (const folder of folders) {
+    while (relative(common, resolve(folder)).startsWith("..")) common = dirname(common)
+  }
+  return common
 }
