@@ -82,7 +82,9 @@ export async function importFile(data: string, file: string, options: QuestionOp
   if (!namesProvider(scope.config, options)) {
     const target = answersBeside(data)
     const { imported, unknown } = await importBeside(file, target, scope.clips, scope.prompts)
-    reporter.say(`  ${plural(imported, "answer")} imported into ${shown(target)}, which is used wherever no model is named`)
+    reporter.say(
+      `  ${plural(imported, "answer")} imported into ${shown(target)}, which is used wherever no model is named`,
+    )
     return warnOfUnknown(unknown, reporter)
   }
   const { provider, cachePath, clips, prompts, strips } = await openRun(data, options, reporter)
