@@ -68,7 +68,7 @@ function Reliability({ split, own }: { split: page.PageSplit; own: page.PageMeth
             ],
             { stroke: "var(--strong-line)", strokeDasharray: "3,3" },
           ),
-          Plot.line(rows, { ...look, z: "shipped", strokeOpacity: 0.6 }),
+          Plot.ruleX(rows, { x: look.x, y1: look.x, y2: look.y, stroke: look.stroke, strokeOpacity: 0.6 }),
           Plot.dot(rows, {
             ...look,
             r: "count",
