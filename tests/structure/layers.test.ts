@@ -26,7 +26,7 @@ const LAYERS = {
     ["config.ts"],
     ["classes.ts"],
     ["requirements.ts"],
-    ["stages.ts"],
+    ["stages"],
     ["experiment-settings.ts", "shipping.ts"],
     ["recipe.ts", "align.ts"],
     ["ablate"],

@@ -28,7 +28,7 @@ export { type Config, type ConfigOptions, configSchema, loadConfig, PRESETS } fr
 export { readBundle } from "./deploy/folder.ts"
 export { type RecognizeOptions, Recognizer } from "./deploy/recognizer.ts"
 export { type RecipeResult, runRecipe, type Until } from "./recipe.ts"
-export type { StageContext } from "./stages.ts"
+export type { StageContext } from "./stages/index.ts"
 export { type CacheFolders, cacheFolders, userCache } from "./util/cache-folders.ts"
 export type { Settings, SettingsTree } from "./util/settings.ts"
 export { type Lap, StageClock } from "./util/stage-clock.ts"

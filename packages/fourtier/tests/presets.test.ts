@@ -10,7 +10,7 @@ import { describe, expect, it } from "vitest"
 import { hasShared, shared } from "../../../tests/shared.ts"
 import { type Config, loadConfig } from "../src/config.ts"
 import { openVisualEncoder } from "../src/encoders/catalog.ts"
-import { viewRecipes } from "../src/stages.ts"
+import { viewRecipes } from "../src/stages/index.ts"
 
 const { value: paper } = await loadConfig({ preset: "paper" })
 const steps = (views: { steps: readonly { step: string }[] } | null) => (views?.steps ?? []).map(({ step }) => step)

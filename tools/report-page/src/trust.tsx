@@ -68,7 +68,7 @@ function Reliability({ split, own }: { split: page.PageSplit; own: page.PageMeth
             ],
             { stroke: "var(--strong-line)", strokeDasharray: "3,3" },
           ),
-          Plot.line(rows, { ...look, z: "shipped", strokeOpacity: 0.6 }),
+          Plot.ruleX(rows, { x: look.x, y1: look.x, y2: look.y, stroke: look.stroke, strokeOpacity: 0.6 }),
           Plot.dot(rows, {
             ...look,
             r: "count",
@@ -92,7 +92,7 @@ function Reliability({ split, own }: { split: page.PageSplit; own: page.PageMeth
               <i style={{ border: "1.5px solid var(--s6)", borderRadius: "50%" }} />
               as trained
             </li>
-            {calibrated ? (
+            {calibrated?.reliability.length ? (
               <li>
                 <i style={{ background: "var(--s0)", borderRadius: "50%" }} />
                 as shipped
@@ -161,7 +161,7 @@ function Reliability({ split, own }: { split: page.PageSplit; own: page.PageMeth
                 <th scope="col" class="n">
                   right, %
                 </th>
-                {calibrated ? (
+                {calibrated?.reliability.length ? (
                   <>
                     <th scope="col" class="n">
                       answers as shipped
@@ -218,7 +218,8 @@ const CLOSE = 0.03
 
 /** One sentence on how sure it is and how often it is right. */
 function verdict({ method, reliability, calibrated }: page.PageMethod): string {
-  const bins = calibrated?.reliability ?? reliability
+  const shipped = calibrated !== null && calibrated.reliability.length > 0
+  const bins = shipped ? calibrated.reliability : reliability
   const answers = bins.reduce((sum, { count }) => sum + count, 0)
   const mean = (value: (bin: page.ReliabilityBin) => number) =>
     bins.reduce((sum, bin) => sum + bin.count * value(bin), 0) / Math.max(1, answers)
@@ -230,7 +231,7 @@ function verdict({ method, reliability, calibrated }: page.PageMethod): string {
       : off > 0
         ? `too sure by ${points(off).slice(1)} points`
         : `too modest by ${points(-off).slice(1)} points`
-  return `${calibrated ? `As it is shipped, ${method}` : method} is ${percent(sure)} % sure on average and right for ${percent(right)} %: ${judged}.`
+  return `${shipped ? `As it is shipped, ${method}` : method} is ${percent(sure)} % sure on average and right for ${percent(right)} %: ${judged}.`
 }
 
 export function Unknown({ run }: { run: page.RunData }) {

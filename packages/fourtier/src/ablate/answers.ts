@@ -9,7 +9,7 @@ import type { Config } from "../config.ts"
 import { readRecords } from "../describe/answer-formats.ts"
 import { providerBeside } from "../describe/beside.ts"
 import { promptsOf } from "../requirements.ts"
-import { countMissingAnswers, type StageContext } from "../stages.ts"
+import { countMissingAnswers, type StageContext } from "../stages/index.ts"
 import type { Clip } from "../video/manifest.ts"
 import type { Lacking } from "./cells.ts"
 

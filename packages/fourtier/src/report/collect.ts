@@ -135,6 +135,8 @@ function trimmedSplit(split: SplitSummary, place: string, reference: string): Pa
     methods: split.methods.map((own, i) => ({
       ...own,
       index: i,
+      // what was written before these bins were
+      calibrated: own.calibrated && { ...own.calibrated, reliability: own.calibrated.reliability ?? [] },
       classes: kept.includes(own.method) ? own.classes : null,
       confusion:
         own.method === reference

@@ -43,7 +43,7 @@ export async function planSplits(
     return splits
   }
   const kept = await keepTestPart(data, clips, { ...split, folder, write })
-  for (const note of tellTestPart(kept, clips.length, split)) reporter.say(note)
+  for (const note of tellTestPart(kept, clips.length, split, write)) reporter.say(note)
   const splits = resolveSplits(manifest, split, kept.test)
   if (write) await noteTested(folder, data, splits)
   return splits

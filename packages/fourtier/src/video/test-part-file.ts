@@ -170,6 +170,7 @@ function isUnwritable(error: unknown): boolean {
 
 /**
  * What is to be said of a test part before anything is computed with it.
+ * @param written whether what was drawn is kept, or only shown
  *
  * @example
  * ```ts
@@ -178,12 +179,20 @@ function isUnwritable(error: unknown): boolean {
  * const notes = (kept: KeptTest, count: number) => tellTestPart(kept, count, { test: 0.2 })
  * ```
  */
-export function tellTestPart(kept: KeptTest, clips: number, { test }: Pick<SplitOptions, "test">): string[] {
+export function tellTestPart(
+  kept: KeptTest,
+  clips: number,
+  { test }: Pick<SplitOptions, "test">,
+  written = true,
+): string[] {
   const { path, first, joined, moved, share } = kept
   if (path === null) return []
   const near = relative("", path)
   const shown = near.startsWith("..") || isAbsolute(near) ? path : near
-  if (first) return [`test part: ${kept.test.size} of ${plural(clips, "clip")}, drawn now and kept in ${shown}`]
+  if (first) {
+    const drawn = written ? `drawn now and kept in ${shown}` : `as a run would draw it and keep it in ${shown}`
+    return [`test part: ${kept.test.size} of ${plural(clips, "clip")}, ${drawn}`]
+  }
   const notes = [`test part: ${kept.test.size} of ${plural(clips, "clip")}, as kept in ${shown}`]
   if (joined.length > moved.length)
     notes.push(`${plural(joined.length - moved.length, "new clip")} joined the test part`)

@@ -4,7 +4,7 @@ import { silent } from "@fourtier/core"
 import { expect, test } from "vitest"
 import { loadConfig } from "../../src/config.ts"
 import { PRESETS } from "../../src/presets.ts"
-import { contextFor } from "../../src/stages.ts"
+import { contextFor } from "../../src/stages/index.ts"
 import { checkMirroring } from "../../src/video/mirroring.ts"
 
 test.each(Object.keys(PRESETS))("preset %s", async (preset) => {

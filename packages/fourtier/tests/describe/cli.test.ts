@@ -181,6 +181,10 @@ suite.skipIf(!ready)("fourtier describe", () => {
     expect(errors).toMatch(/4 answers imported into .*clips\/descriptions\.jsonl/)
     await fourtier("import", data, table, ...kept)
     expect(readFileSync(join(data, "descriptions.jsonl"), "utf8").trim().split("\n")).toHaveLength(4)
+    const none = ["--cache", join(folder, "none.jsonl"), "--manifest", join(folder, "manifest.jsonl")]
+    expect((await fourtier("stats", data, ...none)).replace(/\s+/g, " ")).toMatch(
+      /no answers yet but those in .*descriptions\.jsonl: `fourtier describe .*` takes them into the count/,
+    )
     const own = ["--cache", join(folder, "people.jsonl"), "--manifest", join(folder, "manifest.jsonl")]
     await fourtier(data, ...own)
     expect(errors).toMatch(/4 of 8 answers/)

@@ -248,8 +248,10 @@ describe("the file", () => {
 
   it("is not written to say what a run would do", async () => {
     const { data, folder } = dataFolder()
-    const plan = { folder, write: false, reporter: silent }
+    const said: string[] = []
+    const plan = { folder, write: false, reporter: { ...silent, say: (text: string) => void said.push(text) } }
     const [{ test }] = await planSplits(data, manifestOf(clipsOf(10)), split(), plan)
+    expect(said.join()).toMatch(/as a run would draw it and keep it in .*test-part\.csv/)
     expect(test).toHaveLength(6)
     expect([readdirSync(data), existsSync(folder)]).toEqual([[], false])
   })

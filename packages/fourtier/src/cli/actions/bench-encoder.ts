@@ -16,7 +16,7 @@ import {
 import { openVisualEncoder } from "../../encoders/catalog.ts"
 import type { VisualEncoder } from "../../encoders/encoder.ts"
 import { PRECISIONS, type Precision } from "../../encoders/precision.ts"
-import { viewRecipes } from "../../stages.ts"
+import { viewRecipes } from "../../stages/index.ts"
 import { cacheFolders } from "../../util/cache-folders.ts"
 import { type Column, terminalTable } from "../../util/table.ts"
 import { clipsOfFiles } from "../../video/firstlook.ts"

@@ -1,5 +1,6 @@
 /** Shows, edits, exports and imports the answers about a data set's clips. */
 
+import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { plural, type Reporter } from "@fourtier/core"
 import { terminalReporter } from "@fourtier/core/node"
@@ -11,9 +12,11 @@ import { answersBeside, importBeside } from "../../describe/beside.ts"
 import { answersByClip, clipNamed, editAnswer, importAnswers, withCache } from "../../describe/manage.ts"
 import { type DescribedClip, usesStrip } from "../../describe/provider.ts"
 import { describeStats } from "../../describe/stats.ts"
+import { wrapText } from "../../util/table.ts"
 import type { DataOptions, QuestionOptions } from "../describe-options.ts"
 import { formatClip, formatStats } from "./describe-print.ts"
 import { loadClips, namesProvider, openRun, readScope } from "./describe-setup.ts"
+import { shown } from "./files.ts"
 
 export async function showAnswers(
   data: string,
@@ -41,7 +44,14 @@ export async function replaceAnswer(
 export async function showStats(data: string, options: DataOptions & { json?: boolean }): Promise<void> {
   const { clips, cachePath } = await loadClips(data, options, terminalReporter())
   const stats = await withCache(cachePath, (cache) => describeStats(cache, clips))
-  process.stdout.write(options.json === true ? `${JSON.stringify(stats, null, 2)}\n` : formatStats(stats))
+  if (options.json === true) return void process.stdout.write(`${JSON.stringify(stats, null, 2)}\n`)
+  process.stdout.write(stats.length > 0 ? formatStats(stats) : noAnswers(data))
+}
+
+function noAnswers(data: string): string {
+  const beside = answersBeside(data)
+  if (!existsSync(beside)) return "no answers yet\n"
+  return `${wrapText(`no answers yet but those in ${shown(beside)}: \`fourtier describe ${data}\` takes them into the count`)}\n`
 }
 
 /** @throws FourtierError when neither a file nor a folder is given */
@@ -72,7 +82,9 @@ export async function importFile(data: string, file: string, options: QuestionOp
   if (!namesProvider(scope.config, options)) {
     const target = answersBeside(data)
     const { imported, unknown } = await importBeside(file, target, scope.clips, scope.prompts)
-    reporter.say(`  ${plural(imported, "answer")} imported into ${target}, which is used wherever no model is named`)
+    reporter.say(
+      `  ${plural(imported, "answer")} imported into ${shown(target)}, which is used wherever no model is named`,
+    )
     return warnOfUnknown(unknown, reporter)
   }
   const { provider, cachePath, clips, prompts, strips } = await openRun(data, options, reporter)

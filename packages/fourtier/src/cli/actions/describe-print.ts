@@ -87,7 +87,6 @@ const COLUMNS: readonly Column[] = [
 ]
 
 export function formatStats(stats: readonly PromptStats[]): string {
-  if (stats.length === 0) return "no answers yet\n"
   const percent = (share: number | null) => (share === null ? "" : `${(100 * share).toFixed(0)} %`)
   const rows = stats.map((row) => [
     row.prompt,

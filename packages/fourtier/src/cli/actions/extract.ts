@@ -1,7 +1,7 @@
 /** Features of every clip into the cache. */
 
 import { terminalReporter } from "@fourtier/core/node"
-import { contextFor, extract, measure, splitsOf } from "../../stages.ts"
+import { contextFor, extract, measure, splitsOf } from "../../stages/index.ts"
 import { interruptible } from "../interrupt.ts"
 import { defaultManifest } from "./folders.ts"
 import { readConfig } from "./read-config.ts"
