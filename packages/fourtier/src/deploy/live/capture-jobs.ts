@@ -1,13 +1,13 @@
 /** What the process that captures a live source is told, and what it tells. */
 
-import type { PictureSize } from "@fourtier/core/frames"
 import { z } from "zod"
 import { liveSourceSchema } from "./address.ts"
 
-const sizeSchema: z.ZodType<PictureSize> = z.union([
+const sizeSchema = z.union([
   z.object({ width: z.number(), height: z.number() }),
   z.object({ shortSide: z.number() }),
   z.object({ longSide: z.number() }),
+  z.object({ within: z.object({ width: z.number(), height: z.number() }) }),
 ])
 
 export const captureJobSchema = z.object({
