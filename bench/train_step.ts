@@ -8,6 +8,8 @@
  *
  *     npm run bench && node .fourtier/bench/train_step.js [rounds] [python] [threads, as 1,2]
  *
+ * `pytorch_s_memory_returned` is of the second and third step alone, which are slower than later ones where the step is small.
+ *
  * Writes bench/train_step.csv: median seconds a step of each, on the clock and of the processors (which counts where
  * the machine is shared), their ratios, and the peak resident memory of each process.
  */

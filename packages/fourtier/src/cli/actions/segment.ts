@@ -20,7 +20,7 @@ import { withFolderLock } from "../../util/lock.ts"
 import { terminalTable } from "../../util/table.ts"
 import type { Clip } from "../../video/manifest.ts"
 import { interruptible } from "../interrupt.ts"
-import { filesAt, lookThrough, shown } from "./files.ts"
+import { commonFolder, filesAt, lookThrough, shown } from "./files.ts"
 import { oneOf } from "./one-of.ts"
 import { cvatXml, type FramedVideo, labelStudioInterface, labelStudioTasks } from "./segment-annotations.ts"
 import {
@@ -193,15 +193,6 @@ async function readRecord(path: string, key: string): Promise<Pick<VideoSpans, "
   if (!existsSync(path)) return null
   const { success, data } = recordSchema.safeParse(await readJson(path))
   return success && data.key === key ? { duration: data.duration, spans: data.spans } : null
-}
-
-/** The folder that holds all of these. */
-function commonFolder(folders: readonly string[]): string {
-  let common = resolve(folders[0] ?? "")
-  for (const folder of folders) {
-    while (relative(common, resolve(folder)).startsWith("..")) common = dirname(common)
-  }
-  return common
 }
 
 function printTable(videos: readonly VideoSpans[]): void {
