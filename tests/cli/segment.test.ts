@@ -1,6 +1,6 @@
 /** Protects `fourtier segment`: every form of output, and that videos done before are not done again. */
 
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -53,6 +53,11 @@ describe.skipIf(!built)("fourtier segment", () => {
     const before = read("segments.csv")
     const again = segment(videos, "-o", out)
     expect(again.err).toContain("2 of them done before")
+    // captions are drawn of the spans that are known, once
+    const drawn = segment(videos, "-o", out, "--mp4")
+    expect(drawn.err).not.toContain("done before")
+    expect(existsSync(join(out, "a, b.mp4.captioned.mp4"))).toBe(true)
+    expect(segment(videos, "-o", out, "--mp4").err).toContain("2 of them done before")
     expect(read("segments.csv")).toBe(before)
     expect(segment(videos, "-o", out, "--threshold", "0.9").err).not.toContain("done before")
   })
@@ -132,5 +137,6 @@ describe.skipIf(!built)("fourtier segment", () => {
     expect([code, rows.split("\n").length > 2]).toEqual([1, true])
     expect(err).toMatch(/text\.mp4: cannot be used as video/)
     expect(segment(videos, "--threshold", "2").err).toMatch(/expected: a number from 0 to 1/)
+    expect(segment(videos, "--mp4").err).toMatch(/--mp4: no folder for the videos[\s\S]*add --out <folder>/)
   })
 })

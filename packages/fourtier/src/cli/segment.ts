@@ -10,6 +10,7 @@ export function segmentCommand(): Command {
     .argument("<bundle>", "bundle that `fourtier run` exported")
     .argument("<video...>", "video files, or folders of videos")
     .option("-o, --out <folder>", "write every format there; videos done before are skipped")
+    .option("--mp4", "with --out: also write videos with captions")
     .option("--json", "print one line of JSON per span")
     .option("--csv", "print a CSV table: path, label, start, end, score")
     .option("--truth <file>", "print what the spans are worth beside those of a table or ActivityNet JSON")

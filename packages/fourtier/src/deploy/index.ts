@@ -4,7 +4,7 @@
  * 1. `build.ts` the graph that ships, from pixels to probabilities; `folder.ts` where it lies.
  * 2. `export.ts` writes one and proves it against the trainer.
  * 3. `recognizer.ts` loads one and recognises files; `stream.ts` one for frames that keep coming.
- * 4. `segment.ts` what happens from when to when in long video.
+ * 4. `segment.ts` what happens from when to when in long video; `segment-drawn.ts` a copy with that written on it.
  * 5. `export-detector.ts`, `detector.ts` the same for who does what, where: frames and boxes of people to probabilities.
  * 6. `live/` frames of cameras, network streams and pipes: `address.ts` what can be named, `connections.ts` one connection after the
  *    other, `capture.ts` the process behind each.
@@ -42,4 +42,5 @@ export type { OpenedSource } from "./live/capture-jobs.ts"
 export { type LiveConnection, type LiveOptions, liveConnections } from "./live/connections.ts"
 export { type RecognizeOptions, Recognizer, type RecognizerOptions } from "./recognizer.ts"
 export { judgeVideo, type SegmentedVideo, type SegmentOptions, segmentVideo } from "./segment.ts"
+export { drawSpans } from "./segment-drawn.ts"
 export { loadForStream, streamPictureSize } from "./stream.ts"

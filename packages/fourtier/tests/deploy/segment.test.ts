@@ -8,7 +8,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { writeBundle } from "../../../../tests/examples/bundle.ts"
 import { Recognizer } from "../../src/deploy/recognizer.ts"
 import { judgeVideo, segmentVideo } from "../../src/deploy/segment.ts"
+import { drawSpans } from "../../src/deploy/segment-drawn.ts"
 import { loadForStream } from "../../src/deploy/stream.ts"
+import { decodeFrames } from "../../src/video/decode.ts"
+import { VideoReader } from "../../src/video/reader.ts"
 import { encodeClip } from "../video/encode.ts"
 
 let folder: string
@@ -60,6 +63,20 @@ describe("a long video", () => {
       expect(Math.abs(probabilities[0] - clip.probabilities[0])).toBeLessThan(1e-4)
     }
     await recognizer.release()
+  })
+
+  it("is drawn with a caption for as long as its spans last, and as it was in between", async () => {
+    const video = await VideoReader.open(file("short.mp4"))
+    await drawSpans(video, file("drawn.mp4"), [{ label: "bright", start: 0.08, end: 0.24, score: 0.9 }])
+    await video.close()
+    const clip = (name: string) => ({ path: file(name), start: null, end: null, frames: 0, fps: 0 })
+    const indices = [0, 1, 2, 5, 6, 11]
+    const [before, after] = ["short.mp4", "drawn.mp4"].map((name) => decodeFrames(clip(name), { indices }))
+    const area = before.data.length / indices.length
+    const changed = indices.filter((_, i) => {
+      return [...before.data.subarray(i * area, (i + 1) * area)].some((v, at) => v - after.data[i * area + at] > 100)
+    })
+    expect(changed).toEqual([2, 5])
   })
 
   it("shorter than a window is judged as a whole, and one that cannot be read is named", async () => {

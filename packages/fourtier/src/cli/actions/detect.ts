@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs"
 import { mkdir, readFile } from "node:fs/promises"
 import { basename, dirname, extname, join, relative, resolve } from "node:path"
-import { groupBy, plural, type Task } from "@fourtier/core"
+import { groupBy, plural } from "@fourtier/core"
 import type { FrameDetector } from "@fourtier/core/bundle"
 import type { PlainBox } from "@fourtier/core/metrics"
 import { terminalReporter } from "@fourtier/core/node"
@@ -37,6 +37,7 @@ import {
 import { commonFolder, filesAt, lookThrough, shown } from "./files.ts"
 import { oneOf } from "./one-of.ts"
 import { openNamedDetector } from "./open-detector.ts"
+import { type SecondsOfVideo, secondsOfVideo } from "./seconds.ts"
 import { percent } from "./segment-formats.ts"
 
 export interface DetectCommandOptions extends DetectorOptions {
@@ -124,7 +125,9 @@ async function detectAll(work: Work): Promise<NamedDetections[]> {
     const known = record === null ? null : await readRecord(record, key)
     const isDone = known !== null && (drawn === null || (known.drawing === drawing && existsSync(drawn)))
     if (isDone) again++
-    const video = isDone ? known : await detectOne({ ...work, people: own }, clip, known, drawn, ticking(task, clip))
+    const video = isDone
+      ? known
+      : await detectOne({ ...work, people: own }, clip, known, drawn, secondsOfVideo(task, clip))
     if (isDone) task.tick(Math.round(clip.duration))
     if (video === null) continue
     const named = { path: shown(clip.path), ...detectionsOf(video) }
@@ -174,7 +177,7 @@ async function detectOne(
   { path, hash }: Clip,
   known: VideoDetections | null,
   drawn: string | null,
-  progress: Progress,
+  progress: SecondsOfVideo,
 ): Promise<VideoDetections | null> {
   try {
     const video = await VideoReader.open(path)
@@ -255,26 +258,6 @@ function momentsOf(boxes: readonly PlainBox[]): PeopleAt[] {
   return [...groupBy(boxes, ({ timestamp }) => timestamp)]
     .map(([time, own]) => ({ time, people: own.map(({ box, score = 1 }) => ({ box, score })) }))
     .sort((a, b) => a.time - b.time)
-}
-
-interface Progress {
-  /** Counts a share of the work on a video, which begins where another one ends. */
-  part: (from: number, share: number) => (done: number, of: number) => void
-  end: () => void
-}
-
-/** Counts the seconds of one video, whichever part of the work goes on. */
-function ticking(task: Task, { duration }: Clip): Progress {
-  let before = 0
-  const advance = (share: number) => {
-    const seconds = Math.round(share * Math.round(duration))
-    if (seconds > before) task.tick(seconds - before)
-    before = Math.max(before, seconds)
-  }
-  return {
-    part: (from, share) => (done, of) => advance(from + (of > 0 ? (share * done) / of : share)),
-    end: () => advance(1),
-  }
 }
 
 /** Labels of a person that a table shows. */

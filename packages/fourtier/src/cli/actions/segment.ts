@@ -1,10 +1,10 @@
 /** Finds the actions in long videos with an exported bundle. */
 
 import { existsSync } from "node:fs"
-import { readFile } from "node:fs/promises"
+import { mkdir, readFile } from "node:fs/promises"
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path"
 import { pathToFileURL } from "node:url"
-import { plural, type Task } from "@fourtier/core"
+import { plural } from "@fourtier/core"
 import type { Bundle, FrameRecognizer } from "@fourtier/core/bundle"
 import { spanFigures } from "@fourtier/core/metrics"
 import { terminalReporter } from "@fourtier/core/node"
@@ -12,16 +12,19 @@ import { FourtierError, PROVIDERS } from "@fourtier/tensor"
 import { hashJson, readJson, writeFileAtomic, writeJson } from "@fourtier/tensor/node"
 import { z } from "zod"
 import { bundlePath } from "../../deploy/folder.ts"
-import { type SegmentOptions, segmentVideo } from "../../deploy/segment.ts"
+import { type SegmentedVideo, type SegmentOptions, segmentVideo } from "../../deploy/segment.ts"
+import { drawSpans } from "../../deploy/segment-drawn.ts"
 import { loadForStream } from "../../deploy/stream.ts"
 import { timelineOf } from "../../report/page.ts"
 import { fileNamed } from "../../util/file-name.ts"
 import { withFolderLock } from "../../util/lock.ts"
 import { terminalTable } from "../../util/table.ts"
 import type { Clip } from "../../video/manifest.ts"
+import { VideoReader } from "../../video/reader.ts"
 import { interruptible } from "../interrupt.ts"
 import { commonFolder, filesAt, lookThrough, shown } from "./files.ts"
 import { oneOf } from "./one-of.ts"
+import { secondsOfVideo } from "./seconds.ts"
 import { cvatXml, type FramedVideo, labelStudioInterface, labelStudioTasks } from "./segment-annotations.ts"
 import {
   activityNet,
@@ -40,6 +43,8 @@ export interface SegmentCommandOptions
   out?: string
   json?: boolean
   csv?: boolean
+  /** With `out`: also write copies of the videos with captions drawn on them. */
+  mp4?: boolean
   /** Table or ActivityNet JSON of what is true. */
   truth?: string
   provider: string
@@ -54,6 +59,9 @@ export async function segment(
 ): Promise<void> {
   const { json = false, csv = false, out } = options
   if (json && csv) throw new FourtierError({ where: "--json, --csv", what: "one of them alone", fix: "leave one out" })
+  if (options.mp4 && out === undefined) {
+    throw new FourtierError({ where: "--mp4", what: "no folder for the videos", fix: "add --out <folder>" })
+  }
   const provider = oneOf("--provider", options.provider, ["auto", ...PROVIDERS])
   const truth = options.truth === undefined ? null : await readTruth(options.truth)
   const files = await filesAt(videos)
@@ -85,7 +93,8 @@ interface Work {
   signal: AbortSignal
 }
 
-async function segmentAll({ recognizer, bundle, clips, unusable, options, signal }: Work): Promise<FramedVideo[]> {
+async function segmentAll(work: Work): Promise<FramedVideo[]> {
+  const { recognizer, bundle, clips, options } = work
   const { out, window, step, threshold, least, switching } = options
   // with a truth, standard output is for the figures
   const [json, csv] = [options.json && !options.truth, options.csv && !options.truth]
@@ -98,16 +107,19 @@ async function segmentAll({ recognizer, bundle, clips, unusable, options, signal
   const found: FramedVideo[] = []
   let again = 0
   for (const clip of clips) {
-    const { path, duration, hash } = clip
+    const { path, hash } = clip
     const name = relative(root, path).replaceAll("\\", "/")
     const record = out && join(out, fileNamed(name, ".json"))
     const key = hashJson([described, hash, Object.entries(settings).map(([k, value]) => [k, value ?? null])])
+    const drawn = out && options.mp4 ? join(out, fileNamed(name, ".captioned.mp4")) : null
     const known = record ? await readRecord(record, key) : null
-    if (known) again++
-    const video = known ?? (await segmentOne(recognizer, path, { ...settings, signal, ...ticking(task) }, unusable))
-    if (known) task.tick(Math.round(duration))
+    const isDrawn = drawn === null || (known?.captioned === true && existsSync(drawn))
+    const progress = secondsOfVideo(task, clip)
+    const judging = isDrawn ? 1 : JUDGING
+    const video = known ?? (await segmentOne(work, path, settings, progress.part(0, judging)))
     if (!video) continue
-    const own = { path: shown(path), clip, ...video }
+    if (known && isDrawn) again++
+    const own = { path: shown(path), clip, duration: video.duration, spans: video.spans }
     found.push(own)
     if (json) process.stdout.write(jsonLines(own))
     if (csv) process.stdout.write(csvRows(own))
@@ -118,8 +130,12 @@ async function segmentAll({ recognizer, bundle, clips, unusable, options, signal
         join(out, fileNamed(name, ".cvat.xml")),
         cvatXml({ ...own, path: name }, recognizer.bundle.labels),
       )
-      await writeJson(record, { key, ...video })
+      await writeJson(record, recordOf(key, own, false))
     }
+    if (record && drawn && !isDrawn && (await drawOne(work, own, drawn, progress.part(judging, 1 - judging)))) {
+      await writeJson(record, recordOf(key, own, true))
+    }
+    progress.end()
   }
   const skipped = again > 0 ? `, ${again} of them done before` : ""
   task.done(`${plural(found.length, "video")}${skipped}`)
@@ -155,14 +171,44 @@ function addressFrom(folder: string, path: string): string {
   return way.split(sep).map(encodeURIComponent).join("/")
 }
 
+/** Of the seconds of a video, how many count for judging it where it is drawn as well. */
+const JUDGING = 0.7
+
+type OnProgress = NonNullable<SegmentOptions["onProgress"]>
+
+/** The spans; null, and why in `unusable`, where there are none to be had. */
 async function segmentOne(
-  recognizer: FrameRecognizer,
+  { recognizer, unusable, signal }: Work,
   path: string,
-  options: SegmentOptions,
-  unusable: string[],
-): Promise<Pick<VideoSpans, "duration" | "spans"> | null> {
+  settings: SegmentOptions,
+  onProgress: OnProgress,
+): Promise<SegmentedVideo | null> {
+  return orUnusable(unusable, () => segmentVideo(recognizer, path, { ...settings, signal, onProgress }))
+}
+
+/** Whether the video with captions is written. */
+async function drawOne(
+  { unusable, signal }: Work,
+  { path, spans }: VideoSpans,
+  drawn: string,
+  onProgress: OnProgress,
+): Promise<boolean> {
+  const done = await orUnusable(unusable, async () => {
+    await mkdir(dirname(drawn), { recursive: true })
+    const video = await VideoReader.open(path)
+    try {
+      await drawSpans(video, drawn, spans, { signal, onProgress })
+      return true
+    } finally {
+      await video.close()
+    }
+  })
+  return done ?? false
+}
+
+async function orUnusable<T>(unusable: string[], work: () => Promise<T>): Promise<T | null> {
   try {
-    return await segmentVideo(recognizer, path, options)
+    return await work()
   } catch (error) {
     if (!(error instanceof FourtierError)) throw error
     unusable.push(error.message)
@@ -170,29 +216,23 @@ async function segmentOne(
   }
 }
 
-/** Counts seconds of one video. */
-function ticking(task: Task): Pick<SegmentOptions, "onProgress"> {
-  let before = 0
-  return {
-    onProgress(seconds) {
-      const whole = Math.round(seconds)
-      task.tick(whole - before)
-      before = whole
-    },
-  }
-}
-
 const recordSchema = z.object({
   key: z.string(),
+  /** Whether the video with captions shows these spans. */
+  captioned: z.boolean(),
   duration: z.number(),
   spans: z.array(z.object({ label: z.string(), start: z.number(), end: z.number(), score: z.number() })),
 })
 
 /** What was found before with the same bundle, settings and file. */
-async function readRecord(path: string, key: string): Promise<Pick<VideoSpans, "duration" | "spans"> | null> {
+async function readRecord(path: string, key: string): Promise<z.infer<typeof recordSchema> | null> {
   if (!existsSync(path)) return null
   const { success, data } = recordSchema.safeParse(await readJson(path))
-  return success && data.key === key ? { duration: data.duration, spans: data.spans } : null
+  return success && data.key === key ? data : null
+}
+
+function recordOf(key: string, { duration, spans }: SegmentedVideo, captioned: boolean): z.infer<typeof recordSchema> {
+  return { key, captioned, duration, spans }
 }
 
 function printTable(videos: readonly VideoSpans[]): void {
