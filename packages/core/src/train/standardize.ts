@@ -9,6 +9,9 @@ import type { Example, FeatureSet } from "./features.ts"
 /** Rows in memory at once, about. */
 const CHUNK = 1024
 
+/** Of the largest eigenvalue: what is below is rounding. */
+const SMALLEST = 1e-9
+
 /**
  * The weights `standardize.mean`, `.scale` and, with a width, `.projection` of `model/standardize.ts`, from the pooled rows s
  * and t of every view of the clips. The principal components are scaled together, to a mean variance of 1.
@@ -41,7 +44,9 @@ export async function fitStandardize(set: FeatureSet<Example>, width: number | n
     ["standardize.scale", statistics.scale],
   ])
   if (width === null) return weights
-  weights.set("standardize.projection", principalComponents(await covariance(set, statistics), D, width))
+  const components =
+    (await componentsOfFewRows(set, statistics, width)) ?? (await componentsOfCovariance(set, statistics, width))
+  weights.set("standardize.projection", projectionOf(components, D))
   return weights
 }
 
@@ -120,16 +125,66 @@ async function covariance(set: FeatureSet<Example>, { mean, scale }: ChannelStat
   return total.map((sum) => sum / count)
 }
 
-/** The leading eigenvectors [D,width], each with its largest element positive, divided by the root mean eigenvalue. */
-function principalComponents(matrix: Float64Array, D: number, width: number): Float32Array {
-  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(Matrix.from1DArray(D, D, matrix), {
-    assumeSymmetric: true,
+/** An eigenvector [D] of the covariance, of length 1, and its eigenvalue. */
+interface Component {
+  value: number
+  vector: Float64Array
+}
+
+/** The leading eigenvectors of a symmetric matrix [n,n], the largest eigenvalue first. */
+function leadingEigenvectors(matrix: Matrix, count: number): Component[] {
+  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(matrix, { assumeSymmetric: true })
+  const leading = [...realEigenvalues.keys()].sort((a, b) => realEigenvalues[b] - realEigenvalues[a]).slice(0, count)
+  return leading.map((i) => ({
+    value: realEigenvalues[i],
+    vector: Float64Array.from(eigenvectorMatrix.getColumn(i)),
+  }))
+}
+
+async function componentsOfCovariance(
+  set: FeatureSet<Example>,
+  statistics: ChannelStatistics,
+  width: number,
+): Promise<Component[]> {
+  const { D } = set.source.size
+  return leadingEigenvectors(Matrix.from1DArray(D, D, await covariance(set, statistics)), width)
+}
+
+/**
+ * The same from ZZᵀ/rows [rows,rows], which has the eigenvalues of ZᵀZ/rows and is decomposed sooner where rows are fewer than
+ * channels: of its eigenvector u, Zᵀu is the direction of the component.
+ * @returns null where rows are not fewer, or leave a wanted component undetermined
+ */
+async function componentsOfFewRows(
+  set: FeatureSet<Example>,
+  { mean, scale }: ChannelStatistics,
+  width: number,
+): Promise<Component[] | null> {
+  const { T, N, D } = set.source.size
+  const rows = set.examples.reduce((sum, { views }) => sum + views.length * (T + N), 0)
+  if (rows >= D || rows <= width) return null
+  const z = new Float64Array(rows * D)
+  let end = 0
+  for await (const some of pooledRows(set)) {
+    for (let i = 0; i < some.length; i++) z[end + i] = (some[i] - mean[i % D]) * scale[i % D]
+    end += some.length
+  }
+  const ofRows = Matrix.from1DArray(rows, D, z)
+  const ofChannels = ofRows.transpose()
+  const found = leadingEigenvectors(ofRows.mmul(ofChannels).div(rows), width)
+  if (found[width - 1].value < SMALLEST * found[0].value) return null
+  return found.map(({ value, vector }) => {
+    const direction = ofChannels.mmul(Matrix.columnVector(vector)).div(Math.sqrt(rows * value))
+    return { value, vector: Float64Array.from(direction.to1DArray()) }
   })
-  const leading = [...realEigenvalues.keys()].sort((a, b) => realEigenvalues[b] - realEigenvalues[a]).slice(0, width)
-  const spread = Math.sqrt(leading.reduce((sum, i) => sum + realEigenvalues[i], 0) / width)
+}
+
+/** The components as columns [D,width], each with its largest element positive, divided by the root mean eigenvalue. */
+function projectionOf(components: readonly Component[], D: number): Float32Array {
+  const width = components.length
+  const spread = Math.sqrt(components.reduce((sum, { value }) => sum + value, 0) / width)
   const projection = new Float32Array(D * width)
-  for (const [column, i] of leading.entries()) {
-    const vector = eigenvectorMatrix.getColumn(i)
+  for (const [column, { vector }] of components.entries()) {
     const sign = Math.sign(vector.reduce((most, x) => (Math.abs(x) > Math.abs(most) ? x : most), 0))
     for (let d = 0; d < D; d++) projection[d * width + column] = (sign * vector[d]) / spread
   }
