@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
 import { makeClip } from "../../packages/fourtier/tests/video/fixtures.ts"
-import { built, LAUNCHER, node } from "./command.ts"
+import { built, LAUNCHER, node, several } from "./command.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "fourtier-data-"))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -22,14 +22,17 @@ describe.skipIf(!built)("fourtier data", () => {
     expect(widest(out)).toBeLessThanOrEqual(80)
   })
 
-  it.each([
-    [[], /^error <name>: an argument is missing\n +fix: +fourtier data --list/],
-    [["ucf101"], /^error <root>: an argument is missing/],
-    [["ufc101", "."], /^error no data set "ufc101"[\s\S]*did you mean ucf101/],
-    [["ucf101", join(folder, "none")], /^error .*none: the data cannot be opened/],
-  ])("%j is answered", (args, message) => {
-    const { code, err } = data(...args)
-    expect([code, err]).toEqual([1, expect.stringMatching(message)])
+  it("answers what is missing, wrong or not there", () => {
+    const cases: [args: string[], message: RegExp][] = [
+      [[], /^error <name>: an argument is missing\n +fix: +fourtier data --list/],
+      [["ucf101"], /^error <root>: an argument is missing/],
+      [["ufc101", "."], /^error no data set "ufc101"[\s\S]*did you mean ucf101/],
+      [["ucf101", join(folder, "none")], /^error .*none: the data cannot be opened/],
+    ]
+    const answers = several(cases.map(([args]) => ["data", ...args]))
+    for (const [i, [args, message]] of cases.entries()) {
+      expect([args, answers[i].code, answers[i].err]).toEqual([args, 1, expect.stringMatching(message)])
+    }
   })
 
   it("writes a table of clips in archives that the doctor measures", () => {

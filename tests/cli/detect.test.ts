@@ -11,7 +11,7 @@ import { clipOfFile } from "fourtier/video"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { writeDetectorBundle } from "../../packages/fourtier/tests/deploy/detector-bundle.ts"
 import { encodeClip } from "../../packages/fourtier/tests/video/encode.ts"
-import { built, LAUNCHER, node } from "./command.ts"
+import { built, LAUNCHER, node, several } from "./command.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "fourtier-detect-"))
 const file = (...names: string[]) => join(folder, ...names)
@@ -45,18 +45,23 @@ beforeAll(async () => {
   ])
 })
 
-const plain = (...args: string[]) => node([LAUNCHER, "detect", file("bundle"), ...args, "--cache", file("cache")])
-const detect = (...args: string[]) => plain(...args, "--detector", file("halves.onnx"))
+const plain = (...args: string[]) => ["detect", file("bundle"), ...args, "--cache", file("cache")]
+const halves = (...args: string[]) => plain(...args, "--detector", file("halves.onnx"))
+const detect = (...args: string[]) => node([LAUNCHER, ...halves(...args)])
 const read = (name: string) => readFileSync(join(out, name), "utf8")
 
 describe.skipIf(!built)("fourtier detect", () => {
   it("prints a table within 80 columns, JSON lines, or AVA's rows", () => {
-    const { code, out: table, err } = detect(videos)
+    const [{ code, out: table, err }, json, csv] = several([
+      halves(videos),
+      halves(videos, "--json", "--threshold", "0"),
+      halves(join(videos, "night"), "--csv"),
+    ])
     expect(code, err).toBe(0)
     expect(table).toMatch(/a, b\.mp4 +│ +1 │ +0\.0 │ +3\.\d │ \S.* %[\s\S]*│ +2 │[\s\S]*c\.mp4/)
     expect(table.split("\n").filter((line) => line.length > 80)).toEqual([])
-    const lines = detect(videos, "--json", "--threshold", "0")
-      .out.trim()
+    const lines = json.out
+      .trim()
       .split("\n")
       .map((line) => JSON.parse(line))
     expect(lines).toHaveLength(8) // two people at three key times, and at one
@@ -67,7 +72,7 @@ describe.skipIf(!built)("fourtier detect", () => {
       labels: expect.any(Array),
     })
     expect(lines[0].labels).toHaveLength(3)
-    const { boxes } = parseAvaCsv(detect(join(videos, "night"), "--csv").out, "out")
+    const { boxes } = parseAvaCsv(csv.out, "out")
     expect(boxes.map(({ videoId, timestamp, classId }) => [videoId, timestamp, classId])).toEqual(
       [12, 14, 80, 12, 14, 80].map((id) => ["c", 1, id]),
     )
@@ -111,7 +116,10 @@ describe.skipIf(!built)("fourtier detect", () => {
 
   it("takes people from a file, or finds nobody", () => {
     writeFileSync(file("boxes.csv"), "c,0.6,0,0,0.5,1,,0.9\nc,1.2,0.1,0,0.6,1,,0.9\nother,1,0,0,1,1,,0.9\n")
-    const given = plain(join(videos, "night", "c.mp4"), "--boxes", file("boxes.csv"), "--json")
+    const [given, nobody] = several([
+      plain(join(videos, "night", "c.mp4"), "--boxes", file("boxes.csv"), "--json"),
+      plain(join(videos, "night"), "--detector", file("nobody.onnx"), "-o", file("empty")),
+    ])
     expect(
       given.out
         .trim()
@@ -121,7 +129,6 @@ describe.skipIf(!built)("fourtier detect", () => {
       { time: 0.6, track: 1, box: [0, 0, 0.5, 1] },
       { time: 1.2, track: 1, box: [0.1, 0, 0.6, 1] },
     ])
-    const nobody = plain(join(videos, "night"), "--detector", file("nobody.onnx"), "-o", file("empty"))
     expect([nobody.code, /c\.mp4 +│ +│ +│ +│ nobody/.test(nobody.out)], nobody.err).toEqual([0, true])
     expect(readFileSync(file("empty", "ava.csv"), "utf8")).toBe("")
     expect(existsSync(file("empty", "c.mp4.drawn.mp4"))).toBe(true)
@@ -131,13 +138,17 @@ describe.skipIf(!built)("fourtier detect", () => {
     writeFileSync(file("text.mp4"), "this is not a video")
     const { code, out: table, err } = detect(file("text.mp4"), join(videos, "night"))
     expect([code, /c\.mp4/.test(table), /text\.mp4[\s\S]*cannot be used as video/.test(err)]).toEqual([1, true, true])
-    expect(plain(videos, "--detector", "nanodt").err).toMatch(/did you mean nanodet/)
-    expect(plain(videos, "--detector", file("halves.onnx"), "--detector-format", "yolo8").err).toMatch(
-      /did you mean yolov8/,
-    )
-    expect(detect(videos, "--boxes", file("boxes.csv")).err).toMatch(/--boxes, --detector[\s\S]*one of them alone/)
-    expect(detect(videos, "--json", "--csv").err).toMatch(/one of them alone/)
-    expect(detect(videos, "--step", "0").err).toMatch(/number from 0.04/)
-    expect(node([LAUNCHER, "detect", videos, videos]).err).toMatch(/error[\s\S]*videos/)
+    const cases: [args: string[], message: RegExp][] = [
+      [plain(videos, "--detector", "nanodt"), /did you mean nanodet/],
+      [halves(videos, "--detector-format", "yolo8"), /did you mean yolov8/],
+      [halves(videos, "--boxes", file("boxes.csv")), /--boxes, --detector[\s\S]*one of them alone/],
+      [halves(videos, "--json", "--csv"), /one of them alone/],
+      [halves(videos, "--step", "0"), /number from 0.04/],
+      [["detect", videos, videos], /error .*videos: not a bundle/],
+    ]
+    const answers = several(cases.map(([args]) => args))
+    for (const [i, [args, message]] of cases.entries()) {
+      expect([args, answers[i].code, answers[i].err]).toEqual([args, 1, expect.stringMatching(message)])
+    }
   })
 })

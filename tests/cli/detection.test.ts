@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { parseAvaCsv } from "@fourtier/core/metrics"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { encodeClip } from "../../packages/fourtier/tests/video/encode.ts"
-import { built, LAUNCHER, node } from "./command.ts"
+import { built, LAUNCHER, node, several } from "./command.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "fourtier-detection-"))
 const data = join(folder, "ava")
@@ -56,14 +56,16 @@ describe.skipIf(!built)("fourtier detection", () => {
   it("exports an annotation task of people, takes the answers in, and learns from them to a bundle that equals the trainer", () => {
     const task = join(folder, "task")
     const about = ["--subject", "person", "--set", ...quick]
-    const exported = node([LAUNCHER, "describe", "export", data, "--task", task, ...about])
-    expect(exported.code, exported.err).toBe(0)
-    expect(readdirSync(task).filter((name) => name.endsWith(".jpg"))).toHaveLength(4)
     const answers = join(folder, "answers.jsonl")
     const line = (clip: string, i: number) =>
       JSON.stringify({ clip, prompt: "A", answer: ["Standing.", "Walking."][i % 2] })
     writeFileSync(answers, people.map(line).join("\n"))
-    const imported = node([LAUNCHER, "describe", "import", data, answers, ...about])
+    const [exported, imported] = several([
+      ["describe", "export", data, "--task", task, ...about],
+      ["describe", "import", data, answers, ...about],
+    ])
+    expect(exported.code, exported.err).toBe(0)
+    expect(readdirSync(task).filter((name) => name.endsWith(".jpg"))).toHaveLength(4)
     expect(imported.err).toMatch(/4 answers imported into .*descriptions.jsonl/)
     expect(readFileSync(join(data, "descriptions.jsonl"), "utf8")).toMatch(/^\{"clip":"a@1#0","prompt":"A"/)
 
@@ -86,23 +88,37 @@ describe.skipIf(!built)("fourtier detection", () => {
     const nothing = ["0.5,0,0.5,1", "0.6,0,0.2,1", "1.2,0,1.5,1"].map((box) => `c,0001,${box},,0.9\n`)
     writeFileSync(boxes, [...thousand, ...nothing, "c,0099,0,0,1,1,,0.9\n", "nobody,0001,0,0,1,1,,0.9\n"].join(""))
     const out = join(folder, "hostile")
-    const command = [LAUNCHER, "detection", data, "--methods", "linear-probe", "-o", out, "--set", ...quick]
-    const run = node([...command, "--boxes", boxes])
+    const command = ["detection", data, "--methods", "linear-probe", "-o", out, "--set", ...quick]
+    const wrong = join(folder, "no-number.csv")
+    writeFileSync(wrong, "c,0001,0,NaN,1,1,,0.9\n")
+    const [run, refused] = several([
+      [...command, "--boxes", boxes],
+      [...command, "--boxes", wrong],
+    ])
     expect([run.code, /left out: 0 below 0.8, 3 outside or empty/.test(run.err)], run.err).toEqual([0, true])
     expect(run.out).toMatch(/detected boxes find 2 of 2 people of val/)
     const found = parseAvaCsv(readFileSync(join(out, "linear-probe-val-detected.csv"), "utf8"), "found")
     expect(found.boxes).toHaveLength(2000)
-    writeFileSync(boxes, "c,0001,0,NaN,1,1,,0.9\n")
-    expect(node([...command, "--boxes", boxes]).err).toMatch(/hostile\.csv:1: not a row of person boxes/)
+    expect(refused.err).toMatch(/no-number\.csv:1: not a row of person boxes/)
   })
 
   it("answers a wrong method and a folder without annotations with what it expects", () => {
-    expect(node([LAUNCHER, "detection", data, "--methods", "fulls"]).err).toMatch(/expected: one of linear-probe/)
     const alone = join(folder, "alone")
     mkdirSync(alone)
-    expect(node([LAUNCHER, "detection", alone, "--methods", "full"]).err).toMatch(/no source of answers/)
-    expect(node([LAUNCHER, "detection", data, "--subject", "crowd"]).err).toMatch(/one of clip, person/)
-    expect(node([LAUNCHER, "detection", `${folder}/out`]).code).toBe(1)
-    expect(node([LAUNCHER, "detection", data, "--window", "0"]).err).toMatch(/number from 0.1 to 60/)
+    const answers = several([
+      ["detection", data, "--methods", "fulls"],
+      ["detection", alone, "--methods", "full"],
+      ["detection", data, "--subject", "crowd"],
+      ["detection", join(folder, "out")],
+      ["detection", data, "--window", "0"],
+    ])
+    expect(answers.map(({ code }) => code)).toEqual([1, 1, 1, 1, 1])
+    expect(answers.map(({ err }) => err)).toEqual([
+      expect.stringMatching(/expected: one of linear-probe/),
+      expect.stringMatching(/no source of answers/),
+      expect.stringMatching(/one of clip, person/),
+      expect.any(String),
+      expect.stringMatching(/number from 0.1 to 60/),
+    ])
   })
 })

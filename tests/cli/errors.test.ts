@@ -3,15 +3,15 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { withSeparateSettings } from "../../packages/fourtier/src/cli/errors.ts"
-import { built, LAUNCHER, node } from "./command.ts"
+import { type Answer, built, LAUNCHER, node, several } from "./command.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "fourtier-errors-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 describe.skipIf(!built)("arguments", () => {
-  it.each([
+  const cases: [args: string[], message: RegExp][] = [
     [
       ["predict", "b", "v", "-k", "0"],
       /^error --top: not allowed\n +expected: a whole number of at least 1\n +found: +0\n/,
@@ -36,8 +36,14 @@ describe.skipIf(!built)("arguments", () => {
     [["encode", "x"], /^error --checkpoint: this option is required/],
     [["run", "d", "--out"], /^error --out: this option needs a value/],
     [["run", "d", "e"], /^error too many arguments[\s\S]*fix/],
-  ])("%j", (args, message) => {
-    const { code, out, err } = node([LAUNCHER, ...args])
+  ]
+  let answers: Answer[]
+  beforeAll(() => {
+    answers = several(cases.map(([args]) => args))
+  })
+
+  it.each(cases.map(([args, message], i) => ({ args, message, i })))("$args", ({ message, i }) => {
+    const { code, out, err } = answers[i]
     expect(err).toMatch(message)
     expect(err).not.toMatch(/\n +at /)
     expect([code, out]).toEqual([1, ""])

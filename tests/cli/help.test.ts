@@ -5,8 +5,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { splitNames } from "@fourtier/puppets"
 import { PROVIDERS } from "@fourtier/tensor"
-import { afterAll, describe, expect, it } from "vitest"
-import { built, LAUNCHER, node } from "./command.ts"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { type Answer, built, LAUNCHER, node, several } from "./command.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "fourtier-cli-"))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -33,8 +33,14 @@ describe.skipIf(!built)("help", () => {
     expect(listed.toSorted()).toEqual([...VERBS, "help"].toSorted())
   })
 
-  it.each(["", ...VERBS, ...SUBVERBS])("fourtier %s --help fits 80 columns", (verb) => {
-    const { code, out, err } = node([LAUNCHER, ...verb.split(" ").filter(Boolean), "--help"])
+  const verbs = ["", ...VERBS, ...SUBVERBS]
+  let answers: Answer[]
+  beforeAll(() => {
+    answers = several(verbs.map((verb) => [...verb.split(" ").filter(Boolean), "--help"]))
+  })
+
+  it.each(verbs)("fourtier %s --help fits 80 columns", (verb) => {
+    const { code, out, err } = answers[verbs.indexOf(verb)]
     expect([code, err]).toEqual([0, ""])
     expect(out).toContain(`Usage: fourtier ${verb}`.trim())
     expect(out.split("\n").filter((line) => line.length > 80)).toEqual([])
@@ -43,9 +49,13 @@ describe.skipIf(!built)("help", () => {
 
 describe.skipIf(!built)("choices in the help", () => {
   it("are all there are: devices of predict, parts of the rendered clips", () => {
-    const words = (...args: string[]) => node([LAUNCHER, ...args, "--help"]).out.replaceAll(/\s+/g, " ")
-    expect(words("predict")).toContain(`device: auto, ${PROVIDERS.join(", ")} (`)
-    expect(words("puppets", "sheet")).toContain(splitNames.join(", ").replace(", test-shift", " or test-shift"))
+    const helps = several([
+      ["predict", "--help"],
+      ["puppets", "sheet", "--help"],
+    ])
+    const [predict, sheet] = helps.map(({ out }) => out.replaceAll(/\s+/g, " "))
+    expect(predict).toContain(`device: auto, ${PROVIDERS.join(", ")} (`)
+    expect(sheet).toContain(splitNames.join(", ").replace(", test-shift", " or test-shift"))
   })
 })
 

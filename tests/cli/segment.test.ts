@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { encodeClip } from "../../packages/fourtier/tests/video/encode.ts"
 import { writeBundle } from "../examples/bundle.ts"
-import { built, LAUNCHER, node } from "./command.ts"
+import { type Answer, built, LAUNCHER, node, several } from "./command.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "fourtier-segment-"))
 const bundle = join(folder, "bundle")
@@ -21,18 +21,33 @@ beforeAll(async () => {
   encodeClip(join(videos, "night", "c.mp4"), { frames: 60, paint })
 })
 
-const segment = (...args: string[]) => node([LAUNCHER, "segment", bundle, ...args, "--window", "1", "--step", "0.5"])
+const argsOf = (...args: string[]) => ["segment", bundle, ...args, "--window", "1", "--step", "0.5"]
+const segment = (...args: string[]) => node([LAUNCHER, ...argsOf(...args)])
 const read = (name: string) => readFileSync(join(out, name), "utf8")
 
 describe.skipIf(!built)("fourtier segment", () => {
-  it("prints a table within 80 columns, JSON lines, or CSV", () => {
-    const { code, out: table } = segment(videos)
+  it("prints a table within 80 columns, JSON lines, or CSV; goes on past a file that is no video; says what is wrong with an option", () => {
+    const text = join(folder, "text.mp4")
+    writeFileSync(text, "this is not a video")
+    const night = join(videos, "night", "c.mp4")
+    const [{ code, out: table }, json, csv, ...wrong] = several([
+      argsOf(videos),
+      argsOf(videos, "--json"),
+      argsOf(text, night, "--csv"),
+      argsOf(videos, "--threshold", "2"),
+      argsOf(videos, "--mp4"),
+    ])
     expect(code).toBe(0)
     expect(table).toMatch(/a, b\.mp4 +│ +0:00\.0 │ +0:0\d\.\d │ dark[\s\S]*bright[\s\S]*c\.mp4/)
     expect(table.split("\n").filter((line) => line.length > 80)).toEqual([])
-    const [first] = segment(videos, "--json").out.split("\n")
+    const [first] = json.out.split("\n")
     expect(JSON.parse(first)).toMatchObject({ label: "dark", start: 0 })
-    expect(segment(videos, "--csv").out.split("\n")[0]).toBe("path,label,start,end,score")
+    const rows = csv.out.split("\n")
+    expect(rows[0]).toBe("path,label,start,end,score")
+    expect([csv.code, rows.length > 2]).toEqual([1, true])
+    expect(csv.err).toMatch(/text\.mp4: cannot be used as video/)
+    expect(wrong[0].err).toMatch(/expected: a number from 0 to 1/)
+    expect(wrong[1].err).toMatch(/--mp4: no folder for the videos[\s\S]*add --out <folder>/)
   })
 
   it("writes every format into a folder, and a second run does nothing again", () => {
@@ -54,12 +69,11 @@ describe.skipIf(!built)("fourtier segment", () => {
     const again = segment(videos, "-o", out)
     expect(again.err).toContain("2 of them done before")
     // captions are drawn of the spans that are known, once
-    const drawn = segment(videos, "-o", out, "--mp4")
+    const [drawn, twice] = several([argsOf(videos, "-o", out, "--mp4"), argsOf(videos, "-o", out, "--mp4")])
     expect(drawn.err).not.toContain("done before")
     expect(existsSync(join(out, "a, b.mp4.captioned.mp4"))).toBe(true)
-    expect(segment(videos, "-o", out, "--mp4").err).toContain("2 of them done before")
+    expect(twice.err).toContain("2 of them done before")
     expect(read("segments.csv")).toBe(before)
-    expect(segment(videos, "-o", out, "--threshold", "0.9").err).not.toContain("done before")
   })
 
   it("writes what annotation tools read: the clips that are read back are the spans that were found", () => {
@@ -71,18 +85,10 @@ describe.skipIf(!built)("fourtier segment", () => {
         .map((line) => line.split(","))
     const found = spans("segments.csv").filter((row) => row[0].includes("c.mp4"))
     // tracks of CVAT
-    const back = join(folder, "cvat.csv")
-    const cvat = node([
-      LAUNCHER,
-      "data",
-      "cvat",
-      videos,
-      "--annotations",
-      join(out, "night", "c.mp4.cvat.xml"),
-      "-o",
-      back,
-    ])
-    expect(cvat.code).toBe(0)
+    const cvat = [
+      ...["data", "cvat", videos, "--annotations", join(out, "night", "c.mp4.cvat.xml")],
+      ...["-o", join(folder, "cvat.csv")],
+    ]
     // predictions of Label Studio, as annotations
     const tasks: { data: unknown; predictions: unknown }[] = JSON.parse(read("label-studio.json"))
     expect(tasks[0]).toMatchObject({
@@ -94,6 +100,7 @@ describe.skipIf(!built)("fourtier segment", () => {
       JSON.stringify(tasks.map(({ data, predictions }) => ({ data, annotations: predictions }))),
     )
     const studio = [
+      "data",
       "label-studio",
       videos,
       "--annotations",
@@ -101,7 +108,10 @@ describe.skipIf(!built)("fourtier segment", () => {
       "-o",
       join(folder, "studio.csv"),
     ]
-    expect(node([LAUNCHER, "data", ...studio]).code).toBe(0)
+    expect(several([cvat, studio]).map(({ code, err }) => [code, err])).toEqual([
+      [0, expect.any(String)],
+      [0, expect.any(String)],
+    ])
     for (const table of ["cvat.csv", "studio.csv"]) {
       const rows = readFileSync(join(folder, table), "utf8").trim().split("\n")
       const columns = rows[0].split(",")
@@ -115,28 +125,24 @@ describe.skipIf(!built)("fourtier segment", () => {
     )
   })
 
-  it("tells what the spans are worth beside true ones, of a table or ActivityNet's JSON", () => {
+  it("tells what the spans are worth beside true ones, of a table or ActivityNet's JSON; other settings are done again", () => {
     const truth = join(folder, "truth.csv")
     writeFileSync(truth, 'path,label,start,end\n"videos/a, b.mp4",bright,4,8\nvideos/night/c.mp4,none,0,1\n')
-    const { code, out: table } = segment(videos, "--truth", truth)
-    expect(code).toBe(0)
-    expect(table).toMatch(/^2 videos, 0\.2 min: 1 true span, \d found\n[\s\S]*mAP at tIoU 0\.5 +│ +100\.0 │/)
-    expect(table.split("\n").filter((line) => line.length > 80)).toEqual([])
-    const json = join(folder, "truth.json")
+    const [json, other] = [join(folder, "truth.json"), join(folder, "other.json")]
     const annotations = [{ segment: [4, 8], label: "bright" }]
     writeFileSync(json, JSON.stringify({ database: { "videos/a, b": { annotations } } }))
-    const figures = JSON.parse(segment(videos, "--truth", json, "--json").out)
-    expect(figures).toMatchObject({ videos: 1, truths: 1, map50: { value: 1 } })
-    writeFileSync(json, JSON.stringify({ database: { other: { annotations } } }))
-    expect(segment(videos, "--truth", json).err).toMatch(/none of these videos is in it/)
-  })
-
-  it("goes on past a file that is no video, and says what is wrong with an option", () => {
-    writeFileSync(join(folder, "text.mp4"), "this is not a video")
-    const { code, out: rows, err } = segment(join(folder, "text.mp4"), join(videos, "night", "c.mp4"), "--csv")
-    expect([code, rows.split("\n").length > 2]).toEqual([1, true])
-    expect(err).toMatch(/text\.mp4: cannot be used as video/)
-    expect(segment(videos, "--threshold", "2").err).toMatch(/expected: a number from 0 to 1/)
-    expect(segment(videos, "--mp4").err).toMatch(/--mp4: no folder for the videos[\s\S]*add --out <folder>/)
+    writeFileSync(other, JSON.stringify({ database: { other: { annotations } } }))
+    const [{ code, out: table, err }, figures, none, threshold]: Answer[] = several([
+      argsOf(videos, "--truth", truth, "-o", out),
+      argsOf(videos, "--truth", json, "--json"),
+      argsOf(videos, "--truth", other, "-o", out),
+      argsOf(videos, "--threshold", "0.9", "-o", out),
+    ])
+    expect([code, err]).toEqual([0, expect.stringContaining("2 of them done before")])
+    expect(table).toMatch(/^2 videos, 0\.2 min: 1 true span, \d found\n[\s\S]*mAP at tIoU 0\.5 +│ +100\.0 │/)
+    expect(table.split("\n").filter((line) => line.length > 80)).toEqual([])
+    expect(JSON.parse(figures.out)).toMatchObject({ videos: 1, truths: 1, map50: { value: 1 } })
+    expect(none.err).toMatch(/none of these videos is in it/)
+    expect([threshold.code, threshold.err]).toEqual([0, expect.not.stringContaining("done before")])
   })
 })

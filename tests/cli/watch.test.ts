@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { tableLines } from "../../packages/fourtier/src/cli/actions/watch-views.ts"
 import { encodeClip } from "../../packages/fourtier/tests/video/encode.ts"
 import { writeBundle } from "../examples/bundle.ts"
-import { built, LAUNCHER, node } from "./command.ts"
+import { built, LAUNCHER, several } from "./command.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "fourtier-watch-"))
 const bundle = join(folder, "bundle")
@@ -114,15 +114,22 @@ describe.skipIf(!built)("fourtier watch", () => {
   })
 
   it("says what is wrong with its arguments and sources", () => {
-    const watch = (...args: string[]) => node([LAUNCHER, "watch", ...args])
-    expect(watch(bundle).err).toMatch(/<source>: is missing[\s\S]*--list/)
-    expect(watch(bundle, join(folder, "none.mp4")).err).toMatch(/no such file/)
-    expect(watch(bundle, video, "--answers").err).toMatch(/--answers: goes with --json/)
-    expect(watch(bundle, video, "--post", "host").err).toMatch(/--post: no address/)
-    expect(watch(bundle, video, "--pace", "0").err).toMatch(/expected: a number above 0, or max/)
-    writeFileSync(join(folder, "text.mp4"), "this is not a video")
-    expect(watch(bundle, join(folder, "text.mp4")).err).toMatch(/cannot be read as video[\s\S]*fourtier doctor/)
-    const { code, out, err } = watch("--list")
+    const text = join(folder, "text.mp4")
+    writeFileSync(text, "this is not a video")
+    const cases: [args: string[], message: RegExp][] = [
+      [[bundle], /<source>: is missing[\s\S]*--list/],
+      [[bundle, join(folder, "none.mp4")], /no such file/],
+      [[bundle, video, "--answers"], /--answers: goes with --json/],
+      [[bundle, video, "--post", "host"], /--post: no address/],
+      [[bundle, video, "--pace", "0"], /expected: a number above 0, or max/],
+      [[bundle, text], /cannot be read as video[\s\S]*fourtier doctor/],
+    ]
+    const [{ code, out, err }, ...answers] = several(
+      [["--list"], ...cases.map(([args]) => args)].map((args) => ["watch", ...args]),
+    )
+    for (const [i, [args, message]] of cases.entries()) {
+      expect([args, answers[i].code, answers[i].err]).toEqual([args, 1, expect.stringMatching(message)])
+    }
     expect(code).toBe(0)
     expect(out === "" ? err : out).toMatch(/no cameras found|camera:0/)
   })

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { Recognizer } from "fourtier/deploy"
 import { beforeAll, describe, expect, it } from "vitest"
 import { z } from "zod"
+import { several } from "../cli/command.ts"
 import {
   built,
   CLASSES,
@@ -52,13 +53,17 @@ function expectSameOutcome(folder: string, expected: string): void {
 }
 
 describe.skipIf(!built)("fourtier run", () => {
-  let first: Ended
+  let [first, beside, third]: Ended[] = []
   const whole = join(home, "runs", "data")
+  // two runs at once, from nothing, in one cache; a third one in the folder of the first
   beforeAll(async () => {
     mkdirSync(home)
     writeClips(data, PER_CLASS)
     writeFileSync(config, JSON.stringify(SETTINGS))
-    first = await fourtier(home, ...run)
+    const [a, b] = [start(home, ...run), start(home, ...run, "--out", "beside")]
+    while (!existsSync(join(whole, "in-use.lock")) && a.child.exitCode === null) await sleep(5)
+    third = await fourtier(home, ...run)
+    ;[first, beside] = [await a.ended, await b.ended]
   }, 300_000)
 
   it("goes from a folder of clips to a report and a bundle", async () => {
@@ -92,6 +97,13 @@ describe.skipIf(!built)("fourtier run", () => {
         .map((line) => /(left|right|down)\/square_\d/.exec(line)?.[0]),
     )
     expect(clips.size).toBe(tested)
+  })
+
+  it("two runs share a cache; a folder belongs to one of them", () => {
+    expect([beside.code, beside.err]).toEqual([0, beside.err])
+    expect(read(home, "beside", "results.json")).toBe(read(whole, "results.json"))
+    expect(third.err).toMatch(/another run is using this folder/)
+    expect(third.code).toBe(1)
   })
 
   it("makes the report's page anew from the run's folder alone", async () => {
@@ -162,7 +174,7 @@ describe.skipIf(!built)("fourtier run", () => {
     expect(older.err).not.toMatch(/views to compute/)
   })
 
-  it("says what is wrong with settings and data, without a stack trace, and changes nothing", async () => {
+  it("says what is wrong with settings and data, without a stack trace", () => {
     const empty = join(root, "empty")
     mkdirSync(empty)
     const one = join(root, "one")
@@ -179,25 +191,16 @@ describe.skipIf(!built)("fourtier run", () => {
       [[...run, "--out", "other", "--answers", join(root, "nothing.jsonl")], /nothing\.jsonl/],
       [["predict", join(root, "nowhere"), data], /nowhere/],
     ]
-    const ended = await Promise.all(cases.map(([args]) => fourtier(join(root, "one"), ...args)))
+    const answers = several(
+      cases.map(([args]) => args),
+      { cwd: one, env: { FOURTIER_CACHE: cacheOf(one) } },
+    )
     for (const [i, [args, expected]] of cases.entries()) {
-      const { code, err } = ended[i]
+      const { code, err } = answers[i]
       expect(err, args.join(" ")).toMatch(expected)
       expect(err, args.join(" ")).not.toMatch(/\n\s+at |internal error/)
       expect(code, args.join(" ")).toBe(1)
     }
-  }, 300_000)
-
-  it("sets unreadable training files aside by name and goes on", async () => {
-    const mixed = join(root, "mixed")
-    cpSync(data, mixed, { recursive: true })
-    writeFileSync(join(mixed, "left", "broken.mp4"), "not a video")
-    writeFileSync(join(mixed, "right", "empty.mp4"), "")
-    const { code, err } = await fourtier(home, "run", mixed, "--config", config, "--set", "methods=[linear-probe]")
-    expect(err).toMatch(/2 files cannot be used/)
-    expect(code).toBe(0)
-    const manifest = read(home, "runs", "mixed", "manifest.jsonl")
-    for (const name of ["broken.mp4", "empty.mp4"]) expect(manifest).toMatch(new RegExp(`quarantined.*${name}.*reason`))
   }, 300_000)
 
   it("clips without a label are trained on with the class that their answers suggest", async () => {
@@ -269,14 +272,21 @@ describe.skipIf(!built)("fourtier run", () => {
     expect(JSON.parse(read(home, "few", "bundle", "bundle.json"))).toMatchObject({ accuracy: null })
   }, 300_000)
 
-  it("folds, and answers that are missing for some clips", async () => {
+  it("folds, answers that are missing for some clips, and files that cannot be read: set aside by name", async () => {
+    const mixed = join(root, "mixed")
+    cpSync(data, mixed, { recursive: true })
+    writeFileSync(join(mixed, "left", "broken.mp4"), "not a video")
+    writeFileSync(join(mixed, "right", "empty.mp4"), "")
     const partial = join(root, "partial.jsonl")
     const answers = read(data, "descriptions.jsonl").trim().split("\n")
     writeFileSync(partial, answers.slice(3).join("\n"))
     const settings = ["split.drawFolds=3", "methods=[linear-probe,full]", "align.epochs=2", "finetune.epochs=2"]
-    const args = [...run, "--out", "folds", "--answers", partial, "--set", ...settings]
+    const args = ["run", mixed, "--config", config, "--out", "folds", "--answers", partial, "--set", ...settings]
     const { code, err, out } = await fourtier(home, ...args)
     expect([code, err]).toEqual([0, err])
+    expect(err).toMatch(/2 files cannot be used/)
+    const manifest = read(home, "folds", "manifest.jsonl")
+    for (const name of ["broken.mp4", "empty.mp4"]) expect(manifest).toMatch(new RegExp(`quarantined.*${name}.*reason`))
     expect(err).toMatch(/answers missing or set aside \(prompt A .*\): stage 1 learns from the others/)
     expect(out).toMatch(new RegExp(`${3 * PER_CLASS} clips, 3 classes, 3 folds`))
     const { provenance } = z
@@ -313,18 +323,6 @@ describe.skipIf(!built)("fourtier run", () => {
     const refused = await fourtier(home, ...args, "--out", "refused", "--set", "text.network.checkpoint=random:1")
     expect(refused.code).toBe(1)
     expect(refused.err).toMatch(/not the towers of one model[\s\S]*text\.encoder=clip/)
-  }, 300_000)
-
-  it("two runs share a cache; a folder belongs to one of them", async () => {
-    const cwd = join(root, "company")
-    mkdirSync(cwd)
-    const [a, b] = [start(cwd, ...run, "--out", "a"), start(cwd, ...run, "--out", "b")]
-    while (!existsSync(join(cwd, "a", "in-use.lock")) && a.child.exitCode === null) await sleep(5)
-    const third = await fourtier(cwd, ...run, "--out", "a")
-    expect(third.err).toMatch(/another run is using this folder/)
-    expect(third.code).toBe(1)
-    for (const { code, err } of [await a.ended, await b.ended]) expect([code, err]).toEqual([0, err])
-    for (const out of ["a", "b"]) expect(read(cwd, out, "results.json")).toBe(read(whole, "results.json"))
   }, 300_000)
 
   it("interrupted and killed again and again, it ends as if it had not been", async () => {

@@ -69,7 +69,14 @@ function clipOf(id: string, hash: string, label: string): Clip {
   return { id, hash, label, labels: [label], codec: "none", ...size, ...source }
 }
 
-const quick = ["model.blocks=1", "model.headWidth=8", "model.width=null", "align.epochs=4", "finetune.epochs=3"]
+const quick = [
+  "model.blocks=1",
+  "model.headWidth=8",
+  "model.width=null",
+  "align.epochs=4",
+  "finetune.epochs=3",
+  "finetune.minUpdates=0",
+]
 const small = [...quick, "align.batch=6", "finetune.batch=6"]
 const { value: config } = await loadConfig({ set: small })
 const language = ["model.processors=text", "model.processorWeights=positional", "model.languageWeight=1"]

@@ -1,4 +1,4 @@
-/** Runs Biome with the project's own rules, on the project or on a few files made up for a test. */
+/** Runs Biome with the project's own rules on a few files made up for a test. */
 
 import { spawnSync } from "node:child_process"
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -7,12 +7,10 @@ import { dirname, join } from "node:path"
 
 export const ROOT = join(import.meta.dirname, "../..")
 
-/** `rule file:line` of each complaint, sorted. */
-export function lintProject(): string[] {
-  return lint(ROOT)
-}
-
-/** The same for files that exist only during the call, by path and text, under the project's rules and package.json files. */
+/**
+ * `rule file:line` of each complaint about files that exist only during the call, by path and text, under the project's rules and
+ * package.json files; sorted.
+ */
 export function lintFiles(files: Readonly<Record<string, string>>): string[] {
   const folder = mkdtempSync(join(tmpdir(), "fourtier-lint-"))
   try {

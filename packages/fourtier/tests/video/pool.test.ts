@@ -83,7 +83,7 @@ describe("loading clips", () => {
   })
 
   test("leaving early, while threads still load FFmpeg or decode, ends them without harm", async () => {
-    for (let round = 0; round < 12; round++) {
+    for (let round = 0; round < 5; round++) {
       const views = loadClips(jobs(), { workers: 4 })
       expect((await views.next()).value.clip.id).toBe("clip0")
       await views.return(undefined)

@@ -13,7 +13,7 @@ import { z } from "zod"
 import { type DetectedMoment, judgePeople, keyTimesOf, trackPeople } from "../../deploy/detect.ts"
 import { drawDetections } from "../../deploy/detect-drawn.ts"
 import { loadDetector } from "../../deploy/detector.ts"
-import { bundlePath } from "../../deploy/folder.ts"
+import { bundlePath, readDetectionBundle } from "../../deploy/folder.ts"
 import { readPersonBoxes } from "../../detection/person-boxes.ts"
 import type { PersonDetector } from "../../people/detector.ts"
 import type { PeopleAt, Track } from "../../people/track.ts"
@@ -63,6 +63,7 @@ export async function detect(bundle: string, videos: readonly string[], options:
     throw new FourtierError({ where: "--boxes, --detector", what: "one of them alone", fix: "leave one out" })
   }
   const provider = oneOf("--provider", options.provider, ["auto", ...PROVIDERS])
+  await readDetectionBundle(bundle) // what is no bundle is told before any video is looked into
   const files = await filesAt(videos)
   const given = boxes === undefined ? null : groupBy((await readPersonBoxes(boxes, 0)).boxes, ({ videoId }) => videoId)
   const { clips, unusable } = await lookThrough(files)

@@ -6,6 +6,7 @@ import type { Recognition } from "@fourtier/core/bundle"
 import { parseViewGrid } from "@fourtier/core/frames"
 import { terminalReporter } from "@fourtier/core/node"
 import { FourtierError, PROVIDERS } from "@fourtier/tensor"
+import { readBundle } from "../../deploy/folder.ts"
 import { Recognizer } from "../../deploy/recognizer.ts"
 import { terminalTable } from "../../util/table.ts"
 import { filesAt, lookThrough, shown } from "./files.ts"
@@ -27,6 +28,7 @@ export async function predict(bundle: string, videos: readonly string[], options
   if (json && csv) throw new FourtierError({ where: "--json, --csv", what: "one of them alone", fix: "leave one out" })
   const provider = oneOf("--provider", options.provider, ["auto", ...PROVIDERS])
   const views = options.views === undefined ? undefined : parseViewGrid(options.views, "--views")
+  await readBundle(bundle) // what is no bundle is told before any video is looked into
   const files = await filesAt(videos)
   const given = new Map(files.map((file) => [resolve(file), file]))
   const { clips, unusable } = await lookThrough(files, workers)

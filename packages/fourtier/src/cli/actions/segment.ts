@@ -11,11 +11,11 @@ import { terminalReporter } from "@fourtier/core/node"
 import { FourtierError, PROVIDERS } from "@fourtier/tensor"
 import { hashJson, readJson, writeFileAtomic, writeJson } from "@fourtier/tensor/node"
 import { z } from "zod"
-import { bundlePath } from "../../deploy/folder.ts"
+import { bundlePath, readBundle } from "../../deploy/folder.ts"
 import { type SegmentedVideo, type SegmentOptions, segmentVideo } from "../../deploy/segment.ts"
 import { drawSpans } from "../../deploy/segment-drawn.ts"
 import { loadForStream } from "../../deploy/stream.ts"
-import { timelineOf } from "../../report/page.ts"
+import { timelineOf } from "../../report/timeline.ts"
 import { fileNamed } from "../../util/file-name.ts"
 import { withFolderLock } from "../../util/lock.ts"
 import { terminalTable } from "../../util/table.ts"
@@ -64,6 +64,7 @@ export async function segment(
   }
   const provider = oneOf("--provider", options.provider, ["auto", ...PROVIDERS])
   const truth = options.truth === undefined ? null : await readTruth(options.truth)
+  await readBundle(bundle) // what is no bundle is told before any video is looked into
   const files = await filesAt(videos)
   const { clips, unusable } = await lookThrough(files)
   const recognizer = await loadForStream(bundle, { provider, threads: options.threads })
