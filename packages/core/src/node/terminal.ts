@@ -3,6 +3,7 @@
  * file or pipe gets a line every few seconds.
  */
 
+import { stripVTControlCharacters } from "node:util"
 import pc from "picocolors"
 import { formatSeconds, type Reporter, type Task } from "../util/progress.ts"
 
@@ -22,9 +23,39 @@ export function terminalReporter(stream: NodeJS.WriteStream = process.stderr): R
   const live = stream.isTTY === true
   return {
     task: (title, total, unit) => startTask(stream, live, title, total, unit),
-    say: (line) => void stream.write(`${line}\n`),
-    warn: (line) => void stream.write(`${pc.yellow("warning")} ${line}\n`),
+    say: (line) => void stream.write(lasting(line, stream, live)),
+    warn: (line) => void stream.write(lasting(`${pc.yellow("warning")} ${line}`, stream, live)),
   }
+}
+
+/** A line that stays: in a terminal it takes the place of a task's line, and folds at words. */
+function lasting(line: string, { columns = 80 }: NodeJS.WriteStream, live: boolean): string {
+  return live ? `\r\u001b[2K${folded(line, columns)}\n` : `${line}\n`
+}
+
+/**
+ * Lines of at most `width` characters, broken at spaces; what follows a break is indented further. Longer words stay whole.
+ *
+ * @example
+ * ```ts
+ * import { folded } from "@fourtier/core/node"
+ *
+ * folded("  two short lines", 12) // "  two short\n    lines"
+ * ```
+ */
+export function folded(text: string, width: number): string {
+  const lines = text.split("\n").flatMap((line) => {
+    const indent = /^ */.exec(line)?.[0] ?? ""
+    const words = line.slice(indent.length).split(" ")
+    const parts = [`${indent}${words[0]}`]
+    for (const word of words.slice(1)) {
+      const longer = `${parts.at(-1)} ${word}`
+      if (stripVTControlCharacters(longer).length <= width) parts[parts.length - 1] = longer
+      else parts.push(`${indent}  ${word}`)
+    }
+    return parts
+  })
+  return lines.join("\n")
 }
 
 function startTask(stream: NodeJS.WriteStream, live: boolean, title: string, total: number, unit: string): Task {

@@ -1,7 +1,8 @@
 /** One form for every error that a user sees, whether from the command line's parser or from the work itself. */
 
 import { existsSync } from "node:fs"
-import { isAbsolute, relative } from "node:path"
+import { homedir } from "node:os"
+import { isAbsolute, relative, sep } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Command } from "commander"
 
@@ -25,6 +26,13 @@ export function withSeparateSettings(args: readonly string[]): string[] {
     setting &&= /^[a-z][\w.[\]]*=/i.test(arg)
     return setting && args[i - 1] !== "--set" ? ["--set", arg] : [arg]
   })
+}
+
+/** A message in which paths below the working directory and below the home folder are as short as their reader knows them. */
+export function withShownPaths(message: string): string {
+  const windows = process.platform === "win32"
+  const shorter = message.replaceAll(`${process.cwd()}${sep}`, "")
+  return windows || homedir().length < 2 ? shorter : shorter.replaceAll(`${homedir()}${sep}`, `~${sep}`)
 }
 
 /** A message in which pages such as docs/data.md have the address at which they lie on this machine. */

@@ -17,7 +17,7 @@ import { detectCommand } from "./detect.ts"
 import { detectionCommand } from "./detection.ts"
 import { doctorCommand } from "./doctor.ts"
 import { encodeCommand } from "./encode.ts"
-import { throwErrors, withAddresses, withSeparateSettings } from "./errors.ts"
+import { throwErrors, withAddresses, withSeparateSettings, withShownPaths } from "./errors.ts"
 import { extractCommand } from "./extract.ts"
 import { infoCommand } from "./info.ts"
 import { dieBy, STOPPED } from "./interrupt.ts"
@@ -69,7 +69,9 @@ try {
 } catch (error) {
   if (!(error instanceof Error)) throw error
   if (error instanceof CommanderError) {
-    if (error.exitCode !== 0) {
+    // without a verb the help is shown, and all that there is to say
+    if (error.code === "commander.help") process.exitCode = 1
+    else if (error.exitCode !== 0) {
       const { complaintOfParser } = await import("./parser-errors.ts")
       print(complaintOfParser(error, args))
     }
@@ -81,7 +83,7 @@ try {
 }
 
 function print({ message }: Error): void {
-  process.stderr.write(`${pc.red("error")} ${withAddresses(message)}\n`)
+  process.stderr.write(`${pc.red("error")} ${withAddresses(withShownPaths(message))}\n`)
   process.exitCode = 1
 }
 

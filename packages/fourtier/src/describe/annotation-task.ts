@@ -10,19 +10,20 @@
  */
 
 import { existsSync } from "node:fs"
-import { basename, dirname, join } from "node:path"
+import { join } from "node:path"
 import { csvLine, type Reporter } from "@fourtier/core"
-import { Rng } from "@fourtier/tensor"
+import { FourtierError, Rng } from "@fourtier/tensor"
 import { writeFileAtomic } from "@fourtier/tensor/node"
+import { CLIPS_FILE, readRecords } from "./answer-formats.ts"
 import type { PromptSet } from "./prompts.ts"
 import type { DescribedClip } from "./provider.ts"
 import type { StripSource } from "./strip.ts"
 
-const CLIPS_FILE = "clips.csv"
-
 /**
  * Writes an annotation task into a folder.
  * @param seed of the order of the strips
+ * @param known answers that stand in the table already, clip id → prompt id → text
+ * @throws FourtierError where the folder holds a task that somebody has begun to fill in
  *
  * @example
  * ```ts
@@ -42,7 +43,9 @@ export async function exportAnnotationTask(
   strips: StripSource,
   reporter: Reporter,
   seed = 0,
+  known: ReadonlyMap<string, Readonly<Record<string, string>>> = new Map(),
 ): Promise<void> {
+  await refuseToOverwrite(folder)
   const digits = Math.max(4, String(clips.length).length)
   const order = Rng.fork(seed, "task").shuffle(clips)
   const ids = prompts.prompts.map(({ id }) => id)
@@ -54,8 +57,9 @@ export async function exportAnnotationTask(
   for (const [i, clip] of order.entries()) {
     const strip = `${String(i + 1).padStart(digits, "0")}.jpg`
     await writeFileAtomic(join(folder, strip), await strips.encode(clip))
-    table += csvLine([strip, ...ids.map(() => "")])
-    lines += `${JSON.stringify({ strip, system: prompts.system, prompts: questions, answers: {} })}\n`
+    const answers = known.get(clip.id) ?? {}
+    table += csvLine([strip, ...ids.map((id) => answers[id] ?? "")])
+    lines += `${JSON.stringify({ strip, system: prompts.system, prompts: questions, answers })}\n`
     clipTable += csvLine([strip, clip.id])
     task.tick()
   }
@@ -64,6 +68,21 @@ export async function exportAnnotationTask(
   await writeFileAtomic(join(folder, "tasks.csv"), table)
   await writeFileAtomic(join(folder, "README.md"), readme(prompts))
   task.done()
+}
+
+/** Exporting anew must not cost the answers that somebody has written. */
+async function refuseToOverwrite(folder: string): Promise<void> {
+  for (const name of ["tasks.csv", "tasks.jsonl"]) {
+    const file = join(folder, name)
+    if (!existsSync(file) || !existsSync(join(folder, CLIPS_FILE))) continue
+    const { done } = await readRecords(file).next()
+    if (done === true) continue
+    throw new FourtierError({
+      where: file,
+      what: "this task has been filled in, at least in part",
+      fix: "import it first and remove the folder, or give --task another folder",
+    })
+  }
 }
 
 function readme({ system, prompts }: PromptSet): string {
@@ -77,10 +96,4 @@ Answer the questions below about each JPEG, either in \`tasks.csv\` (one column 
 
 ${questions}
 `
-}
-
-/** The file that tells which clip each strip shows, when `file` lies in the folder of an annotation task. */
-export function clipsFileOf(file: string): string | null {
-  const beside = join(dirname(file), CLIPS_FILE)
-  return basename(file) !== CLIPS_FILE && existsSync(beside) ? beside : null
 }

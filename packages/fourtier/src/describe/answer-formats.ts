@@ -1,13 +1,16 @@
 /** Answers in files, read and written: JSONL and CSV, one line per clip or one line per answer. */
 
-import { createReadStream } from "node:fs"
+import { createReadStream, existsSync } from "node:fs"
+import { basename, dirname, join } from "node:path"
 import { createInterface } from "node:readline"
 import { csvLine } from "@fourtier/core"
 import { FourtierError, messageOf } from "@fourtier/tensor"
 import { z } from "zod"
 import { parseCsv } from "../util/csv.ts"
 import { readForeignText } from "../util/text.ts"
-import { clipsFileOf } from "./annotation-task.ts"
+
+/** In the folder of an annotation task: tells which clip a strip shows. */
+export const CLIPS_FILE = "clips.csv"
 
 /** One answer in a file. */
 export interface AnswerRecord {
@@ -52,6 +55,12 @@ export async function* readRecords(file: string): AsyncGenerator<AnswerRecord> {
   const clipOf = await readStrips(file)
   if (/\.csv$/i.test(file)) yield* readCsv(file, clipOf)
   else yield* readJsonl(file, clipOf)
+}
+
+/** The file that tells which clip each strip shows, when `file` lies in the folder of an annotation task. */
+function clipsFileOf(file: string): string | null {
+  const beside = join(dirname(file), CLIPS_FILE)
+  return basename(file) !== CLIPS_FILE && existsSync(beside) ? beside : null
 }
 
 /** Clip ids by strip name, for a filled-in annotation task. */

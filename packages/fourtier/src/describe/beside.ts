@@ -2,9 +2,10 @@
 
 import { existsSync, statSync } from "node:fs"
 import { readFile } from "node:fs/promises"
-import { dirname, resolve } from "node:path"
+import { basename, dirname, resolve } from "node:path"
 import { writeFileAtomic } from "@fourtier/tensor/node"
 import { cleanPath, readRecords } from "./answer-formats.ts"
+import type { Answer } from "./cache.ts"
 import type { PromptSet } from "./prompts.ts"
 import type { DescribedClip } from "./provider.ts"
 
@@ -27,6 +28,34 @@ export function answersBeside(data: string): string {
 export function providerBeside(data: string): { kind: "replay"; file: string } | null {
   const file = answersBeside(data)
   return existsSync(file) ? { kind: "replay", file } : null
+}
+
+/**
+ * The answers beside the data about each clip, by prompt: clip id → prompt id → text. Empty where there is no such file.
+ * @param target see `answersBeside`
+ *
+ * @example
+ * ```ts
+ * import { answersBeside, readBeside } from "fourtier/describe"
+ * import { readManifest } from "fourtier/video"
+ *
+ * const { manifest } = await readManifest("runs/mine/manifest.jsonl")
+ * const answers = await readBeside(answersBeside("my-clips"), manifest.clips)
+ * answers.get("hug/clip-01")?.A // "hugging"
+ * ```
+ */
+export async function readBeside(
+  target: string,
+  clips: readonly DescribedClip[],
+): Promise<Map<string, Record<string, string>>> {
+  const found = new Map<string, Record<string, string>>()
+  if (!existsSync(target)) return found
+  const byName = clipsByName(clips)
+  for await (const { clip: name, prompt, answer } of readRecords(target)) {
+    const clip = byName.get(name)
+    if (clip) found.set(clip.id, { ...found.get(clip.id), [prompt]: answer })
+  }
+  return found
 }
 
 /** Clips by the names under which answers may mention them: id, and path with the window where there is one. */
@@ -82,15 +111,30 @@ export async function importBeside(
     const text = answer.trim()
     const own = id === relative ? id : `${cleanPath(relative)}${window}`
     if (known.get(`${own}\u0000${prompt}`) === text) continue
-    const windowed = { path: relative, ...(start === null ? {} : { start }), ...(end === null ? {} : { end }) }
-    // clips around key frames, and people in them, are known by their ids alone
-    const place = id === relative ? { clip: id } : windowed
-    lines += `${JSON.stringify({ ...place, prompt, answer: text, ...(model === undefined ? {} : { model }) })}\n`
+    lines += lineOf(clip, { prompt, answer: text, ...(model === undefined ? {} : { model }) })
   }
-  if (lines !== "") {
-    const before = existsSync(target) ? await readFile(target, "utf8") : ""
-    const gap = before === "" || before.endsWith("\n") ? "" : "\n"
-    await writeFileAtomic(target, `${before}${gap}${lines}`)
-  }
+  if (lines !== "") await addLines(target, lines)
   return { imported, unknown }
+}
+
+/** Replaces an answer beside the data: of two answers to one prompt about a clip the last one counts. */
+export async function editBeside(
+  target: string,
+  clip: DescribedClip,
+  { prompt, answer, model }: Pick<Answer, "prompt" | "answer" | "model">,
+): Promise<void> {
+  await addLines(target, lineOf(clip, { prompt, answer, ...(model === basename(target) ? {} : { model }) }))
+}
+
+function lineOf({ id, relative, start, end }: DescribedClip, said: { prompt: string; answer: string; model?: string }) {
+  const windowed = { path: relative, ...(start === null ? {} : { start }), ...(end === null ? {} : { end }) }
+  // clips around key frames, and people in them, are known by their ids alone
+  const place = id === relative ? { clip: id } : windowed
+  return `${JSON.stringify({ ...place, ...said })}\n`
+}
+
+async function addLines(target: string, lines: string): Promise<void> {
+  const before = existsSync(target) ? await readFile(target, "utf8") : ""
+  const gap = before === "" || before.endsWith("\n") ? "" : "\n"
+  await writeFileAtomic(target, `${before}${gap}${lines}`)
 }

@@ -16,7 +16,7 @@
 
 export { exportAnnotationTask } from "./annotation-task.ts"
 export { type AnswerRecord, type ClipAnswers, formatAnswers, readRecords } from "./answer-formats.ts"
-export { answersBeside, importBeside } from "./beside.ts"
+export { answersBeside, importBeside, readBeside } from "./beside.ts"
 export { parseBudget } from "./budget.ts"
 export { type Answer, answerKey, DescriptionCache, promptSpec, type Spec, specId } from "./cache.ts"
 export { type Checks, checkAnswer, checksSchema, type Flag, judgeReply } from "./check.ts"

@@ -28,6 +28,9 @@ export async function withCache<T>(path: string, work: (cache: DescriptionCache)
   }
 }
 
+/** What answers from a file are given by, see `Answer`. */
+const RECORDED = "replay"
+
 /** What it takes to find the answers about a clip. */
 export type KnownClip = Pick<DescribedClip, "id" | "relative" | "hash" | "label">
 
@@ -49,12 +52,25 @@ export type KnownClip = Pick<DescribedClip, "id" | "relative" | "hash" | "label"
 export function* answersAbout(cache: DescriptionCache, clips: readonly KnownClip[]): Generator<Answer> {
   const specs = cache.specIds()
   for (const { id, relative, hash } of clips) {
+    const found: Answer[] = []
     for (const spec of specs) {
       const key = answerKey(hash, spec)
       const answer = cache.state(key) === undefined ? undefined : cache.read(key)
-      if (answer) yield { ...answer, clip: id, path: relative }
+      if (answer) found.push({ ...answer, clip: id, path: relative })
     }
+    yield* withoutSuperseded(found)
   }
+}
+
+/** Without answers that were read from a file of recorded answers before it changed, where it has been read again since. */
+function withoutSuperseded(answers: readonly Answer[]): Answer[] {
+  const recorded = (answer: Answer) => answer.by === RECORDED
+  const name = ({ prompt, model }: Answer) => `${model}\u0000${prompt}`
+  const latest = new Map<string, string>()
+  for (const answer of answers.filter(recorded)) {
+    if (answer.time >= (latest.get(name(answer)) ?? "")) latest.set(name(answer), answer.time)
+  }
+  return answers.filter((answer) => !recorded(answer) || answer.time === latest.get(name(answer)))
 }
 
 /**

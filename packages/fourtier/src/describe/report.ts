@@ -45,14 +45,16 @@ export interface DescribeReport {
 export function summarise(
   report: DescribeReport,
   wanted: number,
-  { model, settings }: Pick<Provider, "model" | "settings">,
+  { kind, model, settings }: Pick<Provider, "kind" | "model" | "settings">,
   reporter: Reporter,
 ): void {
   const { flagged, failed, good, cached, requests, sent, spent, ended } = report
   const asked =
-    sent === requests
-      ? `${plural(requests, "request")} to ${model}`
-      : `${plural(sent, "request")} to ${model}, ${requests} answered`
+    kind === "replay"
+      ? `${requests} recorded (${model})`
+      : sent === requests
+        ? `${plural(requests, "request")} to ${model}`
+        : `${plural(sent, "request")} to ${model}, ${requests} answered`
   const cost = spent === null ? "" : `, ${spent.toFixed(4)} USD`
   reporter.say(`  descriptions: ${good} of ${wanted} answers, ${cached} from the cache, ${asked}${cost}`)
   if (ended)

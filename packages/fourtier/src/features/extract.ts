@@ -12,6 +12,7 @@ import type { Pool } from "@fourtier/core/model"
 import { FRAMES } from "@fourtier/core/schemas"
 import { FourtierError, type SessionOptions } from "@fourtier/tensor"
 import { encoderShapes, MAP, openEncoder, type VisualEncoder } from "../encoders/encoder.ts"
+import { shownPath } from "../util/shown-path.ts"
 import type { Clip } from "../video/manifest.ts"
 import { type LoadJob, loadClips } from "../video/pool.ts"
 import { FeatureStore, type FeatureWriter } from "./store.ts"
@@ -116,7 +117,7 @@ export async function extractFeatures(clips: readonly Clip[], options: ExtractOp
   }
   const total = jobs.reduce((sum, { job }) => sum + job.clip.views.length, 0)
   reporter.say(
-    `features: ${total} views to compute, ${formatBytes(total * store.recordBytes)} on disk in ${store.path}`,
+    `features: ${total} views to compute, ${formatBytes(total * store.recordBytes)} on disk in ${shownPath(store.path)}`,
   )
 
   const batch = options.batch ?? 1

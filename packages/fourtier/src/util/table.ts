@@ -23,14 +23,11 @@ export function terminalTable(
   const widths = fitted(columns, natural, width)
   if (widths === null) return stacked(columns, natural, rows, width)
   const table = new CliTable({
-    head: columns.map(({ title }) => title),
+    head: columns.map(({ title }, c) => wrapCell(title, widths[c])),
     colAligns: columns.map(({ align }) => align ?? "left"),
     style: { head: [], border: [], compact: true },
-    ...(widths === natural
-      ? {}
-      : { colWidths: widths.map((one) => one + 2), wordWrap: true, wrapOnWordBoundary: false }),
   })
-  for (const row of rows) table.push([...row])
+  for (const row of rows) table.push(row.map((cell, c) => wrapCell(cell, widths[c])))
   return table.toString()
 }
 
@@ -43,6 +40,12 @@ export function wrapText(text: string, width = process.stdout.columns ?? 80): st
     else lines.push(word)
   }
   return lines.join("\n")
+}
+
+/** A cell in lines of at most `width` characters, broken at spaces; paths and longer words are cut where they end, so that none gets a gap. */
+function wrapCell(cell: string, width: number): string {
+  const lines = cell.split("\n").flatMap((line) => (/[/\\]/.test(line) ? [line] : wrapText(line, width).split("\n")))
+  return lines.flatMap((line) => line.match(new RegExp(`.{1,${width}}`, "gu")) ?? [""]).join("\n")
 }
 
 const longestLine = (cell: string) => Math.max(...cell.split("\n").map((line) => line.length))

@@ -143,7 +143,7 @@ suite.skipIf(!ready)("fourtier describe", () => {
       await fourtier("export", data, "--out", file, ...kept)
       const other = ["--cache", join(folder, `again-${name}`), "--manifest", join(folder, "manifest.jsonl")]
       await fourtier(data, "--answers", file, ...other)
-      expect(errors).toMatch(/8 of 8 answers, 0 from the cache, 8 requests to echo/)
+      expect(errors).toMatch(/8 of 8 answers, 0 from the cache, 8 recorded \(echo\)/)
       expect(await fourtier("show", data, "hug/set1_10_2_1", ...other)).toMatch(/two men hug/)
     }
   })
@@ -181,16 +181,27 @@ suite.skipIf(!ready)("fourtier describe", () => {
     expect(errors).toMatch(/4 answers imported into .*clips\/descriptions\.jsonl/)
     await fourtier("import", data, table, ...kept)
     expect(readFileSync(join(data, "descriptions.jsonl"), "utf8").trim().split("\n")).toHaveLength(4)
-    const none = ["--cache", join(folder, "none.jsonl"), "--manifest", join(folder, "manifest.jsonl")]
-    expect((await fourtier("stats", data, ...none)).replace(/\s+/g, " ")).toMatch(
-      /no answers yet but those in .*descriptions\.jsonl: `fourtier describe .*` takes them into the count/,
-    )
     const own = ["--cache", join(folder, "people.jsonl"), "--manifest", join(folder, "manifest.jsonl")]
     await fourtier(data, ...own)
     expect(errors).toMatch(/4 of 8 answers/)
     process.exitCode = undefined
     const [, , first] = readFileSync(join(task, "clips.csv"), "utf8").split(/[\n,]/).slice(1)
     expect(await fourtier("show", data, first, ...own)).toMatch(/hug[\s\S]*arms close[\s\S]*in a car park/)
+    // a fresh cache knows them from the file, as soon as they are there
+    const none = ["--cache", join(folder, "none.jsonl"), "--manifest", join(folder, "manifest.jsonl")]
+    expect(await fourtier("stats", data, ...none)).toMatch(/A +│ descriptions\.jsonl │ +1 │ +0 │/)
+    // a further sheet has what is missing, with what is there; a sheet that was filled in is not written over
+    await expect(fourtier("export", data, "--task", task, ...none)).rejects.toThrow(/filled in[\s\S]*another folder/)
+    await fourtier("edit", data, first, "A", "hugging", ...none)
+    writeFileSync(table, "strip,C\n0001.jpg,they hug\n")
+    await fourtier("import", data, table, ...none)
+    expect(await fourtier("show", data, first, ...none)).toMatch(/\n {2}hugging\n[\s\S]*they hug/)
+    const further = join(folder, "further")
+    await fourtier("export", data, "--task", further, ...none)
+    expect(readFileSync(join(further, "tasks.csv"), "utf8")).toBe("strip,A,B,C,D\n0001.jpg,,walking,,\n")
+    expect(errors).toMatch(/1 clip is left out: its answers are in .*descriptions\.jsonl/)
+    // an answer that was read again from the changed file counts once
+    expect(await fourtier("stats", data, ...none)).toMatch(/A +│ descriptions\.jsonl │ +1 │ +0 │/)
     rmSync(join(data, "descriptions.jsonl"))
   })
 

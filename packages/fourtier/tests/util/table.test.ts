@@ -27,6 +27,20 @@ describe("tables", () => {
     expect(table).toContain("12345")
   })
 
+  it("break text at spaces, not where there is a no-break space", () => {
+    const table = terminalTable(
+      [{ title: "class" }, { title: "size" }],
+      [["hug", "272\u00a0to\u00a0448\u00a0× 220\u00a0to\u00a0312"]],
+      28,
+    )
+    expect(
+      table
+        .split("\n")
+        .slice(3, 5)
+        .map((line) => line.split("│")[2].trim()),
+    ).toEqual(["272\u00a0to\u00a0448\u00a0×", "220\u00a0to\u00a0312"])
+  })
+
   it("become several where numbers alone are wider, each with the first column", () => {
     const columns = ["top 1", "top 5", "mean\nclass"].map((title) => ({ title, align: "right" as const }))
     const row = ["full", "88.2 [81.0, 95.0]", "99.1 [98.0, 99.9]", "87.5 [80.1, 94.2]"]

@@ -36,7 +36,7 @@ export async function readSettings({ config, preset, set }: DataOptions): Promis
 export async function loadClips(data: string, options: DataOptions, reporter: Reporter) {
   const config = await readSettings(options)
   const { clips, cachePath } = await loadData(data, options, config, reporter)
-  return { clips, cachePath }
+  return { clips, cachePath, config }
 }
 
 /** @returns the manifest as well, or for annotations of people what is known of them instead */

@@ -130,13 +130,15 @@ function clipsByClass(clips: readonly Clip[]): { name: string; clips: Clip[] }[]
 
 /** Number of clips, seconds, frames, fps, size and codec. */
 function cells(clips: readonly Clip[]): string[] {
+  // what belongs together stays on a line
+  const whole = (text: string) => text.replaceAll(" ", "\u00a0")
   const range = (measure: (clip: Clip) => number, digits = 0) => rangeOf(clips.map(measure), digits)
   return [
     `${clips.length}`,
     range(({ duration }) => duration, 1),
     range(({ frames }) => frames),
     range(({ fps }) => fps, 1),
-    `${range(({ width }) => width)} × ${range(({ height }) => height)}`,
+    `${whole(`${range(({ width }) => width)} ×`)} ${whole(range(({ height }) => height))}`,
     [...new Set(clips.map(({ codec }) => codec))].sort().join(", "),
   ]
 }

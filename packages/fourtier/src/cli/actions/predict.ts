@@ -40,7 +40,9 @@ export async function predict(bundle: string, videos: readonly string[], options
   const guesses = Math.min(top, labels.length)
   const mayBeUnknown = recognizer.bundle.unknown !== null
   if (csv) process.stdout.write(csvHeader(guesses, mayBeUnknown))
-  const task = clips.length > 1 ? terminalReporter().task("recognise", clips.length, "videos") : null
+  // lines that appear on the terminal one by one show the progress themselves
+  const quiet = clips.length < 2 || ((json || csv) && process.stdout.isTTY === true)
+  const task = quiet ? null : terminalReporter().task("recognise", clips.length, "videos")
   const rows: string[][] = []
   let recognised = 0
   try {

@@ -9,6 +9,7 @@
  * of a file.
  */
 
+import { basename } from "node:path"
 import { FourtierError } from "@fourtier/tensor"
 import { hashFile } from "@fourtier/tensor/node"
 import { cleanPath, readRecords } from "../answer-formats.ts"
@@ -33,7 +34,7 @@ export async function openReplay(config: ReplaySettings): Promise<LiveProvider> 
   return {
     mode: "live",
     kind: "replay",
-    model: [...models].sort().join("+") || "unknown",
+    model: [...models].sort().join("+") || basename(config.file),
     settings: { source: await hashFile(config.file) },
     destination: null,
     usesStrip: false,
@@ -44,10 +45,7 @@ export async function openReplay(config: ReplaySettings): Promise<LiveProvider> 
         const text = answers.get(`${name}\u0000${prompt.id}`)
         if (text !== undefined) return { text, inputTokens: null, outputTokens: null, finish: "stop" }
       }
-      throw new ProviderError(
-        "absent",
-        `${config.file} has no answer to prompt ${prompt.id} for ${question.clip.relative}`,
-      )
+      throw new ProviderError("absent", `no answer in ${basename(config.file)}`)
     },
   }
 }
