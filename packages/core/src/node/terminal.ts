@@ -7,6 +7,15 @@ import { stripVTControlCharacters } from "node:util"
 import pc from "picocolors"
 import { formatSeconds, type Reporter, type Task } from "../util/progress.ts"
 
+/** Where reports go: a stream, and what is known of its terminal. */
+export interface Output {
+  write(text: string): unknown
+  /** Whether it is a terminal. */
+  isTTY?: boolean
+  /** Characters of a line. */
+  columns?: number
+}
+
 /**
  * Reports to a stream, standard error by default, so that standard output stays free for results.
  *
@@ -19,7 +28,7 @@ import { formatSeconds, type Reporter, type Task } from "../util/progress.ts"
  * task.done()
  * ```
  */
-export function terminalReporter(stream: NodeJS.WriteStream = process.stderr): Reporter {
+export function terminalReporter(stream: Output = process.stderr): Reporter {
   const live = stream.isTTY === true
   return {
     task: (title, total, unit) => startTask(stream, live, title, total, unit),
@@ -29,12 +38,13 @@ export function terminalReporter(stream: NodeJS.WriteStream = process.stderr): R
 }
 
 /** A line that stays: in a terminal it takes the place of a task's line, and folds at words. */
-function lasting(line: string, { columns = 80 }: NodeJS.WriteStream, live: boolean): string {
+function lasting(line: string, { columns = 80 }: Output, live: boolean): string {
   return live ? `\r\u001b[2K${folded(line, columns)}\n` : `${line}\n`
 }
 
 /**
- * Lines of at most `width` characters, broken at spaces; what follows a break is indented further. Longer words stay whole.
+ * Lines of at most `width` characters, broken at spaces; what follows a break is indented further, below its text where the line begins
+ * with a word as in "fix:      text". Longer words stay whole.
  *
  * @example
  * ```ts
@@ -45,20 +55,21 @@ function lasting(line: string, { columns = 80 }: NodeJS.WriteStream, live: boole
  */
 export function folded(text: string, width: number): string {
   const lines = text.split("\n").flatMap((line) => {
-    const indent = /^ */.exec(line)?.[0] ?? ""
-    const words = line.slice(indent.length).split(" ")
-    const parts = [`${indent}${words[0]}`]
+    const [, indent = "", key = ""] = /^( *)([a-z]+: {2,})?/.exec(line) ?? []
+    const next = key === "" ? `${indent}  ` : indent + " ".repeat(key.length)
+    const words = line.slice(indent.length + key.length).split(" ")
+    const parts = [`${indent}${key}${words[0]}`]
     for (const word of words.slice(1)) {
       const longer = `${parts.at(-1)} ${word}`
       if (stripVTControlCharacters(longer).length <= width) parts[parts.length - 1] = longer
-      else parts.push(`${indent}  ${word}`)
+      else parts.push(`${next}${word}`)
     }
     return parts
   })
   return lines.join("\n")
 }
 
-function startTask(stream: NodeJS.WriteStream, live: boolean, title: string, total: number, unit: string): Task {
+function startTask(stream: Output, live: boolean, title: string, total: number, unit: string): Task {
   const begun = performance.now()
   const interval = live ? 80 : 5000
   let count = 0

@@ -73,17 +73,20 @@ try {
     if (error.code === "commander.help") process.exitCode = 1
     else if (error.exitCode !== 0) {
       const { complaintOfParser } = await import("./parser-errors.ts")
-      print(complaintOfParser(error, args))
+      await print(complaintOfParser(error, args))
     }
   } else if (error.name === "AbortError") {
     process.stderr.write(`${STOPPED}\n`)
     process.exitCode = 130
-  } else if (error.name === "FourtierError" || isSystemError(error)) print(error)
+  } else if (error.name === "FourtierError" || isSystemError(error)) await print(error)
   else throw error
 }
 
-function print({ message }: Error): void {
-  process.stderr.write(`${pc.red("error")} ${withAddresses(withShownPaths(message))}\n`)
+async function print({ message }: Error): Promise<void> {
+  const text = `${pc.red("error")} ${withAddresses(withShownPaths(message))}`
+  const { isTTY, columns } = process.stderr
+  const shown = isTTY ? (await import("@fourtier/core/node")).folded(text, columns) : text
+  process.stderr.write(`${shown}\n`)
   process.exitCode = 1
 }
 

@@ -1,7 +1,7 @@
 /** Measures a data set and prints what it holds and what is wrong with it. */
 
 import { formatSeconds, plural } from "@fourtier/core"
-import { terminalReporter } from "@fourtier/core/node"
+import { folded, terminalReporter } from "@fourtier/core/node"
 import { FourtierError } from "@fourtier/tensor"
 import pc from "picocolors"
 import { namesOf } from "../../classes.ts"
@@ -99,8 +99,8 @@ function asText(report: DoctorReport, path: string): string {
   const seconds = clips.reduce((sum, { duration }) => sum + duration, 0)
   const lines = [
     table,
-    `${plural(clips.length, "clip")}, ${plural(classes.length, "class", "classes")}, ${formatSeconds(seconds)} of video; ` +
-      `${plural(measured, "file")} measured, ${reused} unchanged since the last time`,
+    `${plural(clips.length, "clip")}, ${plural(classes.length, "class", "classes")}, ${formatSeconds(seconds)} of video`,
+    `${plural(measured, "file")} measured, ${reused} unchanged since the last time`,
     `manifest: ${path}`,
     ...notes.map((note) => `${pc.yellow("note")} ${note}`),
     ...listed("unusable files", quarantine, ({ relative, reason }) => `${relative}: ${reason}`),
@@ -115,7 +115,8 @@ function asText(report: DoctorReport, path: string): string {
       return `${level} ${new FourtierError(finding).message}`
     }),
   ]
-  return `${lines.join("\n")}\n`
+  const { isTTY, columns: width } = process.stdout
+  return `${lines.map((line) => (isTTY ? folded(line, width) : line)).join("\n")}\n`
 }
 
 function clipsByClass(clips: readonly Clip[]): { name: string; clips: Clip[] }[] {
