@@ -19,6 +19,7 @@ import { shownPath } from "../../util/shown-path.ts"
 import type { DataOptions, QuestionOptions } from "../describe-options.ts"
 import { formatClip, formatStats } from "./describe-print.ts"
 import { loadClips, namesProvider, openRun, readScope } from "./describe-setup.ts"
+import { printFolded } from "./print-folded.ts"
 
 export async function showAnswers(
   data: string,
@@ -27,7 +28,10 @@ export async function showAnswers(
 ): Promise<void> {
   const { clips, cachePath } = await loadAnswers(data, options)
   const named = clipNamed(clips, clip)
-  process.stdout.write(await withCache(cachePath, (cache) => formatClip(cache, named, options.json === true)))
+  const json = options.json === true
+  const text = await withCache(cachePath, (cache) => formatClip(cache, named, json))
+  if (json) process.stdout.write(text)
+  else printFolded(text)
 }
 
 export async function replaceAnswer(
@@ -48,7 +52,7 @@ export async function showStats(data: string, options: DataOptions & { json?: bo
   const { clips, cachePath } = await loadAnswers(data, options)
   const stats = await withCache(cachePath, (cache) => describeStats(cache, clips))
   if (options.json === true) return void process.stdout.write(`${JSON.stringify(stats, null, 2)}\n`)
-  process.stdout.write(stats.length > 0 ? formatStats(stats) : "no answers yet\n")
+  printFolded(stats.length > 0 ? formatStats(stats) : "no answers yet\n")
 }
 
 /**

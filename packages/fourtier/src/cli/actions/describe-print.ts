@@ -10,6 +10,7 @@ import { stripFolder } from "../../describe/folder-strips.ts"
 import { answersOf, type KnownClip } from "../../describe/manage.ts"
 import type { Provider } from "../../describe/provider.ts"
 import type { PromptStats } from "../../describe/stats.ts"
+import { shownPath } from "../../util/shown-path.ts"
 import { type Column, terminalTable } from "../../util/table.ts"
 
 export function formatEstimate(estimate: Estimate, provider: Provider): string {
@@ -54,7 +55,7 @@ export function formatClip(cache: DescriptionCache, known: KnownClip, json: bool
   const clip = known.id
   const strips = findStrips(stripFolder(cache.path), known)
   if (json) return `${JSON.stringify({ clip, strips, answers }, null, 2)}\n`
-  const lines = [pc.bold(clip), ...strips.map((strip) => `strip: ${strip}`)]
+  const lines = [pc.bold(clip), ...strips.map((strip) => `strip: ${shownPath(strip)}`)]
   for (const { key, prompt, spec, model, by, flags, answer } of answers) {
     const question = cache.spec(spec)?.prompt
     const text = typeof question === "string" ? question : ""

@@ -1,7 +1,7 @@
 /** Measures a data set and prints what it holds and what is wrong with it. */
 
 import { formatSeconds, plural } from "@fourtier/core"
-import { folded, terminalReporter } from "@fourtier/core/node"
+import { terminalReporter } from "@fourtier/core/node"
 import { FourtierError } from "@fourtier/tensor"
 import pc from "picocolors"
 import { namesOf } from "../../classes.ts"
@@ -16,6 +16,7 @@ import { checkMirroring, viewsFor } from "../../video/mirroring.ts"
 import { type PlanOptions, planSplits } from "../../video/planned.ts"
 import type { Source } from "../../video/source.ts"
 import { defaultManifest } from "./folders.ts"
+import { printFolded } from "./print-folded.ts"
 import { readConfig } from "./read-config.ts"
 
 export interface DoctorCommandOptions {
@@ -44,9 +45,8 @@ export async function runDoctor(data: string, options: DoctorCommandOptions): Pr
   const report = await doctor(data, path, reporter, { workers, check, measurements })
   const plan = { folder: tests, write: false, reporter }
   const findings = [...report.findings, ...(await beforeARun(data, report.manifest, before, config, plan))]
-  process.stdout.write(
-    json ? `${JSON.stringify(asJson({ ...report, findings }), null, 2)}\n` : asText({ ...report, findings }, path),
-  )
+  if (json) process.stdout.write(`${JSON.stringify(asJson({ ...report, findings }), null, 2)}\n`)
+  else printFolded(asText({ ...report, findings }, path))
   if (report.manifest.clips.length === 0) process.exitCode = 1
 }
 
@@ -115,8 +115,7 @@ function asText(report: DoctorReport, path: string): string {
       return `${level} ${new FourtierError(finding).message}`
     }),
   ]
-  const { isTTY, columns: width } = process.stdout
-  return `${lines.map((line) => (isTTY ? folded(line, width) : line)).join("\n")}\n`
+  return `${lines.join("\n")}\n`
 }
 
 function clipsByClass(clips: readonly Clip[]): { name: string; clips: Clip[] }[] {
