@@ -1,60 +1,10 @@
-/**
- * The command line. Each verb is declared in a file of its own, which loads what does its work (`actions/`) only when the
- * verb is used. This file puts them together and prints errors.
- */
+/** The command line: runs what `program.ts` declares, and prints errors. */
 
-import { Command, CommanderError } from "commander"
+import { CommanderError } from "commander"
 import pc from "picocolors"
-import { description, version } from "../util/version.ts"
-import { ablateCommand } from "./ablate.ts"
-import { benchCommand } from "./bench.ts"
-import { cacheCommand } from "./cache.ts"
-import { compareCommand } from "./compare.ts"
-import { dataCommand } from "./data.ts"
-import { demoCommand } from "./demo.ts"
-import { describeCommand } from "./describe.ts"
-import { detectCommand } from "./detect.ts"
-import { detectionCommand } from "./detection.ts"
-import { doctorCommand } from "./doctor.ts"
-import { encodeCommand } from "./encode.ts"
 import { throwErrors, withAddresses, withSeparateSettings, withShownPaths } from "./errors.ts"
-import { extractCommand } from "./extract.ts"
-import { infoCommand } from "./info.ts"
 import { dieBy, STOPPED } from "./interrupt.ts"
-import { predictCommand } from "./predict.ts"
-import { puppetsCommand } from "./puppets.ts"
-import { reportCommand } from "./report.ts"
-import { alignCommand, evaluateCommand, exportCommand, finetuneCommand, runCommand } from "./run.ts"
-import { segmentCommand } from "./segment.ts"
-import { stripsCommand } from "./strips.ts"
-import { suggestCommand } from "./suggest.ts"
-import { watchCommand } from "./watch.ts"
-
-/** The verbs under the headings of the help. */
-const VERBS: Readonly<Record<string, readonly (() => Command)[]>> = {
-  "Start here:": [demoCommand, runCommand, predictCommand, segmentCommand, watchCommand],
-  "Prepare the data:": [dataCommand, doctorCommand, stripsCommand, describeCommand, extractCommand, suggestCommand],
-  "Find who does what, where:": [detectionCommand, detectCommand],
-  "Run the recipe up to one of its stages:": [alignCommand, finetuneCommand, evaluateCommand, exportCommand],
-  "Inspect and measure:": [
-    reportCommand,
-    ablateCommand,
-    compareCommand,
-    infoCommand,
-    cacheCommand,
-    benchCommand,
-    encodeCommand,
-    puppetsCommand,
-  ],
-}
-
-const program = new Command("fourtier").description(description).version(version).enablePositionalOptions()
-program.configureHelp({ minWidthToWrap: 30 })
-
-for (const [heading, verbs] of Object.entries(VERBS)) {
-  program.commandsGroup(heading)
-  for (const verb of verbs) program.addCommand(verb())
-}
+import { createProgram } from "./program.ts"
 
 // a reader that has seen enough, such as `head`, is no error
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -62,6 +12,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   dieBy("SIGTERM")
 })
 
+const program = createProgram()
 throwErrors(program)
 const args = withSeparateSettings(process.argv.slice(2))
 try {
