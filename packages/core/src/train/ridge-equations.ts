@@ -1,22 +1,19 @@
-/**
- * The normal equations of stage 1's ridge regression: sums over clips on the engine, solved clip by clip, so that all prompts that
- * the same clips have answers to share them (`ridge.ts`).
- */
+/** The normal equations of stage 1's ridge regression: sums over clips on the engine (`ridge.ts`, `ridge-solve.ts`). */
 
 import { cast, concat, input, matmul, mean, mul, reshape, Session, sum, type Tensor } from "@fourtier/tensor"
 import { Scope, selectWeights, type Weights } from "@fourtier/tensor/nn"
-import { CholeskyDecomposition, Matrix } from "ml-matrix"
 import { placesOf } from "../model/map.ts"
 import type { Pooled } from "../model/pooling.ts"
 import { standardize } from "../model/standardize.ts"
 import type { AlignSpec } from "./align-graphs.ts"
 import { type Example, type FeatureSet, readBatch } from "./features.ts"
+import { type Cells, merged } from "./ridge-cells.ts"
 
 /** Records summed at a time. */
 const CHUNK = 128
 
-/** Clips solved for at a time. */
-const COLUMNS = 32
+/** Clips of a fold that are kept to be judged, where there are too many to solve for each. */
+const JUDGED = 1000
 
 /** Weighted sums over the views of some clips: what normal equations need. */
 export interface Sums {
@@ -26,10 +23,25 @@ export interface Sums {
   x: Float64Array
   /** Σxxᵀ [F,F] */
   gram: Float64Array
-  /** Mean of x over the views of each clip [clips][F]. */
+  /** Mean of x over the views of each clip [clips][F]; with `answers`, of the first ones. */
   means: Float32Array[]
   /** Weight of each clip: of all its views together. */
   weights: number[]
+  /** Σxyᵀ [F,P·Dt] and Σy, with the unit text embeddings y of all prompts side by side; null: clips are solved for one by one. */
+  answers: { xy: Float64Array; y: Float64Array } | null
+}
+
+/** How sums are made. */
+export interface Summing {
+  /** So many folds, and that of each clip. */
+  folds: number
+  places: readonly number[]
+  /** Of each clip's views. */
+  weights: readonly number[]
+  /** Rows that share their weights. */
+  cells: Cells
+  /** The unit text embeddings of a clip [P·Dt], where they are summed; else null. */
+  answersOf: ((clip: Example) => Float32Array) | null
 }
 
 /** The items of one fold, in the order in which their clips are summed. @param places fold of each item */
@@ -38,32 +50,41 @@ export function inFold<Item>(items: readonly Item[], fold: number, places: reado
 }
 
 /** x [B,F] of standardised pooled rows. */
-function regressors({ s, t }: Pooled, spec: AlignSpec): Tensor {
+function regressors({ s, t }: Pooled, spec: AlignSpec, cells: Cells): Tensor {
   const rows = concat([s, t], 1) // [B,T+N,D]
   if (spec.processors.processorWeights === "shared") return mean(rows, 1)
-  return reshape(rows, [rows.shape[0], -1])
+  return reshape(merged(rows, cells), [rows.shape[0], -1])
 }
 
-/** Sums of each fold's clips, in their order. @param places fold of each clip, of so many folds */
+/** Sums of each fold's clips, in their order. */
 export async function sumsOf(
   set: FeatureSet<Example>,
   frozen: Weights,
   spec: AlignSpec,
-  { folds, places }: { folds: number; places: readonly number[] },
-  clipWeights: readonly number[],
+  { folds, places, weights: clipWeights, cells, answersOf }: Summing,
 ): Promise<Sums[]> {
   const { T, D } = spec.size
   const N = placesOf(spec.size)
+  const K = spec.prompts.length * spec.textWidth
   const scope = new Scope("standardize")
   const pooled = {
     s: standardize(scope, cast(input("s", [CHUNK, T, D], "f16"), "f32"), spec.width),
     t: standardize(scope, cast(input("t", [CHUNK, N, D], "f16"), "f32"), spec.width),
   }
   const root = input("root", [CHUNK, 1]) // of a view's weight: 0 fills up a chunk
-  const x = regressors(pooled, spec)
+  const x = regressors(pooled, spec, cells)
   const scaled = mul(x, root)
-  const gram = matmul(scaled, scaled, { transposeA: true })
-  const session = await Session.compile({ outputs: { x, gram, total: sum(mul(scaled, root), 0) } })
+  const outputs: Record<string, Tensor> = {
+    x,
+    gram: matmul(scaled, scaled, { transposeA: true }),
+    total: sum(mul(scaled, root), 0),
+  }
+  if (answersOf) {
+    const y = mul(input("y", [CHUNK, K]), root)
+    outputs.xy = matmul(scaled, y, { transposeA: true })
+    outputs.totalAnswers = sum(mul(y, root), 0)
+  }
+  const session = await Session.compile({ outputs })
   const weights = Object.fromEntries(selectWeights("stage 1", scope.params, frozen))
   const F = x.shape[1]
   try {
@@ -71,12 +92,14 @@ export async function sumsOf(
     for (let fold = 0; fold < folds; fold++) {
       const clips = inFold(set.examples, fold, places)
       const perView = inFold(clipWeights, fold, places)
+      const judged = answersOf ? Math.min(JUDGED, clips.length) : clips.length
       const part: Sums = {
         mass: 0,
         x: new Float64Array(F),
         gram: new Float64Array(F * F),
-        means: clips.map(() => new Float32Array(F)),
+        means: Array.from({ length: judged }, () => new Float32Array(F)),
         weights: clips.map(({ views }, clip) => views.length * perView[clip]),
+        answers: answersOf && { xy: new Float64Array(F * K), y: new Float64Array(K) },
       }
       const jobs = clips.flatMap(({ hash, views }, clip) => views.map((view) => ({ clip, key: { clip: hash, view } })))
       for (let i = 0; i < jobs.length; i += CHUNK) {
@@ -86,13 +109,21 @@ export async function sumsOf(
           row < batch.length ? Math.sqrt(perView[batch[row].clip]) : 0,
         )
         const [s, t] = [await readBatch(set.source, keys, "s"), await readBatch(set.source, keys, "t")]
-        const found = await session.run({ ...weights, s, t, root })
+        const fed = answersOf
+          ? { ...weights, s, t, root, y: answersOfBatch(batch.map(({ clip }) => clips[clip])) }
+          : null
+        const found = await session.run(fed ?? { ...weights, s, t, root })
         addTo(part.gram, found.gram)
         addTo(part.x, found.total)
+        if (part.answers) {
+          addTo(part.answers.xy, found.xy)
+          addTo(part.answers.y, found.totalAnswers)
+        }
         for (const [row, { clip }] of batch.entries()) {
+          part.mass += perView[clip]
+          if (clip >= judged) continue
           const mean = part.means[clip]
           for (let f = 0; f < F; f++) mean[f] += Number(found.x[row * F + f]) / clips[clip].views.length
-          part.mass += perView[clip]
         }
       }
       parts.push(part)
@@ -100,6 +131,12 @@ export async function sumsOf(
     return parts
   } finally {
     await session.release()
+  }
+
+  function answersOfBatch(clips: readonly Example[]): Float32Array {
+    const rows = new Float32Array(CHUNK * K)
+    if (answersOf) for (const [row, clip] of clips.entries()) rows.set(answersOf(clip), row * K)
+    return rows
   }
 }
 
@@ -109,94 +146,27 @@ function addTo(total: Float64Array, part: ArrayLike<number | bigint>): void {
 
 /** All parts as one. */
 export function joined(parts: readonly Sums[]): Sums {
-  const [{ x, gram }] = parts
+  const [{ x, gram, answers }] = parts
   const all: Sums = {
     mass: 0,
     x: new Float64Array(x.length),
     gram: new Float64Array(gram.length),
     means: [],
     weights: [],
+    answers: answers && { xy: new Float64Array(answers.xy.length), y: new Float64Array(answers.y.length) },
   }
   for (const part of parts) {
     all.mass += part.mass
     addTo(all.x, part.x)
     addTo(all.gram, part.gram)
     all.means.push(...part.means)
-    all.weights.push(...part.weights)
+    for (const weight of part.weights) all.weights.push(weight)
+    if (all.answers && part.answers) {
+      addTo(all.answers.xy, part.answers.xy)
+      addTo(all.answers.y, part.answers.y)
+    }
   }
   return all
-}
-
-export interface Solved {
-  /** [F] */
-  mean: Float64Array
-  /** Share of each clip in all weights. */
-  shares: number[]
-  /** (XᵀX + λI)⁻¹ Σ_views (x − mean) of each clip: [F,clips] */
-  columns: Matrix
-  /** λ, and (XᵀX + λI) */
-  lambda: number
-  equations: CholeskyDecomposition
-}
-
-/** Solves for every clip by itself: what is asked of the clips comes in afterwards, so that all prompts share the work. */
-export async function solve(
-  { mass, x, gram, means, weights }: Sums,
-  penalty: number,
-  breathe: () => Promise<void>,
-): Promise<Solved> {
-  const F = x.length
-  const mean = x.map((total) => total / mass)
-  const matrix = new Matrix(F, F)
-  let trace = 0
-  for (let i = 0; i < F; i++) {
-    for (let j = 0; j <= i; j++) {
-      // the engine's sums differ in the last bit on the two sides of the diagonal
-      const value = (gram[i * F + j] + gram[j * F + i]) / 2 - mass * mean[i] * mean[j]
-      matrix.set(i, j, value)
-      matrix.set(j, i, value)
-    }
-    trace += matrix.get(i, i)
-  }
-  const lambda = (penalty * trace) / mass
-  for (let i = 0; i < F; i++) matrix.set(i, i, matrix.get(i, i) + lambda)
-  const equations = new CholeskyDecomposition(matrix)
-  const columns = new Matrix(F, means.length)
-  for (let start = 0; start < means.length; start += COLUMNS) {
-    await breathe()
-    const part = means.slice(start, start + COLUMNS)
-    const sums = new Matrix(F, part.length)
-    for (const [i, own] of part.entries()) {
-      for (let f = 0; f < F; f++) sums.set(f, i, weights[start + i] * (own[f] - mean[f]))
-    }
-    columns.setSubMatrix(equations.solve(sums), 0, start)
-  }
-  return { mean, shares: weights.map((weight) => weight / mass), columns, lambda, equations }
-}
-
-/** W [F][Dt]: the clips' columns, weighted by what each clip should give, and what is left of the prior. */
-export async function weigh(
-  { columns, shares, lambda, equations }: Solved,
-  targets: readonly Float32Array[],
-  prior: Matrix | null,
-  breathe: () => Promise<void>,
-): Promise<Float64Array[]> {
-  const left = prior && equations.solve(Matrix.mul(prior, lambda))
-  const width = targets[0].length
-  const center = new Float64Array(width)
-  for (const [clip, target] of targets.entries()) for (let d = 0; d < width; d++) center[d] += shares[clip] * target[d]
-  const rows: Float64Array[] = []
-  for (let f = 0; f < columns.rows; f++) {
-    await breathe()
-    const row = new Float64Array(width)
-    for (const [clip, target] of targets.entries()) {
-      const share = columns.get(f, clip)
-      for (let d = 0; d < width; d++) row[d] += share * (target[d] - center[d])
-    }
-    if (left) for (let d = 0; d < width; d++) row[d] += left.get(f, d)
-    rows.push(row)
-  }
-  return rows
 }
 
 /** (x − mean)·W: [Dt] */

@@ -6,10 +6,11 @@
  * x [F] = rows side by side (positional) or their mean (shared)
  * W = (XᵀX + λ·I)⁻¹ XᵀY      X centred, over all views of all clips; Y the clips' unit text embeddings, centred
  * ```
+ * x has T+N rows; where that is more than equations are solved for, neighbouring rows share their weights (`ridge-cells.ts`).
  * λ is `penalty` times the mean squared norm of x, given or, prompt by prompt, the one by which held-out clips find their own
  * answers best. With a prior W₀ the solution is drawn to it instead of to zero: W = (XᵀX + λ·I)⁻¹ (XᵀY + λ·W₀). Sums run on the
- * engine, so memory does not grow with the number of clips; the equations are solved once for all prompts that the same clips have
- * answers to. Where clips come from several data sets, each set weighs the same.
+ * engine; the equations are solved once for all prompts that the same clips have answers to. Of many thousands of clips, some are held
+ * out to be judged, 1,000 of each fold. Where clips come from several data sets, each set weighs the same.
  */
 
 import { FourtierError, Rng } from "@fourtier/tensor"
@@ -22,7 +23,9 @@ import type { TextTargets } from "./align.ts"
 import type { AlignSpec } from "./align-graphs.ts"
 import type { Example, FeatureSet } from "./features.ts"
 import { type Retrieval, retrievalOf, retrievalRanks, unitTargets } from "./retrieval.ts"
-import { inFold, joined, project, type Sums, solve, sumsOf, weigh } from "./ridge-equations.ts"
+import { type Cells, cellsOf, ofCells, ofRows } from "./ridge-cells.ts"
+import { inFold, joined, project, type Sums, sumsOf } from "./ridge-equations.ts"
+import { solve } from "./ridge-solve.ts"
 
 /** What a penalty is chosen from: from next to none to one that leaves of a few hundred clips little but the prior. */
 const PENALTIES = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30]
@@ -47,9 +50,17 @@ export interface RidgeOptions {
   groups?: ReadonlyMap<string, string>
   /** Weights that the solution is drawn to: `processor.*` of an alignment from elsewhere; default: none, so to zero. */
   prior?: Weights
+  /**
+   * Features of a clip, T+N rows of so many channels, that are solved for at most; default 2048. Of a map with more, neighbouring frames
+   * and places share their weights.
+   */
+  features?: number
   /** Ends the fit with its reason. */
   signal?: AbortSignal
 }
+
+/** Beyond them, minutes become hours. */
+const MOST_FEATURES = 2048
 
 interface FitOptions extends Required<Omit<RidgeOptions, "signal">> {
   /** Awaited within long loops. */
@@ -78,13 +89,20 @@ export async function fitRidge(
   frozen: Weights,
   texts: TextTargets,
   spec: AlignSpec,
-  { folds = 3, sets = new Map(), groups = new Map(), prior = new Map(), signal }: RidgeOptions = {},
+  {
+    folds = 3,
+    sets = new Map(),
+    groups = new Map(),
+    prior = new Map(),
+    features = MOST_FEATURES,
+    signal,
+  }: RidgeOptions = {},
 ): Promise<RidgeFit> {
   const fit: RidgeFit = { weights: new Map(), retrieval: new Map(), bySet: new Map(), penalties: new Map() }
   const several = distinct(set.examples.map(({ id }) => sets.get(id))).length > 1
   for (const { prompts, examples } of alikeDescribed(set.examples, texts, spec.prompts)) {
     const own = { source: set.source, examples }
-    const options = { folds, sets, groups, prior, breathe: breather(signal) }
+    const options = { folds, sets, groups, prior, features, breathe: breather(signal) }
     const { weights, retrieval, bySet, penalties } = await fitPrompts(own, frozen, texts, { ...spec, prompts }, options)
     for (const [name, values] of weights) fit.weights.set(name, values)
     for (const [prompt, found] of retrieval) fit.retrieval.set(prompt, found)
@@ -118,7 +136,7 @@ async function fitPrompts(
   frozen: Weights,
   texts: TextTargets,
   spec: AlignSpec,
-  { folds, sets, groups, prior, breathe }: FitOptions,
+  { folds, sets, groups, prior, features, breathe }: FitOptions,
 ): Promise<RidgeFit> {
   if (spec.processors.processors !== "text") {
     throw new FourtierError({
@@ -140,34 +158,47 @@ async function fitPrompts(
   const foldOf = new Map(held.map((group, i) => [group, i % folds]))
   const places = examples.map(({ id }) => foldOf.get(groups.get(id) ?? id) ?? 0)
   const setOf = examples.map(({ id }) => sets.get(id) ?? "")
-  const parts = await sumsOf({ source: set.source, examples }, frozen, spec, { folds, places }, balanced(setOf))
-  const targets = new Map(spec.prompts.map((prompt) => [prompt, unitTargets(texts, prompt, examples)]))
-  const priors = new Map(spec.prompts.map((prompt) => [prompt, priorOf(prior, prompt, spec)]))
+  const width = spec.textWidth
+  const cells = cellsOf(spec.size, spec.width ?? spec.size.D, features)
+  const answersOf =
+    examples.length > spec.prompts.length * width ? (clip: Example) => sideBySide(texts, spec, clip) : null
+  const summing = { folds, places, weights: balanced(setOf), cells, answersOf }
+  const parts = await sumsOf({ source: set.source, examples }, frozen, spec, summing)
+  const known: Held = {
+    ...{ parts, width, breathe },
+    byFold: parts.map((_, fold) => ({
+      sets: inFold(setOf, fold, places),
+      targets: spec.prompts.map((prompt) => {
+        const clips = inFold(examples, fold, places)
+        return unitTargets(texts, prompt, answersOf ? clips.slice(0, parts[fold].means.length) : clips)
+      }),
+    })),
+    priors: spec.prompts.map((prompt) => priorOf(prior, prompt, spec, cells)),
+  }
   const { ridge } = spec.contrastive
-  const tried: { penalty: number; ranks: Awaited<ReturnType<typeof heldOutRanks>> }[] = []
+  const tried: { penalty: number; ranks: Rank[][] }[] = []
   for (const penalty of ridge === "held-out" ? PENALTIES : [ridge]) {
-    tried.push({ penalty, ranks: await heldOutRanks(parts, places, targets, priors, setOf, penalty, breathe) })
+    tried.push({ penalty, ranks: await heldOutRanks(known, penalty) })
   }
   const fit: RidgeFit = { weights: new Map(), retrieval: new Map(), bySet: new Map(), penalties: new Map() }
-  for (const prompt of spec.prompts) {
-    const found = tried.map(({ penalty, ranks }) => ({ penalty, ranks: ranks.get(prompt) ?? [] }))
-    const skills = found.map(({ ranks }) => retrievalOf(ranks.map(({ rank }) => rank)).skill)
-    const { penalty, ranks } = found[skills.indexOf(Math.max(...skills))]
+  for (const [p, prompt] of spec.prompts.entries()) {
+    const skills = tried.map(({ ranks }) => retrievalOf(ranks[p].map(({ rank }) => rank)).skill)
+    const { penalty, ranks } = tried[skills.indexOf(Math.max(...skills))]
     fit.penalties.set(prompt, penalty)
-    fit.retrieval.set(prompt, retrievalOf(ranks.map(({ rank }) => rank)))
+    fit.retrieval.set(prompt, retrievalOf(ranks[p].map(({ rank }) => rank)))
     for (const name of distinct(setOf)) {
-      const own = ranks.flatMap(({ set, rank }) => (set === name ? [rank] : []))
+      const own = ranks[p].flatMap(({ set, rank }) => (set === name ? [rank] : []))
       fit.bySet.set(name, new Map([...(fit.bySet.get(name) ?? []), [prompt, retrievalOf(own)]]))
     }
   }
-  const whole = joined(parts)
+  const sums = joined(parts)
+  const targets = spec.prompts.map((_, p) => known.byFold.flatMap(({ targets }) => targets[p]))
   for (const penalty of distinct([...fit.penalties.values()])) {
-    const solved = await solve(whole, penalty, breathe)
-    for (const [prompt, target] of targets) {
+    const solved = await solve({ sums, targets, width, breathe }, penalty)
+    for (const [p, prompt] of spec.prompts.entries()) {
       if (fit.penalties.get(prompt) !== penalty) continue
-      const inOrder = [...Array(folds).keys()].flatMap((fold) => inFold(target, fold, places))
-      const W = await weigh(solved, inOrder, priors.get(prompt) ?? null, breathe)
-      for (const [name, values] of processorWeights(W, solved.mean, spec)) {
+      const W = await solved.weights(p, known.priors[p])
+      for (const [name, values] of processorWeights(W, solved.mean, spec, cells)) {
         fit.weights.set(`processor.${prompt}.${name}`, values)
       }
     }
@@ -175,28 +206,47 @@ async function fitPrompts(
   return fit
 }
 
+/** A clip's unit text embeddings of all prompts: [P·Dt] */
+function sideBySide(texts: TextTargets, { prompts, textWidth }: AlignSpec, clip: Example): Float32Array {
+  const all = new Float32Array(prompts.length * textWidth)
+  for (const [p, prompt] of prompts.entries()) all.set(unitTargets(texts, prompt, [clip])[0], p * textWidth)
+  return all
+}
+
+/** What folds are held out of. */
+interface Held {
+  parts: readonly Sums[]
+  /** Of each fold: the data sets of its clips; by prompt, the targets of those that are judged. */
+  byFold: readonly { sets: readonly string[]; targets: readonly (readonly Float32Array[])[] }[]
+  /** By prompt. */
+  priors: readonly (Matrix | null)[]
+  width: number
+  breathe: () => Promise<void>
+}
+
+interface Rank {
+  set: string
+  rank: number
+}
+
 /** By prompt: the data set of each clip, and where its own answer stands when the clips of its fold are held out. */
-async function heldOutRanks(
-  parts: readonly Sums[],
-  foldOf: readonly number[],
-  targets: ReadonlyMap<string, readonly Float32Array[]>,
-  priors: ReadonlyMap<string, Matrix | null>,
-  setOf: readonly string[],
-  penalty: number,
-  breathe: () => Promise<void>,
-): Promise<Map<string, { set: string; rank: number }[]>> {
-  const folds = parts.length
-  const ranks = new Map([...targets.keys()].map((prompt) => [prompt, [] as { set: string; rank: number }[]]))
-  for (let fold = 0; fold < folds; fold++) {
-    const others = [...Array(folds).keys()].filter((other) => other !== fold)
-    const solved = await solve(joined(others.map((other) => parts[other])), penalty, breathe)
-    for (const [prompt, target] of targets) {
-      const own = others.flatMap((other) => inFold(target, other, foldOf))
-      const W = await weigh(solved, own, priors.get(prompt) ?? null, breathe)
-      const found = parts[fold].means.map((x) => project(x, solved.mean, W))
-      const sources = inFold(setOf, fold, foldOf)
-      const places = retrievalRanks(found, inFold(target, fold, foldOf), sources)
-      ranks.get(prompt)?.push(...places.map((rank, i) => ({ set: sources[i], rank })))
+async function heldOutRanks({ parts, byFold, priors, width, breathe }: Held, penalty: number): Promise<Rank[][]> {
+  const ranks = priors.map((): Rank[] => [])
+  for (const [fold, { means }] of parts.entries()) {
+    const others = parts.flatMap((_, other) => (other === fold ? [] : [other]))
+    const sums = joined(others.map((other) => parts[other]))
+    const targets = priors.map((_, p) => others.flatMap((other) => byFold[other].targets[p]))
+    const solved = await solve({ sums, targets, width, breathe }, penalty)
+    const sources = byFold[fold].sets.slice(0, means.length)
+    for (const [p, prior] of priors.entries()) {
+      const W = await solved.weights(p, prior)
+      const found: Float64Array[] = []
+      for (const x of means) {
+        await breathe()
+        found.push(project(x, solved.mean, W))
+      }
+      const places = retrievalRanks(found, byFold[fold].targets[p], sources)
+      ranks[p].push(...places.map((rank, i) => ({ set: sources[i], rank })))
     }
   }
   return ranks
@@ -216,12 +266,20 @@ function inRandomOrder(examples: readonly Example[]): Example[] {
 }
 
 /** W [F,Dt] as parameters of a processor whose mean over rows is (x − mean)·W. */
-function processorWeights(W: readonly Float64Array[], mean: Float64Array, spec: AlignSpec): [string, Float32Array][] {
-  const width = W[0].length
+function processorWeights(
+  solved: readonly Float64Array[],
+  mean: Float64Array,
+  spec: AlignSpec,
+  cells: Cells,
+): [string, Float32Array][] {
+  const width = solved[0].length
   const bias = new Float32Array(width)
-  for (const [f, row] of W.entries()) for (let d = 0; d < width; d++) bias[d] -= mean[f] * row[d]
+  for (const [f, row] of solved.entries()) for (let d = 0; d < width; d++) bias[d] -= mean[f] * row[d]
   if (spec.processors.processorWeights === "shared") {
-    const weight = Float32Array.from({ length: W.length * width }, (_, i) => W[Math.floor(i / width)][i % width])
+    const weight = Float32Array.from(
+      { length: solved.length * width },
+      (_, i) => solved[Math.floor(i / width)][i % width],
+    )
     return ["temporal", "spatial"].flatMap((part): [string, Float32Array][] => [
       [`${part}.weight`, weight],
       [`${part}.bias`, bias],
@@ -229,6 +287,7 @@ function processorWeights(W: readonly Float64Array[], mean: Float64Array, spec: 
   }
   // the mean over R rows divides by R
   const R = spec.size.T + placesOf(spec.size)
+  const W = ofRows(solved, cells)
   const weight = Float32Array.from({ length: W.length * width }, (_, i) => R * W[Math.floor(i / width)][i % width])
   return [
     ["weight", weight],
@@ -237,7 +296,7 @@ function processorWeights(W: readonly Float64Array[], mean: Float64Array, spec: 
 }
 
 /** W₀ [F,Dt] of a prompt's processor; null where it has none. */
-function priorOf(prior: Weights, prompt: string, spec: AlignSpec): Matrix | null {
+function priorOf(prior: Weights, prompt: string, spec: AlignSpec, cells: Cells): Matrix | null {
   const shared = spec.processors.processorWeights === "shared"
   const parts = shared ? ["temporal", "spatial"] : [""]
   const weights = parts.flatMap((part) => prior.get(`processor.${prompt}.${part && `${part}.`}weight`) ?? [])
@@ -254,5 +313,11 @@ function priorOf(prior: Weights, prompt: string, spec: AlignSpec): Matrix | null
       }
     }
   }
-  return matrix
+  if (shared || cells.sizes.length === cells.of.length) return matrix
+  return new Matrix(
+    ofCells(
+      matrix.to2DArray().map((row) => Float64Array.from(row)),
+      cells,
+    ).map((row) => [...row]),
+  )
 }

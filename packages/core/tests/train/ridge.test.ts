@@ -9,6 +9,7 @@ import { embedExamples, type TextTargets } from "../../src/train/align.ts"
 import { AlignGraphs, type AlignSpec } from "../../src/train/align-graphs.ts"
 import type { FeatureSet } from "../../src/train/features.ts"
 import { fitRidge } from "../../src/train/ridge.ts"
+import { cellsOf } from "../../src/train/ridge-cells.ts"
 import { fitStandardize } from "../../src/train/standardize.ts"
 import { makeFeatures, makeTexts, PROMPTS, RECORD, SIZE, TEXT_WIDTH } from "./fixtures.ts"
 
@@ -39,8 +40,11 @@ const meanOf = (rows: readonly (readonly number[])[]) =>
 const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, x, d) => sum + x * b[d], 0)
 
 /** x [F] of every view of every clip, by plain arithmetic. */
-async function regressors(shared: boolean): Promise<{ clip: number; x: number[] }[]> {
-  const { T, N, D } = RECORD
+async function regressors(
+  set: FeatureSet,
+  merge: (rows: number[]) => number[],
+): Promise<{ clip: number; x: number[] }[]> {
+  const { D } = RECORD
   const [mean, scale] = ["mean", "scale"].map((name) => standardize.get(`standardize.${name}`) ?? new Float32Array())
   const { halfToFloat } = await import("@fourtier/tensor")
   const jobs = set.examples.flatMap(({ hash, views }, clip) =>
@@ -50,15 +54,19 @@ async function regressors(shared: boolean): Promise<{ clip: number; x: number[] 
     jobs.map(async ({ clip, key }) => {
       const [s, t] = [halfToFloat(await set.source.read(key, "s")), halfToFloat(await set.source.read(key, "t"))]
       const rows = [...s, ...t].map((value, i) => (value - mean[i % D]) * scale[i % D])
-      if (!shared) return { clip, x: rows }
-      const means = Array.from({ length: D }, (_, d) => {
-        let sum = 0
-        for (let r = 0; r < T + N; r++) sum += rows[r * D + d]
-        return sum / (T + N)
-      })
-      return { clip, x: means }
+      return { clip, x: merge(rows) }
     }),
   )
+}
+
+/** The mean of all rows [T+N,D]. */
+function meanRow(rows: number[]): number[] {
+  const { T, N, D } = RECORD
+  return Array.from({ length: D }, (_, d) => {
+    let sum = 0
+    for (let r = 0; r < T + N; r++) sum += rows[r * D + d]
+    return sum / (T + N)
+  })
 }
 
 /** Gaussian elimination: A [n,n], b [n,k] -> A⁻¹b */
@@ -76,11 +84,26 @@ function eliminate(A: number[][], b: number[][]): number[][] {
   return rows.map((row) => row.slice(A.length))
 }
 
+/** Frames 0 and 1 together, frame 2; places of the upper row, of the lower row: sums over the roots of how many they are. */
+function fourCells(rows: number[]): number[] {
+  const { D } = RECORD
+  return [[0, 1], [2], [3, 4], [5, 6]].flatMap((own) =>
+    Array.from({ length: D }, (_, d) => own.reduce((sum, r) => sum + rows[r * D + d], 0) / Math.sqrt(own.length)),
+  )
+}
+
 describe("ridge", () => {
-  it.each(["shared", "positional"] as const)("%s: processors give what the normal equations say", async (weights) => {
+  // two prompts of six dimensions: from 13 clips on, answers are solved for, not clips
+  it.each([
+    ["shared, 60 clips", 60, "shared", meanRow, 2048],
+    ["positional, 60 clips", 60, "positional", (rows: number[]) => rows, 2048],
+    ["positional, 9 clips", 9, "positional", (rows: number[]) => rows, 2048],
+    ["positional, rows that share their weights", 60, "positional", fourCells, 4 * RECORD.D],
+  ] as const)("%s: processors give what the normal equations say", async (_, clips, weights, merge, features) => {
+    const own = { ...set, examples: set.examples.slice(0, clips) }
     const spec = specOf({ processorWeights: weights })
-    const fit = await fitRidge(set, standardize, texts, spec)
-    const samples = await regressors(weights === "shared")
+    const fit = await fitRidge(own, standardize, texts, spec, { features })
+    const samples = await regressors(own, merge)
     const F = samples[0].x.length
     const center = meanOf(samples.map(({ x }) => x))
     const X = samples.map(({ x }) => x.map((value, f) => value - center[f]))
@@ -88,23 +111,34 @@ describe("ridge", () => {
     const A = Array.from({ length: F }, (_, i) =>
       Array.from({ length: F }, (_, j) => X.reduce((sum, row) => sum + row[i] * row[j], i === j ? lambda : 0)),
     )
-    const targets = set.examples.map(({ id }) => unit([...(texts.embeddings.get("A")?.get(id) ?? [])]))
+    const targets = own.examples.map(({ id }) => unit([...(texts.embeddings.get("A")?.get(id) ?? [])]))
     const mean = meanOf(targets)
     const b = Array.from({ length: F }, (_, f) =>
       mean.map((_, d) => X.reduce((sum, row, i) => sum + row[f] * (targets[samples[i].clip][d] - mean[d]), 0)),
     )
     const W = eliminate(A, b)
-    const graphs = await AlignGraphs.compile(spec, 12, 12)
+    const graphs = await AlignGraphs.compile(spec, 9, 9)
     const fresh = initialize(graphs.trained, (name) => Rng.fork("fresh", name))
-    const found = await embedExamples(graphs, set, new Map([...standardize, ...fresh, ...fit.weights]))
+    const found = await embedExamples(graphs, own, new Map([...standardize, ...fresh, ...fit.weights]))
     await graphs.release()
-    for (const clip of [0, 7, 41]) {
+    for (const clip of [0, 7, clips - 1]) {
       const views = X.filter((_, i) => samples[i].clip === clip)
       const expected = unit(
         meanOf(views.map((x) => unit(mean.map((_, d) => x.reduce((sum, value, f) => sum + value * W[f][d], 0))))),
       )
       expect(dot(expected, [...(found.get("A")?.[clip] ?? [])])).toBeCloseTo(1, 4)
     }
+  })
+
+  it("a map of 8 frames of 14×14 places is solved for in cells, one of 4×4 places row by row", () => {
+    const most = 2048
+    const { of, sizes } = cellsOf({ T: 8, H: 14, W: 14 }, 64, most)
+    expect([of.length, sizes.length * 64 <= most, Math.max(...of)]).toEqual([204, true, sizes.length - 1])
+    expect(sizes.slice(0, 8)).toEqual(Array(8).fill(1)) // time is kept
+    expect(Math.max(...sizes) / Math.min(...sizes.slice(8))).toBeLessThan(2.1)
+    expect(cellsOf({ T: 8, H: 4, W: 4 }, 64, most).sizes).toEqual(Array(24).fill(1))
+    expect(cellsOf({ T: 32, H: 16, W: 16 }, 64, most).sizes).toHaveLength(32)
+    expect(cellsOf({ T: 8, H: 1, W: 1 }, 2048, most).sizes).toHaveLength(2) // no fewer than one of each kind
   })
 
   it("unseen clips find their own answers; with answers shuffled they do not", async () => {
