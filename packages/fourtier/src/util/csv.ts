@@ -30,7 +30,7 @@ export interface CsvOptions {
 
 /**
  * @param path names the text in errors
- * @returns rows of equally many fields, the header first; without empty lines and comments
+ * @returns rows of equally many fields, the header first; without empty lines, lines of separators alone, and comments
  * @throws FourtierError for an open quote or a ragged row
  */
 export function parseCsv(text: string, path: string, options: CsvOptions = {}): CsvRow[] {
@@ -169,7 +169,7 @@ function* withoutComments(
   let head: CsvRow | null = null
   for (const row of rows) {
     const { line, fields } = row
-    if (fields.length === 1 && fields[0] === "") continue
+    if (fields.every((field) => field === "") && !lines[line - 1].includes('"')) continue
     const kept: CsvRow | null = /^\uFEFF?\s*#/.test(lines[line - 1]) ? commentAsRow(row, head, columns) : row
     if (kept === null) continue
     head ??= kept
@@ -193,6 +193,11 @@ function* evenRows(rows: Iterable<CsvRow>, path: string, separator: Separator): 
   let columns: number | null = null
   for (const row of rows) {
     columns ??= row.fields.length
+    // programs that keep a table in cells write separators after the last one that is filled
+    if (row.fields.length > columns && row.fields.slice(columns).every((field) => field === "")) {
+      yield { line: row.line, fields: row.fields.slice(0, columns) }
+      continue
+    }
     if (row.fields.length !== columns) {
       throw new FourtierError({
         where: `${path}:${row.line}`,

@@ -26,6 +26,7 @@ export interface DecodedText {
  * ```
  */
 export function decodeText(bytes: Uint8Array, path: string): DecodedText {
+  refuseUtf32(bytes, path)
   const marked = byMark(bytes) ?? byZeros(bytes)
   if (marked !== null) return { text: decoded(bytes, marked, path), encoding: marked, inferred: null }
   const text = attempt(bytes, "utf-8")
@@ -82,6 +83,13 @@ function decoded(bytes: Uint8Array, encoding: string, path: string): string {
     what: `not valid in its encoding, ${encoding}`,
     fix: "save the file as UTF-8",
   })
+}
+
+/** UTF-32 begins with the mark of UTF-16 and two zeros, or two zeros and that mark. */
+function refuseUtf32([a, b, c, d]: Uint8Array, path: string): void {
+  const little = a === 0xff && b === 0xfe && c === 0 && d === 0
+  const big = a === 0 && b === 0 && c === 0xfe && d === 0xff
+  if (little || big) throw new FourtierError({ where: path, what: "UTF-32 is not read", fix: "save the file as UTF-8" })
 }
 
 function byMark(bytes: Uint8Array): string | null {

@@ -11,6 +11,8 @@ import { examples } from "./findings.ts"
 export interface Listing {
   /** Every file that is not hidden, relative, "/" between folders, sorted. */
   files: string[]
+  /** Folders of the folder itself that are not hidden, sorted. */
+  folders: string[]
   /** Links to folders that are not there, and folders that may not be read. */
   notes: string[]
 }
@@ -23,6 +25,7 @@ export interface Listing {
  */
 export async function listFiles(root: string): Promise<Listing> {
   const files: string[] = []
+  const folders: string[] = []
   const links: string[] = []
   const closed: string[] = []
   const visit = async (folder: string, prefix: string, above: readonly string[]): Promise<void> => {
@@ -35,6 +38,7 @@ export async function listFiles(root: string): Promise<Listing> {
       if (kind === "file" || (kind === "missing" && isVideoName(name))) files.push(name)
       else if (kind === "missing") links.push(`${name} -> ${await readlink(join(folder, entry.name)).catch(() => "?")}`)
       else if (kind === "folder") {
+        if (prefix === "") folders.push(name)
         await visit(join(folder, entry.name), `${name}/`, [...above, real]).catch((error: unknown) => {
           closed.push(`${name} (${reasonOf(error)})`)
         })
@@ -63,7 +67,7 @@ export async function listFiles(root: string): Promise<Listing> {
   if (closed.length > 0) {
     notes.push(`${plural(closed.length, "folder")} cannot be read, so the clips in it are missing: ${examples(closed)}`)
   }
-  return { files: files.sort(), notes }
+  return { files: files.sort(), folders: folders.sort(), notes }
 }
 
 async function kindOf(folder: string, entry: Dirent): Promise<"file" | "folder" | "missing" | "other"> {

@@ -1,11 +1,10 @@
 /** From a table's row to a clip: its path as it is spelled on disk, its times, and what other rows say about it. */
 
-import { existsSync } from "node:fs"
-import { isAbsolute, join, relative, resolve, sep } from "node:path"
+import { relative, resolve, sep } from "node:path"
 import { groupBy } from "@fourtier/core"
 import { FourtierError } from "@fourtier/tensor"
-import { isVideoName, VIDEO_ENDINGS } from "./endings.ts"
 import type { Finding } from "./findings.ts"
+import { cleanName } from "./spelling.ts"
 import { normaliseSplit } from "./split-names.ts"
 
 /** One clip as the user names it, not yet looked into. */
@@ -31,14 +30,21 @@ export interface RowClip {
 
 /**
  * @param where file and line, for errors
+ * @param find the file that a path means, see `pathFinder`
  * @param labelled whether any table has a column `label`; else the first folder of the path is the label
  * @throws FourtierError for an empty path, and for times and folds that are no numbers
  */
-export function clipOfRow(root: string, where: string, columns: Record<string, string>, labelled: boolean): SourceClip {
+export function clipOfRow(
+  root: string,
+  where: string,
+  columns: Record<string, string>,
+  labelled: boolean,
+  find: (given: string) => string,
+): SourceClip {
   const given = textOrNull(columns.path)
   if (given === null)
     throw new FourtierError({ where, what: "an empty path", fix: "name the clip's file, or remove the row" })
-  const path = resolve(root, spelled(root, given))
+  const path = resolve(root, find(given))
   const inside = relative(root, path).split(sep).join("/")
   const folder = inside.includes("/") && !inside.startsWith("../") ? inside.split("/")[0] : ""
   const labels = columns.labels?.split(/[|;]/) ?? [columns.label ?? (labelled ? "" : folder)]
@@ -50,37 +56,22 @@ export function clipOfRow(root: string, where: string, columns: Record<string, s
   return {
     path,
     relative: inside,
-    labels: [...new Set(labels.map((label) => label.trim().normalize("NFC")).filter((label) => label !== ""))],
+    labels: [
+      ...new Set(labels.map((label) => cleanName(bareLabel(label, columns.path))).filter((label) => label !== "")),
+    ],
     split: textOrNull(columns.split) === null ? null : normaliseSplit(columns.split),
     fold: wholeOf(where, columns.fold),
-    group: textOrNull(columns.group),
+    group: textOrNull(columns.group === undefined ? undefined : cleanName(columns.group)),
     start,
     end,
     columns,
   }
 }
 
-/** A path as it is on disk: without quotes, with "/" for "\", with the ending that the table leaves out. */
-function spelled(root: string, given: string): string {
-  const there = (path: string) => existsSync(resolve(root, path))
-  if (there(given)) return given
-  const bare = /^(['"`‘“])(.+)['"`’”]$/u.exec(given)?.[2].trim() ?? given
-  const slashed = bare.includes("/") && !bare.includes("\\") ? bare : bare.replaceAll("\\", "/")
-  if (isVideoName(slashed) || there(slashed)) return slashed
-  const ending = [...VIDEO_ENDINGS].find((one) => there(`${slashed}.${one}`))
-  return ending === undefined ? slashed : `${slashed}.${ending}`
-}
-
-/** macOS stores file names decomposed: a path of a table is found under any Unicode normal form of the same name. */
-export function matchSpelling(root: string, rows: readonly RowClip[], videos: readonly string[]): RowClip[] {
-  const exact = new Set(videos)
-  const byForm = new Map(videos.map((file) => [file.normalize("NFC"), file]))
-  return rows.map((row) => {
-    const { clip, where } = row
-    const file = exact.has(clip.relative) ? clip.relative : byForm.get(clip.relative.normalize("NFC"))
-    if (file === undefined || file === clip.relative || isAbsolute(file)) return row
-    return { where, clip: { ...clip, relative: file, path: join(root, file) } }
-  })
+/** A label without the single quotes that its row has around the path as well. */
+function bareLabel(label: string, path: string): string {
+  const quoted = /^'(.*)'$/
+  return quoted.test(path) ? (quoted.exec(label.trim())?.[1] ?? label) : label
 }
 
 /**
@@ -129,16 +120,20 @@ function textOrNull(value: string | undefined): string | null {
   return value === undefined || value.trim() === "" ? null : value.trim()
 }
 
-/** Seconds, with a decimal point or comma. */
+/** Seconds with a decimal point or comma, or a time such as 1:02.5 and 0:01:02; nothing for what programs write for an empty cell. */
 function secondsOf(where: string, name: string, value: string | undefined): number | null {
   const text = textOrNull(value)
-  if (text === null) return null
-  const seconds = Number(text.replace(/^(\d*),(\d+)$/, "$1.$2"))
+  if (text === null || /^(?:nan|na|n\/a|null|none|-)$/i.test(text)) return null
+  const parts = text.replace(/^([\d:]*),(\d+)$/, "$1.$2").split(":")
+  const plain =
+    parts.length === 1 ||
+    (parts.length <= 3 && parts.every((part, i) => /^\d+(?:\.\d+)?$/.test(part) && (i === 0 || Number(part) < 60)))
+  const seconds = plain ? parts.reduce((sum, part) => 60 * sum + Number(part), 0) : Number.NaN
   if (Number.isFinite(seconds) && seconds >= 0) return seconds
   throw new FourtierError({
     where,
     what: `column ${name} is not a time`,
-    expected: "seconds, at least 0",
+    expected: "seconds, at least 0, or h:mm:ss",
     found: text,
     fix: "write seconds from the first frame, such as 12.5; or rename the column if it means something else",
   })

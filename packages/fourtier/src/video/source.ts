@@ -6,6 +6,7 @@
  * by path; `train.csv`, `val.csv` and `test.csv` are the parts of a split.
  */
 
+import { existsSync } from "node:fs"
 import { stat } from "node:fs/promises"
 import { basename, dirname, extname, isAbsolute, join, resolve } from "node:path"
 import { plural } from "@fourtier/core"
@@ -16,10 +17,12 @@ import { examples, type Finding } from "./findings.ts"
 import { listFiles } from "./listing.ts"
 import { isManifest } from "./manifest.ts"
 import { ownManifest, refuseOtherThings, refusePointer } from "./not-data.ts"
-import { clipOfRow, matchSpelling, onceEach, type RowClip, type SourceClip } from "./rows.ts"
+import { clipOfRow, onceEach, type RowClip, type SourceClip } from "./rows.ts"
+import { cleanName, pathFinder } from "./spelling.ts"
 import { isSplitName, normaliseSplit } from "./split-names.ts"
-import { parseTable, type Table } from "./tables.ts"
+import { parseTable, type Table, takenAs, withKnownNames } from "./tables.ts"
 import { isTestPartFile } from "./test-part-names.ts"
+import { notesOfUnread } from "./unread-tables.ts"
 
 export interface Source {
   root: string
@@ -70,7 +73,12 @@ export async function scanSource(path: string): Promise<Source> {
 async function scanTable(path: string): Promise<Source> {
   const table = await readTable(path)
   if (table === null) throw ownManifest(path)
-  if (table.columns.includes("path")) return scanTables(dirname(path), [table], [])
+  if (table.columns.includes("path")) {
+    const root = dirname(path)
+    const missed = table.rows.some(({ values }) => !existsSync(resolve(root, values.path ?? "")))
+    const videos = missed ? (await listFiles(root)).files.filter(isVideoName) : []
+    return scanTables(root, [table], videos, false)
+  }
   const close = nearest("path", table.columns)
   throw new FourtierError({
     where: path,
@@ -85,19 +93,26 @@ async function scanTable(path: string): Promise<Source> {
 }
 
 async function scanFolder(root: string): Promise<Source> {
-  const { files, notes } = await listFiles(root)
+  const { files, folders, notes } = await listFiles(root)
+  const videos = files.filter(isVideoName)
   const tables: Table[] = []
   for (const file of files.filter((name) => !name.includes("/") && isTableName(name))) {
-    const table = await readTable(join(root, file))
-    if (table === null) continue
-    if (table.columns.includes("path")) tables.push(table)
+    const given = await readTable(join(root, file))
+    if (given === null) continue
+    const table = withPathsOf(videos, given)
+    if (table.rows.length === 0) notes.push(`${file} is not used: it has no rows`)
+    else if (table.columns.includes("path")) tables.push(table)
     else if (table.columns.length > 0) {
       notes.push(`${file} is not used: no column names video files (columns ${table.columns.join(", ")})`)
     }
   }
-  const videos = files.filter(isVideoName)
+  const read = new Set(files.filter(isTableName))
+  notes.push(
+    ...(await notesOfUnread(root, files, videos, read)),
+    ...(tables.length > 0 ? [] : notesOfEmpty(folders, videos)),
+  )
   if (tables.length > 0) {
-    const scanned = await scanTables(root, tables, videos)
+    const scanned = await scanTables(root, tables, videos, true)
     return { ...scanned, notes: [...notes, ...scanned.notes] }
   }
   const tops = new Set(videos.filter((file) => file.includes("/")).map((file) => file.split("/")[0]))
@@ -105,10 +120,40 @@ async function scanFolder(root: string): Promise<Source> {
   const clips = videos.map((file): SourceClip => {
     const folders = file.split("/").slice(0, -1)
     const split = bySplit && folders.length > 0 ? normaliseSplit(folders[0]) : null
-    const label = folders[split === null ? 0 : 1]?.normalize("NFC")
-    return { ...unlabelled(root, file), labels: label === undefined ? [] : [label], split }
+    const label = cleanName(folders[split === null ? 0 : 1] ?? "")
+    return { ...unlabelled(root, file), labels: label === "" ? [] : [label], split }
   })
   return { root, clips, notes, findings: [] }
+}
+
+/** A table without a column `path` gets one where a column names files of the folder, all without their ending. */
+function withPathsOf(videos: readonly string[], table: Table): Table {
+  if (table.columns.includes("path") || table.rows.length === 0) return table
+  const stems = new Set(
+    videos.flatMap((file) => [file, basename(file)].map((name) => name.slice(0, -extname(name).length))),
+  )
+  const column = table.columns.find((name) => table.rows.every(({ values }) => stems.has(values[name] ?? "")))
+  if (column === undefined) return table
+  const names = (name: string) => (name === column ? "path" : name)
+  const rows = table.rows.map(({ where, values }) => ({
+    where,
+    values: Object.fromEntries(Object.entries(values).map(([name, value]) => [names(name), value])),
+  }))
+  return withKnownNames({
+    ...table,
+    columns: table.columns.map(names),
+    rows,
+    notes: [...table.notes, takenAs(table, column, "path")],
+  })
+}
+
+/** Class folders in which no video is: a class that the user may miss. */
+function notesOfEmpty(folders: readonly string[], videos: readonly string[]): string[] {
+  const filled = new Set(videos.filter((file) => file.includes("/")).map((file) => file.split("/")[0]))
+  const empty = folders.filter((folder) => !filled.has(folder))
+  return empty.length === 0 || filled.size === 0
+    ? []
+    : [`${plural(empty.length, "folder")} without a video: ${examples(empty)}`]
 }
 
 function unlabelled(root: string, file: string): SourceClip {
@@ -132,7 +177,12 @@ async function readTable(path: string): Promise<Table | null> {
 }
 
 /** Joins tables by path: the one with windows, or else the longest, gives the clips; the others add columns to them. */
-async function scanTables(root: string, given: readonly Table[], videos: readonly string[]): Promise<Source> {
+async function scanTables(
+  root: string,
+  given: readonly Table[],
+  videos: readonly string[],
+  all: boolean,
+): Promise<Source> {
   const tables = joinParts(given)
   const repeats = (table: Table) => new Set(table.rows.map(({ values }) => values.path)).size < table.rows.length
   const [main, ...others] = [...tables].sort(
@@ -150,6 +200,7 @@ async function scanTables(root: string, given: readonly Table[], videos: readonl
     }
     for (const row of table.rows) added.set(row.values.path, [...(added.get(row.values.path) ?? []), row])
   }
+  const finder = pathFinder(root, () => videos)
   const labelled = tables.some(({ columns }) => columns.includes("label"))
   const rows: RowClip[] = []
   for (const { where, values } of main.rows) {
@@ -168,19 +219,21 @@ async function scanTables(root: string, given: readonly Table[], videos: readonl
         columns[name] = value
       }
     }
-    rows.push({ where, clip: clipOfRow(root, where, columns, labelled) })
+    rows.push({ where, clip: clipOfRow(root, where, columns, labelled, finder.find) })
   }
   const missing = new Set(added.keys())
   for (const { clip } of rows) missing.delete(clip.columns.path)
   const notes = tables.flatMap((table) => table.notes)
   if (missing.size > 0) notes.push(`${plural(missing.size, "path")} of other tables not in ${basename(main.path)}`)
-  const matched = matchSpelling(root, rows, videos)
-  const { clips, findings, repeated } = onceEach(matched)
+  if (finder.elsewhere.length > 0) {
+    notes.push(`${plural(finder.elsewhere.length, "path")} of tables found elsewhere: ${examples(finder.elsewhere)}`)
+  }
+  const { clips, findings, repeated } = onceEach(rows)
   if (repeated.length > 0) {
     notes.push(`${plural(repeated.length, "row")} left out, as earlier rows say the same: ${examples(repeated)}`)
   }
   const named = new Set(clips.map(({ relative }) => relative))
-  const unnamed = videos.filter((file) => !named.has(file))
+  const unnamed = all ? videos.filter((file) => !named.has(file)) : []
   if (unnamed.length > 0) {
     notes.push(`${plural(unnamed.length, "video file")} not used: in no table (${examples(unnamed)})`)
   }

@@ -33,12 +33,12 @@ const SYNONYMS: Readonly<Record<"path" | "label", readonly string[]>> = {
 }
 
 /**
- * Parses by the path's ending: `.jsonl` (or `.ndjson`), else separated values, `.tsv` by tabs.
+ * Parses by the path's ending: `.jsonl` (or `.ndjson`, `.json`), else separated values, `.tsv` by tabs.
  * @throws FourtierError that names the line
  */
 export function parseTable(path: string, text: string): Table {
   const ending = extname(path).toLowerCase()
-  const lines = ending === ".jsonl" || ending === ".ndjson"
+  const lines = [".jsonl", ".ndjson", ".json"].includes(ending)
   return withKnownNames(
     lines ? parseJsonLines(path, text.replace(/^\uFEFF/, "")) : parseSeparated(path, text, ending === ".tsv"),
   )
@@ -85,18 +85,36 @@ function columnsOfRows(path: string, rows: readonly { line: number; fields: read
   })
 }
 
-function parseJsonLines(path: string, text: string): Table {
-  const columns = new Set<string>()
-  const rows: Table["rows"] = []
+function* jsonValues(path: string, text: string): Generator<{ where: string; source: string; value: unknown }> {
+  if (text.trimStart().startsWith("[")) {
+    const array = parsedJson(path, text)
+    if (Array.isArray(array)) {
+      for (const [i, value] of array.entries())
+        yield { where: `${path}, item ${i + 1}`, source: JSON.stringify(value), value }
+      return
+    }
+  }
   for (const [index, source] of text.split(/\r\n|\r|\n/).entries()) {
     if (source.trim() === "") continue
     const where = `${path}:${index + 1}`
-    let value: unknown
-    try {
-      value = JSON.parse(source)
-    } catch (error) {
-      throw new FourtierError({ where, what: "not valid JSON", found: messageOf(error) }, { cause: error })
-    }
+    yield { where, source, value: parsedJson(where, source) }
+  }
+}
+
+function parsedJson(where: string, source: string): unknown {
+  try {
+    return JSON.parse(source)
+  } catch (error) {
+    const comma = /\}\s*,\s*$/.test(source) ? { fix: "write one object a line, without commas between the lines" } : {}
+    throw new FourtierError({ where, what: "not valid JSON", found: messageOf(error), ...comma }, { cause: error })
+  }
+}
+
+/** JSON lines, or one array of objects. */
+function parseJsonLines(path: string, text: string): Table {
+  const columns = new Set<string>()
+  const rows: Table["rows"] = []
+  for (const { where, source, value } of jsonValues(path, text)) {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       throw new FourtierError({ where, what: "not a JSON object", found: source.slice(0, 80) })
     }
@@ -115,8 +133,13 @@ function parseJsonLines(path: string, text: string): Table {
   return { path, columns: [...columns], rows, notes: [] }
 }
 
+/** What is said of a column that is called otherwise. */
+export function takenAs({ path }: Table, column: string, name: string): string {
+  return `column "${column}" of ${basename(path)} is taken as ${name}`
+}
+
 /** The table with `path`, `label` and the other known names where its columns mean them. */
-function withKnownNames(table: Table): Table {
+export function withKnownNames(table: Table): Table {
   const names = new Map<string, string>()
   for (const column of table.columns) {
     const known = KNOWN.find((name) => name === column.toLowerCase())
@@ -127,7 +150,7 @@ function withKnownNames(table: Table): Table {
   const takeFor = (name: string, column: string | undefined) => {
     if (column === undefined) return
     names.set(column, name)
-    notes.push(`column "${column}" of ${basename(table.path)} is taken as ${name}`)
+    notes.push(takenAs(table, column, name))
   }
   if (!has("path")) takeFor("path", clipColumn(table))
   if (has("path") && !has("label") && !has("labels")) {
