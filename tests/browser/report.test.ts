@@ -29,36 +29,39 @@ const violationsSchema = z.array(
 describe.skipIf(chromium === null || !built)("report.html in headless Chromium", () => {
   let folder: string
   let browser: Browser
+  let own: Page
   const complaints: string[] = []
   const requests: string[] = []
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "fourtier-report-"))
     browser = await launchChromium(chromium ?? "")
+    own = await browser.newPage()
+    own.on("console", (message) => message.type() === "error" && complaints.push(message.text()))
+    own.on("pageerror", (error) => complaints.push(error.message))
+    own.on("request", (request) => !/^(file|data):/.test(request.url()) && requests.push(request.url()))
   })
   afterAll(async () => {
     await browser?.close()
     await rm(folder, { recursive: true, force: true })
   })
 
-  async function open(file: string, width = 1440, colorScheme: "light" | "dark" = "light"): Promise<Page> {
-    const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme })
-    page.on("console", (message) => message.type() === "error" && complaints.push(message.text()))
-    page.on("pageerror", (error) => complaints.push(error.message))
-    page.on("request", (request) => !/^(file|data):/.test(request.url()) && requests.push(request.url()))
-    await page.goto(pathToFileURL(file).href)
-    await page.waitForSelector("#made")
-    return page
+  /** Loads a file into the window: all that was done to what it showed before is gone. */
+  async function open(file: string, width = 1440, colorScheme: "light" | "dark" = "light"): Promise<void> {
+    await own.setViewportSize({ width, height: 900 })
+    await own.emulateMedia({ colorScheme })
+    await own.goto(pathToFileURL(file).href)
+    await own.waitForSelector("#made")
   }
 
   /** What axe finds that is serious, and whether the page is wider than its window. */
-  async function faults(page: Page): Promise<string[]> {
-    await page.addScriptTag({ path: AXE })
-    const found: unknown = await page.evaluate(
+  async function faults(): Promise<string[]> {
+    await own.addScriptTag({ path: AXE })
+    const found: unknown = await own.evaluate(
       "axe.run(document, { resultTypes: ['violations'] }).then((found) => found.violations)",
     )
     const serious = violationsSchema.parse(found).filter(({ impact }) => impact === "serious" || impact === "critical")
-    const wide = await tooWide(page)
+    const wide = await tooWide(own)
     return [
       ...serious.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`),
       ...(wide > 0 ? [`${wide} pixels too wide`] : []),
@@ -73,13 +76,12 @@ describe.skipIf(chromium === null || !built)("report.html in headless Chromium",
   }
 
   it("holds markup in labels, answers and file names as text", async () => {
-    const own = await open(await write("whole"))
+    await open(await write("whole"))
     expect(await own.evaluate(() => "hacked" in globalThis)).toBe(false)
     expect(await own.locator("img[src=x], main script").count()).toBe(0)
     expect(await own.locator("#confusion").textContent()).toContain("</script>")
     expect(await own.locator("#examples").textContent()).toContain(`Answer A: hug, tight`)
     expect(readFileSync(page("whole"), "utf8")).not.toContain(HOSTILE)
-    await own.close()
   })
 
   it.each([
@@ -87,16 +89,15 @@ describe.skipIf(chromium === null || !built)("report.html in headless Chromium",
     [768, "dark"],
     [375, "light"],
   ] as const)("has nothing that axe calls serious, and fits, at %i pixels, %s", async (width, scheme) => {
-    const own = await open(page("whole"), width, scheme)
-    expect(await faults(own)).toEqual([])
-    await own.close()
+    await open(page("whole"), width, scheme)
+    expect(await faults()).toEqual([])
   })
 
   it.each([
     ["whole", {}, ["splits", "background", "views"]],
     ["several splits", { splits: ["split1", "split2", "split3"] }, ["splits", "means", "background", "views"]],
   ])("every figure with a place is the one that stands there in results.json: %s", async (name, options, parts) => {
-    const own = await open(await write(name, options))
+    await open(await write(name, options))
     const results: unknown = JSON.parse(readFileSync(join(folder, name, "results.json"), "utf8"))
     expect(await own.locator("data[data-from]").count()).toBeGreaterThan(40)
     const shown = z
@@ -107,11 +108,10 @@ describe.skipIf(chromium === null || !built)("report.html in headless Chromium",
     for (const [place, value] of shown) expect([place, Number(value)]).toEqual([place, valueAt(results, place)])
     expect(new Set(shown.map(([place]) => place.split("[")[0].split(".")[0]))).toEqual(new Set(parts))
     expect(await tooWide(own)).toBeLessThanOrEqual(0)
-    await own.close()
   })
 
   it("shows how far its probabilities can be believed, what it says of clips of no class, and what it costs", async () => {
-    const own = await open(page("whole"))
+    await open(page("whole"))
     const text = async (id: string) => (await own.locator(id).textContent()) ?? ""
     expect(await text("#calibration")).toMatch(/As it is shipped, full is .* % sure on average and right for 75\.0 %/)
     expect(await text("#calibration")).toContain("from 12 held-out clips")
@@ -120,22 +120,20 @@ describe.skipIf(chromium === null || !built)("report.html in headless Chromium",
     expect(await text("#cost")).toContain("12 times (4 stretches of time × 3 crops)")
     expect(await text("#cost")).toContain("UniFormerV2-B/16, Table 1: 115 M weights")
     expect(await text("#folds")).toContain("seed 1")
-    await own.close()
   })
 
   it("leads with the mean where there are several splits, and shows each", async () => {
-    const own = await open(page("several splits"))
+    await open(page("several splits"))
     expect(await own.locator("#headline .big data").getAttribute("data-from")).toBe(
       "means[0].methods[2].figures.top1.value",
     )
     expect(await own.locator("#folds").textContent()).toMatch(
       /full is right for 25\.0 % of split3 and for 75\.0 % of split1/,
     )
-    await own.close()
   })
 
   it("a cell of the matrix shows its clips, a clip opens and closes, runs by keyboard", async () => {
-    const own = await open(page("whole"))
+    await open(page("whole"))
     await own.locator(".matrix td:not(.right) button").first().click()
     await shows(() => own.locator("#confusion-clips .card").count()).toBe(1)
     await own.locator("#confusion-clips .strip").first().click()
@@ -155,7 +153,7 @@ describe.skipIf(chromium === null || !built)("report.html in headless Chromium",
     await shows(() => own.evaluate("getComputedStyle(document.documentElement).backgroundColor")).toBe(
       "rgb(16, 20, 25)",
     )
-    await own.close()
+    await own.evaluate("localStorage.clear()") // the choice is kept for other pages
   })
 
   it.each([
@@ -179,21 +177,19 @@ describe.skipIf(chromium === null || !built)("report.html in headless Chromium",
       seeds: "seeds" in options ? [...options.seeds] : undefined,
       prompts: "prompts" in options ? [] : undefined,
     })
-    const own = await open(file, 375)
+    await open(file, 375)
     expect(await own.locator("main").textContent()).toMatch(new RegExp(expected))
     expect(await tooWide(own)).toBeLessThanOrEqual(0)
-    await own.close()
     expect(statSync(file).size).toBeLessThan(PAGE_LIMIT)
   })
 
   it("shows several runs side by side, and the one that is chosen", async () => {
     const file = join(folder, "both.html")
     await writePage([join(folder, "whole"), join(folder, "no prompts")], file)
-    const own = await open(file)
+    await open(file)
     expect(await own.locator("#runs tbody tr").count()).toBe(2)
     await own.locator("#runs tbody button").nth(1).click()
     await shows(() => own.locator(".bar h1").textContent()).toContain("no prompts")
-    await own.close()
   })
 
   it("no page has complained or asked for anything", () => {

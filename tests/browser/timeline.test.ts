@@ -28,6 +28,7 @@ const violationsSchema = z.array(
 describe.skipIf(chromium === null || !built)("timeline.html in headless Chromium", () => {
   let folder: string
   let browser: Browser
+  let page: Page
   const complaints: string[] = []
 
   beforeAll(async () => {
@@ -49,62 +50,62 @@ describe.skipIf(chromium === null || !built)("timeline.html in headless Chromium
       { name: "nothing.mp4", src: "gone.mp4", duration: 5, spans: [] },
     ])
     await writeFile(join(folder, "timeline.html"), html)
+    page = await browser.newPage()
+    page.on("pageerror", (error) => complaints.push(error.message))
   })
   afterAll(async () => {
     await browser?.close()
     await rm(folder, { recursive: true, force: true })
   })
 
-  async function open(width = 1440, colorScheme: "light" | "dark" = "light"): Promise<Page> {
-    const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme })
-    page.on("pageerror", (error) => complaints.push(error.message))
+  /** Loads the timeline anew. */
+  async function open(width = 1440, colorScheme: "light" | "dark" = "light"): Promise<void> {
+    await page.setViewportSize({ width, height: 900 })
+    await page.emulateMedia({ colorScheme })
     await page.goto(pathToFileURL(join(folder, "timeline.html")).href)
     await page.waitForSelector("#made")
-    await until(page, "document.querySelector('video').readyState > 0")
-    return page
+    await until("document.querySelector('video').readyState > 0")
   }
 
   /** Waits until an expression holds; the page itself evaluates no text. */
-  async function until(page: Page, expression: string): Promise<void> {
+  async function until(expression: string): Promise<void> {
     await expect.poll(() => page.evaluate(expression), { timeout: 30_000 }).toBe(true)
   }
 
-  const time = (page: Page) => page.evaluate("document.querySelector('video').currentTime").then(Number)
+  const time = () => page.evaluate("document.querySelector('video').currentTime").then(Number)
 
   it("plays a span that is clicked, from its start to its end", async () => {
-    const page = await open()
+    await open()
     await page.locator(".bar").nth(0).waitFor()
     await page.getByRole("button", { name: /^push, 0:06\.0 to 0:08\.2, 80 %$/ }).click()
-    expect(await time(page)).toBeGreaterThanOrEqual(6)
-    await until(page, "document.querySelector('video').paused && document.querySelector('video').currentTime >= 8.2")
-    expect(await time(page)).toBeLessThan(8.7)
+    expect(await time()).toBeGreaterThanOrEqual(6)
+    await until("document.querySelector('video').paused && document.querySelector('video').currentTime >= 8.2")
+    expect(await time()).toBeLessThan(8.7)
     expect(await page.locator("tr.current").textContent()).toContain("push")
     await page.locator("#spans button").nth(0).click()
-    expect(await time(page)).toBeLessThan(1)
+    expect(await time()).toBeLessThan(1)
     expect(await page.evaluate("document.querySelector('video').paused")).toBe(false)
-    await page.close()
   })
 
   it("is used by the keyboard: moments, spans, playing, zoom", async () => {
-    const page = await open()
+    await open()
     await page.keyboard.press("Shift+ArrowRight")
-    await until(page, "document.querySelector('video').currentTime > 9.4")
+    await until("document.querySelector('video').currentTime > 9.4")
     await page.keyboard.press("j")
     expect(await page.locator("tr.current").textContent()).toContain("0:08.5")
     await page.keyboard.press("j")
     expect(await page.locator("tr.current").textContent()).toContain("push")
     await page.keyboard.press("Space")
     expect(await page.evaluate("document.querySelector('video').paused")).toBe(true)
-    const before = await time(page)
+    const before = await time()
     await page.keyboard.press("ArrowLeft")
-    expect(await time(page)).toBeCloseTo(before - 1, 1)
+    expect(await time()).toBeCloseTo(before - 1, 1)
     await page.keyboard.press("+")
     expect(await page.locator("fieldset output").textContent()).toBe("2×")
-    await page.close()
   })
 
   it("shows spans of a least score, other videos, and says when one does not play", async () => {
-    const page = await open()
+    await open()
     await page.locator("#least").fill("75")
     expect(await page.locator("#spans tbody tr").count()).toBe(2)
     expect(await page.locator("h1").textContent()).toContain("2 of 4 spans")
@@ -113,14 +114,12 @@ describe.skipIf(chromium === null || !built)("timeline.html in headless Chromium
     expect(await page.locator(".failed").textContent()).toContain("gone.mp4")
     await page.locator("#videos").selectOption("2")
     expect(await page.locator(".none").textContent()).toContain("No action was found")
-    await page.close()
   })
 
   it("holds markup in labels as text", async () => {
-    const page = await open()
+    await open()
     expect(await page.evaluate("'hacked' in globalThis")).toBe(false)
     expect(await page.locator("#spans").textContent()).toContain(HOSTILE)
-    await page.close()
   })
 
   it.each([
@@ -129,7 +128,7 @@ describe.skipIf(chromium === null || !built)("timeline.html in headless Chromium
     [375, "light"],
     [375, "dark"],
   ] as const)("has nothing that axe calls serious, and fits, at %i pixels, %s", async (width, scheme) => {
-    const page = await open(width, scheme)
+    await open(width, scheme)
     await page.addScriptTag({ path: AXE })
     const found: unknown = await page.evaluate(
       "axe.run(document, { resultTypes: ['violations'] }).then((f) => f.violations)",
@@ -137,7 +136,6 @@ describe.skipIf(chromium === null || !built)("timeline.html in headless Chromium
     const serious = violationsSchema.parse(found).filter(({ impact }) => impact === "serious" || impact === "critical")
     expect(serious.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([])
     expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0)
-    await page.close()
   })
 
   it("throws nothing", () => {

@@ -167,8 +167,8 @@ suite("a server that misbehaves", () => {
     servers.pop()
     const good = await serve({})
     const config = openaiSchema.parse({ kind: "openai", model: "gpt-4o", baseUrl: good.url })
-    const report = await describe({ ...run, provider: openOpenai(config) })
-    expect([report.cached, report.failed, report.flagged]).toEqual([0, [], []])
+    const report = await describe({ ...run, provider: openOpenai(config), limit: 20 })
+    expect([report.requests, report.cached, report.failed, report.flagged]).toEqual([20, 0, [], []])
   })
 
   it("says at once, and once, that a server does not answer, while it tries again", async () => {

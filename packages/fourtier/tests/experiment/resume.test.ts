@@ -61,22 +61,20 @@ suite.skipIf(!built)("kill -9", () => {
     for (const out of [whole, broken]) mkdirSync(out)
     expect(await start(task, whole).ended).toEqual({ code: 0, errors: "" })
 
-    // three kills in each stage, each after some more updates
+    // two kills in each stage, the second after some more updates
     let kills = 0
     for (const [stage, steps] of [
       ["align", 10],
-      ["align", 40],
-      ["align", 70],
+      ["align", 60],
       ["finetune", 10],
-      ["finetune", 50],
-      ["finetune", 80],
+      ["finetune", 60],
     ] as const) {
       const { child, ended } = start(task, broken)
       while (linesOf(join(broken, `${stage}.jsonl`)) < steps && child.exitCode === null) await sleep(2)
       if (child.kill("SIGKILL")) kills++
       await ended
     }
-    expect(kills).toBeGreaterThan(3)
+    expect(kills).toBeGreaterThan(2)
     expect(await start(task, broken).ended).toEqual({ code: 0, errors: "" })
 
     for (const stage of ["align", "finetune"]) {
