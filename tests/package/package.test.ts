@@ -120,11 +120,13 @@ describe("the installed packages", () => {
     expect(runIn(installed, process.execPath, program, "--help")).toContain("predict")
   })
 
-  it.each(["README.md", "packages/fourtier/README.md"])("recognise as %s shows", async (readme) => {
-    const [example] = examplesOf(join(ROOT, readme)).filter((code) => code.includes("Recognizer"))
+  it("recognise as both READMEs show", async () => {
+    const readmes = [join(ROOT, "README.md"), join(packed("fourtier").source, "README.md")]
+    const [example, same] = readmes.map((path) => examplesOf(path).find((code) => code.includes("Recognizer")))
+    expect(same).toBe(example)
     await writeBundle(join(installed.folder, "runs/clips/bundle"))
     encodeClip(join(installed.folder, "new.mp4"), { frames: 9, paint: (_, pixels) => pixels.fill(220) })
-    writeFileSync(join(installed.folder, "recognise.js"), example)
+    writeFileSync(join(installed.folder, "recognise.js"), example ?? "")
     expect(runIn(installed, process.execPath, "recognise.js")).toMatch(/^bright 0\.9\d+\n$/)
   })
 
