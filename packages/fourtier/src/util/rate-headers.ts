@@ -2,7 +2,7 @@
 
 /**
  * Milliseconds after which a server wants to be asked again: `retry-after-ms`, or `Retry-After` in seconds or as a date (RFC 9110,
- * Section 10.2.3). Null when absent, unreadable, or not in the future: how long to wait is then for the caller to choose.
+ * Section 10.2.3), or as a duration such as "2s"; of several the longest. Null when absent, unreadable, or not in the future: how long to wait is then for the caller to choose.
  * @example
  * retryAfter(new Headers({ "retry-after": "2.5" })) // 2500
  */
@@ -11,8 +11,10 @@ export function retryAfter(headers: Headers): number | null {
   if (exact !== null) return exact
   const value = headers.get("retry-after")
   if (value === null || value.trim() === "") return null
-  const seconds = Number(value)
-  return positive(Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - Date.now())
+  // a header sent twice is joined with commas, which also stand in dates
+  const parts = /^[^,]*[a-z]{3},/i.test(value) ? [value] : value.split(",")
+  const waits = parts.map((part) => positive(parseDuration(part.trim()) ?? Date.parse(part) - Date.now()) ?? 0)
+  return positive(Math.max(...waits))
 }
 
 interface Quota {
@@ -79,13 +81,17 @@ function readReset(text: string): number | null {
   return positive(parseDuration(text) ?? 0)
 }
 
-/** "1s", "6m0s", "120ms", "1.5" (seconds) in milliseconds; null for anything else. */
+/** "1s", "6m0s", "120ms", "1.5" (seconds), "PT1M30S" (ISO 8601) in milliseconds; null for anything else. */
 export function parseDuration(text: string): number | null {
   const plain = Number(text)
   if (text.trim() !== "" && Number.isFinite(plain)) return plain * 1000
   const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-  const parts = [...text.matchAll(/([\d.]+)(ms|s|m|h|d)/g)]
-  if (parts.length === 0 || text.trim().startsWith("-")) return null
+  const plainText = text
+    .trim()
+    .toLowerCase()
+    .replace(/^p(?:(\d+d))?t?(?=\d|$)/, "$1")
+  const parts = [...plainText.matchAll(/([\d.]+) ?(ms|s|m|h|d)/g)]
+  if (parts.length === 0 || !/^(?:[\d.]+ ?(?:ms|s|m|h|d)[a-z]*[ ,]*)+$/.test(plainText)) return null
   return parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * units[unit], 0)
 }
 

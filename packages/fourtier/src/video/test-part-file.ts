@@ -130,7 +130,17 @@ async function fileOf({ beside, spare }: Places, clips: readonly Clip[]): Promis
 
 async function readTestPart(path: string): Promise<KeptPart> {
   const text = await readForeignText(path)
-  const rows = parseTable(path, text).rows.map(({ where, values }): PartRow => {
+  const table = parseTable(path, text)
+  if (!table.columns.includes("part") && text.trim() !== "") {
+    throw new FourtierError({
+      where: path,
+      what: "not a list of a test part",
+      expected: "a table with the columns part and path",
+      found: text.trim().slice(0, 60),
+      fix: "restore the file, or delete it to have a test part drawn anew",
+    })
+  }
+  const rows = table.rows.map(({ where, values }): PartRow => {
     const part = normaliseSplit(values.part ?? "")
     if (part === "test" || part === "train") {
       const { group = "", hash = "" } = values
@@ -185,7 +195,7 @@ export function tellTestPart(
   { test }: Pick<SplitOptions, "test">,
   written = true,
 ): string[] {
-  const { path, first, joined, moved, share } = kept
+  const { path, first, joined, moved, drawnIn, share } = kept
   if (path === null) return []
   const near = relative("", path)
   const shown = near.startsWith("..") || isAbsolute(near) ? path : near
@@ -196,6 +206,12 @@ export function tellTestPart(
   const notes = [`test part: ${kept.test.size} of ${plural(clips, "clip")}, as kept in ${shown}`]
   if (joined.length > moved.length)
     notes.push(`${plural(joined.length - moved.length, "new clip")} joined the test part`)
+  if (drawnIn.length > 0) {
+    const [{ relative: example }] = drawnIn
+    notes.push(
+      `${plural(drawnIn.length, "training clip")} joined the test part, as a clip of the same group or content is in it (${example})`,
+    )
+  }
   if (moved.length > 0) {
     const why = kept.grows ? `split.test is ${test} now` : "it had no labelled clip left"
     notes.push(`${plural(moved.length, "training clip")} joined the test part, since ${why}`)

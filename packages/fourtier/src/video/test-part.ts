@@ -8,6 +8,7 @@
  * ```
  */
 
+import { groupBy } from "@fourtier/core"
 import type { Clip } from "./manifest.ts"
 import { type SplitOptions, splitSchema } from "./split-settings.ts"
 import { TEST_DRAW } from "./splits.ts"
@@ -38,6 +39,8 @@ export interface TestDraw {
   joined: Clip[]
   /** Those of `joined` that have trained before, since a larger share is asked for or no test clip is left. */
   moved: Clip[]
+  /** Clips that have trained before, and now share a group or their content with a test clip. */
+  drawnIn: Clip[]
   /** Whether a larger share is asked for. */
   grows: boolean
 }
@@ -91,7 +94,7 @@ export function drawTest(
   const joined = drawShare(clips, share, candidates, held)
   const test = new Set([...held, ...joined])
   if (!joined.some(isLabelled) && !held.some(isLabelled))
-    return { test, rows: [...(kept?.rows ?? [])], joined, moved: [], grows }
+    return { test, rows: [...(kept?.rows ?? [])], joined, moved: [], drawnIn: [], grows }
   const rows = clips.flatMap((clip): PartRow[] => {
     if (!isLabelled(clip) && !rowOf(clip)) return []
     const part = test.has(clip) ? "test" : "train"
@@ -104,16 +107,49 @@ export function drawTest(
     rows: [...rows, ...absent],
     joined,
     moved: joined.filter((clip) => rowOf(clip)?.part === "train"),
+    drawnIn: held.filter((clip) => rowOf(clip)?.part === "train"),
     grows,
   }
 }
 
-/** The row of a clip: of its content; else of its path, where no clip has the content that the row names. */
+/**
+ * The row of a clip: of its content; else, among rows whose content is gone, of its path, of its path with another ending (encoded anew), or
+ * of the same name in a class folder of the same name (encoded anew and moved). Names count where one row and one clip alone have them.
+ */
 function rowFinder(clips: readonly Clip[], rows: readonly PartRow[]): (clip: Clip) => PartRow | undefined {
   const byHash = new Map(rows.filter(({ hash }) => hash !== "").map((row) => [row.hash, row]))
   const present = new Set(clips.map(({ hash }) => hash))
-  const byPath = new Map(rows.filter(({ hash }) => !present.has(hash)).map((row) => [row.path, row]))
+  const absent = rows.filter(({ hash }) => !present.has(hash))
+  const byPath = new Map(absent.map((row) => [plainName(row.path), row]))
   // of one content under several rows, a test row counts
   for (const row of rows) if (row.part === "test" && row.hash !== "") byHash.set(row.hash, row)
-  return (clip) => byHash.get(clip.hash) ?? byPath.get(clipName(clip))
+  const exact = (clip: Clip) => byHash.get(clip.hash) ?? byPath.get(plainName(clipName(clip)))
+  const found = new Map<Clip, PartRow>()
+  for (const clip of clips) {
+    const row = exact(clip)
+    if (row !== undefined) found.set(clip, row)
+  }
+  for (const key of [withoutEnding, nameAndFolder]) {
+    const taken = new Set(found.values())
+    const rowsOf = groupBy(
+      absent.filter((row) => !taken.has(row)),
+      ({ path }) => key(plainName(path)),
+    )
+    const clipsOf = groupBy(
+      clips.filter((clip) => !found.has(clip)),
+      (clip) => key(plainName(clipName(clip))),
+    )
+    for (const [name, [row, ...others]] of rowsOf) {
+      const [clip, ...further] = clipsOf.get(name) ?? []
+      if (clip !== undefined && others.length + further.length === 0) found.set(clip, row)
+    }
+  }
+  return (clip) => found.get(clip)
 }
+
+const plainName = (path: string) => path.replaceAll("\\", "/").normalize("NFC")
+
+/** Without the file's ending; a window stays. */
+const withoutEnding = (path: string) => path.replace(/\.\w{2,5}(?=@[\d.]*-[\d.]*$|$)/, "")
+
+const nameAndFolder = (path: string) => withoutEnding(path).split("/").slice(-2).join("/")

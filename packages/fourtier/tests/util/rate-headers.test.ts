@@ -16,6 +16,15 @@ it("reads Retry-After in seconds, as a date and in milliseconds", () => {
   expect(of({ "retry-after": "86400" })).toBe(86_400_000)
 })
 
+it.each([
+  ["2s", 2000],
+  ["1, 3", 3000],
+  ["PT1M30S", 90_000],
+  ["1500 ms", 1500],
+])("takes Retry-After %j as it is meant", (value, wait) => {
+  expect(retryAfter(new Headers({ "retry-after": value }))).toBe(wait)
+})
+
 it.each(["0", "-5", "0.0", "soon", "", " ", "Infinity", "NaN", new Date(0).toUTCString(), "-1e9"])(
   "takes Retry-After %j for no time",
   (value) => {

@@ -275,3 +275,49 @@ it("drawn in memory, test and validation have their share and do not depend on n
   expect(hashes(test)).toEqual(hashes(drawTest(clips, {}, null).test))
   expect([hashes(other.test), hashes(other.val)]).toEqual([hashes(test), hashes(val)])
 })
+
+describe("clips that were made anew", () => {
+  const anew = (change: (clip: Clip) => Partial<Clip>) =>
+    clipsOf(10).map((one) => ({ ...one, hash: `new ${one.hash}`, ...change(one) }))
+  const paths = (test: string[]) => test.map((hash) => hash.replace("new ", "")).sort()
+
+  it.each<[string, (clip: Clip) => Partial<Clip>]>([
+    ["with another ending", ({ relative }) => ({ relative: relative.replace(".mp4", ".mkv") })],
+    ["in another folder", ({ relative }) => ({ relative: `v2/${relative.replace(".mp4", ".webm")}` })],
+  ])("%s stay where they were", async (_, change) => {
+    const { testOf, said } = dataFolder()
+    const before = await testOf(clipsOf(10))
+    expect(paths(await testOf(anew(change)))).toEqual(before)
+    expect(said).toHaveLength(1)
+  })
+
+  it("a name that two clips bear counts for neither", () => {
+    const [one] = clipsOf(1)
+    const rows = [{ part: "test" as const, path: one.relative, group: "", hash: one.hash }]
+    const [a, b] = [".mkv", ".avi"].map((end) => clip(one.relative.replace(".mp4", end), one.label ?? "", end))
+    expect(
+      drawTest([a, b], { test: 0.2 }, { rows, share: 0.2 }).rows.filter(({ path }) => path === one.relative),
+    ).toEqual(rows)
+  })
+})
+
+describe("what changes the test part is said", () => {
+  it("a training clip whose group reaches into the test part", async () => {
+    const { testOf, said } = dataFolder()
+    const before = await testOf(clipsOf(10))
+    const clips = clipsOf(10)
+    const train = clips.find(({ hash }) => !before.includes(hash)) ?? clips[0]
+    const joined = clips.map((one) => (one === train || one.hash === before[0] ? { ...one, group: "g" } : one))
+    expect(await testOf(joined)).toEqual([...before, train.hash].sort())
+    expect(said.join()).toContain(
+      "1 training clip joined the test part, as a clip of the same group or content is in it",
+    )
+  })
+
+  it("a file that is something else is not written over", async () => {
+    const { testOf, file } = dataFolder()
+    writeFileSync(file, "<html>not found</html>\n")
+    await expect(testOf(clipsOf(10))).rejects.toThrow(/not a list of a test part[\s\S]*<html>/)
+    expect(readFileSync(file, "utf8")).toContain("<html>")
+  })
+})

@@ -4,6 +4,7 @@ import { formatSeconds } from "@fourtier/core"
 import type { z } from "zod"
 import { resetAfter, retryAfter } from "../../util/rate-headers.ts"
 import { ProviderError } from "../provider.ts"
+import { redirectFix } from "./redirects.ts"
 import { isRecord, readWords, type ServerWords } from "./server-words.ts"
 
 /** The account can pay for nothing more, whatever status says so. */
@@ -31,6 +32,13 @@ const LONGEST_WAIT_MS = 3_600_000
  * @param address where the request went, without secrets
  */
 export function statusError(status: number, headers: Headers, body: string, address: string): ProviderError {
+  const redirect = redirectFix(status, headers)
+  if (redirect !== null) {
+    return new ProviderError("stop", `${address} answered ${status}, a redirect to ${redirect.to}`, {
+      fix: redirect.fix,
+      status,
+    })
+  }
   return verdictOf(status, headers, readWords(body), `${address} answered ${status}`)
 }
 

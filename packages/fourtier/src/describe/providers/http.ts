@@ -9,13 +9,13 @@
  */
 
 import { z } from "zod"
-import { proxiedFetch } from "../../util/proxy.ts"
 import { quotaPause } from "../../util/rate-headers.ts"
 import type { LiveProvider, Question, Reply } from "../provider.ts"
 import { readAddress } from "./address.ts"
 import { parseReply, statusError } from "./http-errors.ts"
 import type { HttpSettings } from "./http-settings.ts"
 import { networkError } from "./network-errors.ts"
+import { fetchHere } from "./redirects.ts"
 import { readKey, withoutSecrets } from "./secret.ts"
 import { tokenCount } from "./token-count.ts"
 
@@ -46,7 +46,7 @@ export function openHttp(config: HttpSettings): LiveProvider {
     }
     const authorization = address.authorization ?? (key === null ? null : `Bearer ${key}`)
     const headers = { "content-type": "application/json", ...(authorization === null ? {} : { authorization }) }
-    return proxiedFetch(target, { method: "POST", headers, body: JSON.stringify(body), signal })
+    return fetchHere(target, { method: "POST", headers, body: JSON.stringify(body), signal })
   }
 
   return {

@@ -5,13 +5,14 @@
 
 import OpenAI from "openai"
 import { z } from "zod"
-import { proxiedFetch } from "../../util/proxy.ts"
 import { type LiveProvider, ProviderError, type Question, type Reply } from "../provider.ts"
 import { type Address, readAddress } from "./address.ts"
 import { hiddenError, parseReply, statusError } from "./http-errors.ts"
 import { networkError } from "./network-errors.ts"
 import { Adaptations } from "./openai-adapt.ts"
 import type { ChatSettings } from "./openai-settings.ts"
+import { wholeCompletion } from "./openai-stream.ts"
+import { fetchHere } from "./redirects.ts"
 import { readKey, withoutSecrets } from "./secret.ts"
 import { tokenCount } from "./token-count.ts"
 
@@ -52,7 +53,7 @@ const wordsSchema = z.object({ body: z.string() })
 
 /** The client passes on `error` of a failure's body and nothing else: so the whole body is put there. */
 async function fetchWithWords(input: string | URL | Request, init?: RequestInit): Promise<Response> {
-  const response = await proxiedFetch(input, init)
+  const response = await fetchHere(input, init)
   if (response.ok) return response
   const { status, headers } = response
   const body = JSON.stringify({ error: { body: await response.text() } })
@@ -161,7 +162,7 @@ const completionSchema = z.object({
 
 /** Reads a chat completion. @throws ProviderError of an error in its place; `retry` when it is none */
 export function readCompletion(body: string, headers: Headers, address: string): Reply {
-  const reply = { text: body, headers, address, expected: "a chat completion" }
+  const reply = { text: wholeCompletion(body), headers, address, expected: "a chat completion" }
   const { choices, usage } = parseReply(completionSchema, reply)
   const [{ message, finish_reason: reason, error }] = choices
   const content = message.content ?? ""

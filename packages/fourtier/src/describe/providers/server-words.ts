@@ -9,7 +9,7 @@ export interface ServerWords {
   codes: string
   /** An HTTP status inside the body. */
   status: number | null
-  /** Milliseconds to wait, where the body says so (Google's RetryInfo). */
+  /** Milliseconds to wait, where the body says so (Google's RetryInfo, OpenAI's "Please try again in 1.2s"). */
   retryAfter: number | null
 }
 
@@ -27,6 +27,9 @@ const WORDS = [
 ]
 const MORE_WORDS = ["description", "reason", "fault", "faultstring", "metadata", "raw", "Message"]
 const CODES = ["code", "type", "status", "error_code", "quotaId", "reason"]
+
+/** OpenAI, Groq: "Please try again in 7m12.5s." */
+const TRY_AGAIN = /(?:try again|retry) (?:in|after) ((?:[\d.]+ ?(?:ms|s|m|h)[a-z]*\s?)+)/i
 
 /** Longest message that is passed on. */
 const LONGEST = 500
@@ -46,7 +49,7 @@ export function readWords(body: string): ServerWords {
   const found = { codes: new Set<string>(), status: null }
   const message =
     wordsIn(value, found, 0) || (isRecord(value) && Object.keys(value).length === 0 ? "" : plainText(body))
-  const delay = /"retryDelay"\s*:\s*"([^"]+)"/.exec(body)?.[1]
+  const delay = /"retryDelay"\s*:\s*"([^"]+)"/.exec(body)?.[1] ?? TRY_AGAIN.exec(message)?.[1]
   return {
     message: message.length > LONGEST ? `${message.slice(0, LONGEST)}…` : message,
     codes: [...found.codes].join(" "),
