@@ -90,6 +90,11 @@ export class VideoFile {
     return this.#reader.breaks
   }
 
+  /** The codec of what follows the frames, where a stream was joined to one of another codec; as of the last pass over the file. */
+  get nextCodec(): string | null {
+    return this.#reader.nextCodec
+  }
+
   /** The first frame's presentation time in ticks, as the container says. */
   get startTicks(): number {
     return this.#reader.startTicks
@@ -226,7 +231,7 @@ export class VideoFile {
 
   #openDecoder(): CodecContext {
     if (this.#decoder !== null) return this.#decoder
-    const parameters = this.#reader.stream.codecpar
+    const { parameters } = this.#reader
     const codec = Codec.findDecoder(parameters.codecId)
     if (codec === null) {
       throw new FourtierError({ where: this.path, what: "no decoder for this codec", found: this.info.codec })

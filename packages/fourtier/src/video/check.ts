@@ -72,10 +72,15 @@ function damageNotes(bad: readonly number[], count: number): string[] {
 
 /** What holds for all clips of a file. */
 export function fileNotes(file: VideoFile, traits: FrameTraits): string[] {
-  const { width, height, others } = file.info
+  const { width, height, codec, others } = file.info
   const notes: string[] = []
   if (others.length > 0) {
     notes.push(`${others.length + 1} video streams: the one of ${width}×${height} is taken, not ${others.join(", ")}`)
+  }
+  if (file.nextCodec !== null) {
+    notes.push(
+      `its codec changes from ${codec} to ${file.nextCodec}: what follows is not used; to use it, cut the file there, or convert it as a whole`,
+    )
   }
   if (file.breaks > 0) {
     notes.push(

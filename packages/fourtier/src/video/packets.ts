@@ -12,11 +12,14 @@ import {
   AV_PKT_FLAG_KEY,
   AVERROR_EOF,
   AVSEEK_FLAG_BACKWARD,
+  avGetCodecName,
+  CodecParameters,
   type FormatContext,
   Packet,
   type Stream,
 } from "node-av"
 import { temporalLayer } from "./headers.ts"
+import { checkCode } from "./rgb.ts"
 import { describeStream, MAX_FAILURES, openStream, type StreamInfo, ticks } from "./streams.ts"
 import { TimeBridge } from "./timebase.ts"
 
@@ -55,12 +58,16 @@ export interface Window {
 export class PacketReader {
   readonly path: string
   readonly info: StreamInfo
+  /** What the decoder is opened with: as the file begins, whatever the demuxer makes of the stream later. */
+  readonly parameters = new CodecParameters()
   /** Filled by `read`. */
   entries: PacketEntry[] = []
   /** Whether `entries` begins with the file's first one. */
   atStart = true
   /** Breaks in the stream's clock that were bridged, as of the last pass over the whole file. */
   breaks = 0
+  /** The codec that the stream changes to, as of the last pass: packets from there on are left out. Null where it keeps its own. */
+  nextCodec: string | null = null
   /** Whether some packets belong to temporal layers above the first (HEVC). */
   layered = false
   #format: FormatContext
@@ -84,6 +91,8 @@ export class PacketReader {
     this.#index = stream.index
     this.info = describeStream(format, stream)
     this.#packet.alloc()
+    this.parameters.alloc()
+    checkCode(path, "the stream's parameters cannot be read", stream.codecpar.copy(this.parameters))
   }
 
   /**
@@ -150,6 +159,7 @@ export class PacketReader {
     this.#dropKept()
     this.#opening?.free()
     this.#packet.free()
+    this.parameters.free()
     this.#format.closeInputSync()
   }
 
@@ -160,8 +170,11 @@ export class PacketReader {
     this.#pending = false
     const bridge = new TimeBridge(this.info.container, this.info.tick)
     const stop = this.#window === null ? Number.POSITIVE_INFINITY : this.startTicks + this.#window.end / this.info.tick
+    this.nextCodec = null
     while (this.#readPacket()) {
       try {
+        this.nextCodec = this.#changedCodec()
+        if (this.nextCodec !== null) break
         if (this.#opening === null) this.#opening = this.#packet.clone()
         moveTimes(this.#packet, bridge)
         const dts = ticks(this.#packet.dts)
@@ -172,6 +185,13 @@ export class PacketReader {
       }
     }
     this.breaks = bridge.breaks
+  }
+
+  /** A transport stream that was joined to one of another codec says so in its tables, and the demuxer follows. */
+  #changedCodec(): string | null {
+    if (this.info.container !== "mpegts") return null
+    const { codecId } = this.#stream.codecpar
+    return codecId === this.info.codecId ? null : (avGetCodecName(codecId) ?? "another")
   }
 
   /** Reads up to the next packet of the stream; false at the end. */

@@ -9,6 +9,7 @@ import {
   AV_DISPOSITION_DEFAULT,
   AV_NOPTS_VALUE,
   AV_PKT_DATA_DISPLAYMATRIX,
+  type AVCodecID,
   AVDISCARD_ALL,
   AVDISCARD_DEFAULT,
   AVMEDIA_TYPE_AUDIO,
@@ -37,6 +38,7 @@ export interface StreamInfo {
   width: number
   height: number
   codec: string
+  codecId: AVCodecID
   /** FFmpeg's name of the container format, for example "mov,mp4,m4a,3gp,3g2,mj2". */
   container: string
   orientation: Orientation
@@ -50,7 +52,7 @@ export interface StreamInfo {
   declaredSeconds: number
   /** Frames that the decoder holds back to bring them into order. */
   delay: number
-  /** Sizes of the file's other video streams, "640×480". */
+  /** Sizes of the file's other video streams, "640×480"; the codec of one that begins too late for its size to be known. */
   others: string[]
 }
 
@@ -146,6 +148,7 @@ export function describeStream(format: FormatContext, stream: Stream): StreamInf
     width: parameters.width,
     height: parameters.height,
     codec: avGetCodecName(parameters.codecId) ?? "unknown",
+    codecId: parameters.codecId,
     container: format.iformat?.name ?? "unknown",
     orientation: matrix === null ? UPRIGHT : orientationOf(matrix),
     tick,
@@ -154,8 +157,10 @@ export function describeStream(format: FormatContext, stream: Stream): StreamInf
     declaredSeconds: own !== null && own > 0 ? own * tick : whole !== null && whole > 0 ? whole / 1e6 : 0,
     delay: parameters.videoDelay,
     others: format.streams
-      .filter((other) => isVideo(other) && other.index !== stream.index && other.codecpar.width > 0)
-      .map(({ codecpar }) => `${codecpar.width}×${codecpar.height}`),
+      .filter((other) => isVideo(other) && other.index !== stream.index)
+      .map(({ codecpar: { width, height, codecId } }) =>
+        width > 0 ? `${width}×${height}` : (avGetCodecName(codecId) ?? "one without a size"),
+      ),
   }
 }
 

@@ -69,6 +69,61 @@ describe("breaks in the time base", () => {
     expect(numbers.slice(-10)).toEqual(Array.from({ length: 10 }, (_, i) => 90 + i))
     expect(found.slice(-10)).toEqual(numbers.slice(-10).map((number) => number * 40))
   })
+
+  test.each([
+    ["h264", "hevc"],
+    ["hevc", "h264"],
+    ["h264", "mpeg2video"],
+  ])("of a stream of %s joined to one of %s the first part is used, and the rest is said", (first, second) => {
+    const parts = { h264: path, hevc: join(folder, "hevc.ts"), mpeg2video: join(folder, "mpeg2.ts") }
+    const common = { width: 128, height: 96, frames: 50 }
+    if (second === "hevc")
+      makeClip(parts.hevc, { ...common, codec: "libx265", options: { "x265-params": "log-level=none" } })
+    if (second === "mpeg2video") makeClip(parts.mpeg2video, { ...common, codec: "mpeg2video" })
+    const [own, next] = [first, second].map(
+      (codec) => parts[codec === "h264" ? "h264" : codec === "hevc" ? "hevc" : "mpeg2video"],
+    )
+    const joined = join(folder, `${first}-${second}.ts`)
+    writeFileSync(joined, Buffer.concat([readFileSync(own), readFileSync(next)]))
+    const { frames } = clipOfFile(own)
+    const { numbers, notes } = framesOf(joined)
+    // the demuxer drops the packets that are still open when the new tables come
+    expect(numbers.length).toBeGreaterThanOrEqual(frames - 3)
+    expect(numbers.slice(0, -5)).toEqual(framesOf(own).numbers.slice(0, numbers.length - 5))
+    expect(notes?.join()).toMatch(new RegExp(`its codec changes from ${first} to ${second}: what follows is not used`))
+  })
+})
+
+/** Checksum of a table of a transport stream (ISO/IEC 13818-1, Annex A). */
+function checksum(bytes: Uint8Array): number {
+  let crc = 0xffffffff
+  for (const byte of bytes) {
+    crc ^= byte << 24
+    for (let bit = 0; bit < 8; bit++) crc = (crc << 1) ^ (crc < 0 ? 0x04c11db7 : 0)
+  }
+  return crc >>> 0
+}
+
+test("a second video stream that begins where the first one ends is said", () => {
+  const first = readFileSync(makeClip(join(folder, "pid-a.ts"), { frames: 30 }))
+  const second = readFileSync(makeClip(join(folder, "pid-b.ts"), { frames: 30, codec: "mpeg2video" }))
+  // another number for the video's packets, 300 for 256, in their headers and in the program's table
+  for (let at = 0; at < second.length; at += PACKET) {
+    const header = second.readUInt16BE(at + 1)
+    const pid = header & 0x1fff
+    if (pid === 256) second.writeUInt16BE((header & 0xe000) | 300, at + 1)
+    const table = at + 5
+    if (pid < 32 || pid >= 8191 || second[table] !== 2) continue
+    const end = table + 3 + (second.readUInt16BE(table + 1) & 0xfff) - 4
+    for (let place = table; place < end - 1; place++) {
+      if ((second.readUInt16BE(place) & 0x1fff) === 256) second.writeUInt16BE(0xe000 | 300, place)
+    }
+    second.writeUInt32BE(checksum(second.subarray(table, end)), end)
+  }
+  const joined = join(folder, "pids.ts")
+  writeFileSync(joined, Buffer.concat([first, second]))
+  const { frames, notes } = clipOfFile(joined)
+  expect([frames, notes]).toEqual([30, ["2 video streams: the one of 64×48 is taken, not mpeg2video"]])
 })
 
 test.each(["mp4", "mkv"])("a last frame of ten seconds counts in full: %s", (ending) => {
