@@ -12,6 +12,8 @@ import { readForeignText } from "../util/text.ts"
 /** In the folder of an annotation task: tells which clip a strip shows. */
 export const CLIPS_FILE = "clips.csv"
 
+const COLUMNS = new Set(["clip", "path", "strip", "prompt", "answer", "model", "label", "start", "end"])
+
 /** One answer in a file. */
 export interface AnswerRecord {
   /** A clip's id, or its path relative to the data folder (followed by `@start-end` for a window). */
@@ -35,13 +37,14 @@ const place = {
   model: z.string().optional(),
   key_frames: z.array(z.unknown()).optional(),
 }
-const wideSchema = z.object({ ...place, answers: z.record(z.string(), z.string()) })
+const said = z.union([z.string(), z.number().transform(String), z.null().transform(() => "")])
+const wideSchema = z.object({ ...place, answers: z.record(z.string(), said) })
 const longSchema = z.object({ ...place, prompt: z.string(), answer: z.string(), ok: z.number().optional() })
 const specSchema = z.object({ spec: z.string(), is: z.unknown() })
 const lineSchema = z.union([wideSchema, longSchema, specSchema])
 
 /**
- * Reads the answers of a `.jsonl` or `.csv` file. Flagged answers of a `descriptions.jsonl` are left out.
+ * Reads the answers of a `.jsonl` or `.csv` file (`.tsv` and `.txt` too). Empty answers, a lone "?", "-" or "n/a" among them, and flagged answers of a `descriptions.jsonl` are left out.
  * @throws FourtierError that names the line
  *
  * @example
@@ -53,8 +56,16 @@ const lineSchema = z.union([wideSchema, longSchema, specSchema])
  */
 export async function* readRecords(file: string): AsyncGenerator<AnswerRecord> {
   const clipOf = await readStrips(file)
-  if (/\.csv$/i.test(file)) yield* readCsv(file, clipOf)
-  else yield* readJsonl(file, clipOf)
+  if (/\.(?:xlsx?|ods|numbers)$/i.test(file)) {
+    throw new FourtierError({ where: file, what: "a spreadsheet is not read", fix: "save it as CSV (UTF-8)" })
+  }
+  const records = /\.(?:csv|tsv|txt)$/i.test(file) ? readCsv(file, clipOf) : readJsonl(file, clipOf)
+  for await (const record of records) if (!isEmpty(record.answer)) yield record
+}
+
+/** What people write into a cell that they have nothing to put into. */
+function isEmpty(answer: string): boolean {
+  return /^(?:[?–—-]*|n\/?a)$/i.test(answer.replaceAll(/[\s\u200b\u2060\ufeff]+/g, ""))
 }
 
 /** The file that tells which clip each strip shows, when `file` lies in the folder of an annotation task. */
@@ -91,8 +102,7 @@ async function* readJsonl(file: string, clipOf: Map<string, string>): AsyncGener
     const clip = clipName(line, clipOf, place)
     const about = { clip, model: line.model, keyFrames: line.key_frames?.length }
     if ("answers" in line) {
-      for (const [prompt, answer] of Object.entries(line.answers))
-        if (answer.trim() !== "") yield { ...about, prompt, answer }
+      for (const [prompt, answer] of Object.entries(line.answers)) yield { ...about, prompt, answer }
     } else if (line.ok !== 0) {
       yield { ...about, prompt: line.prompt, answer: line.answer }
     }
@@ -128,9 +138,22 @@ function clipName(
   return `${cleanPath(line.path)}${window}`
 }
 
+/** A strip's number in its name: spreadsheets take zeros and endings away, people add folders. */
+const numberOf = (strip: string) => /(\d+)(?:\.jpe?g)?$/i.exec(strip.trim())?.[1].replace(/^0+(?=\d)/, "")
+
 function stripClip(strip: string, clipOf: Map<string, string>, place: string): string {
-  const clip = clipOf.get(strip)
+  const number = numberOf(strip)
+  const name = clipOf.has(strip) ? strip : [...clipOf.keys()].find((one) => numberOf(one) === number)
+  const clip = name === undefined ? undefined : clipOf.get(name)
   if (clip !== undefined) return clip
+  if (clipOf.size > 0) {
+    throw new FourtierError({
+      where: place,
+      what: `there is no strip ${strip} in this task`,
+      expected: `${[...clipOf.keys()][0]} and the like, as clips.csv has them`,
+      fix: "correct the name of the strip",
+    })
+  }
   throw new FourtierError({
     where: place,
     what: `it is not known which clip ${strip} shows`,
@@ -146,26 +169,33 @@ export function cleanPath(path: string): string {
     .normalize("NFC")
 }
 
+/** A column that means something, in small letters; a prompt's as it stands. */
+function columnName(name: string): string {
+  const plain = name.trim().toLowerCase()
+  if (["file", "filename", "file_name", "video"].includes(plain)) return "path"
+  return COLUMNS.has(plain) ? plain : name.trim()
+}
+
 async function* readCsv(file: string, clipOf: Map<string, string>): AsyncGenerator<AnswerRecord> {
-  const [header, ...rows] = parseCsv(await readForeignText(file), file)
-  const columns = header?.fields ?? []
+  const separator = /\.(?:tsv|txt)$/i.test(file) ? "\t" : ","
+  const [header, ...rows] = parseCsv(await readForeignText(file), file, { separator })
+  const columns = (header?.fields ?? []).map(columnName)
   const at = ["clip", "path", "strip"].map((name) => columns.indexOf(name)).find((column) => column >= 0)
   if (at === undefined) {
     const expected = "a header with a column clip, path or strip"
     throw new FourtierError({ where: file, what: "no column names the clip", expected, found: columns.join(",") })
   }
   const [prompt, answer, model] = ["prompt", "answer", "model"].map((name) => columns.indexOf(name))
-  const known = new Set(["clip", "path", "strip", "prompt", "answer", "model", "label", "start", "end"])
   for (const { line, fields: row } of rows) {
     const place = `${file}:${line}`
     const clip = columns[at] === "strip" ? stripClip(row[at], clipOf, place) : cleanPath(row[at])
     const common = { clip, model: model >= 0 ? row[model] || undefined : undefined }
     if (prompt >= 0 && answer >= 0) {
-      if (row[answer].trim() !== "") yield { ...common, prompt: row[prompt], answer: row[answer] }
+      yield { ...common, prompt: row[prompt], answer: row[answer] }
       continue
     }
     for (const [i, name] of columns.entries()) {
-      if (!known.has(name) && row[i].trim() !== "") yield { ...common, prompt: name, answer: row[i] }
+      if (!COLUMNS.has(name)) yield { ...common, prompt: name, answer: row[i] }
     }
   }
 }

@@ -6,7 +6,7 @@ import { basename, dirname, resolve } from "node:path"
 import { writeFileAtomic } from "@fourtier/tensor/node"
 import { cleanPath, readRecords } from "./answer-formats.ts"
 import type { Answer } from "./cache.ts"
-import type { PromptSet } from "./prompts.ts"
+import { type PromptSet, promptNamed } from "./prompts.ts"
 import type { DescribedClip } from "./provider.ts"
 
 /**
@@ -91,7 +91,6 @@ export async function importBeside(
   { prompts }: PromptSet,
 ): Promise<{ imported: number; unknown: string[] }> {
   const byName = clipsByName(clips)
-  const ids = new Set(prompts.map(({ id }) => id))
   const known = new Map<string, string>()
   if (existsSync(target)) {
     for await (const { clip, prompt, answer } of readRecords(target)) known.set(`${clip}\u0000${prompt}`, answer)
@@ -99,10 +98,11 @@ export async function importBeside(
   const unknown: string[] = []
   let lines = ""
   let imported = 0
-  for await (const { clip: name, prompt, answer, model } of readRecords(file)) {
+  for await (const { clip: name, prompt: named, answer, model } of readRecords(file)) {
     const clip = byName.get(name)
-    if (!clip || !ids.has(prompt)) {
-      unknown.push(`${name} ${prompt}`)
+    const prompt = promptNamed(prompts, named)?.id
+    if (!clip || prompt === undefined) {
+      unknown.push(`${name} ${named}`)
       continue
     }
     imported++

@@ -4,7 +4,7 @@ import { FourtierError, nearest } from "@fourtier/tensor"
 import { type ClipAnswers, cleanPath, readRecords } from "./answer-formats.ts"
 import { clipsByName } from "./beside.ts"
 import { type Answer, answerKey, DescriptionCache, promptSpec, type Spec } from "./cache.ts"
-import type { PromptSet } from "./prompts.ts"
+import { type PromptSet, promptNamed } from "./prompts.ts"
 import type { DescribedClip } from "./provider.ts"
 
 /**
@@ -177,12 +177,11 @@ export async function importAnswers(
   },
 ): Promise<{ imported: number; unknown: string[] }> {
   const byName = clipsByName(clips)
-  const byId = new Map(prompts.prompts.map((prompt) => [prompt.id, prompt]))
   const unknown: string[] = []
   let imported = 0
   for await (const record of readRecords(file)) {
     const clip = byName.get(record.clip)
-    const prompt = byId.get(record.prompt)
+    const prompt = promptNamed(prompts.prompts, record.prompt)
     if (!clip || !prompt) {
       unknown.push(`${record.clip} ${record.prompt}`)
       continue

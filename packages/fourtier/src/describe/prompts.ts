@@ -13,6 +13,21 @@ export interface Prompt {
   readonly text: string
 }
 
+/**
+ * The prompt that a column or a record names: by its id, in any letters and also with its question behind it ("A: What …"), or by its
+ * question.
+ */
+export function promptNamed<P extends Prompt>(prompts: readonly P[], name: string): P | undefined {
+  const plain = (text: string) => text.trim().toLowerCase().replaceAll(/\s+/g, " ")
+  const given = plain(name)
+  const id = /^([^\s:.)]+)[:.)]/.exec(given)?.[1]
+  return (
+    prompts.find((prompt) => prompt.id === name) ??
+    prompts.find((prompt) => plain(prompt.id) === given || plain(prompt.text) === given) ??
+    prompts.find((prompt) => plain(prompt.id) === id)
+  )
+}
+
 export interface PromptSet {
   /** Sent with every prompt; null for none. */
   readonly system: string | null

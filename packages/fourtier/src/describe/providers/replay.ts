@@ -22,7 +22,7 @@ export async function openReplay(config: ReplaySettings): Promise<LiveProvider> 
   const models = new Set<string>()
   for await (const record of readRecords(config.file)) {
     if (record.model !== undefined) models.add(record.model)
-    answers.set(`${record.clip}\u0000${record.prompt}`, record.answer)
+    answers.set(`${record.clip}\u0000${plain(record.prompt)}`, record.answer)
   }
   if (answers.size === 0) {
     throw new FourtierError({
@@ -42,13 +42,17 @@ export async function openReplay(config: ReplaySettings): Promise<LiveProvider> 
     async ask(question) {
       const [prompt] = question.prompts
       for (const name of names(question)) {
-        const text = answers.get(`${name}\u0000${prompt.id}`)
+        const [byId, byText] = [prompt.id, prompt.text].map((one) => answers.get(`${name}\u0000${plain(one)}`))
+        const text = byId ?? byText
         if (text !== undefined) return { text, inputTokens: null, outputTokens: null, finish: "stop" }
       }
       throw new ProviderError("absent", `no answer in ${basename(config.file)}`)
     },
   }
 }
+
+/** A prompt's id or question, in whatever letters it is written. */
+const plain = (text: string) => text.trim().toLowerCase().replaceAll(/\s+/g, " ")
 
 /** The names under which a record may refer to the question's clip. */
 function names({ clip }: Question): string[] {
