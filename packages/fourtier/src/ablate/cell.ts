@@ -5,7 +5,7 @@ import { appendFile, readdir, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { formatSeconds, type Reporter } from "@fourtier/core"
 import { titleOf } from "@fourtier/core/model"
-import { hashJson, readJson, writeJson } from "@fourtier/tensor/node"
+import { hashJson, notWritten, readJson, writeJson } from "@fourtier/tensor/node"
 import { z } from "zod"
 import type { Config } from "../config.ts"
 import { safeName, Trial, type TrialResult } from "../experiment/trial.ts"
@@ -75,7 +75,10 @@ export async function runCell(name: string, config: Config, options: CellOptions
         record.trials.push({ split: split.name, seed, ...spent })
         collect(record.runs, split, trial.result, methods.map(titleOf))
         const line = { cell: name, labelsPerClass: config.labelsPerClass, split: split.name, seed, methods, ...spent }
-        await appendFile(join(out, "journal.jsonl"), `${JSON.stringify(line)}\n`)
+        const journal = join(out, "journal.jsonl")
+        await appendFile(journal, `${JSON.stringify(line)}\n`).catch((error: unknown) => {
+          throw notWritten(journal, error, "the journal of the cells")
+        })
         signal?.throwIfAborted()
       }
     }

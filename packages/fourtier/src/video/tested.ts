@@ -5,6 +5,7 @@
 
 import { appendFile, mkdir, readFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
+import { notWritten } from "@fourtier/tensor/node"
 import { z } from "zod"
 import type { Clip } from "./manifest.ts"
 import type { Split } from "./splits.ts"
@@ -52,6 +53,8 @@ export async function readTested(folder: string): Promise<Tested> {
 /**
  * Notes the test clips of splits. Folds are no matter: each of their clips trains as well.
  *
+ * @throws FourtierError where the file cannot be written
+ *
  * @example
  * ```ts
  * import { noteTested, readManifest, resolveSplits } from "fourtier/video"
@@ -69,8 +72,12 @@ export async function noteTested(folder: string, data: string, splits: readonly 
     return clips.length === 0 ? [] : [{ data: resolve(data), split: name, time: new Date().toISOString(), clips }]
   })
   if (lines.length === 0) return
-  await mkdir(folder, { recursive: true })
-  await appendFile(fileIn(folder), lines.map((line) => `${JSON.stringify(line)}\n`).join(""))
+  try {
+    await mkdir(folder, { recursive: true })
+    await appendFile(fileIn(folder), lines.map((line) => `${JSON.stringify(line)}\n`).join(""))
+  } catch (error) {
+    throw notWritten(fileIn(folder), error, "which clips are test clips")
+  }
 }
 
 function parse(line: string): z.infer<typeof lineSchema> | undefined {

@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs"
 import { join } from "node:path"
@@ -312,6 +313,13 @@ describe("what changes the test part is said", () => {
     expect(said.join()).toContain(
       "1 training clip joined the test part, as a clip of the same group or content is in it",
     )
+  })
+
+  it.skipIf(process.platform !== "linux")("a full disk is told with the file that was to be written", async () => {
+    const { testOf, root } = dataFolder()
+    mkdirSync(join(root, "cache"))
+    symlinkSync("/dev/full", join(root, "cache/tested.jsonl"))
+    await expect(testOf(clipsOf(10))).rejects.toThrow(/tested\.jsonl: which clips are test clips cannot be written/)
   })
 
   it("a file that is something else is not written over", async () => {
