@@ -1,6 +1,10 @@
-"""The PyTorch side of encoder.ts: a reference network from a checkout of its repository, run on request.
+"""The PyTorch side of encoder.ts: a network run on request, a reference from a checkout of its repository or one of networks_torch.py.
 
 Reads one line of JSON with the case, then a line per run. Answers each with one line of JSON.
+
+    python3 bench/encoder_torch.py --check <folder>
+
+compares networks_torch.py with recorded outputs of the official code instead, see networks_check.py.
 """
 
 import importlib.util
@@ -13,6 +17,7 @@ import time
 import types
 
 import torch
+from networks_torch import InternVideo2, PerceptionEncoder, Vjepa2, Vjepa21
 from torch import nn
 
 
@@ -47,14 +52,34 @@ def stubs():
     slowfast.utils.logging = stub("slowfast.utils.logging", get_logger=logging.getLogger)
 
 
-def network(kind, model, frames, checkout):
+# width, depth, heads
+SMALL, BASE, LARGE = (384, 12, 6), (768, 12, 12), (1024, 24, 16)
+SIZES = {"S/14": SMALL, "B/14": BASE, "B/16": BASE, "L/16": LARGE}
+
+
+def reference(kind, model, frames, checkout):
+    stubs()
     if kind == "uniformerv2":
-        reference = load(os.path.join(checkout, "slowfast/models/uniformerv2_model.py"))
-        make = {"B/16": reference.uniformerv2_b16, "L/14": reference.uniformerv2_l14}[model]
+        module = load(os.path.join(checkout, "slowfast/models/uniformerv2_model.py"))
+        make = {"B/16": module.uniformerv2_b16, "L/14": module.uniformerv2_l14}[model]
         return make(pretrained=False, t_size=frames, temporal_downsample=False, no_lmhra=True)
-    reference = load(os.path.join(checkout, "modeling_finetune.py"))
-    make = {"B/16": reference.vit_base_patch16_224, "L/16": reference.vit_large_patch16_224}[model]
+    module = load(os.path.join(checkout, "modeling_finetune.py"))
+    make = {"B/16": module.vit_base_patch16_224, "L/16": module.vit_large_patch16_224}[model]
     return make(all_frames=frames, num_classes=400)
+
+
+def network(kind, model, frames, pixels, checkout):
+    patch = int(model.split("/")[1])
+    side = pixels // patch
+    if kind == "vjepa2":
+        return Vjepa2(*SIZES[model], patch)
+    if kind == "vjepa21":
+        return Vjepa21(*SIZES[model], patch)
+    if kind == "pe_core":
+        return PerceptionEncoder(*SIZES[model], patch, side, 1024)
+    if kind == "internvideo2":
+        return InternVideo2(*SIZES[model], patch, (frames, side, side), 400)
+    return reference(kind, model, frames, checkout)
 
 
 def library():
@@ -66,9 +91,8 @@ def library():
 def main():
     case = json.loads(sys.stdin.readline())
     torch.set_num_threads(case["threads"])
-    stubs()
-    net = network(case["kind"], case["model"], case["frames"], case["checkout"]).eval()
-    clip = torch.rand(1, 3, case["frames"], 224, 224)
+    net = network(*(case[name] for name in ("kind", "model", "frames", "pixels", "checkout"))).eval()
+    clip = torch.rand(case["shape"])
     with torch.no_grad():
         for _ in sys.stdin:
             clock, processor = time.perf_counter(), time.process_time()
@@ -80,4 +104,13 @@ def main():
             print(json.dumps(answer), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        main()
+    elif len(sys.argv) == 3 and sys.argv[1] == "--check":
+        from networks_check import check
+
+        with torch.no_grad():
+            sys.exit(0 if check(sys.argv[2]) else 1)
+    else:
+        sys.exit("usage: encoder_torch.py [--check <folder of recorded outputs>]")

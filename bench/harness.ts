@@ -10,11 +10,13 @@
  */
 
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process"
-import { writeFile } from "node:fs/promises"
+import { existsSync } from "node:fs"
+import { readFile, writeFile } from "node:fs/promises"
 import { resolve } from "node:path"
 import { createInterface } from "node:readline"
 import { csvLine } from "@fourtier/core"
 import type { z } from "zod"
+import { parseCsv } from "../packages/fourtier/src/util/csv.ts"
 import { type Cost, median, medianCost, peakMemory, timed } from "../packages/fourtier/src/util/timing.ts"
 
 export { type Cost, median, medianCost, peakMemory, timed }
@@ -66,11 +68,15 @@ export function ratios(ours: readonly number[], theirs: readonly number[]): numb
   return ours.map((value, i) => value / theirs[i])
 }
 
+const rowsOf = (text: string, path: string) => parseCsv(text, path).map(({ fields }) => fields)
+
 /** A table of bench/: every row is printed when it is known. */
 export class Table {
   readonly #path: string
   readonly #columns: readonly string[]
   readonly #lines: string[]
+  /** Rows that the file had, and how many columns tell rows apart. */
+  #earlier: { rows: readonly string[][]; keys: number } = { rows: [], keys: 0 }
 
   /** @param path file to write; `comment`: a first line about the machine */
   constructor(path: string, columns: readonly string[], comment: string | null = null) {
@@ -78,6 +84,18 @@ export class Table {
     this.#columns = columns
     this.#lines = [...(comment === null ? [] : [`# ${comment}\n`]), csvLine(columns)]
     process.stdout.write(this.#lines.join(""))
+  }
+
+  /**
+   * A table whose rows are renewed: those of the file that are not measured again stay.
+   * @param keys the first so many columns tell rows apart
+   */
+  static async renewed(path: string, columns: readonly string[], keys: number): Promise<Table> {
+    const rows = existsSync(path) ? rowsOf(await readFile(path, "utf8"), path) : [[...columns]]
+    if (csvLine(rows[0]) !== csvLine(columns)) stop(`${path} has other columns: ${rows[0].join(", ")}`)
+    const table = new Table(path, columns)
+    table.#earlier = { rows: rows.slice(1), keys }
+    return table
   }
 
   /** Fields in the columns' order; null is an empty one. */
@@ -91,7 +109,12 @@ export class Table {
   }
 
   async write(): Promise<void> {
-    await writeFile(this.#path, this.#lines.join(""))
+    const { rows, keys } = this.#earlier
+    if (rows.length === 0) return writeFile(this.#path, this.#lines.join(""))
+    const keyOf = (fields: readonly string[]) => csvLine(fields.slice(0, keys))
+    const [header, ...own] = rowsOf(this.#lines.join(""), this.#path)
+    const all = new Map([...rows, ...own].map((fields) => [keyOf(fields), fields]))
+    await writeFile(this.#path, [header, ...all.values()].map(csvLine).join(""))
   }
 }
 
