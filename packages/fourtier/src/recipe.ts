@@ -17,8 +17,9 @@ import type { Unknown } from "@fourtier/core/schemas"
 import type { Example, FeatureSet, Taught } from "@fourtier/core/train"
 import { writeFileAtomic } from "@fourtier/tensor/node"
 import { classesOf, classWords } from "./classes.ts"
+import { collect, PSEUDO_LABELLED_BASELINE } from "./collect.ts"
 import type { Bundle } from "./deploy/index.ts"
-import type { BackgroundTrial, MethodPredictions } from "./evaluate/results.ts"
+import type { BackgroundTrial } from "./evaluate/results.ts"
 import { loadAlignment } from "./experiment/alignment.ts"
 import { type BackgroundFigures, heldOutBackground, judgeBackground } from "./experiment/background.ts"
 import { type CalibratedTrial, type Calibrations, calibrate } from "./experiment/calibrate.ts"
@@ -210,7 +211,7 @@ export async function runRecipe(
     ? await writeReport(out, {
         title: `${data}: ${features.encoder.name}`,
         classes,
-        runs: collect(trained),
+        runs: collect(trained, reporter),
         pseudoLabels: onceATraining(trained).flatMap(({ split, seed, result: { pseudoLabels } }) =>
           pseudoLabels.map((figures) => ({ split: split.training, seed, ...figures })),
         ),
@@ -306,7 +307,7 @@ export async function runTrial(
   // what the labels do, told from what the processors do: the baseline taught by the same pseudo-labels
   const pseudoLabelled = stage1.get(false)?.clips
   if (pseudoLabelled && methods.includes("baseline")) {
-    const name = "baseline, pseudo-labels"
+    const name = PSEUDO_LABELLED_BASELINE
     await fineTune(trial, "baseline", { name, clips: pseudoLabelled, fewest: Math.max(fewestClips, fewestDescribed) })
     clock?.lap(`stage 2: ${name}`)
   }
@@ -371,18 +372,4 @@ function onceATraining(trained: readonly CalibratedTrial[]): CalibratedTrial[] {
 /** The splits of several trainings, which are no folds of one: the first of each. */
 function togetherIn(splits: readonly Split[]): string[] {
   return splits.filter(({ fold, name, training }) => !fold && name === training).map(({ name }) => name)
-}
-
-/** Predictions of all trials by method; folds of one kind make one split of the report. */
-function collect(trained: readonly CalibratedTrial[]): MethodPredictions[] {
-  const runs = new Map<string, MethodPredictions & { predictions: MethodPredictions["predictions"][number][] }>()
-  for (const { split, result } of trained) {
-    const name = split.fold ? "all folds" : split.name
-    for (const [method, { trainedWeights, predictions }] of result.predictions) {
-      const run = runs.get(`${name}/${method}`) ?? { split: name, method, trainedWeights, predictions: [] }
-      run.predictions.push(...predictions)
-      runs.set(`${name}/${method}`, run)
-    }
-  }
-  return [...runs.values()]
 }
