@@ -151,11 +151,14 @@ function shown(cell: FigureCell, { kind, digits = 3 }: FigureColumn): string {
   }
 }
 
+/** The unit that a title names, for people: CSV has shares. */
+const UNIT = / %$|, points$/
+
 /** A line of titles, then one a row. A column that has an interval anywhere is followed by its `low` and `high`. */
 function csvTable({ columns, rows }: FigureTable): string {
   const wide = columns.map((_, c) => rows.some((row) => intervalOf(row[c]) !== null))
   const head = columns.flatMap(({ title, group }, c) => {
-    const name = [group ?? "", title].join(" ").replaceAll(/\s+/g, " ").trim()
+    const name = [group ?? "", title.replace(UNIT, "")].join(" ").replaceAll(/\s+/g, " ").trim()
     return wide[c] ? [name, `${name} low`, `${name} high`] : [name]
   })
   const body = rows.map((row) =>

@@ -39,9 +39,9 @@ describe("a table of figures", () => {
     expect(second).toContain("| none \\| 100 % | 84.2 | −3.3 [−8.0, +0.2] | **0.250** |")
   })
 
-  it("keeps every digit in CSV, intervals in columns of their own", () => {
+  it("keeps every digit in CSV, intervals in columns of their own, shares under titles without per cent", () => {
     const [head, first, second] = parseCsv(tabulate(table, "csv"), "table").map(({ fields }) => fields)
-    expect(head.slice(1, 4)).toEqual(["K400 & co top-1 %", "K400 & co top-1 % low", "K400 & co top-1 % high"])
+    expect(head.slice(1, 4)).toEqual(["K400 & co top-1", "K400 & co top-1 low", "K400 & co top-1 high"])
     expect(first).toEqual(["A_B", "0.875", "0.8", "0.9333", "", "", "", "0.5", "", "21400000"])
     expect(second).toEqual(["none | 100 %", "0.8421", "", "", "-0.0329", "-0.08", "0.002", "0.25", "0.0004", "12"])
   })
