@@ -36,3 +36,7 @@ it("shows what was measured", async () => {
   })
   await expect(filled).toMatchFileSnapshot(page)
 })
+
+it.each(readdirSync(join(docs, "results")))("%s names no file of the machine that measured", (file) => {
+  expect(readFileSync(join(docs, "results", file), "utf8")).not.toMatch(/"(\/|[A-Z]:\\)[^"]*"/)
+})

@@ -3,9 +3,9 @@
  * test can read from pixels which frame it got, whatever the codec did to them.
  */
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { afterAll } from "vitest"
 import { type EncodeRecipe, encodeClip } from "./encode.ts"
 
@@ -19,6 +19,19 @@ export function scratchFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "fourtier-video-"))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
   return folder
+}
+
+/** Makes data folders of given files in a scratch folder. Nothing is opened as video by those who use it, so any content will do. */
+export function dataFolders(folder: string): (files: Record<string, string>) => string {
+  let made = 0
+  return (files) => {
+    const root = join(folder, `data-${made++}`)
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(root, name)), { recursive: true })
+      writeFileSync(join(root, name), text)
+    }
+    return root
+  }
 }
 
 /** Writes a clip; the ending of the path chooses the container. */

@@ -1,23 +1,13 @@
 /** Protects: tables that other programs and other machines have written are understood, and what is not used is named. */
 
-import { mkdirSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { scanSource } from "../../src/video/source.ts"
-import { scratchFolder } from "./fixtures.ts"
+import { dataFolders, scratchFolder } from "./fixtures.ts"
 
 const folder = scratchFolder()
-let made = 0
-
-/** A data folder with these files; nothing is opened as video here, so any content will do. */
-function dataFolder(files: Record<string, string>): string {
-  const root = join(folder, `data-${made++}`)
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, name)), { recursive: true })
-    writeFileSync(join(root, name), text)
-  }
-  return root
-}
+const dataFolder = dataFolders(folder)
 
 describe("tables as other programs and machines write them", () => {
   /** Files a.mp4 and b.mp4 beside a table: [relative, labels, start, end] of each clip. */

@@ -1,23 +1,13 @@
 /** Protects: what is understood as a data set, and that what is not is said plainly. */
 
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { scanSource } from "../../src/video/source.ts"
-import { scratchFolder } from "./fixtures.ts"
+import { dataFolders, scratchFolder } from "./fixtures.ts"
 
 const folder = scratchFolder()
-let made = 0
-
-/** A data folder with these files; nothing is opened as video here, so any content will do. */
-function dataFolder(files: Record<string, string>): string {
-  const root = join(folder, `data-${made++}`)
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, name)), { recursive: true })
-    writeFileSync(join(root, name), text)
-  }
-  return root
-}
+const dataFolder = dataFolders(folder)
 
 describe("folders", () => {
   test("of class folders: labels are folder names, hidden and other files are passed over", async () => {
