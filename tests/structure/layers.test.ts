@@ -30,6 +30,7 @@ const LAYERS = {
     ["experiment-settings.ts", "shipping.ts"],
     ["recipe.ts", "align.ts"],
     ["ablate"],
+    ["studio"],
     ["cli"],
   ],
 } as const

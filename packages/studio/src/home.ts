@@ -1,0 +1,55 @@
+/**
+ * Where the studio lives: the browser alone (`PageHome`: clips in the origin's private files, training in a worker), or a server
+ * (`ServerHome`: the addresses of `api.ts`). The screens know this interface and nothing else.
+ */
+
+import type * as api from "../../fourtier/src/studio/api.ts"
+
+export type { api }
+
+export interface Home {
+  readonly kind: "page" | "server"
+  state(): Promise<api.StudioState>
+  clips(): Promise<api.Clip[]>
+  /** Calls back whenever something changes, whoever changed it. @returns what ends it */
+  watch(listener: (event: api.StudioEvent) => void): () => void
+
+  /** Takes a file in; it is there, as a whole or not at all, when this returns. */
+  add(name: string, label: string | null, file: Blob): Promise<api.Clip>
+  /** A growing recording: what was written survives the page. */
+  record(name: string, label: string | null, type: string): Promise<Recording>
+  change(change: api.ClipChange): Promise<api.Clip[]>
+  /** An address for a video element; the caller calls `free` when it is done with it. */
+  media(id: string): Promise<{ url: string; free(): void }>
+  setClasses(classes: string[]): Promise<string[]>
+
+  train(settings: api.TrainSettings): Promise<void>
+  /** Ends after the running update; `train({ resume: true })` goes on from there. */
+  stopTraining(): Promise<void>
+  report(): Promise<api.StudioReport | null>
+
+  /** Names of the bundle's files; none before there is one. */
+  bundleFiles(): Promise<string[]>
+  bundleFile(name: string): Promise<Blob>
+
+  /** Null: this home has nobody to ask. */
+  readonly describe: DescribeHome | null
+}
+
+export interface Recording {
+  write(chunk: Blob): Promise<void>
+  /** Makes a clip of what was written. */
+  finish(): Promise<api.Clip>
+  /** Throws it away. */
+  abort(): Promise<void>
+}
+
+/** What a home with a vision-language model can do besides. */
+export interface DescribeHome {
+  strip(id: string): string
+  answers(id: string): Promise<api.Answer[]>
+  setAnswers(id: string, answers: api.Answer[]): Promise<api.Answer[]>
+  describe(request: api.DescribeRequest): Promise<api.Describing>
+  stop(): Promise<void>
+  suggestions(): Promise<api.Suggestion[]>
+}
