@@ -10,6 +10,7 @@
  * | `GET /api/clips` | | `Clip[]` |
  * | `POST /api/clips?name=&label=` | the file, streamed | `Clip` |
  * | `PATCH /api/clips` | `ClipChange` | `Clip[]`, those changed |
+ * | `POST /api/clips/:id/cut` | `Cut[]` | `Clip[]`, the new ones: stretches of the same file |
  * | `GET /api/clips/:id/media` | | the file, by ranges |
  * | `PUT /api/classes` | `string[]` | `string[]` |
  * | `GET /api/events` | | server-sent events, each with a `StudioEvent` as data |
@@ -43,6 +44,9 @@ export interface Clip {
   label: string | null
   /** Null while it is being measured, or where it cannot be. */
   seconds: number | null
+  /** The stretch of its file that it is, in seconds from the file's first frame; null: the file's start, its end. */
+  start: number | null
+  end: number | null
   width: number | null
   height: number | null
   bytes: number
@@ -61,6 +65,13 @@ export interface ClipChange {
   ids: string[]
   label?: string | null
   removed?: boolean
+}
+
+/** A stretch of a clip's file to be a clip of its own. */
+export interface Cut {
+  start: number
+  end: number
+  label: string | null
 }
 
 export interface StudioState {
