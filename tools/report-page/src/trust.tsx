@@ -107,12 +107,12 @@ function Reliability({ split, own }: { split: page.PageSplit; own: page.PageMeth
         </div>
         <div class="panel">
           <dl class="tiles">
-            <Tile name="calibration error as trained" note="mean distance of sure and right">
+            <Tile name="calibration error as trained" note={<Chance of={own} from={path} />}>
               <Val n={own.calibrationError} from={`${path}.calibrationError`} /> %
             </Tile>
             {calibrated ? (
               <>
-                <Tile name="calibration error as shipped" note="at the temperature below">
+                <Tile name="calibration error as shipped" note={<Chance of={calibrated} from={`${path}.calibrated`} />}>
                   <Val n={calibrated.calibrationError} from={`${path}.calibrated.calibrationError`} /> %
                 </Tile>
                 <Tile name="temperature" note={`from ${plural(calibrated.clips, "held-out clip")}, ${calibrated.from}`}>
@@ -215,6 +215,17 @@ const filled = (bins: readonly page.ReliabilityBin[]) => bins.filter(({ count })
 
 /** Less than this, sure and right are about the same. */
 const CLOSE = 0.03
+
+/** What chance alone makes of a calibration error; runs from before it was counted have none. */
+function Chance({ of, from }: { of: { calibrationErrorByChance?: number }; from: string }) {
+  const { calibrationErrorByChance: chance } = of
+  if (chance === undefined) return <>mean distance of sure and right</>
+  return (
+    <>
+      mean distance of sure and right; by chance alone <Val n={chance} from={`${from}.calibrationErrorByChance`} /> %
+    </>
+  )
+}
 
 /** One sentence on how sure it is and how often it is right. */
 function verdict({ method, reliability, calibrated }: page.PageMethod): string {

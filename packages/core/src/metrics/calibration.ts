@@ -1,7 +1,7 @@
 /** How sure a model may be: the temperature at which its probabilities are right as often as they say (Guo et al. 2017). */
 
 import { withTemperature } from "../util/temperature.ts"
-import { argmax, checkPredictions, type Prediction } from "./metrics.ts"
+import { argmax, checkPredictions, confidenceBin, type Prediction } from "./metrics.ts"
 
 /** Temperatures that are looked at. */
 const [LEAST, MOST] = [1 / 32, 32]
@@ -62,4 +62,37 @@ function meanConfidence(predictions: readonly Prediction[], temperature: number)
     return total + row[argmax(row)]
   }, 0)
   return sum / predictions.length
+}
+
+/**
+ * The expected calibration error that chance alone gives: what as many predictions, as sure as these, show on average if each is right
+ * with the probability that it says. Of few clips it is far from 0, and a `calibrationError` no higher tells nothing against a model.
+ *
+ * @example
+ * ```ts
+ * import { calibrationErrorByChance } from "@fourtier/core/metrics"
+ *
+ * calibrationErrorByChance([{ clipId: "jump/a", label: 0, probabilities: [0.7, 0.3] }]) // 0.42: 0.3 seven times in ten, else 0.7
+ * ```
+ */
+export function calibrationErrorByChance(predictions: readonly Prediction[], bins = 15): number {
+  checkPredictions(predictions)
+  const inBins = Array.from({ length: bins }, (): number[] => [])
+  for (const { probabilities } of predictions) {
+    const confidence = probabilities[argmax(probabilities)]
+    inBins[confidenceBin(confidence, bins)].push(confidence)
+  }
+  return inBins.reduce((sum, own) => sum + meanMiss(own), 0) / predictions.length
+}
+
+/** Mean distance of the number of hits from its mean, of independent trials. */
+function meanMiss(chances: readonly number[]): number {
+  const mean = chances.reduce((sum, chance) => sum + chance, 0)
+  // how probable each number of hits is, trial by trial
+  const hits = new Float64Array(chances.length + 1)
+  hits[0] = 1
+  for (const [i, chance] of chances.entries()) {
+    for (let k = i + 1; k >= 0; k--) hits[k] = hits[k] * (1 - chance) + (k > 0 ? hits[k - 1] * chance : 0)
+  }
+  return hits.reduce((sum, probability, k) => sum + probability * Math.abs(k - mean), 0)
 }

@@ -297,6 +297,20 @@ export function calibrationError(predictions: readonly Prediction[], bins = 15):
   return misses.reduce((sum, miss) => sum + miss, 0) / predictions.length
 }
 
+/**
+ * The bin of a confidence, of bins of equal width from 0 to 1; one on an edge belongs to the bin below.
+ *
+ * @example
+ * ```ts
+ * import { confidenceBin } from "@fourtier/core/metrics"
+ *
+ * confidenceBin(0.5, 2) // 0
+ * ```
+ */
+export function confidenceBin(confidence: number, bins: number): number {
+  return Math.min(bins - 1, Math.max(0, Math.ceil(confidence * bins) - 1))
+}
+
 /** Predictions whose confidence lies between two edges. */
 export interface ReliabilityBin {
   /** Mean probability of the most probable class; 0 without predictions. */
@@ -324,7 +338,7 @@ export function reliability(predictions: readonly Prediction[], bins = 15): Reli
   for (const { label, probabilities } of predictions) {
     const predicted = argmax(probabilities)
     const confidence = probabilities[predicted]
-    const bin = sums[Math.min(bins - 1, Math.max(0, Math.ceil(confidence * bins) - 1))]
+    const bin = sums[confidenceBin(confidence, bins)]
     bin.confidence += confidence
     bin.accuracy += predicted === label ? 1 : 0
     bin.count++

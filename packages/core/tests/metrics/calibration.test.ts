@@ -3,7 +3,15 @@
 import { withTemperature } from "@fourtier/core"
 import { Rng } from "@fourtier/tensor"
 import { describe, expect, it } from "vitest"
-import { argmax, calibrationError, fitTemperature, type Prediction, softmax, topK } from "../../src/metrics/index.ts"
+import {
+  argmax,
+  calibrationError,
+  calibrationErrorByChance,
+  fitTemperature,
+  type Prediction,
+  softmax,
+  topK,
+} from "../../src/metrics/index.ts"
 
 /** Clips whose labels are drawn from their own probabilities, then told at another temperature. */
 function clipsAt(temperature: number, count: number): Prediction[] {
@@ -42,6 +50,27 @@ describe("a temperature", () => {
       expect(topK(calibrated, 1)).toBe(topK(clips, 1))
       expect(topK(calibrated, 3)).toBe(topK(clips, 3))
     }
+  })
+
+  it("is told beside what chance alone gives: the mean over all ways to be right and wrong", () => {
+    const sure = [0.95, 0.9, 0.93, 0.6, 0.62, 0.5, 0.99]
+    const clips = (right: (i: number) => boolean) =>
+      sure.map((p, i) => ({ clipId: String(i), label: right(i) ? 0 : 1, probabilities: [p, 1 - p] }))
+    let mean = 0
+    for (let ways = 0; ways < 2 ** sure.length; ways++) {
+      const isRight = (i: number) => ((ways >> i) & 1) === 1
+      const chance = sure.reduce((product, p, i) => product * (isRight(i) ? p : 1 - p), 1)
+      mean += chance * calibrationError(clips(isRight), 5)
+    }
+    expect(
+      calibrationErrorByChance(
+        clips(() => true),
+        5,
+      ),
+    ).toBeCloseTo(mean, 12)
+    // with many clips little is left to chance
+    expect(calibrationErrorByChance(clipsAt(1, 5000))).toBeLessThan(0.03)
+    expect(calibrationErrorByChance(clipsAt(1, 60))).toBeGreaterThan(0.05)
   })
 
   it("makes nobody certain who was never wrong, and goes not far from 1 with few clips", () => {

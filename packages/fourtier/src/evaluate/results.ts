@@ -105,6 +105,8 @@ export interface MethodSummary {
   seeds: number[]
   figures: Partial<Record<FigureName, Interval>>
   calibrationError: number
+  /** What chance alone would make of it: see `calibrationErrorByChance`. */
+  calibrationErrorByChance: number
   /** How often predictions are right by how sure they are: 15 bins of the confidence, from 0 to 1. */
   reliability: ReliabilityBin[]
   /** Mean over the classes of the average precision of each against all others, by its probability. */
@@ -124,6 +126,7 @@ export interface CalibratedFigures extends Calibration {
   /** Mean negative log-likelihood, nats. */
   nll: number
   calibrationError: number
+  calibrationErrorByChance: number
   reliability: ReliabilityBin[]
 }
 

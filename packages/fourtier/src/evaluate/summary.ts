@@ -9,6 +9,7 @@ import {
   type BootstrapOptions,
   bootstrap,
   calibrationError,
+  calibrationErrorByChance,
   classMetrics,
   clusterOf,
   confusionMatrix,
@@ -186,6 +187,7 @@ function summariseMethod(
     seeds: seedsOf(predictions),
     figures: intervals(predictions, averaging, options),
     calibrationError: calibrationError(predictions),
+    calibrationErrorByChance: calibrationErrorByChance(predictions),
     reliability: reliability(predictions),
     meanAveragePrecision: averagePrecision(predictions),
     calibrated: run === reference ? calibratedFigures(predictions, calibrations) : null,
@@ -225,6 +227,7 @@ function calibratedFigures(
     from: own[0].from,
     nll: negativeLogLikelihood(calibrated),
     calibrationError: calibrationError(calibrated),
+    calibrationErrorByChance: calibrationErrorByChance(calibrated),
     reliability: reliability(calibrated),
   }
 }

@@ -210,8 +210,9 @@ function words({ methods }: SplitSummary, { reference, retrieval }: EvaluationRe
   return found
 }
 
-function calibration({ calibrationError, figures }: MethodSummary, tested: readonly TestedClip[]): Advice[] {
-  if (calibrationError < OVERCONFIDENT || tested.length < 50) return []
+function calibration({ calibrated, figures, ...own }: MethodSummary, tested: readonly TestedClip[]): Advice[] {
+  const { calibrationError, calibrationErrorByChance } = calibrated ?? own
+  if (calibrationError - calibrationErrorByChance < OVERCONFIDENT || tested.length < 50) return []
   return [
     {
       about: "model",

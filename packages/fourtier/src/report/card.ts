@@ -167,6 +167,16 @@ function figures(results: EvaluationResults | null, about: About): string[] {
   ]
 }
 
+/** Of the probabilities as they are shipped. */
+function calibrationLimit({ calibrated, ...own }: MethodSummary): string[] {
+  const { calibrationError, calibrationErrorByChance } = calibrated ?? own
+  if (calibrationError - calibrationErrorByChance < 0.05) return []
+  const [off, chance] = [calibrationError, calibrationErrorByChance].map((share) => (100 * share).toFixed(1))
+  return [
+    `- Its probabilities are off by ${off} points on average, of which chance explains ${chance}: they are no odds.`,
+  ]
+}
+
 function limits({ results, bundle }: CardInput): string {
   const found = reference(results)
   const weak = (found?.own.classes ?? []).filter(
@@ -180,11 +190,7 @@ function limits({ results, bundle }: CardInput): string {
           `- It was tested on ${plural(found.split.clips, "clip")}${found.split.groups === null ? "" : ` of ${plural(found.split.groups, "group")}`}: the intervals say how little that settles.`,
         ]
       : []),
-    ...(found && found.own.calibrationError > 0.05
-      ? [
-          `- Its probabilities are off by ${(100 * found.own.calibrationError).toFixed(1)} points on average: they are no odds.`,
-        ]
-      : []),
+    ...(found ? calibrationLimit(found.own) : []),
     ...(weak.length > 0
       ? [
           `- Weak classes: ${weak

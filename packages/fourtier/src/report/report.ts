@@ -309,10 +309,10 @@ function precisionLine({ methods }: SplitSummary): string {
 
 function calibrationLine({ methods }: SplitSummary): string {
   const parts = methods.map(
-    ({ method, figures, calibrationError }) =>
-      `${method} ${figures.nll?.value.toFixed(3) ?? "–"} / ${formatPercent(calibrationError)} %`,
+    ({ method, figures, calibrationError, calibrationErrorByChance }) =>
+      `${method} ${figures.nll?.value.toFixed(3) ?? "–"} / ${formatPercent(calibrationError)} % (${formatPercent(calibrationErrorByChance)} %)`,
   )
-  return `Negative log-likelihood (nats) / expected calibration error: ${parts.join(" · ")}`
+  return `Negative log-likelihood (nats) / expected calibration error (what chance alone makes of it with as few clips): ${parts.join(" · ")}`
 }
 
 /** What a temperature makes of the reference. */
@@ -321,7 +321,7 @@ function calibratedLine({ methods }: SplitSummary): string[] {
     if (calibrated === null) return []
     const { temperature, clips, from, nll } = calibrated
     const before = `${figures.nll?.value.toFixed(3) ?? "–"} / ${formatPercent(calibrationError)} %`
-    return `${method}, calibrated as it is shipped (temperature ${temperature.toFixed(2)}, from ${plural(clips, "held-out clip")}, ${from}): ${nll.toFixed(3)} / ${formatPercent(calibrated.calibrationError)} %, before ${before}. No accuracy changes.`
+    return `${method}, calibrated as it is shipped (temperature ${temperature.toFixed(2)}, from ${plural(clips, "held-out clip")}, ${from}): ${nll.toFixed(3)} / ${formatPercent(calibrated.calibrationError)} % (${formatPercent(calibrated.calibrationErrorByChance)} % by chance), before ${before}. No accuracy changes.`
   })
 }
 

@@ -86,6 +86,7 @@ describe("advice", () => {
       seeds: [0],
       figures: {},
       calibrationError: 0,
+      calibrationErrorByChance: 0,
       reliability: [],
       meanAveragePrecision: 0,
       calibrated: null,
