@@ -84,7 +84,7 @@ describe.skipIf(!built)("fourtier predict", () => {
     const cases: [path: string, message: RegExp][] = [
       [run, /the folder of a run, not its bundle[\s\S]*fix: +give .*run\/bundle/],
       [join(bundle, "model.onnx"), /a file of a bundle[\s\S]*fix: +give .*bundle/],
-      [day, /a video, not a bundle[\s\S]*fourtier predict <bundle> <video>/],
+      [day, /a video, not a bundle[\s\S]*give the bundle first/],
       [join(folder, "nothing"), /no such folder/],
       [join(folder, "clips"), /not a bundle: it has no bundle\.json/],
     ]

@@ -76,6 +76,18 @@ describe.skipIf(!built)("fourtier segment", () => {
     expect(read("segments.csv")).toBe(before)
   })
 
+  it("takes the videos of a folder whatever tables lie beside them, and not what it has written there itself", () => {
+    const day = join(folder, "day")
+    mkdirSync(day)
+    encodeClip(join(day, "d.mp4"), { frames: 60, paint: (_, pixels) => pixels.fill(20) })
+    writeFileSync(join(day, "notes.csv"), "path,label,start,end\nelsewhere.mp4,bright,5,3\n")
+    const found = join(day, "found")
+    expect(segment(day, "-o", found, "--mp4").err).toContain("1 video")
+    expect(segment(day, "-o", found, "--mp4").err).toMatch(/1 video, 1 of them done before/)
+    rmSync(join(day, "d.mp4"))
+    expect(segment(day, "-o", found).err).toMatch(/day: no video found/)
+  })
+
   it("writes what annotation tools read: the clips that are read back are the spans that were found", () => {
     const spans = (name: string) =>
       readFileSync(join(out, name), "utf8")

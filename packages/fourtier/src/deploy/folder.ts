@@ -53,7 +53,7 @@ function noBundle(path: string): FourtierError {
   const inside = join(path, "bundle")
   if (existsSync(bundlePath(inside))) return of("the folder of a run, not its bundle", `give ${inside}`)
   if (found.isFile() && existsSync(bundlePath(dirname(path)))) return of("a file of a bundle", `give ${dirname(path)}`)
-  if (isVideoName(path)) return of("a video, not a bundle", "give the bundle first: fourtier predict <bundle> <video>")
+  if (isVideoName(path)) return of("a video, not a bundle", "give the bundle first, and the video after it")
   if (existsSync(join(path, "trials"))) {
     return of("the folder of a run that has exported no bundle", "let it finish: `fourtier run`, or `fourtier export`")
   }

@@ -107,20 +107,24 @@ export async function judgeVideo(
     const table = await decoder.run({ times: path })
     if (!("times" in table)) throw new Error("internal error: no times")
     const { times, duration } = table
-    const frames = Array.from(times, (time): HeldFrame => emptyFrame(time))
+    // frames that are looked at, by number; of the others nothing but their time is known
+    const held = new Map<number, HeldFrame>()
+    const frameAt = (index: number) => held.get(index) ?? newFrame(times[index], null)
     const plan = planWindows(recognizer, times, duration, window, step)
     const windows: WindowScores[] = []
     let ahead = plan.length > 0 ? decodeStretch(decoder, recognizer, path, times, plan[0]) : null
-    let forgotten = 0
     for (const [s, stretch] of plan.entries()) {
       const decoded = await ahead
       ahead = s + 1 < plan.length ? decodeStretch(decoder, recognizer, path, times, plan[s + 1]) : null
       ahead?.catch(() => undefined)
-      for (const { index, picture } of decoded ?? []) frames[index].picture = picture
+      for (const { index, picture } of decoded ?? []) held.set(index, newFrame(times[index], picture))
       for (const { from, to, middle } of stretch.windows) {
-        const { rows, padded } = await judgeWindow(recognizer, frames.slice(from, to))
+        const { rows, padded } = await judgeWindow(
+          recognizer,
+          Array.from({ length: to - from }, (_, i) => frameAt(from + i)),
+        )
         windows.push({ time: middle, probabilities: believed(answerOf(recognizer.bundle, rows, 1, padded)) })
-        for (; forgotten < from; forgotten++) frames[forgotten] = emptyFrame(times[forgotten])
+        for (const index of held.keys()) if (index < from) held.delete(index)
         signal?.throwIfAborted()
       }
       onProgress?.(Math.min(duration, stretch.until), duration)
@@ -131,7 +135,9 @@ export async function judgeVideo(
   }
 }
 
-const emptyFrame = (time: number): HeldFrame => ({ time, arrived: 0, picture: null, kept: null, answered: false })
+const newFrame = (time: number, picture: HeldFrame["picture"]): HeldFrame => {
+  return { time, arrived: 0, picture, kept: null, answered: false }
+}
 
 interface PlannedWindow {
   /** Frames from and up to these numbers. */

@@ -64,7 +64,7 @@ export async function detect(bundle: string, videos: readonly string[], options:
   }
   const provider = oneOf("--provider", options.provider, ["auto", ...PROVIDERS])
   await readDetectionBundle(bundle) // what is no bundle is told before any video is looked into
-  const files = await filesAt(videos)
+  const files = await filesAt(videos, options.out)
   const given = boxes === undefined ? null : groupBy((await readPersonBoxes(boxes, 0)).boxes, ({ videoId }) => videoId)
   const { clips, unusable } = await lookThrough(files)
   const actions = await loadDetector(bundle, { provider, threads })

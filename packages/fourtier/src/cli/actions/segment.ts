@@ -65,7 +65,7 @@ export async function segment(
   const provider = oneOf("--provider", options.provider, ["auto", ...PROVIDERS])
   const truth = options.truth === undefined ? null : await readTruth(options.truth)
   await readBundle(bundle) // what is no bundle is told before any video is looked into
-  const files = await filesAt(videos)
+  const files = await filesAt(videos, out)
   const { clips, unusable } = await lookThrough(files)
   const recognizer = await loadForStream(bundle, { provider, threads: options.threads })
   const work = (signal: AbortSignal) => segmentAll({ recognizer, bundle, clips, unusable, options, signal })
