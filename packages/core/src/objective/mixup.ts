@@ -1,6 +1,17 @@
 /** Mixup (Zhang et al. 2018): each clip of a batch is blended with another, and so is what it should be told as. */
 
-import { add, floatToHalf, gather, halfToFloat, mul, type Rng, reshape, sub, type Tensor } from "@fourtier/tensor"
+import {
+  add,
+  floatToHalf,
+  gather,
+  halfToFloat,
+  mul,
+  type Rng,
+  reshape,
+  slice,
+  sub,
+  type Tensor,
+} from "@fourtier/tensor"
 
 /** Which clip of the batch each clip is mixed with, and how much of itself stays. */
 export interface Mixing {
@@ -47,6 +58,32 @@ export function mixBatch(x: Tensor, partner: Tensor, share: Tensor): Tensor {
   const column = reshape(share, [x.shape[0], ...new Array<number>(x.rank - 1).fill(1)])
   const other = gather(x, partner, 0)
   return add(other, mul(column, sub(x, other)))
+}
+
+/**
+ * The same where the partners' rows lie behind the clips' own: x [2B,..] -> share·x[:B] + (1 − share)·x[B:]. share f32 [B].
+ *
+ * @example
+ * ```ts
+ * import { mixHalves } from "@fourtier/core/objective"
+ * import { input } from "@fourtier/tensor"
+ *
+ * mixHalves(input("m", [32, 8, 36, 64]), input("share", [16])).shape // [16, 8, 36, 64]
+ * ```
+ */
+export function mixHalves(x: Tensor, share: Tensor): Tensor {
+  const [batch] = share.shape
+  const from = (start: number) => {
+    const starts = x.shape.map((_, axis) => (axis === 0 ? start : 0))
+    return slice(
+      x,
+      starts,
+      x.shape.map((length, axis) => (axis === 0 ? start + batch : length)),
+    )
+  }
+  const column = reshape(share, [batch, ...new Array<number>(x.rank - 1).fill(1)])
+  const other = from(batch)
+  return add(other, mul(column, sub(from(0), other)))
 }
 
 /**

@@ -20,7 +20,9 @@ import { embedRows, embedVisual } from "../model/space.ts"
 import { standardize } from "../model/standardize.ts"
 import { infoNce } from "../objective/contrastive.ts"
 import type { ContrastiveConfig } from "../schemas/contrastive.ts"
+import { alone, type Collective } from "./collective.ts"
 import type { FeatureKind } from "./features.ts"
+import { clearGradients } from "./gradients.ts"
 
 export interface AlignSpec {
   size: MapSize
@@ -94,6 +96,21 @@ function contrast(spec: AlignSpec, visual: ReadonlyMap<string, Tensor>, texts: R
   return { loss, losses, params: scope.params }
 }
 
+/** The rows of a batch that a process computes, and who computes the others. */
+export interface AlignShare {
+  start: number
+  end: number
+  collective: Collective
+}
+
+/** Gradient caching (Gao et al. 2021): losses and gradients of the embeddings; then a chunk's weights' gradients. */
+interface Cached {
+  loss: Session
+  backward: Session
+  /** Trained weights of the loss itself: no chunk has a part in them. */
+  own: readonly Param[]
+}
+
 /**
  * Compiled graphs of stage 1; weights are inputs.
  *
@@ -117,8 +134,7 @@ export class AlignGraphs {
   readonly frozen: readonly Param[]
   /** Losses and all gradients of a batch; absent when the batch goes in chunks. */
   readonly #whole: Session | null
-  /** Gradient caching (Gao et al. 2021): losses and gradients of the embeddings; then a chunk's weights' gradients. */
-  readonly #cached: { loss: Session; backward: Session } | null
+  readonly #cached: Cached | null
   readonly #embed: Session
 
   private constructor(
@@ -126,7 +142,7 @@ export class AlignGraphs {
     batch: number,
     chunk: number,
     params: { trained: readonly Param[]; frozen: readonly Param[] },
-    sessions: { whole: Session | null; cached: { loss: Session; backward: Session } | null; embed: Session },
+    sessions: { whole: Session | null; cached: Cached | null; embed: Session },
   ) {
     this.spec = spec
     this.batch = batch
@@ -140,11 +156,10 @@ export class AlignGraphs {
 
   /**
    * @param batch clips that are told apart at once
-   * @param chunk clips in memory at once, a divisor of the batch; a batch of several chunks uses gradient caching, with
-   * equal gradients
+   * @param chunk clips in memory at once; a batch of several chunks uses gradient caching, with equal gradients, and so does one that
+   * several processes share
    */
   static async compile(spec: AlignSpec, batch: number, chunk: number, runtime: SessionOptions = {}) {
-    if (batch % chunk !== 0) throw new Error(`internal error: a batch of ${batch} in chunks of ${chunk}`)
     const inChunk = embedClips(spec, pooledInputs(chunk, spec.size))
     const embed = await Session.compile({ outputs: Object.fromEntries(inChunk.embeddings) }, runtime)
     const texts = embedTexts(spec, batch)
@@ -164,15 +179,15 @@ export class AlignGraphs {
     const toEmbeddings = grad(loss, [...held.values()])
     const cotangents = Object.fromEntries([...held.keys()].map((prompt, i) => [`cotangent/${prompt}`, toEmbeddings[i]]))
     const outputs = { loss, ...losses, ...cotangents, ...gradientsOf(loss, params) }
-    // Σ embedding·cotangent has the chunk's share of the gradient; the optimiser averages chunks, so scale by their number
+    // Σ embedding·cotangent has the chunk's share of the gradient
     let surrogate: Tensor | undefined
     for (const [prompt, embedding] of inChunk.embeddings) {
-      const term = mul(sum(mul(embedding, input(`cotangent/${prompt}`, embedding.shape))), batch / chunk)
+      const term = sum(mul(embedding, input(`cotangent/${prompt}`, embedding.shape)))
       surrogate = surrogate ? add(surrogate, term) : term
     }
     if (!surrogate) throw new Error("internal error: stage 1 without prompts")
     const backward = await Session.compile({ outputs: gradientsOf(surrogate, inChunk.trained) }, runtime)
-    const cached = { loss: await Session.compile({ outputs }, runtime), backward }
+    const cached = { loss: await Session.compile({ outputs }, runtime), backward, own: params }
     const trained = [...inChunk.trained, ...params]
     return new AlignGraphs(spec, batch, chunk, { trained, frozen: inChunk.frozen }, { whole: null, cached, embed })
   }
@@ -186,41 +201,93 @@ export class AlignGraphs {
     }
   }
 
-  /** Losses of a batch; gradients go where `bind` said. `read(i, j, kind)` gives the features of clips i to j of it. */
+  /**
+   * Losses of a batch; this share's part of the gradients goes where `bind` said, some of it accumulated before.
+   * @param texts of the whole batch
+   * @param read gives the features of clips i to j of the batch
+   */
   async gradients(
     weights: Values,
     texts: Values,
     read: (start: number, end: number, kind: FeatureKind) => Promise<Uint16Array>,
     optimizer: AdamW,
+    share: AlignShare = { start: 0, end: this.batch, collective: alone },
   ): Promise<Record<string, number>> {
     const { batch, chunk } = this
     if (this.#whole) {
       const [s, t] = [await read(0, batch, "s"), await read(0, batch, "t")]
-      return lossesIn(await this.#whole.run({ ...weights, ...texts, s, t }))
+      const losses = lossesIn(await this.#whole.run({ ...weights, ...texts, s, t }))
+      if (share.collective.rank > 0) clearGradients(optimizer, this.trained)
+      return losses
     }
     if (!this.#cached) throw new Error("internal error: stage 1 has no gradient graph")
-    const held = new Map<string, Float32Array>()
-    for (let i = 0; i < batch; i += chunk) {
-      const part = await this.embed(weights, { s: await read(i, i + chunk, "s"), t: await read(i, i + chunk, "t") })
-      for (const [prompt, rows] of part) {
-        const all = held.get(prompt) ?? new Float32Array((rows.length / chunk) * batch)
-        all.set(rows, (rows.length / chunk) * i)
-        held.set(prompt, all)
-      }
+    const { loss, backward, own } = this.#cached
+    const chunks: { start: number; end: number }[] = []
+    for (let start = share.start; start < share.end; start += chunk) {
+      chunks.push({ start, end: Math.min(share.end, start + chunk) })
     }
+    const pooled = async ({ start, end }: { start: number; end: number }) => ({
+      s: filledUp(await read(start, end, "s"), end - start, chunk),
+      t: filledUp(await read(start, end, "t"), end - start, chunk),
+    })
+    const held = await this.#embedAll(weights, chunks, pooled, share)
     const visual = Object.fromEntries([...held].map(([prompt, rows]) => [`visual/${prompt}`, rows]))
-    const results = await this.#cached.loss.run({ ...weights, ...texts, ...visual })
-    for (let i = 0; i < batch; i += chunk) {
+    const results = await loss.run({ ...weights, ...texts, ...visual })
+    if (share.collective.rank > 0) clearGradients(optimizer, own)
+    if (chunks.length === 0) clearGradients(optimizer, this.trained)
+    for (const [i, part] of chunks.entries()) {
       const cotangents: Values = {}
       for (const [prompt, { length }] of held) {
+        const width = length / batch
         const name = `cotangent/${prompt}`
-        cotangents[name] = results[name].slice((length / batch) * i, (length / batch) * (i + chunk))
+        const rows = Float32Array.from(results[name].slice(width * part.start, width * part.end), Number)
+        cotangents[name] = withZeros(rows, width * chunk)
       }
-      const [s, t] = [await read(i, i + chunk, "s"), await read(i, i + chunk, "t")]
-      await this.#cached.backward.run({ ...weights, ...cotangents, s, t })
-      await optimizer.accumulate(1)
+      if (i > 0) {
+        await optimizer.accumulate(1)
+        clearGradients(optimizer, own)
+      }
+      await backward.run({ ...weights, ...cotangents, ...(await pooled(part)) })
     }
     return lossesIn(results)
+  }
+
+  /** Embeddings of the whole batch by prompt, those of other shares from their ranks: [batch,E]. */
+  async #embedAll(
+    weights: Values,
+    chunks: readonly { start: number; end: number }[],
+    pooled: (part: { start: number; end: number }) => Promise<{ s: Uint16Array; t: Uint16Array }>,
+    { start, collective }: AlignShare,
+  ): Promise<Map<string, Float32Array>> {
+    const { batch } = this
+    const rows = Math.ceil(batch / collective.size)
+    const widths = new Map([...this.#embed.outputs].map(([prompt, { shape }]) => [prompt, shape[1]] as const))
+    const width = [...widths.values()].reduce((sum, own) => sum + own, 0)
+    // [row][prompt][E], so that the rows of all ranks follow each other
+    const own = new Float32Array(rows * width)
+    for (const part of chunks) {
+      let column = 0
+      const embedded = await this.embed(weights, await pooled(part))
+      for (const [prompt, E] of widths) {
+        const values = embedded.get(prompt) ?? new Float32Array()
+        for (let row = part.start; row < part.end; row++) {
+          own.set(values.subarray((row - part.start) * E, (row - part.start + 1) * E), (row - start) * width + column)
+        }
+        column += E
+      }
+    }
+    const all = await collective.gather(own)
+    let column = 0
+    const held = new Map<string, Float32Array>()
+    for (const [prompt, E] of widths) {
+      const values = new Float32Array(batch * E)
+      for (let row = 0; row < batch; row++) {
+        values.set(all.subarray(row * width + column, row * width + column + E), row * E)
+      }
+      held.set(prompt, values)
+      column += E
+    }
+    return held
   }
 
   /** Visual embeddings of `chunk` clips by prompt: [chunk,E]. */
@@ -235,6 +302,23 @@ export class AlignGraphs {
     await this.#cached?.loss.release()
     await this.#cached?.backward.release()
   }
+}
+
+function withZeros(values: Float32Array, length: number): Float32Array {
+  if (values.length === length) return values
+  const longer = new Float32Array(length)
+  longer.set(values)
+  return longer
+}
+
+/** Rows of a chunk, filled up with the last of them. */
+function filledUp(rows: Uint16Array, count: number, chunk: number): Uint16Array {
+  if (count === chunk) return rows
+  const width = rows.length / count
+  const all = new Uint16Array(chunk * width)
+  all.set(rows)
+  for (let row = count; row < chunk; row++) all.copyWithin(row * width, (count - 1) * width, count * width)
+  return all
 }
 
 function gradientsOf(loss: Tensor, params: readonly Param[]): Record<string, Tensor> {

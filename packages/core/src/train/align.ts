@@ -10,7 +10,7 @@
  * serves this stage alone.
  */
 
-import type { Rng, Values } from "@fourtier/tensor"
+import type { Values } from "@fourtier/tensor"
 import { selectWeights, type Weights } from "@fourtier/tensor/nn"
 import type { AdamW } from "@fourtier/tensor/optim"
 import { drawMixing, mixRecords } from "../objective/mixup.ts"
@@ -100,8 +100,9 @@ export function alignmentTask(
     params: graphs.trained,
     examples: data.train.examples.length,
     microBatch: graphs.batch,
+    joint: true,
 
-    async gradients(batch, rng: Rng, optimizer) {
+    async gradients({ clips: batch, start, end, rng, collective }, optimizer) {
       if (bound !== optimizer) graphs.bind(optimizer)
       bound = optimizer
       const keys = drawViews(data.train, batch, rng)
@@ -120,7 +121,8 @@ export function alignmentTask(
         ...(graphs.spec.partial ? partialTextBatch(texts, ids) : textBatch(texts, ids)),
         ...(mixup > 0 ? { partner: mixing.partner, share: mixing.share } : {}),
       }
-      return { loss: 0, ...(await graphs.gradients(weights, targets, read, optimizer)) }
+      const share = { start, end, collective }
+      return { loss: 0, ...(await graphs.gradients(weights, targets, read, optimizer, share)) }
     },
 
     async validate(parameter) {

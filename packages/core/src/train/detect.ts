@@ -29,6 +29,7 @@ import { type RegionNetwork, type RegionSpec, regionsOnRawMap } from "../model/r
 import { binaryCrossEntropy } from "../objective/binary.ts"
 import type { DetectionConfig } from "../schemas/detection.ts"
 import { type Example, type FeatureSet, readBatch } from "./features.ts"
+import { clearGradients } from "./gradients.ts"
 import type { TrainTask } from "./task.ts"
 
 /** A person in a clip's key frame. */
@@ -92,8 +93,9 @@ export class RegionGraphs {
     runtime: SessionOptions = {},
   ): Promise<RegionGraphs> {
     let salt = 0
+    const rows = { count: batch, first: input("first", [], "i64") }
     const dropout: Dropout | null =
-      dropoutRate > 0 ? { seed: input("seed", [], "i64"), rate: dropoutRate, nextSalt: () => salt++ } : null
+      dropoutRate > 0 ? { seed: input("seed", [], "i64"), rate: dropoutRate, nextSalt: () => salt++, rows } : null
     const network = buildOnHalves(spec, batch, boxes, dropout)
     const targets = input("targets", [batch * boxes, spec.classes])
     const loss = binaryCrossEntropy(network.logits, targets, input("weights", [batch * boxes]))
@@ -229,21 +231,32 @@ export function detectionTask(
     examples: taught.length,
     microBatch: graphs.batch,
 
-    async gradients(batch, rng, optimizer) {
+    async gradients({ clips: batch, start, end, rng }, optimizer) {
       if (bound !== optimizer) {
         for (const param of graphs.trained) {
           graphs.gradient.bind(`grad/${param.name}`, optimizer.gradientBuffer(param.name))
         }
       }
       bound = optimizer
+      if (start === end) {
+        clearGradients(optimizer, graphs.trained)
+        return { loss: 0 }
+      }
       const clips = batch.map((i) => taught[i])
       const keys = clips.map(({ hash, views }) => ({ clip: hash, view: rng.pick(views) }))
+      const at = Array.from({ length: graphs.batch }, (_, row) => Math.min(end - 1, start + row))
+      const people = drawPeople(clips, graphs, classes, config.jitter, rng)
       const result = await graphs.gradient.run({
         ...fixed,
         ...Object.fromEntries(graphs.trained.map((param) => [param.name, optimizer.parameter(param.name)])),
-        ...drawPeople(clips, graphs.boxes, classes, config.jitter, rng),
-        m: await readBatch(data.train.source, keys, "m"),
+        ...peopleWithin(people, clips.length, { start, end, count: graphs.batch }),
+        m: await readBatch(
+          data.train.source,
+          at.map((row) => keys[row]),
+          "m",
+        ),
         seed: BigInt64Array.of(BigInt(rng.bits())),
+        first: BigInt64Array.of(BigInt(start)),
       })
       return { loss: Number(result.loss[0]) }
     },
@@ -276,7 +289,14 @@ function checkPeople({ id, people }: Populated, classes: number): void {
 }
 
 /** K boxes of each clip with their targets; the clip's weight is shared by its boxes, those that fill up have none. */
-function drawPeople(clips: readonly Populated[], K: number, classes: number, jitter: number, rng: Rng) {
+function drawPeople(
+  clips: readonly Populated[],
+  graphs: Pick<RegionGraphs, "batch" | "boxes">,
+  classes: number,
+  jitter: number,
+  rng: Rng,
+) {
+  const K = graphs.boxes
   const boxes = new Float32Array(clips.length * K * 4)
   const targets = new Float32Array(clips.length * K * classes)
   const weights = new Float32Array(clips.length * K)
@@ -286,10 +306,25 @@ function drawPeople(clips: readonly Populated[], K: number, classes: number, jit
       const at = row * K + k
       boxes.set(jittered(heldBox(box, `clip ${id}`), jitter, rng), at * 4)
       for (const label of labels) targets[at * classes + label] = 1
-      weights[at] = 1 / (drawn.length * clips.length)
+      weights[at] = 1 / (drawn.length * graphs.batch)
     }
   }
   return { boxes, targets, weights }
+}
+
+/** The people of some rows; those that fill up have no weight. */
+function peopleWithin(
+  people: Record<"boxes" | "targets" | "weights", Float32Array>,
+  clips: number,
+  { start, end, count }: { start: number; end: number; count: number },
+) {
+  const rows = (values: Float32Array) => {
+    const width = values.length / clips
+    const own = new Float32Array(count * width)
+    own.set(values.subarray(start * width, end * width))
+    return own
+  }
+  return { boxes: rows(people.boxes), targets: rows(people.targets), weights: rows(people.weights) }
 }
 
 /** Mean average precision of true boxes with the probabilities found for them. */

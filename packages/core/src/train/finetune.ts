@@ -7,16 +7,28 @@
  * ```
  */
 
-import { cast, grad, input, Session, type SessionOptions, softmax, type Tensor } from "@fourtier/tensor"
+import {
+  cast,
+  FourtierError,
+  grad,
+  input,
+  Session,
+  type SessionOptions,
+  softmax,
+  type Tensor,
+  type Values,
+} from "@fourtier/tensor"
 import { type Dropout, type Param, selectWeights, type Weights } from "@fourtier/tensor/nn"
 import type { AdamW } from "@fourtier/tensor/optim"
 import { type MapSize, placesOf } from "../model/map.ts"
 import { type NetworkSpec, onRawMap, type RawMapNetwork } from "../model/network.ts"
 import { softCrossEntropy, softLabels } from "../objective/classification.ts"
-import { drawMixing, mixBatch } from "../objective/mixup.ts"
+import { drawMixing, type Mixing, mixBatch, mixHalves } from "../objective/mixup.ts"
 import type { ClassificationConfig } from "../schemas/classification.ts"
-import { drawViews, type Example, type FeatureSet, readBatch, type Taught } from "./features.ts"
-import type { TrainTask } from "./task.ts"
+import type { Collective } from "./collective.ts"
+import { drawViews, type Example, type FeatureSet, type RecordKey, readBatch, type Taught } from "./features.ts"
+import { clearGradients } from "./gradients.ts"
+import { rowsOf, type TrainTask } from "./task.ts"
 
 const mapShape = (batch: number, size: MapSize) => [batch, size.T, placesOf(size), size.D]
 
@@ -45,17 +57,21 @@ export class ClassifierGraphs {
   readonly hasLanguage: boolean
   /** Clips of one gradient step and of one evaluation. */
   readonly batch: number
+  /** Whether the gradient's clips come with their partners of mixup, which may be of another part of the batch. */
+  readonly partners: boolean
   readonly gradient: Session
   readonly evaluation: Session
 
   private constructor(
     spec: NetworkSpec,
     batch: number,
+    partners: boolean,
     network: RawMapNetwork,
     sessions: { gradient: Session; evaluation: Session },
   ) {
     this.spec = spec
     this.batch = batch
+    this.partners = partners
     this.trained = network.trained
     this.frozen = network.frozen
     this.finalFrozen = network.finalFrozen
@@ -64,20 +80,27 @@ export class ClassifierGraphs {
     this.evaluation = sessions.evaluation
   }
 
+  /**
+   * @param batch clips of one gradient step and of one evaluation
+   * @param partners whether steps are parts of larger batches with mixup: then a part reads the maps of its clips' partners as well
+   */
   static async compile(
     spec: NetworkSpec,
     batch: number,
     dropoutRate: number,
     runtime: SessionOptions = {},
+    partners = false,
   ): Promise<ClassifierGraphs> {
     let salt = 0
+    const rows = { count: batch, first: input("first", [], "i64") }
     const dropout: Dropout | null =
-      dropoutRate > 0 ? { seed: input("seed", [], "i64"), rate: dropoutRate, nextSalt: () => salt++ } : null
-    const m = input("m", mapShape(batch, spec.size), "f16")
-    const partner = input("partner", [batch], "i64")
+      dropoutRate > 0 ? { seed: input("seed", [], "i64"), rate: dropoutRate, nextSalt: () => salt++, rows } : null
+    const m = input("m", mapShape(partners ? 2 * batch : batch, spec.size), "f16")
     const share = input("share", [batch])
+    const partner = input("partner", [batch], "i64")
+    const mix = (x: Tensor) => (partners ? mixHalves(x, share) : mixBatch(x, partner, share))
     const targets = input("targets", [batch, spec.classes])
-    const network = onRawMap(cast(m, "f32"), spec, dropout, (x) => mixBatch(x, partner, share))
+    const network = onRawMap(cast(m, "f32"), spec, dropout, mix)
     const loss = softCrossEntropy(network.logits, targets)
     const gradients = grad(
       loss,
@@ -86,7 +109,7 @@ export class ClassifierGraphs {
     const outputs: Record<string, Tensor> = { loss }
     for (const [i, { name }] of network.trained.entries()) outputs[`grad/${name}`] = gradients[i]
     const evaluated = onRawMap(cast(input("m", mapShape(batch, spec.size), "f16"), "f32"), spec, null)
-    return new ClassifierGraphs(spec, batch, network, {
+    return new ClassifierGraphs(spec, batch, partners, network, {
       gradient: await Session.compile({ outputs }, runtime),
       evaluation: await Session.compile(
         { outputs: { probabilities: softmax(evaluated.final), classifier: softmax(evaluated.logits) } },
@@ -145,6 +168,7 @@ export async function clipProbabilities(
 /**
  * Stage 2 as a training task.
  * @param frozen weights that are not trained: `standardize.*` and the processors'
+ * @param unit a batch is a multiple of so many clips; default: those that the graphs take at a time
  *
  * @example
  * ```ts
@@ -167,6 +191,7 @@ export function classificationTask(
   config: ClassificationConfig,
   data: { train: FeatureSet<Taught>; val: FeatureSet },
   frozen: Weights,
+  unit = graphs.batch,
 ): TrainTask {
   const { classes } = graphs.spec
   const fixed = Object.fromEntries(selectWeights(name, graphs.frozen, frozen))
@@ -176,33 +201,80 @@ export function classificationTask(
     params: graphs.trained,
     examples: data.train.examples.length,
     microBatch: graphs.batch,
+    unit,
     repeats: config.repeats,
 
-    async gradients(batch, rng, optimizer) {
+    async gradients({ clips, start, end, rng }, optimizer) {
       if (bound !== optimizer) bindGradients(graphs, optimizer)
       bound = optimizer
-      const keys = drawViews(data.train, batch, rng)
-      const mixing = drawMixing(batch.length, config.mixup, rng)
-      const labels = batch.map((i) => data.train.examples[i].label)
+      if (start === end) {
+        clearGradients(optimizer, graphs.trained)
+        return { loss: 0 }
+      }
+      const keys = drawViews(data.train, clips, rng)
+      const mixing = drawMixing(clips.length, config.mixup, rng)
+      const labels = clips.map((i) => data.train.examples[i].label)
+      const rows = { start, end, count: graphs.batch }
       const result = await graphs.gradient.run({
         ...fixed,
         ...parametersOf(graphs.trained, (param) => optimizer.parameter(param)),
-        m: await readBatch(data.train.source, keys, "m"),
-        targets: softLabels(labels, classes, config.labelSmoothing, mixing),
-        partner: mixing.partner,
-        share: mixing.share,
+        ...(await mixedRows(name, graphs, data.train, keys, mixing, rows)),
+        targets: rowsWithin(softLabels(labels, classes, config.labelSmoothing, mixing), classes, rows),
         seed: BigInt64Array.of(BigInt(rng.bits())),
+        first: BigInt64Array.of(BigInt(start)),
       })
       return { loss: Number(result.loss[0]) }
     },
 
-    async validate(parameter) {
+    async validate(parameter, collective) {
       if (data.val.examples.length === 0) return null
       const weights: Weights = new Map([...frozen])
       for (const param of graphs.trained) weights.set(param.name, parameter(param.name))
-      return scoreClips(graphs, data.val, weights)
+      return scoreClips(graphs, data.val, weights, collective)
     },
   }
+}
+
+interface Rows {
+  start: number
+  end: number
+  /** As many as the graph takes: filled up behind `end`. */
+  count: number
+}
+
+/** Maps of some rows of a batch, and how each is mixed. Rows that fill up are the last one again: their targets are zero. */
+async function mixedRows(
+  name: string,
+  graphs: ClassifierGraphs,
+  { source }: FeatureSet<Example>,
+  keys: readonly RecordKey[],
+  { partner, share }: Mixing,
+  rows: Rows,
+): Promise<Values> {
+  const at = Array.from({ length: rows.count }, (_, row) => Math.min(rows.end - 1, rows.start + row))
+  const shares = Float32Array.from(at, (row) => share[row])
+  const own = at.map((row) => keys[row])
+  if (graphs.partners) {
+    const others = at.map((row) => keys[Number(partner[row])])
+    return { m: await readBatch(source, [...own, ...others], "m"), share: shares }
+  }
+  const whole = rows.start === 0 && rows.end === keys.length && rows.count === keys.length
+  if (!whole && shares.some((part) => part < 1)) {
+    throw new FourtierError({
+      where: name,
+      what: `mixup in batches of ${keys.length} clips, of which the graphs take ${rows.count} at a time`,
+      fix: "compile the graphs with `partners`",
+    })
+  }
+  const alike = BigInt64Array.from(at, (_, row) => BigInt(row))
+  return { m: await readBatch(source, own, "m"), share: shares, partner: whole ? partner : alike }
+}
+
+/** Some rows of a table [B,columns], filled up with zeros. */
+function rowsWithin(values: Float32Array, columns: number, { start, end, count }: Rows): Float32Array {
+  const own = new Float32Array(count * columns)
+  own.set(values.subarray(start * columns, end * columns))
+  return own
 }
 
 function bindGradients(graphs: ClassifierGraphs, optimizer: AdamW): void {
@@ -213,16 +285,24 @@ function parametersOf(params: readonly Param[], value: (name: string) => Float32
   return Object.fromEntries(params.map(({ name }) => [name, value(name)]))
 }
 
-/** Top-1 and cross-entropy of clips, probabilities averaged over all their views. Score: top-1, ties by the lower loss. */
-async function scoreClips(graphs: ClassifierGraphs, set: FeatureSet, weights: Weights) {
-  const probabilities = await clipProbabilities(graphs, set, weights)
+/**
+ * Top-1 and cross-entropy of clips, probabilities averaged over all their views. Score: top-1, ties by the lower loss. Several processes
+ * look at a share of the clips each.
+ */
+async function scoreClips(graphs: ClassifierGraphs, set: FeatureSet, weights: Weights, collective: Collective) {
+  const { classes } = graphs.spec
+  const n = set.examples.length
+  const { start, end } = rowsOf(n, collective)
+  const own = { source: set.source, examples: set.examples.slice(start, end) }
+  const share = new Float32Array(Math.ceil(n / collective.size) * classes)
+  for (const [i, row] of (await clipProbabilities(graphs, own, weights)).entries()) share.set(row, i * classes)
+  const all = await collective.gather(share)
   let hits = 0
   let loss = 0
   for (const [i, { label }] of set.examples.entries()) {
-    const row = probabilities[i]
+    const row = all.subarray(i * classes, (i + 1) * classes)
     if (row.indexOf(Math.max(...row)) === label) hits++
     loss -= Math.log(Math.max(row[label], 1e-12))
   }
-  const n = set.examples.length
   return { top1: hits / n, loss: loss / n, score: hits / n - (1e-3 * loss) / n }
 }

@@ -7,7 +7,8 @@
  *   └────────── validate ─ keep the best ─ stop early? ─ checkpoint ──────────┘
  * ```
  * Order and random numbers are functions of seed, epoch and step alone: a run that is killed and resumed ends with the same
- * weights, bit for bit, as one that was not.
+ * weights, bit for bit, as one that was not; and several processes that share every batch end with those of one, but for the order
+ * in which floating-point numbers are added.
  */
 
 import { FourtierError, Rng, type SessionOptions } from "@fourtier/tensor"
@@ -16,9 +17,9 @@ import { AdamW, cosineWithWarmup } from "@fourtier/tensor/optim"
 import type { ScheduleConfig } from "../schemas/schedule.ts"
 import type { Reporter } from "../util/progress.ts"
 import type { Checkpoints, Cursor, Restored } from "./checkpoint.ts"
-import { alone, type Collective, combineGradients } from "./collective.ts"
+import { alone, type Collective, fromFirst, shareState, UpdateMessage } from "./collective.ts"
 import type { Journal, Metrics } from "./journal.ts"
-import { batchSize, type TrainTask } from "./task.ts"
+import { batchSize, rowsOf, type TrainTask } from "./task.ts"
 
 export interface LoopOptions {
   schedule: ScheduleConfig
@@ -29,7 +30,10 @@ export interface LoopOptions {
   checkpoints?: Checkpoints
   journal?: Journal
   reporter: Reporter
-  /** The processes that train together; default: this one alone. Checkpoints and journal are for rank 0. */
+  /**
+   * The processes that train together; default: this one alone. Checkpoints, journal and first values are rank 0's; the others
+   * follow it.
+   */
   collective?: Collective
   /** Device and threads of the optimiser. */
   runtime?: SessionOptions
@@ -84,21 +88,23 @@ async function run(
   restored: Restored | null,
 ): Promise<Trained> {
   const { schedule, seed, checkpoints, journal, signal, collective = alone } = options
-  const batch = batchSize(task, schedule, collective.size)
-  const share = batch / collective.size
+  const batch = batchSize(task, schedule)
   const perEpoch = Math.floor(task.examples / batch)
   const steps = Math.max(schedule.minUpdates, Math.round(schedule.epochs * perEpoch), schedule.epochs > 0 ? 1 : 0)
   const warmup = schedule.epochs > 0 ? Math.round(steps * Math.min(0.5, schedule.warmupEpochs / schedule.epochs)) : 0
   const micro = task.microBatch
   const repeats = task.repeats ?? 1
   const { bestWeights: restoredBest, ...position } = restored ?? START
-  const cursor: Cursor = position
+  const cursor: Cursor = await fromFirst(collective, position)
+  await shareState(collective, optimizer, cursor.step)
+  const message = new UpdateMessage(collective)
   let bestWeights = restoredBest
   let saved = performance.now()
   /** Between two micro-batches nothing of the update has been done yet. */
   const stop = async () => {
     await checkpoints?.save(cursor, optimizer, bestWeights)
     signal?.throwIfAborted()
+    throw new DOMException("another process of this training was stopped", "AbortError")
   }
   const progress = steps > cursor.step ? options.reporter.task(task.name, steps - cursor.step, "updates") : null
 
@@ -106,34 +112,35 @@ async function run(
     const epoch = Math.floor(cursor.step / perEpoch)
     const order = Rng.fork(seed, task.name, "order", epoch).shuffle([...Array(task.examples).keys()])
     const at = (cursor.step % perEpoch) * batch
-    const rng = stepRng(seed, task, cursor.step, collective)
-    const clips = order.slice(at + collective.rank * share, at + (collective.rank + 1) * share)
-    const own = clips.flatMap((clip) => new Array<number>(repeats).fill(clip))
+    const rows = order.slice(at, at + batch).flatMap((clip) => new Array<number>(repeats).fill(clip))
+    const random = Rng.fork(seed, task.name, "step", cursor.step).state
     const losses: Metrics = {}
-    for (let i = 0; i < own.length; i += micro) {
-      if (signal?.aborted) await stop()
-      const part = await task.gradients(own.slice(i, i + micro), rng, optimizer)
-      for (const [name, value] of Object.entries(part)) {
-        losses[name] = (losses[name] ?? 0) + (value * micro) / own.length
+    const parts = partsOf(rows, task, collective)
+    for (const { counted, ...part } of parts) {
+      if (signal?.aborted && collective.size === 1) await stop()
+      const found = await task.gradients({ ...part, rng: Rng.from(random), collective }, optimizer)
+      for (const [name, value] of Object.entries(found)) {
+        losses[name] = (losses[name] ?? 0) + (counted ? (value * micro) / rows.length : 0)
       }
-      if (micro < own.length) await optimizer.accumulate(1)
+      if (parts.length > 1 || optimizer.accumulated > 0) await optimizer.accumulate(1)
     }
-    await combineGradients(collective, optimizer, losses)
+    const stopping = await message.combine(optimizer, losses, signal?.aborted ?? false)
     checkFinite(task, cursor.step, losses)
     const learningRate = cosineWithWarmup(cursor.step, { peak: schedule.learningRate, warmup, steps })
-    await optimizer.step({ learningRate, clipNorm: schedule.clipNorm ?? undefined })
+    const clipNorm = schedule.clipNorm ?? undefined
+    await optimizer.step({ learningRate, clipNorm, weight: rows.length / micro })
     cursor.step++
     journal?.write(cursor.step, epoch, "train", { learningRate, ...losses })
     progress?.tick(1, `loss ${losses.loss.toFixed(3)}`)
 
     const epochEnds = cursor.step % perEpoch === 0
     if ((epochEnds && (epoch + 1) % schedule.validateEvery === 0) || cursor.step === steps) {
-      const figures = await task.validate((name) => optimizer.parameter(name))
+      const figures = await fromFirst(collective, await task.validate((name) => optimizer.parameter(name), collective))
       if (figures) {
         journal?.write(cursor.step, epoch, "val", figures)
         if (cursor.best === null || figures.score > cursor.best.score) {
           cursor.best = { score: figures.score, step: cursor.step, stale: 0 }
-          bestWeights = copyWeights(task, optimizer)
+          bestWeights = collective.rank === 0 ? copyWeights(task, optimizer) : null
         } else {
           cursor.best = { ...cursor.best, stale: cursor.best.stale + 1 }
           cursor.finished = schedule.patience !== null && cursor.best.stale >= schedule.patience
@@ -145,7 +152,7 @@ async function run(
       await checkpoints.save(cursor, optimizer, bestWeights)
       saved = performance.now()
     }
-    if (signal?.aborted) await stop()
+    if (collective.size > 1 ? stopping : signal?.aborted) await stop()
   }
   progress?.done()
   return {
@@ -156,9 +163,20 @@ async function run(
   }
 }
 
-/** Every rank draws random numbers of its own. */
-function stepRng(seed: number, { name }: TrainTask, step: number, { rank }: Collective): Rng {
-  return rank === 0 ? Rng.fork(seed, name, "step", step) : Rng.fork(seed, name, "step", step, "rank", rank)
+/** What this rank computes of a batch, one call after another; `counted`: whether the losses it returns are of rows of its own. */
+function partsOf(rows: readonly number[], { microBatch, joint }: TrainTask, collective: Collective) {
+  if (joint) {
+    return Array.from({ length: rows.length / microBatch }, (_, group) => {
+      const clips = rows.slice(group * microBatch, (group + 1) * microBatch)
+      return { clips, ...rowsOf(microBatch, collective), counted: collective.rank === 0 }
+    })
+  }
+  const { start, end } = rowsOf(rows.length, collective)
+  // a rank without rows is asked for its part as well: for none
+  return Array.from({ length: Math.max(1, Math.ceil((end - start) / microBatch)) }, (_, part) => {
+    const first = start + part * microBatch
+    return { clips: rows, start: first, end: Math.min(end, first + microBatch), counted: true }
+  })
 }
 
 function copyWeights(task: TrainTask, optimizer: AdamW): Weights {

@@ -7,7 +7,6 @@ import { describe, expect, it } from "vitest"
 import { fileCheckpoints } from "../../src/node/checkpoint.ts"
 import { FileJournal } from "../../src/node/journal.ts"
 import { type ScheduleConfig, scheduleSchema } from "../../src/schemas/schedule.ts"
-import type { Collective } from "../../src/train/collective.ts"
 import { type LoopOptions, train } from "../../src/train/loop.ts"
 import type { TrainTask } from "../../src/train/task.ts"
 import { silent } from "../../src/util/progress.ts"
@@ -28,12 +27,13 @@ function meanTask(some: Partial<TrainTask> & { scores?: number[]; seen?: number[
     params,
     examples: 12,
     microBatch: 4,
-    async gradients(batch, _rng, optimizer) {
-      some.seen?.push([...batch])
-      const mean = batch.reduce((sum, i) => sum + i, 0) / batch.length
+    async gradients({ clips, start, end }, optimizer) {
+      const own = clips.slice(start, end)
+      some.seen?.push(own)
+      const sum = (of: (x: number) => number) => own.reduce((total, i) => total + of(i), 0) / (some.microBatch ?? 4)
       const w = optimizer.parameter("w")
-      optimizer.gradientBuffer("w").set([w[0] - mean, w[1] + mean])
-      return { loss: (w[0] - mean) ** 2 }
+      optimizer.gradientBuffer("w").set([sum((x) => w[0] - x), sum((x) => w[1] + x)])
+      return { loss: sum((x) => (w[0] - x) ** 2) }
     },
     async validate() {
       const score = some.scores?.[validations++]
@@ -49,27 +49,6 @@ const options = (some: Partial<LoopOptions> = {}): LoopOptions => ({
   reporter: silent,
   ...some,
 })
-
-/** Ranks of one process that wait for each other. */
-function inOneProcess(size: number): Collective[] {
-  let waiting: { values: Float32Array; done: () => void }[] = []
-  return Array.from({ length: size }, (_, rank) => ({
-    rank,
-    size,
-    mean: (values) =>
-      new Promise((done) => {
-        waiting.push({ values, done })
-        if (waiting.length < size) return
-        const all = waiting
-        waiting = []
-        const mean = values.map((_, i) => all.reduce((sum, one) => sum + one.values[i], 0) / size)
-        for (const one of all) {
-          one.values.set(mean)
-          one.done()
-        }
-      }),
-  }))
-}
 
 const journalOf = (path: string): Record<string, number | string>[] =>
   readFileSync(path, "utf8")
@@ -117,32 +96,10 @@ describe("the loop", () => {
     expect(seen.map(({ length }) => length)).toEqual([3, 3, 3, 3])
   })
 
-  it("ranks that train together make the update of one process with the whole batch", async () => {
-    const journalPath = join(folder, "ranks.jsonl")
-    const [whole, losses] = [
-      await train(meanTask(), options({ journal: new FileJournal(journalPath) })),
-      journalOf(journalPath),
-    ]
-    const ranks = inOneProcess(2)
-    const both = await Promise.all(
-      ranks.map((collective, rank) =>
-        train(
-          meanTask({ microBatch: 1 }),
-          options({ collective, ...(rank === 0 ? { journal: new FileJournal(journalPath) } : {}) }),
-        ),
-      ),
-    )
-    for (const { weights } of both) {
-      expect(difference(weights.get("w") ?? [], whole.weights.get("w") ?? [])).toBeLessThan(1e-5)
-    }
-    expect(both[1].weights).toEqual(both[0].weights)
-    expect(journalOf(journalPath)).toHaveLength(losses.length)
-  })
-
   it("clips the gradient's global norm", async () => {
     const constant = (scale: number) =>
       meanTask({
-        async gradients(_batch, _rng, optimizer) {
+        async gradients(_part, optimizer) {
           optimizer.gradientBuffer("w").set([3 * scale, 4 * scale])
           return { loss: 1 }
         },

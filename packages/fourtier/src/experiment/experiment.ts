@@ -131,18 +131,29 @@ export class Experiment {
     return this.#align
   }
 
+  /** Clips that a batch of stage 2 is a multiple of, where the fewest clips that are trained on are so many. */
+  unitOf(method: Method, clips: number): number {
+    const { batch, microBatch } = this.trainingOf(method)
+    return Math.min(microBatch ?? batch, clips)
+  }
+
   /**
    * The graphs of stage 2.
    * @param clips training clips at least: bound the batch, which is compiled in
+   * @param taught training clips of the training they are for; default: none, they are to predict with
    */
-  classifierGraphs(method: Method, clips: number): Promise<ClassifierGraphs> {
-    const { batch, microBatch, dropout } = this.trainingOf(method)
-    const own = Math.min(microBatch ?? batch, clips)
-    const key = `${method}/${own}`
+  classifierGraphs(method: Method, clips: number, taught = 0): Promise<ClassifierGraphs> {
+    const { batch, repeats, dropout, mixup } = this.trainingOf(method)
+    const unit = this.unitOf(method, clips)
+    const most = Math.min(batch, taught)
+    const rows = (most - (most % unit)) * repeats
+    const partners = mixup > 0 && unit < rows
+    const [plain, wide] = [`${method}/${unit}`, `${method}/${unit}/partners`]
     const graphs =
-      this.#classifiers.get(key) ??
-      ClassifierGraphs.compile(this.networkSpec(method), own, dropout, this.settings.runtime)
-    this.#classifiers.set(key, graphs)
+      this.#classifiers.get(wide) ??
+      (partners ? undefined : this.#classifiers.get(plain)) ??
+      ClassifierGraphs.compile(this.networkSpec(method), unit, dropout, this.settings.runtime, partners)
+    this.#classifiers.set(partners ? wide : plain, graphs)
     return graphs
   }
 
@@ -169,6 +180,6 @@ export class Experiment {
   }
 
   async release(): Promise<void> {
-    for (const graphs of [...this.#classifiers.values(), this.#align]) await (await graphs)?.release()
+    for (const graphs of new Set([...this.#classifiers.values(), this.#align])) await (await graphs)?.release()
   }
 }

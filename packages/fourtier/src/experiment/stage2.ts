@@ -61,13 +61,15 @@ export async function fineTune(
 
   const training = experiment.trainingOf(method)
   const taught = clips.examples.length
-  const graphs = await experiment.classifierGraphs(method, Math.max(1, Math.min(fewest, taught)))
-  const task = classificationTask(name, graphs, training, { train: clips, val: data.val }, fixed)
+  const bound = Math.max(1, Math.min(fewest, taught))
+  const unit = experiment.unitOf(method, bound)
+  const graphs = await experiment.classifierGraphs(method, bound, taught)
+  const task = classificationTask(name, graphs, training, { train: clips, val: data.val }, fixed, unit)
   // validation judges with what language adds, so this decides which weights are kept
   const judged =
     data.val.examples.length > 0 && language.length > 0 ? hashJson(language.map(([, data]) => [...data])) : null
   const stage1 = aligned ? [aligned.id, judged] : null
-  const parts = { method, stage: training, batch: graphs.batch, stage1, taught: clips.examples }
+  const parts = { method, stage: training, batch: unit, stage1, taught: clips.examples }
   if (
     taught === 0 &&
     !aligned?.language.suffix &&

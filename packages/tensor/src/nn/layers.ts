@@ -1,7 +1,8 @@
 /** Layers as functions of a scope and a tensor. Weights are [in,out]: x·W. */
 
 import { add, cast, layerNorm as layerNormOp, less, matmul, mul, randomUniform } from "../ops/functions.ts"
-import type { Tensor } from "../tensor.ts"
+import { sizeOf } from "../shape.ts"
+import { constant, type Tensor } from "../tensor.ts"
 import { type Init, ones, type Scope, truncatedNormal, zeros } from "./params.ts"
 
 export interface LinearOptions {
@@ -59,6 +60,8 @@ export interface Dropout {
   rate: number
   /** A salt of its own for each place of use. */
   nextSalt(): number
+  /** Where the graph sees a part of a batch: how many rows, and i64 [] the first of them. Each row then drops what it does in the whole. */
+  rows?: { count: number; first: Tensor }
 }
 
 /**
@@ -80,6 +83,8 @@ export interface Dropout {
 export function drop(x: Tensor, dropout: Dropout | null, shape = x.shape): Tensor {
   if (dropout === null || dropout.rate === 0) return x
   const keep = 1 - dropout.rate
-  const kept = cast(less(randomUniform(dropout.seed, shape, dropout.nextSalt()), keep), "f32")
+  const { rows } = dropout
+  const from = rows && mul(rows.first, constant(BigInt64Array.of(BigInt(sizeOf(shape) / rows.count)), [], "i64"))
+  const kept = cast(less(randomUniform(dropout.seed, shape, dropout.nextSalt(), from), keep), "f32")
   return mul(x, mul(kept, 1 / keep))
 }

@@ -150,7 +150,7 @@ export interface RegionOps {
 }
 
 export interface RandomOps {
-  /** Uniform numbers in [0,1) from a counter-based hash of (seed input i64 [], salt, position). */
+  /** Uniform numbers in [0,1) from a counter-based hash of (seed input i64 [], salt, position); a second input i64 [] is the first position. */
   randomUniform: { shape: Shape; salt: number }
 }
 

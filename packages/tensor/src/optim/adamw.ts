@@ -42,6 +42,8 @@ export interface StepOptions {
   learningRate: number
   /** Gradients with a larger global norm are scaled down to it; default: none are. */
   clipNorm?: number
+  /** What the pending gradient is divided by; default: the weights accumulated, which makes it their weighted mean. */
+  weight?: number
 }
 
 type Scalar = "keepM" | "addM" | "keepV" | "addV" | "epsilon" | "rate" | "keepP"
@@ -170,9 +172,14 @@ export class AdamW {
     this.#weight += weight
   }
 
+  /** Sum of the weights accumulated since the last step; 0 where the gradient lies in the buffers alone. */
+  get accumulated(): number {
+    return this.#weight
+  }
+
   /**
    * What the next step will take: the flat gradient, or the weighted sum of those accumulated since the last step. Processes that
-   * train together replace it by its mean over all of them, in place.
+   * train together replace it by its sum over all of them, in place, and step with the `weight` of all.
    */
   get pendingGradient(): Float32Array {
     return this.#weight === 0 || this.#sum === undefined ? this.#g : this.#sum
@@ -183,8 +190,12 @@ export class AdamW {
    *
    * @returns the global norm of the gradient, before clipping. Throws when it is not finite; nothing is changed then.
    */
-  async step({ learningRate, clipNorm = Number.POSITIVE_INFINITY }: StepOptions): Promise<{ gradientNorm: number }> {
-    const mean = this.#weight === 0 ? 1 : 1 / this.#weight
+  async step({
+    learningRate,
+    clipNorm = Number.POSITIVE_INFINITY,
+    weight = this.#weight === 0 ? 1 : this.#weight,
+  }: StepOptions): Promise<{ gradientNorm: number }> {
+    const mean = 1 / weight
     const gradient = this.pendingGradient
     const gradientNorm = mean * (await this.#norm(gradient))
     if (!Number.isFinite(gradientNorm)) {

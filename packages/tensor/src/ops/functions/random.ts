@@ -7,6 +7,7 @@ import { apply, type Tensor } from "../../tensor.ts"
  * Uniform numbers in [0,1), a function of the seed (i64 []), the salt and the position alone.
  *
  * @param salt tells apart the random numbers of one graph
+ * @param from position of the first number, i64 []; default 0: a later part of a larger tensor has that tensor's numbers
  *
  * @example
  * ```ts
@@ -16,6 +17,6 @@ import { apply, type Tensor } from "../../tensor.ts"
  * less(randomUniform(seed, [8, 64], 0), 0.9).shape // [8, 64]: true with probability 0.9
  * ```
  */
-export function randomUniform(seed: Tensor, shape: Shape, salt: number): Tensor {
-  return apply("randomUniform", [seed], { shape, salt })
+export function randomUniform(seed: Tensor, shape: Shape, salt: number, from?: Tensor): Tensor {
+  return apply("randomUniform", from ? [seed, from] : [seed], { shape, salt })
 }

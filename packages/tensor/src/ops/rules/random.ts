@@ -13,15 +13,16 @@ const MULTIPLIERS = [48271, 1583458089, 784588716]
 
 export const random: OpRules<RandomOps> = {
   randomUniform: {
-    grad: () => [null],
-    onnx: (emit, [seed], y) => {
+    grad: (_, { inputs }) => inputs.map(() => null),
+    onnx: (emit, [seed, from], y) => {
       const { shape, salt } = y.attrs
       const positions = emit.node("Range", [emit.ints([0], []), emit.ints([sizeOf(shape)], []), emit.ints([1], [])])
       const start = emit.node("Add", [
         emit.node("Mul", [modulo(emit, seed), emit.ints([69621], [])]),
         emit.ints([salt], []),
       ])
-      let bits = modulo(emit, emit.node("Add", [positions, scrambled(emit, modulo(emit, start), MULTIPLIERS[0])]))
+      const own = from ? emit.node("Add", [positions, from]) : positions
+      let bits = modulo(emit, emit.node("Add", [own, scrambled(emit, modulo(emit, start), MULTIPLIERS[0])]))
       for (const multiplier of MULTIPLIERS) bits = scrambled(emit, bits, multiplier)
       const fraction = emit.node("Mul", [emit.node("Cast", [bits], { to: 11 }), emit.doubles([1 / MODULUS], [])])
       // a double just below 1 may round up to 1 as a float

@@ -6,13 +6,14 @@ import type { RandomOps } from "../attributes.ts"
 import type { ShapeRules } from "./rule.ts"
 
 export const random: ShapeRules<RandomOps> = {
-  randomUniform: ([seed], { shape }) => {
-    if (seed.dtype !== "i64" || seed.shape.length !== 0) {
+  randomUniform: (inputs, { shape }) => {
+    for (const [i, { dtype, shape: own }] of inputs.entries()) {
+      if (dtype === "i64" && own.length === 0) continue
       throw new FourtierError({
         where: "tensor op randomUniform",
-        what: "the seed is not a scalar integer",
+        what: `the ${i === 0 ? "seed" : "first position"} is not a scalar integer`,
         expected: "i64 []",
-        found: `${seed.dtype} ${showShape(seed.shape)}`,
+        found: `${dtype} ${showShape(own)}`,
       })
     }
     return { shape, dtype: "f32" }
