@@ -64,9 +64,8 @@ const aligned = await stage(
 )
 const model = modelSchema.parse({ headWidth: 8, blocks: 1 })
 const build = methodNamed("full").build({ prompts, model, space: null })
-const classifier = await ClassifierGraphs.compile({ size, classes, width: null, pool: "mean", build }, 4, 0.1, {
-  threads: 1,
-})
+const network = { size, classes, width: null, pool: "mean", build }
+const classifier = await ClassifierGraphs.compile(network, 4, 0.1, { threads: 1 }, true)
 const settings = classificationSchema.parse({ dropout: 0.1, mixup: 0.8 })
 await stage("finetune", classificationTask("full", classifier, settings, sets, new Map([...standardize, ...aligned])))
 await align.release()
