@@ -52,6 +52,7 @@ export const LONG = [
   "packages/core/tests/train/align.test.ts",
   "packages/core/tests/train/detect.test.ts",
   "packages/core/tests/train/finetune.test.ts",
+  "packages/core/tests/train/parallel.test.ts",
   "packages/fourtier/tests/describe/faults.test.ts",
   "packages/fourtier/tests/describe/odd-servers.test.ts",
   "packages/fourtier/tests/encoders/checkpoint/hostile.test.ts",
