@@ -17,6 +17,7 @@ import { ucf101 } from "./ucf101.ts"
 import { utInteraction } from "./ut-interaction.ts"
 import { via } from "./via.ts"
 import { webdataset } from "./webdataset.ts"
+import { xAnyLabeling } from "./x-anylabeling.ts"
 
 export const DATASETS: readonly Dataset[] = [
   kinetics400,
@@ -37,6 +38,7 @@ export const DATASETS: readonly Dataset[] = [
   cvat,
   elan,
   via,
+  xAnyLabeling,
 ]
 
 /**

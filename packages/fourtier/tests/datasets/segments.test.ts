@@ -169,4 +169,23 @@ describe("segments", () => {
     expect((await read("via", { "project.json": JSON.stringify(project) })).told).toEqual([["wave", 1.25, 3, null]])
     await expect(read("via", {})).rejects.toThrow(/no project of VIA 3/)
   })
+
+  test("of X-AnyLabeling's sidecars: milliseconds, each beside its video; those of images are none", async () => {
+    const sidecar = {
+      ...{ version: "1.0.0", type: "video_classification", video: "long.mp4", fps: 10, duration_ms: 10_000 },
+      ...{ width: 64, height: 48, labels: ["run", "walk"], label_colors: { run: "#ff7f0e" } },
+      segments: [
+        { id: "s1", label: "run", start_ms: 1000, end_ms: 3500, start_frame: 10, end_frame: 35, description: "" },
+        { id: "s2", label: "", start_ms: 4000, end_ms: 5000, start_frame: 40, end_frame: 50, description: "" },
+        { id: "s3", label: "walk", start_ms: 6000, end_ms: 12_000, start_frame: 60, end_frame: 120, description: "" },
+      ],
+    }
+    const image = { version: "4.0.0", flags: {}, shapes: [], imagePath: "a.jpg" }
+    const files = { "videos/long.json": JSON.stringify(sidecar), "videos/a.json": JSON.stringify(image) }
+    expect((await read("x-anylabeling", files)).told).toEqual([
+      ["run", 1, 3.5, null],
+      ["walk", 6, 10, null],
+    ])
+    await expect(read("x-anylabeling", { "a.json": JSON.stringify(image) })).rejects.toThrow(/video_classification/)
+  })
 })
