@@ -106,6 +106,8 @@ for (const [group, clips] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1))) {
   const drawn = clips.map((clip) => ({ clip, place: rng.next() })).sort((a, b) => a.place - b.place)
   for (const { clip } of drawn) {
     const { start, end } = addClip(take, clip, size, rng)
+    // what decoder and encoder hold is given back when the event loop turns
+    await new Promise((resolve) => setImmediate(resolve))
     const split = clip.columns[column] ?? clip.split ?? ""
     lines.push(csvLine([path, clip.labels[0] ?? "", start.toFixed(3), end.toFixed(3), split]))
   }
