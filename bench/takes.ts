@@ -4,16 +4,22 @@
  *
  *     fourtier puppets takes -o takes
  *     fourtier data segments takes --annotations takes/segments.csv --background -o takes/clips.csv
- *     npm run bench && node .fourtier/bench/takes.js takes <out> [seeds, 3] [variants, all]
+ *     npm run bench && node .fourtier/bench/takes.js takes <out> [seeds, 3] [trainings, all]
  *
- * Each variant is a `fourtier run` a seed and a `fourtier segment --truth` of each part; the tables lie beside clips.csv. What is done
- * already in <out> is not done again. Writes bench/takes.csv and bench/takes-unknown.csv.
+ * Trainings: threshold (no network learns background), learned (they do), and both without any clip of two classes: hidden-threshold,
+ * hidden-learned. Each is a `fourtier run` a seed, with a table beside clips.csv. Every video is judged once by each of the first two,
+ * with the spans that `fourtier segment --truth` tells of: from the first as trained, as calibrated, and with the threshold that its
+ * background clips set. What is done already in <out> is not done again. Renews the rows of bench/takes.csv and
+ * bench/takes-unknown.csv.
  */
 
 import { spawnSync } from "node:child_process"
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { csvLine } from "@fourtier/core"
+import { csvLine, withTemperature } from "@fourtier/core"
+import { type Bundle, windowOf } from "@fourtier/core/bundle"
+import { type JudgedVideo, spanFigures } from "@fourtier/core/metrics"
+import { judgeVideo, loadForStream, readBundle, type SegmentOptions, spansOfVideo } from "fourtier/deploy"
 import { z } from "zod"
 import { parseCsv } from "../packages/fourtier/src/util/csv.ts"
 import { BENCH, stop, Table } from "./harness.ts"
@@ -23,41 +29,41 @@ const HIDDEN = ["pull", "wave"]
 
 const PARTS = ["test", "test-shift"]
 
-interface Variant {
+/** Fewer epochs and parts held out than by default: a seed is ten minutes. */
+const SETTINGS = ["methods=[baseline]", "finetune.epochs=15", "calibration.folds=2"]
+
+interface Training {
   /** What becomes of a row's label; null: the row is left out. */
   relabel: (label: string, split: string) => string | null
   settings: readonly string[]
 }
 
 const all = (label: string) => label
-const actions = (label: string) => (label === "none" ? null : label)
 const withoutHidden = (label: string, split: string) => {
   if (split === "train") return HIDDEN.includes(label) ? null : label
   return HIDDEN.includes(label) ? "none" : label === "none" ? null : label
 }
 
-const VARIANTS: Readonly<Record<string, Variant>> = {
-  plain: { relabel: actions, settings: ["calibration=null"] },
-  calibrated: { relabel: actions, settings: [] },
+const TRAININGS: Readonly<Record<string, Training>> = {
   threshold: { relabel: all, settings: ["background=threshold"] },
   learned: { relabel: all, settings: [] },
+  "hidden-threshold": { relabel: withoutHidden, settings: ["background=threshold"] },
+  "hidden-learned": { relabel: withoutHidden, settings: [] },
 }
 
-const UNKNOWN: Readonly<Record<string, Variant>> = {
-  "hidden, threshold": { relabel: withoutHidden, settings: ["background=threshold"] },
-  "hidden, learned": { relabel: withoutHidden, settings: [] },
+interface Variant {
+  training: string
+  /** Whether the temperature is left out. */
+  asTrained?: boolean
+  options: SegmentOptions
 }
 
-const intervalSchema = z.object({ value: z.number(), low: z.number(), high: z.number() })
-const figuresSchema = z.object({
-  ...{ map30: intervalSchema, map50: intervalSchema, map70: intervalSchema, f10: intervalSchema },
-  ...{ f50: intervalSchema, edit: intervalSchema, accuracy: intervalSchema, falseAlarms: intervalSchema },
-  delay: intervalSchema,
-})
-const bundleSchema = z.object({
-  calibration: z.object({ temperature: z.number() }).nullable(),
-  unknown: z.object({ threshold: z.number() }).nullable(),
-})
+const VARIANTS: Readonly<Record<string, Variant>> = {
+  "as trained": { training: "threshold", asTrained: true, options: { threshold: 0.7 } },
+  calibrated: { training: "threshold", options: { threshold: 0.7 } },
+  "background sets the threshold": { training: "threshold", options: {} },
+  "background is learned": { training: "learned", options: {} },
+}
 
 const unknownSchema = z.object({
   background: z.array(
@@ -77,8 +83,8 @@ function fourtier(...parameters: string[]): void {
 
 const readJson = <T>(path: string, schema: z.ZodType<T>): T => schema.parse(JSON.parse(readFileSync(path, "utf8")))
 
-/** The variant's table, beside the clips. */
-function writeTable(takes: string, name: string, { relabel }: Variant): string {
+/** A training's table, beside the clips. */
+function writeTable(takes: string, name: string, { relabel }: Training): string {
   const source = join(takes, "clips.csv")
   const [header, ...rows] = parseCsv(readFileSync(source, "utf8"), source).map(({ fields }) => fields)
   const [label, split] = [header.indexOf("label"), header.indexOf("split")]
@@ -86,51 +92,110 @@ function writeTable(takes: string, name: string, { relabel }: Variant): string {
     const own = relabel(fields[label], fields[split])
     return own === null ? [] : [csvLine(fields.map((field, i) => (i === label ? own : field)))]
   })
-  const path = join(takes, `clips-${name.replaceAll(/\W+/g, "-")}.csv`)
+  const path = join(takes, `clips-${name}.csv`)
   writeFileSync(path, [csvLine(header), ...lines].join(""))
   return path
 }
 
-/** The folder of a variant's run. */
-function train(name: string, variant: Variant, seed: number): string {
-  const folder = join(out, `${name.replaceAll(/\W+/g, "-")}-${seed}`)
+/** The folder of a run. */
+function train(name: string, seed: number): string {
+  const training = TRAININGS[name]
+  const folder = join(out, `${name}-${seed}`)
   if (!existsSync(join(folder, "bundle", "bundle.json"))) {
-    const settings = ["methods=[baseline]", `seed=${seed}`, ...variant.settings]
-    fourtier("run", writeTable(takes, name, variant), "--split", "split", "--out", folder, "--set", ...settings)
+    const settings = [...SETTINGS, `seed=${seed}`, ...training.settings]
+    fourtier("run", writeTable(takes, name, training), "--split", "split", "--out", folder, "--set", ...settings)
   }
   return folder
 }
 
+const windowsSchema = z.array(
+  z.object({
+    video: z.string(),
+    duration: z.number(),
+    windows: z.array(z.object({ time: z.number(), probabilities: z.array(z.number()) })),
+  }),
+)
+type Judged = z.infer<typeof windowsSchema>
+
+/** What the windows of a part's videos show; kept in the run's folder. */
+async function judge(folder: string, part: string): Promise<Judged> {
+  const kept = join(folder, `windows-${part}.json`)
+  if (!existsSync(kept)) {
+    const recognizer = await loadForStream(join(folder, "bundle"))
+    const judged: Judged = []
+    for (const video of readdirSync(join(takes, part)).filter((name) => name.endsWith(".mp4"))) {
+      const path = join(takes, part, video)
+      const { windows, duration } = await judgeVideo(recognizer, path, windowOf(recognizer.bundle, {}))
+      const own = windows.map(({ time, probabilities }) => ({ time, probabilities: Array.from(probabilities) }))
+      judged.push({ video: `${part}/${video}`, duration, windows: own })
+    }
+    await recognizer.release()
+    writeFileSync(kept, JSON.stringify(judged))
+  }
+  return readJson(kept, windowsSchema)
+}
+
+/** Windows as they would be without the temperature. */
+function asTrained(judged: Judged, { calibration }: Bundle): Judged {
+  if (calibration === null) return judged
+  return judged.map((video) => ({
+    ...video,
+    windows: video.windows.map(({ time, probabilities }) => {
+      return { time, probabilities: Array.from(withTemperature(probabilities, 1 / calibration.temperature)) }
+    }),
+  }))
+}
+
 const [takes, out, seeds = "3", wanted = ""] = process.argv.slice(2)
-if (!takes || !out) stop("usage: node .fourtier/bench/takes.js <takes> <out> [seeds] [variants]")
+if (!takes || !out) stop("usage: node .fourtier/bench/takes.js <takes> <out> [seeds] [trainings]")
 const isWanted = (name: string) => wanted === "" || wanted.split(",").includes(name)
-const columns = ["variant", "part", "seed", "figure", "value", "low", "high"]
-const spans = new Table(join(BENCH, "takes.csv"), columns)
-for (const [name, variant] of Object.entries(VARIANTS).filter(([name]) => isWanted(name))) {
-  for (let seed = 1; seed <= Number(seeds); seed++) {
-    const folder = train(name, variant, seed)
-    const bundle = join(folder, "bundle")
-    const { calibration, unknown } = readJson(join(bundle, "bundle.json"), bundleSchema)
-    spans.add([name, "bundle", seed, "temperature", calibration?.temperature.toFixed(3) ?? null, null, null])
-    spans.add([name, "bundle", seed, "threshold", unknown?.threshold.toFixed(3) ?? null, null, null])
+const seedNumbers = Array.from({ length: Number(seeds) }, (_, i) => i + 1)
+
+const [header, ...truths] = parseCsv(readFileSync(join(takes, "segments.csv"), "utf8"), "segments.csv").map(
+  ({ fields }) => fields,
+)
+const field = (row: readonly string[], column: string) => row[header.indexOf(column)]
+const truthsOf = (video: string) =>
+  truths
+    .filter((row) => field(row, "path") === video)
+    .map((row) => ({ label: field(row, "label"), start: Number(field(row, "start")), end: Number(field(row, "end")) }))
+
+const spans = await Table.renewed(
+  join(BENCH, "takes.csv"),
+  ["variant", "part", "seed", "figure", "value", "low", "high"],
+  4,
+)
+for (const [name, { training, options, ...variant }] of Object.entries(VARIANTS)) {
+  if (!isWanted(training)) continue
+  for (const seed of seedNumbers) {
+    const folder = train(training, seed)
+    const bundle = await readBundle(join(folder, "bundle"))
+    spans.add([name, "bundle", seed, "temperature", bundle.calibration?.temperature.toFixed(3) ?? null, null, null])
+    spans.add([name, "bundle", seed, "threshold", bundle.unknown?.threshold.toFixed(3) ?? null, null, null])
     for (const part of PARTS) {
-      const found = join(folder, part)
-      const figures = join(found, "figures.json")
-      if (!existsSync(figures)) {
-        fourtier("segment", bundle, join(takes, part), "--out", found, "--truth", join(takes, "segments.csv"))
-      }
-      for (const [figure, { value, low, high }] of Object.entries(readJson(figures, figuresSchema))) {
-        spans.add([name, part, seed, figure, value.toFixed(4), low.toFixed(4), high.toFixed(4)])
+      const judged = variant.asTrained ? asTrained(await judge(folder, part), bundle) : await judge(folder, part)
+      const videos = judged.map((video): JudgedVideo => {
+        const found = spansOfVideo(bundle, video, options)
+        return { videoId: video.video, duration: video.duration, truths: truthsOf(video.video), found }
+      })
+      for (const [figure, value] of Object.entries(spanFigures(videos))) {
+        if (typeof value === "number") continue
+        const shown = [value.value, value.low, value.high].map((x) => x.toFixed(4))
+        spans.add([name, part, seed, figure, ...shown])
       }
     }
   }
 }
 await spans.write()
 
-const unknown = new Table(join(BENCH, "takes-unknown.csv"), ["variant", "part", "seed", "clips", "figure", "value"])
-for (const [name, variant] of Object.entries({ ...VARIANTS, ...UNKNOWN }).filter(([name]) => isWanted(name))) {
-  for (let seed = 1; seed <= Number(seeds); seed++) {
-    const { background } = readJson(join(train(name, variant, seed), "results.json"), unknownSchema)
+const unknown = await Table.renewed(
+  join(BENCH, "takes-unknown.csv"),
+  ["training", "part", "seed", "clips", "figure", "value"],
+  5,
+)
+for (const name of Object.keys(TRAININGS).filter(isWanted)) {
+  for (const seed of seedNumbers) {
+    const { background } = readJson(join(train(name, seed), "results.json"), unknownSchema)
     for (const { split, tested, ...figures } of background) {
       for (const [figure, value] of Object.entries(figures)) {
         unknown.add([name, split, seed, tested, figure, value?.toFixed(4) ?? null])

@@ -41,6 +41,13 @@ export { type Camera, type LiveSource, listCameras, liveSource } from "./live/ad
 export type { OpenedSource } from "./live/capture-jobs.ts"
 export { type LiveConnection, type LiveOptions, liveConnections } from "./live/connections.ts"
 export { type RecognizeOptions, Recognizer, type RecognizerOptions } from "./recognizer.ts"
-export { judgeVideo, type SegmentedVideo, type SegmentOptions, segmentVideo } from "./segment.ts"
+export {
+  type JudgedWindows,
+  judgeVideo,
+  type SegmentedVideo,
+  type SegmentOptions,
+  segmentVideo,
+  spansOfVideo,
+} from "./segment.ts"
 export { drawSpans } from "./segment-drawn.ts"
 export { loadForStream, streamPictureSize } from "./stream.ts"

@@ -10,6 +10,7 @@
 
 import {
   answerOf,
+  type Bundle,
   believed,
   type FoundSpan,
   type FrameRecognizer,
@@ -65,20 +66,49 @@ export async function segmentVideo(
   path: string,
   options: SegmentOptions = {},
 ): Promise<SegmentedVideo> {
-  const { bundle } = recognizer
+  const { window, step } = windowOf(recognizer.bundle, options)
+  const judged = await judgeVideo(recognizer, path, { ...options, window, step })
+  return { duration: judged.duration, spans: spansOfVideo(recognizer.bundle, judged, options) }
+}
+
+/** What the windows of a video show, and its length in seconds. */
+export interface JudgedWindows {
+  windows: WindowScores[]
+  duration: number
+}
+
+/**
+ * The spans of a video from its windows. What the first and the last one show goes on to the ends of the video.
+ * @param options those that `judgeVideo` was given, and how spans are found
+ *
+ * @example
+ * ```ts
+ * import { type FrameRecognizer, windowOf } from "@fourtier/core/bundle"
+ * import { judgeVideo, spansOfVideo } from "fourtier/deploy"
+ *
+ * // With several thresholds, and judged once.
+ * async function compare(recognizer: FrameRecognizer) {
+ *   const { bundle } = recognizer
+ *   const judged = await judgeVideo(recognizer, "hour.mp4", windowOf(bundle, {}))
+ *   return [0.5, 0.7, 0.9].map((threshold) => spansOfVideo(bundle, judged, { threshold }).length)
+ * }
+ * ```
+ */
+export function spansOfVideo(
+  bundle: Pick<Bundle, "labels" | "unknown" | "clipSeconds" | "input">,
+  { windows, duration }: JudgedWindows,
+  options: SegmentOptions = {},
+): FoundSpan[] {
   const { window, step } = windowOf(bundle, options)
-  const { windows, duration } = await judgeVideo(recognizer, path, { ...options, window, step })
   const threshold = options.threshold ?? bundle.unknown?.threshold ?? 0.7
   const { switching, least = window / 2 } = options
   const found = findSpans(windows, { labels: bundle.labels, step, threshold, switching, least })
-  // what the first and the last window show goes on to the ends of the video
   const [first, last] = [(windows[0]?.time ?? 0) - step / 2, (windows.at(-1)?.time ?? 0) + step / 2]
-  const spans = found.map((span) => ({
+  return found.map((span) => ({
     ...span,
     start: span.start <= first ? 0 : span.start,
     end: span.end >= last ? duration : span.end,
   }))
-  return { duration, spans }
 }
 
 /**
@@ -97,7 +127,7 @@ export async function judgeVideo(
   recognizer: FrameRecognizer,
   path: string,
   { window, step, onProgress, signal }: SegmentOptions & { window: number; step: number },
-): Promise<{ windows: WindowScores[]; duration: number }> {
+): Promise<JudgedWindows> {
   const decoder = new WorkerPool<StretchJob, StretchReply>(
     workerUrl(import.meta.url, "./segment.worker.ts"),
     stretchReplySchema,
