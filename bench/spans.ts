@@ -84,7 +84,9 @@ function overlap(a: FoundSpan, b: FoundSpan): number {
 const softSuppression = (sigma: number, least: number) => (windows: Windows) =>
   labels.flatMap((_, label) => {
     const thresholds = Array.from({ length: 17 }, (_, i) => 0.1 + 0.05 * i)
-    let left = thresholds.flatMap((on) => runs(windows, (p) => p[label] >= on).map((run) => spanOf(windows, label, run)))
+    let left = thresholds.flatMap((on) =>
+      runs(windows, (p) => p[label] >= on).map((run) => spanOf(windows, label, run)),
+    )
     const found: FoundSpan[] = []
     while (left.length > 0) {
       const top = left.reduce((a, b) => (b.score > a.score ? b : a))

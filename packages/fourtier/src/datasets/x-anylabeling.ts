@@ -46,18 +46,19 @@ export const xAnyLabeling: Dataset = {
   },
 }
 
-/** Segments without a label or a length are passed over, as in the tool. The video is the one beside the sidecar, where it is there. */
+/** Segments without a label or a length are passed over, ends beyond the video's are cut. The video is the one beside the sidecar, where it is there. */
 function videoOf(path: string, { video, duration_ms, segments }: Sidecar, files: Files): SegmentedVideo {
+  const whole = duration_ms > 0 ? duration_ms : Number.POSITIVE_INFINITY
   const beside = relative(files.root, join(dirname(path), video)).replaceAll("\\", "/")
   return {
     where: path,
     name: files.at(beside) === null ? video : beside,
     split: "",
     duration: duration_ms > 0 ? duration_ms / 1000 : null,
-    segments: segments.flatMap(({ label, start_ms, end_ms }, i) =>
-      label === "" || end_ms <= start_ms
-        ? []
-        : [{ where: `${path}: segment ${i + 1}`, label, start: rounded(start_ms / 1000), end: rounded(end_ms / 1000) }],
-    ),
+    segments: segments.flatMap(({ label, start_ms, end_ms }, i) => {
+      if (label === "" || end_ms <= start_ms) return []
+      const end = rounded(Math.min(end_ms, whole) / 1000)
+      return [{ where: `${path}: segment ${i + 1}`, label, start: rounded(start_ms / 1000), end }]
+    }),
   }
 }
