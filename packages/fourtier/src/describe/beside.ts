@@ -6,6 +6,7 @@ import { basename, dirname, resolve } from "node:path"
 import { writeFileAtomic } from "@fourtier/tensor/node"
 import { cleanPath, readRecords } from "./answer-formats.ts"
 import type { Answer } from "./cache.ts"
+import { Contradictions } from "./contradictions.ts"
 import { type PromptSet, promptNamed } from "./prompts.ts"
 import type { DescribedClip } from "./provider.ts"
 
@@ -69,11 +70,21 @@ export function clipsByName(clips: readonly DescribedClip[]): Map<string, Descri
   )
 }
 
+/** What an import did. */
+export interface Imported {
+  /** Answers taken. */
+  imported: number
+  /** The records whose clip or prompt is unknown: "clip prompt". */
+  unknown: string[]
+  /** Questions that the file answers twice in different words, told with an example; null where there are none. */
+  twice: string | null
+}
+
 /**
  * Adds the answers of a JSONL or CSV file to those beside the data; of two answers to one prompt about a clip the new one counts.
  * Empty answers are left out.
  * @param target see `answersBeside`
- * @returns how many were taken, and the records whose clip or prompt is unknown
+ * @returns see `Imported`
  *
  * @example
  * ```ts
@@ -89,13 +100,14 @@ export async function importBeside(
   target: string,
   clips: readonly DescribedClip[],
   { prompts }: PromptSet,
-): Promise<{ imported: number; unknown: string[] }> {
+): Promise<Imported> {
   const byName = clipsByName(clips)
   const known = new Map<string, string>()
   if (existsSync(target)) {
     for await (const { clip, prompt, answer } of readRecords(target)) known.set(`${clip}\u0000${prompt}`, answer)
   }
   const unknown: string[] = []
+  const twice = new Contradictions()
   let lines = ""
   let imported = 0
   for await (const { clip: name, prompt: named, answer, model } of readRecords(file)) {
@@ -106,6 +118,7 @@ export async function importBeside(
       continue
     }
     imported++
+    twice.note(clip.id, prompt, answer)
     const { id, relative, start, end } = clip
     const window = start === null && end === null ? "" : `@${start ?? ""}-${end ?? ""}`
     const text = answer.trim()
@@ -114,7 +127,7 @@ export async function importBeside(
     lines += lineOf(clip, { prompt, answer: text, ...(model === undefined ? {} : { model }) })
   }
   if (lines !== "") await addLines(target, lines)
-  return { imported, unknown }
+  return { imported, unknown, twice: twice.said }
 }
 
 /** Replaces an answer beside the data: of two answers to one prompt about a clip the last one counts. */

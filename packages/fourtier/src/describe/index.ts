@@ -16,10 +16,11 @@
 
 export { exportAnnotationTask } from "./annotation-task.ts"
 export { type AnswerRecord, type ClipAnswers, formatAnswers, readRecords } from "./answer-formats.ts"
-export { answersBeside, importBeside, readBeside } from "./beside.ts"
+export { answersBeside, type Imported, importBeside, readBeside } from "./beside.ts"
 export { parseBudget } from "./budget.ts"
 export { type Answer, answerKey, DescriptionCache, promptSpec, type Spec, specId } from "./cache.ts"
 export { type Checks, checkAnswer, checksSchema, type Flag, judgeReply } from "./check.ts"
+export { Contradictions } from "./contradictions.ts"
 export { listPrices, type Price, readPrices } from "./cost.ts"
 export { countPending, describe, describeClips, estimateDescriptions } from "./describe.ts"
 export type { Estimate } from "./estimate.ts"

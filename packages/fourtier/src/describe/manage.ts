@@ -2,8 +2,9 @@
 
 import { FourtierError, nearest } from "@fourtier/tensor"
 import { type ClipAnswers, cleanPath, readRecords } from "./answer-formats.ts"
-import { clipsByName } from "./beside.ts"
+import { clipsByName, type Imported } from "./beside.ts"
 import { type Answer, answerKey, DescriptionCache, promptSpec, type Spec } from "./cache.ts"
+import { Contradictions } from "./contradictions.ts"
 import { type PromptSet, promptNamed } from "./prompts.ts"
 import type { DescribedClip } from "./provider.ts"
 
@@ -153,7 +154,7 @@ export function editAnswer(
 /**
  * Imports answers from a JSONL or CSV file as if the model of `common` had given them: a later run with the same prompts,
  * model, settings and strips does not ask for them.
- * @returns how many were imported, and the records whose clip or prompt is unknown
+ * @returns see `Imported`
  *
  * @example
  * ```ts
@@ -175,9 +176,10 @@ export async function importAnswers(
   common: Omit<Spec, "prompt" | "system" | "strip"> & {
     strip: Spec["strip"] | ((clip: DescribedClip) => Spec["strip"])
   },
-): Promise<{ imported: number; unknown: string[] }> {
+): Promise<Imported> {
   const byName = clipsByName(clips)
   const unknown: string[] = []
+  const twice = new Contradictions()
   let imported = 0
   for await (const record of readRecords(file)) {
     const clip = byName.get(record.clip)
@@ -190,6 +192,7 @@ export async function importAnswers(
     const spec = cache.register(promptSpec(prompt, { ...common, strip, system: prompts.system }))
     const key = answerKey(clip.hash, spec)
     const answer = record.answer.trim()
+    twice.note(clip.id, prompt.id, answer)
     if (cache.read(key)?.answer !== answer) {
       const model = record.model ?? common.model
       const time = new Date().toISOString()
@@ -208,7 +211,7 @@ export async function importAnswers(
     }
     imported++
   }
-  return { imported, unknown }
+  return { imported, unknown, twice: twice.said }
 }
 
 /**

@@ -53,6 +53,8 @@ interface ProviderBase {
   readonly destination: string | null
   /** Whether the server is on this machine: such a model costs nothing unless a price is known for it. */
   readonly local?: boolean
+  /** What a person should know of its answers before they are used. */
+  readonly doubt?: string | null
   close?(): Promise<void>
 }
 

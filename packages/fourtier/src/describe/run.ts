@@ -176,6 +176,7 @@ export class DescribeRun {
       const clips = plural(this.#plan.count().clips, "clip")
       this.#reporter.say(`  sending key frames of ${clips} to ${provider.destination}, model ${provider.model}`)
     }
+    if (provider.doubt) this.#reporter.warn(provider.doubt)
     const tested = provider.kind === "replay" ? [] : this.#plan.testedBefore()
     if (tested.length > 0) {
       const [{ relative }] = tested

@@ -40,7 +40,7 @@ import type { Language } from "./language.ts"
 import type { Trial } from "./trial.ts"
 
 /** Counts up where the same inputs give another fit: fits of before are not taken over. */
-const FIT_VERSION = 2
+const FIT_VERSION = 3
 
 /**
  * Fits the processors on the trial's own training clips, or takes over what any trial of any run has fitted on them. An alignment

@@ -18,13 +18,13 @@ async function imported(text: string, name = "tasks.csv") {
   writeFileSync(join(task, "clips.csv"), `strip,clip\n0001.jpg,${two[0].id}\n0002.jpg,${two[1].id}\n`)
   writeFileSync(join(task, name), text)
   const target = join(task, "descriptions.jsonl")
-  const { unknown } = await importBeside(join(task, name), target, two, resolvePrompts("paper"))
+  const { unknown, twice } = await importBeside(join(task, name), target, two, resolvePrompts("paper"))
   const lines = readFileSync(target, "utf8").trim().split("\n")
   const told = lines.map((line) => {
     const { path, prompt, answer } = JSON.parse(line)
     return `${two.findIndex(({ relative }) => relative === path)} ${prompt}: ${answer}`
   })
-  return { told, unknown }
+  return { told, unknown, twice }
 }
 
 describe("a filled-in sheet", () => {
@@ -41,7 +41,7 @@ describe("a filled-in sheet", () => {
     ["whose prompts have their questions behind them", "strip,A: What is it?\n0001.jpg,hug\n0002.jpg,kick\n"],
     ["with what people put into empty cells", "strip,A,B,C,D\n0001.jpg,hug,-,–,?\n0002.jpg,kick,N/A,\u00a0,\u200b\n"],
   ])("%s", async (_, text) => {
-    expect(await imported(text)).toEqual({ told: ["0 A: hug", "1 A: kick"], unknown: [] })
+    expect(await imported(text)).toEqual({ told: ["0 A: hug", "1 A: kick"], unknown: [], twice: null })
   })
 
   it("separated by tabs, and in JSON lines with null and numbers", async () => {
@@ -54,6 +54,13 @@ describe("a filled-in sheet", () => {
   it("with columns of one's own: they are named, the answers count", async () => {
     const { told, unknown } = await imported("strip,A,annotator\n0001.jpg,hug,anna\n")
     expect([told, unknown]).toEqual([["0 A: hug"], [`${two[0].id} annotator`]])
+  })
+
+  it("of two annotators: which questions they answer in different words is said, the last answer counts", async () => {
+    const rows = "0001.jpg,hug\n0002.jpg,kick\n0001.jpg, hug \n0002.jpg,a push\n"
+    const { told, twice } = await imported(`strip,A\n${rows}`)
+    expect(told.at(-1)).toBe("1 A: a push")
+    expect(twice).toBe(`1 question is answered twice: ${two[1].id} A "kick", then "a push"; the last answer counts`)
   })
 
   it("names a strip that the task does not have, and a spreadsheet", async () => {

@@ -193,8 +193,9 @@ suite.skipIf(!ready)("fourtier describe", () => {
     // a further sheet has what is missing, with what is there; a sheet that was filled in is not written over
     await expect(fourtier("export", data, "--task", task, ...none)).rejects.toThrow(/filled in[\s\S]*another folder/)
     await fourtier("edit", data, first, "A", "hugging", ...none)
-    writeFileSync(table, "strip,C\n0001.jpg,they hug\n")
+    writeFileSync(table, "strip,C\n0001.jpg,they part\n0001.jpg,they hug\n")
     await fourtier("import", data, table, ...none)
+    expect(errors).toMatch(/1 question is answered twice: .* C "they part", then "they hug"/)
     expect(await fourtier("show", data, first, ...none)).toMatch(/\n {2}hugging\n[\s\S]*they hug/)
     const further = join(folder, "further")
     await fourtier("export", data, "--task", further, ...none)

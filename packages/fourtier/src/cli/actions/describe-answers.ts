@@ -7,7 +7,14 @@ import { FourtierError } from "@fourtier/tensor"
 import { writeFileAtomic } from "@fourtier/tensor/node"
 import { exportAnnotationTask } from "../../describe/annotation-task.ts"
 import { formatAnswers } from "../../describe/answer-formats.ts"
-import { answersBeside, editBeside, importBeside, providerBeside, readBeside } from "../../describe/beside.ts"
+import {
+  answersBeside,
+  editBeside,
+  type Imported,
+  importBeside,
+  providerBeside,
+  readBeside,
+} from "../../describe/beside.ts"
 import { describe } from "../../describe/describe.ts"
 import { folderStrips, stripFolder } from "../../describe/folder-strips.ts"
 import { answersByClip, clipNamed, editAnswer, importAnswers, withCache } from "../../describe/manage.ts"
@@ -122,24 +129,25 @@ export async function importFile(data: string, file: string, options: QuestionOp
   const scope = await readScope(data, options, reporter)
   if (!namesProvider(scope.config, options)) {
     const target = answersBeside(data)
-    const { imported, unknown } = await importBeside(file, target, scope.clips, scope.prompts)
+    const { imported, ...doubts } = await importBeside(file, target, scope.clips, scope.prompts)
     reporter.say(
       `  ${plural(imported, "answer")} imported into ${shownPath(target)}, which is used wherever no model is named`,
     )
-    return warnOfUnknown(unknown, reporter)
+    return warnOf(doubts, reporter)
   }
   const { provider, cachePath, clips, prompts, strips } = await openRun(data, options, reporter)
   const { model, settings } = provider
   const strip = (clip: DescribedClip) => (usesStrip(provider) ? (strips.settingsOf?.(clip) ?? strips.settings) : {})
   const common = { model, settings, strip }
-  const { imported, unknown } = await withCache(cachePath, (cache) =>
+  const { imported, ...doubts } = await withCache(cachePath, (cache) =>
     importAnswers(cache, file, clips, prompts, common),
   ).finally(() => provider.close?.())
   reporter.say(`  ${plural(imported, "answer")} imported as if given by ${model}`)
-  warnOfUnknown(unknown, reporter)
+  warnOf(doubts, reporter)
 }
 
-function warnOfUnknown(unknown: readonly string[], reporter: Reporter): void {
+function warnOf({ unknown, twice }: Omit<Imported, "imported">, reporter: Reporter): void {
+  if (twice !== null) reporter.warn(twice)
   if (unknown.length === 0) return
   const some = unknown.slice(0, 3).join("; ")
   reporter.warn(`${plural(unknown.length, "answer")} skipped: clip or prompt unknown, for example ${some}`)

@@ -13,6 +13,7 @@ import { basename } from "node:path"
 import { FourtierError } from "@fourtier/tensor"
 import { hashFile } from "@fourtier/tensor/node"
 import { cleanPath, readRecords } from "../answer-formats.ts"
+import { Contradictions } from "../contradictions.ts"
 import { type LiveProvider, ProviderError, type Question } from "../provider.ts"
 import type { ReplaySettings } from "./replay-settings.ts"
 
@@ -20,8 +21,12 @@ import type { ReplaySettings } from "./replay-settings.ts"
 export async function openReplay(config: ReplaySettings): Promise<LiveProvider> {
   const answers = new Map<string, string>()
   const models = new Set<string>()
+  const twice = new Contradictions()
+  // lines of JSON are a journal, in which a later answer takes the place of an earlier one
+  const isSheet = !/\.jsonl$/i.test(config.file)
   for await (const record of readRecords(config.file)) {
     if (record.model !== undefined) models.add(record.model)
+    if (isSheet) twice.note(record.clip, record.prompt, record.answer)
     answers.set(`${record.clip}\u0000${plain(record.prompt)}`, record.answer)
   }
   if (answers.size === 0) {
@@ -37,6 +42,7 @@ export async function openReplay(config: ReplaySettings): Promise<LiveProvider> 
     model: [...models].sort().join("+") || basename(config.file),
     settings: { source: await hashFile(config.file) },
     destination: null,
+    doubt: twice.said,
     usesStrip: false,
     concurrency: { initial: 1, max: 1 },
     async ask(question) {
