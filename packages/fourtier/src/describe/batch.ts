@@ -210,7 +210,7 @@ class BatchRun {
       else {
         const results: BatchResult[] = []
         for (const file of progress.files) if (file !== "") results.push(...(await this.#download(batchId, file)))
-        const stop = this.#settle(state, results)
+        const stop = this.#settle(state, results) ?? progress.stop
         await this.#states.forget(state)
         if (stop) throw stop
       }
@@ -286,7 +286,9 @@ class BatchRun {
    * @returns why no further request can succeed, where a result says so: its questions stay open
    */
   #settle(state: State, results: BatchResult[]): ProviderError | null {
-    const outcomes = new Map(results.map(({ id, outcome }) => [id, outcome]))
+    // a question may stand among the errors as well, of a try before
+    const answersLast = results.toSorted((a, b) => Number(isAnswer(a)) - Number(isAnswer(b)))
+    const outcomes = new Map(answersLast.map(({ id, outcome }) => [id, outcome]))
     let stop: ProviderError | null = null
     for (const item of state.items) {
       const outcome = outcomes.get(item.id)
@@ -362,6 +364,8 @@ class BatchRun {
     return retry(call, { retries: MAX_RETRIES, wait, signal: this.#options.signal })
   }
 }
+
+const isAnswer = ({ outcome }: BatchResult) => !(outcome instanceof ProviderError)
 
 /** Whether the server knows no such thing (any more). */
 function isGone(error: unknown): error is ProviderError {

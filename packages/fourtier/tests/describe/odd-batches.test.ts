@@ -101,6 +101,32 @@ suite("odd forms", () => {
   })
 })
 
+suite("paid answers are not asked again", () => {
+  const asked = async (behaviour: Behaviour) => {
+    const { url, uploads } = await serve(behaviour)
+    const report = await describe((await options(url)).run)
+    return [report.answers.size, report.failed.length, uploads.length]
+  }
+
+  it.each(["succeeded", "COMPLETED", "canceled", "ended", "errored"])("when the state is called %s", async (status) => {
+    expect(await asked({ batch: () => ({ status }) })).toEqual([2, 0, 1])
+  })
+
+  it("when the results are one array", async () => {
+    expect(await asked({ file: (_, text) => ({ body: `[${text.split("\n").join(",")}]` }) })).toEqual([2, 0, 1])
+  })
+
+  it("when an error of an earlier try stands in the file of errors", async () => {
+    const errors = (text: string) =>
+      text.split("\n").map((line) => JSON.stringify(failed(JSON.parse(line).custom_id, 500, "busy")))
+    const outcome = await asked({
+      batch: () => ({ error_file_id: "errors" }),
+      file: (looks, text) => ({ body: looks === 1 ? text : errors(text).join("\n") }),
+    })
+    expect(outcome).toEqual([2, 0, 1])
+  })
+})
+
 suite("what is lost", () => {
   it("a batch: the run says how to go on, and does once the record is deleted", async () => {
     const missing = { status: 404, body: { error: { message: "No batch with that id" } } }

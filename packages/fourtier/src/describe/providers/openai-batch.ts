@@ -117,9 +117,8 @@ export function openOpenaiBatch(config: OpenaiBatchSettings): BatchProvider {
         const batch = checked(batchSchema, await client.batches.retrieve(batchId, { signal: both }), address)
         const files = [batch.output_file_id, batch.error_file_id].filter((file) => file !== null && file !== undefined)
         const errors = (batch.errors?.data ?? []).map(({ code, message }) => `${code ?? ""} ${message ?? ""}`.trim())
-        const ended = ["completed", "expired", "cancelled"].includes(batch.status)
         return {
-          state: ended ? "ended" : batch.status === "failed" ? "failed" : "running",
+          state: stateOf(batch.status, files.length),
           detail: [batch.status, ...errors].join(": "),
           done: batch.request_counts?.completed ?? 0,
           total: batch.request_counts?.total ?? 0,
@@ -131,9 +130,7 @@ export function openOpenaiBatch(config: OpenaiBatchSettings): BatchProvider {
       call(signal, async (both) => {
         const response = await client.files.content(fileId, { signal: both })
         const text = await response.text()
-        return text
-          .split("\n")
-          .filter((line) => line.trim() !== "")
+        return linesOf(text)
           .map((line) => readLine(line, address))
           .map(({ id, outcome }) => {
             if (!(outcome instanceof ProviderError)) {
@@ -150,6 +147,21 @@ export function openOpenaiBatch(config: OpenaiBatchSettings): BatchProvider {
 function sentFields({ maxTokensField }: OpenaiBatchSettings): string[] {
   const limits = maxTokensField === "auto" ? ["max_tokens", "max_completion_tokens"] : [maxTokensField]
   return [...limits, "temperature", "system", "seed", "detail"]
+}
+
+/** States by the words of OpenAI and of gateways that have their own. A batch that failed after some answers has ended. */
+function stateOf(status: string, files: number): "running" | "ended" | "failed" {
+  const word = status.toLowerCase().replaceAll(/[^a-z]/g, "")
+  if (/^(?:completed?|succeeded|success|ended|done|finished|expired|cancell?ed)$/.test(word)) return "ended"
+  if (!/^(?:failed|failure|errored|error|rejected)$/.test(word)) return "running"
+  return files > 0 ? "ended" : "failed"
+}
+
+/** The results of a file as lines of JSON; some gateways send one array instead. */
+function linesOf(text: string): string[] {
+  const array = text.trimStart().startsWith("[") ? z.array(z.unknown()).safeParse(parsed(text)) : null
+  if (array?.success) return array.data.map((result) => JSON.stringify(result))
+  return text.split("\n").filter((line) => line.trim() !== "")
 }
 
 /** A line that cannot be read has the id "": its question counts as not answered. */
