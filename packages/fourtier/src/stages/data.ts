@@ -104,7 +104,7 @@ export async function plan(
   }
   if (splits.some(({ test }) => test.length > 0)) return { splits, tested: true }
   reporter.warn(
-    "no test clips: accuracy will not be measured. Too few clips are labelled, or the configuration asks for no test; all clips are used for training",
+    "no test clips: accuracy will not be measured. Too few clips are labelled, a group holds all clips of a class, or the configuration asks for no test; all clips are used for training",
   )
   const name = "all clips"
   return {

@@ -189,20 +189,27 @@ function groupsOf(byClass: ReadonlyMap<string, readonly Clip[]>): Finding[] {
   )
   if (classesOfGroup.size < 2) return []
   const perClass = [...groups.values()].reduce((sum, own) => sum + own.size, 0) / Math.max(1, groups.size)
+  const findings: Finding[] = []
   if ([...classesOfGroup.values()].every((classes) => classes.length === 1) && perClass < 5) {
-    return warning({
-      what: "every group holds clips of one class alone",
-      found: examples([...classesOfGroup].map(([group, [{ name }]]) => `${group}: ${name}`)),
-      fix: "what tells groups apart (person, place, camera) tells the classes apart too, and a test will not show it: record each class in several groups",
-    })
+    findings.push(
+      ...warning({
+        what: "every group holds clips of one class alone",
+        found: examples([...classesOfGroup].map(([group, [{ name }]]) => `${group}: ${name}`)),
+        fix: "what tells groups apart (person, place, camera) tells the classes apart too, and a test will not show it: record each class in several groups",
+      }),
+    )
   }
   const single = [...groups].filter(([, own]) => own.size === 1).map(([name]) => name)
-  if (single.length === 0) return []
-  return warning({
-    what: `${plural(single.length, "class", "classes")} with clips of one group alone`,
-    found: examples(single),
-    fix: "groups stay whole in a split, so these classes cannot be both trained and tested: record them in further groups",
-  })
+  if (single.length > 0) {
+    findings.push(
+      ...warning({
+        what: `${plural(single.length, "class", "classes")} with clips of one group alone`,
+        found: examples(single),
+        fix: "groups stay whole in a split, so these classes cannot be both trained and tested: record them in further groups",
+      }),
+    )
+  }
+  return findings
 }
 
 /** The same content, or clips of one group, on more than one side of a split that is used. */

@@ -58,6 +58,7 @@ describe("groups", () => {
     expect(about(clips)).toMatchObject(
       [
         { what: "every group holds clips of one class alone", found: "anna: jump, ben: wave", fix: /several groups/ },
+        { what: "2 classes with clips of one group alone", found: "jump, wave", fix: /both trained and tested/ },
       ].map((finding) => ({ ...finding, fix: expect.stringMatching(finding.fix) })),
     )
   })
