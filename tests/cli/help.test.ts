@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const VERBS = [
   ...["demo", "run", "predict", "doctor", "strips", "describe", "extract", "align", "finetune", "evaluate", "export"],
   ...["ablate", "info", "bench", "encode", "report", "puppets", "suggest", "detection", "compare", "data", "segment"],
-  ...["watch", "cache", "detect"],
+  ...["watch", "cache", "detect", "status"],
 ]
 const SUBVERBS = [
   ...["run", "retry", "show", "edit", "stats", "export", "import", "prices"].map((name) => `describe ${name}`),

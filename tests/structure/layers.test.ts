@@ -15,7 +15,7 @@ const LAYERS = {
   core: [["util", "schemas"], ["frames", "metrics", "model"], ["objective", "bundle"], ["train"], ["node"]],
   fourtier: [
     ["util"],
-    ["video"],
+    ["video", "shards"],
     ["datasets", "describe", "encoders"],
     ["people"],
     ["text", "features", "deploy"],

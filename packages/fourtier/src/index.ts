@@ -12,6 +12,7 @@
  *  8. `fourtier/deploy`      the bundle and `Recognizer`
  *  9. `fourtier/detection`   several people in a picture: who does what, where
  * 10. `fourtier/ablate`      settings side by side, cell by cell
+ * 11. `fourtier/shards`      work that several machines share, and how far it is
  *
  * `recipe.ts` puts them together: read it first. The network, its losses and the training loop are `@fourtier/core`; what
  * they are built on is `@fourtier/tensor`.

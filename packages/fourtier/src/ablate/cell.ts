@@ -1,8 +1,8 @@
 /** One cell with one number of labels: its trials, or what an earlier run has kept of them (`cell.json`). */
 
 import { existsSync } from "node:fs"
-import { appendFile, readdir, rm } from "node:fs/promises"
-import { join } from "node:path"
+import { appendFile, mkdir, readdir, rm } from "node:fs/promises"
+import { dirname, join } from "node:path"
 import { formatSeconds, type Reporter } from "@fourtier/core"
 import { titleOf } from "@fourtier/core/model"
 import { hashJson, notWritten, readJson, writeJson } from "@fourtier/tensor/node"
@@ -48,17 +48,29 @@ export interface CellOptions {
   out: string
   reporter: Reporter
   signal?: AbortSignal
+  /** A line a trial is appended to this file. */
+  journal: string
 }
+
+/** "all labels", "1 label a class" in short. */
+export const labelText = (count: number | null) => `${count ?? "all"} labels`
+
+const cellFolder = (out: string, name: string, labels: number | null) =>
+  join(out, "cells", safeName(name), `labels-${labels ?? "all"}`)
+
+/** Where what a cell came to is kept. */
+export const cellFile = (out: string, name: string, labels: number | null) =>
+  join(cellFolder(out, name, labels), "cell.json")
 
 /** Runs all trials of a cell, unless it is done. Weights are removed once the predictions are kept. */
 export async function runCell(name: string, config: Config, options: CellOptions): Promise<CellRecord> {
-  const { bench, out, reporter, signal } = options
+  const { bench, out, reporter, signal, journal } = options
   const { classes, splits, id, experiment: compile } = await bench.prepare(config)
   const { runtime: _, cache: __, exclude: ___, ...settings } = config
   const key = hashJson([CELL_VERSION, settings, id])
-  const labels = config.labelsPerClass === null ? "all" : String(config.labelsPerClass)
-  const folder = join(out, "cells", safeName(name), `labels-${labels}`)
-  const path = join(folder, "cell.json")
+  const labels = labelText(config.labelsPerClass)
+  const folder = cellFolder(out, name, config.labelsPerClass)
+  const path = cellFile(out, name, config.labelsPerClass)
   const known = await readRecord(path)
   if (known?.key === key) return known
   const methods = trainedMethods(config)
@@ -68,14 +80,14 @@ export async function runCell(name: string, config: Config, options: CellOptions
     for (const split of splits) {
       for (let run = 0; run < config.seeds; run++) {
         const seed = config.seed + run
-        const about = `${name}, ${labels} labels${splits.length * config.seeds > 1 ? `, ${split.name}, seed ${seed}` : ""}`
+        const about = `${name}, ${labels}${splits.length * config.seeds > 1 ? `, ${split.name}, seed ${seed}` : ""}`
         reporter.say(about)
         const trial = new Trial(experiment, split, seed, join(folder, safeName(split.training), `seed${seed}`))
         const spent = await measured(() => runTrial(trial, methods, "evaluate"))
         record.trials.push({ split: split.name, seed, ...spent })
         collect(record.runs, split, trial.result, methods.map(titleOf))
         const line = { cell: name, labelsPerClass: config.labelsPerClass, split: split.name, seed, methods, ...spent }
-        const journal = join(out, "journal.jsonl")
+        await mkdir(dirname(journal), { recursive: true })
         await appendFile(journal, `${JSON.stringify(line)}\n`).catch((error: unknown) => {
           throw notWritten(journal, error, "the journal of the cells")
         })
@@ -86,7 +98,7 @@ export async function runCell(name: string, config: Config, options: CellOptions
     await experiment.release()
   }
   const { seconds } = record.trials.reduce((sum, trial) => ({ seconds: sum.seconds + trial.seconds }), { seconds: 0 })
-  reporter.say(`${name}, ${labels} labels: done in ${formatSeconds(seconds)}`)
+  reporter.say(`${name}, ${labels}: done in ${formatSeconds(seconds)}`)
   await writeJson(path, record)
   await removeWeights(folder)
   return record

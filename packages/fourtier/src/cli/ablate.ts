@@ -3,9 +3,10 @@
 import { Command, InvalidArgumentError } from "commander"
 import type { AblateOptions } from "./actions/ablate.ts"
 import { configOptions, DATA, listOf } from "./options.ts"
+import { shardOptions } from "./shard-options.ts"
 
 export function ablateCommand(): Command {
-  return configOptions(
+  const command = configOptions(
     new Command("ablate")
       .description("compare settings cell by cell, as in the paper's ablations, or as a file of your own says")
       .argument("<what>", "prompts, keyframes, vlm, encoder, switches, or a YAML file of cells")
@@ -19,6 +20,7 @@ export function ablateCommand(): Command {
       .option("--control", "also train every cell with shuffled answers")
       .option("--show", "print the cells as YAML, to start a file from, and run nothing"),
   )
+  return shardOptions(command, "cells")
     .addHelpText("after", HELP)
     .action(async (what: string, data: string, options: AblateOptions) => {
       const { ablate } = await import("./actions/ablate.ts")

@@ -2,6 +2,7 @@
 
 import type { Command } from "commander"
 import { DATA, numberIn, settingsOptions, wholeNumber } from "./options.ts"
+import type { ShardOptions } from "./shard-options.ts"
 
 /** Where the files of a data set are kept. */
 export interface DataOptions {
@@ -40,6 +41,8 @@ export interface RunOptions extends QuestionOptions {
   language?: string
   flagged?: boolean
 }
+
+export type SharedRunOptions = RunOptions & ShardOptions
 
 export function dataOptions(command: Command): Command {
   return settingsOptions(command.argument("<data>", DATA))

@@ -6,9 +6,10 @@ import {
   dataOptions,
   type QuestionOptions,
   questionOptions,
-  type RunOptions,
   runOptions,
+  type SharedRunOptions,
 } from "./describe-options.ts"
+import { shardOptions } from "./shard-options.ts"
 
 const CLIP = "id of the clip, or its path relative to the data folder"
 
@@ -24,7 +25,7 @@ export function describeCommand(): Command {
 }
 
 function runCommand(): Command {
-  return runOptions(new Command("run").description("ask what has not been answered yet")).action(run)
+  return shardOptions(runOptions(new Command("run").description("ask what has not been answered yet"))).action(run)
 }
 
 function retryCommand(): Command {
@@ -33,7 +34,7 @@ function retryCommand(): Command {
     .action(run)
 }
 
-async function run(data: string, options: RunOptions): Promise<void> {
+async function run(data: string, options: SharedRunOptions): Promise<void> {
   const { runDescribe } = await import("./actions/describe.ts")
   await runDescribe(data, options)
 }

@@ -20,6 +20,7 @@ import { puppetsCommand } from "./puppets.ts"
 import { reportCommand } from "./report.ts"
 import { alignCommand, evaluateCommand, exportCommand, finetuneCommand, runCommand } from "./run.ts"
 import { segmentCommand } from "./segment.ts"
+import { statusCommand } from "./status.ts"
 import { stripsCommand } from "./strips.ts"
 import { suggestCommand } from "./suggest.ts"
 import { watchCommand } from "./watch.ts"
@@ -32,6 +33,7 @@ const VERBS: Readonly<Record<string, readonly (() => Command)[]>> = {
   "Run the recipe up to one of its stages:": [alignCommand, finetuneCommand, evaluateCommand, exportCommand],
   "Inspect and measure:": [
     reportCommand,
+    statusCommand,
     ablateCommand,
     compareCommand,
     infoCommand,

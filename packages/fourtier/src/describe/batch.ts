@@ -155,7 +155,7 @@ class BatchRun {
       const item = this.#retries.shift() ?? fresh.next().value
       if (item === undefined) break
       const { clip, prompt } = item
-      const reserved = budget.reserve()
+      const reserved = await budget.reserve()
       if (reserved === null) {
         this.#sink.release(clip, prompt, RUN_ENDED)
         break

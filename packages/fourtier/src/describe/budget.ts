@@ -11,7 +11,24 @@ export interface BudgetOptions {
   requests?: number | undefined
   /** Expected dollars per request, until replies show the cost. */
   expected: number
+  /** Where the limits hold for several workers together: asks for a share of them. What it gives is this worker's alone. */
+  grants?: Grants | undefined
 }
+
+/** Dollars and requests. */
+export interface Grant {
+  dollars: number
+  requests: number
+}
+
+export interface Grants {
+  /** @returns as much as there is, up to what is wanted; nothing where all is given away */
+  take(wanted: Grant): Promise<Grant>
+  giveBack(rest: Grant): Promise<void>
+}
+
+/** Requests that are asked for at once. */
+const GRANTED_REQUESTS = 16
 
 export class Budget {
   /** US dollars so far. */
@@ -23,23 +40,67 @@ export class Budget {
   /** The limit that allows no further request, if any. */
   exhausted: "budget" | "limit" | null = null
   readonly price: Price | undefined
-  readonly #maxDollars: number
-  readonly #maxRequests: number
+  #maxDollars: number
+  #maxRequests: number
+  readonly #grants: Grants | undefined
+  #granting: Promise<void> | null = null
   #expected: number
   #reserved = 0
   #replies = 0
 
-  constructor({ price, dollars, requests, expected }: BudgetOptions) {
+  constructor({ price, dollars, requests, expected, grants }: BudgetOptions) {
     this.price = price
-    this.#maxDollars = dollars ?? Number.POSITIVE_INFINITY
-    this.#maxRequests = requests ?? Number.POSITIVE_INFINITY
+    this.#grants = grants
+    const limit = (most: number | undefined) => (most === undefined ? Number.POSITIVE_INFINITY : grants ? 0 : most)
+    this.#maxDollars = limit(dollars)
+    this.#maxRequests = limit(requests)
     this.#expected = expected
   }
 
   /** Reserves the cost of one request. @returns the amount, for `pay` or `refund`; null when the budget is exhausted */
-  reserve(): number | null {
+  async reserve(): Promise<number | null> {
+    while (this.#grants && this.#lacks()) {
+      const before = [this.#maxDollars, this.#maxRequests]
+      this.#granting ??= this.#replenish(this.#grants).finally(() => {
+        this.#granting = null
+      })
+      await this.#granting
+      if (this.#maxDollars === before[0] && this.#maxRequests === before[1]) break
+    }
+    return this.#reserveNow()
+  }
+
+  #lacks(): boolean {
+    return this.sent >= this.#maxRequests || this.#exceeds()
+  }
+
+  /** Sums of fractions of a cent are not exact. */
+  #exceeds(): boolean {
+    return this.spent + this.#reserved + this.#expected > this.#maxDollars + 1e-9
+  }
+
+  async #replenish(grants: Grants): Promise<void> {
+    const dollars = Number.isFinite(this.#maxDollars) ? GRANTED_REQUESTS * Math.max(this.#expected, 0.001) : 0
+    const requests = Number.isFinite(this.#maxRequests) ? GRANTED_REQUESTS : 0
+    const given = await grants.take({ dollars, requests })
+    this.#maxDollars += given.dollars
+    this.#maxRequests += given.requests
+  }
+
+  /** Gives back what has been granted and not been spent. To be called when nothing is in progress any more. */
+  async settle(): Promise<void> {
+    if (!this.#grants) return
+    const finite = (most: number, used: number) => (Number.isFinite(most) ? Math.max(0, most - used) : 0)
+    const rest = { dollars: finite(this.#maxDollars, this.spent), requests: finite(this.#maxRequests, this.sent) }
+    if (rest.dollars === 0 && rest.requests === 0) return
+    this.#maxDollars -= rest.dollars
+    this.#maxRequests -= rest.requests
+    await this.#grants.giveBack(rest)
+  }
+
+  #reserveNow(): number | null {
     if (this.sent >= this.#maxRequests) this.exhausted = "limit"
-    else if (this.spent + this.#reserved + this.#expected > this.#maxDollars) this.exhausted = "budget"
+    else if (this.#exceeds()) this.exhausted = "budget"
     else this.exhausted = null
     if (this.exhausted) return null
     this.sent++

@@ -14,10 +14,13 @@ import type { FailedQuestion } from "./report.ts"
 /** Milliseconds between two looks at what another process has answered. */
 const POLL_MS = 200
 
+/** Who may ask which question. */
+export type QuestionLeases = Pick<Leases, "acquire" | "release" | "holder">
+
 export interface CacheSinkParts {
   plan: Plan
   cache: DescriptionCache
-  leases: Leases
+  leases: QuestionLeases
   budget: Budget
   provider: Provider
   task: Task

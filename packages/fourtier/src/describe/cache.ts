@@ -1,6 +1,10 @@
 /**
  * `descriptions.jsonl`: every answer ever received, one line each. The file is only appended to.
  *
+ * Over a network file system, lines that several machines append to one file overwrite each other. Workers that share a cache
+ * therefore write files of their own, `descriptions.jsonl.parts/<name>.jsonl`, which are read together with it: a sound answer counts
+ * before a flagged one, and of two such what the file itself has counts. `fourtier cache merge` takes them into the file.
+ *
  * A line is written by a single `write` call on a file opened for appending, so the lines of several processes do not mix,
  * and a killed process loses at most the line that it had not written. The last line with a key is valid. Memory holds only
  * an index from keys to file positions; texts are read on demand.
@@ -10,12 +14,13 @@
  */
 
 import { createHash } from "node:crypto"
-import { closeSync, fdatasyncSync, fstatSync, mkdirSync, openSync, readSync, writeSync } from "node:fs"
-import { dirname } from "node:path"
+import { existsSync, readdirSync } from "node:fs"
+import { join } from "node:path"
 import { FourtierError } from "@fourtier/tensor"
-import { canonicalJson, hashJson, notWritten } from "@fourtier/tensor/node"
+import { canonicalJson, hashJson } from "@fourtier/tensor/node"
 import { z } from "zod"
-import { KeyIndex } from "./key-index.ts"
+import { AnswerFile } from "./answer-file.ts"
+import { KeyIndex, type Place } from "./key-index.ts"
 import type { Prompt } from "./prompts.ts"
 import type { Setting } from "./provider.ts"
 import { stripReasoning } from "./reasoning.ts"
@@ -109,10 +114,12 @@ const KEY_AT = '{"key":"'.length
 const OK_AT = KEY_AT + 32 + '","ok":'.length
 const HEAD = Buffer.from('{"key":"')
 const SPEC_HEAD = Buffer.from('{"spec":"')
-const CHUNK = 4 << 20
 const RECENT = 2048
 const GOOD = 1
 const FLAGGED = 2
+
+/** Folder of the files of workers that share a cache of answers. */
+export const partsFolder = (path: string) => `${path}.parts`
 
 /**
  * The answers in a file.
@@ -130,31 +137,39 @@ export class DescriptionCache {
   readonly path: string
   /** Number of lines that are neither answer nor spec: cut off by a crash, or damaged. They are skipped. */
   damaged = 0
-  #file: number
-  #scanned = 0
+  /** The file itself comes first where there is one. */
+  readonly #files: AnswerFile[] = []
+  readonly #known = new Set<string>()
+  /** Which of the files is written. */
+  readonly #own: AnswerFile
+  /** Place of the file itself among the files; -1 while there is none. */
+  #main = -1
   readonly #index = new KeyIndex()
   readonly #specs = new Map<string, Record<string, unknown>>()
   #flagged = 0
-  /** Offset and length of the last answers, in a ring buffer. */
-  readonly #recent = new Float64Array(2 * RECENT)
+  /** File, offset and length of the last answers, in a ring buffer. */
+  readonly #recent = new Float64Array(3 * RECENT)
   #recentCount = 0
-  #dirty = false
-  #flush: NodeJS.Timeout | undefined
 
-  /** Opens or creates the file and indexes it. @throws FourtierError when it cannot be opened */
-  constructor(path: string) {
+  /**
+   * Opens or creates the file and indexes it.
+   * @param part name of the file that this process writes, where several machines share the cache; absent: the file itself
+   * @throws FourtierError when it cannot be opened
+   */
+  constructor(path: string, part?: string) {
     this.path = path
-    try {
-      mkdirSync(dirname(path), { recursive: true })
-      this.#file = openSync(path, "a+")
-    } catch (error) {
-      throw notWritten(path, error, "answers")
-    }
-    this.refresh()
-    if (fstatSync(this.#file).size > this.#scanned) {
-      writeSync(this.#file, "\n")
-      this.refresh()
-    }
+    const own = part === undefined ? path : join(partsFolder(path), `${part}.jsonl`)
+    this.#own = this.#open(own, true)
+    this.refresh(true)
+    this.#own.endTornLine(this.#taking(0))
+  }
+
+  #open(path: string, writable: boolean): AnswerFile {
+    const file = new AnswerFile(path, writable)
+    this.#known.add(path)
+    const number = this.#files.push(file) - 1
+    if (path === this.path) this.#main = number
+    return file
   }
 
   /** Number of keys with an answer, sound or flagged. */
@@ -167,42 +182,36 @@ export class DescriptionCache {
     return this.#flagged
   }
 
-  /** Reads what this process and others have appended since the last call. */
-  refresh(): void {
-    const { size } = fstatSync(this.#file)
-    if (size <= this.#scanned) return
-    let buffer = Buffer.allocUnsafe(Math.min(CHUNK, size - this.#scanned))
-    for (;;) {
-      const got = readSync(this.#file, buffer, 0, buffer.length, this.#scanned)
-      const end = got === 0 ? -1 : buffer.lastIndexOf(10, got - 1)
-      if (end < 0) {
-        if (got < buffer.length) return
-        buffer = Buffer.allocUnsafe(buffer.length * 2)
-        continue
-      }
-      let from = 0
-      while (from <= end) {
-        const to = buffer.indexOf(10, from)
-        if (to > from) this.#take(buffer.subarray(from, to), this.#scanned + from)
-        from = to + 1
-      }
-      this.#scanned += end + 1
-      if (got < buffer.length) return
+  /**
+   * Reads what this process and others have appended since the last call.
+   * @param asServerHasIt looks for further files, and asks the server of a network file system, which may know of more than this machine
+   * does
+   */
+  refresh(asServerHasIt = false): void {
+    if (asServerHasIt) this.#openOthers()
+    for (const [number, file] of this.#files.entries()) file.scan(this.#taking(number), asServerHasIt)
+  }
+
+  #openOthers(): void {
+    if (!this.#known.has(this.path) && existsSync(this.path)) this.#open(this.path, false)
+    for (const name of listing(partsFolder(this.path))) {
+      const path = join(partsFolder(this.path), name)
+      if (name.endsWith(".jsonl") && !this.#known.has(path)) this.#open(path, false)
     }
   }
 
-  #take(line: Buffer, offset: number): void {
+  #taking(file: number): (line: Buffer, offset: number) => void {
+    return (line, offset) => this.#take(line, file, offset)
+  }
+
+  #take(line: Buffer, file: number, start: number): void {
     if (line[line.length - 1] === 125) {
       const head = line.lastIndexOf(HEAD)
       if (head >= 0) {
         const ok = line[head + OK_AT]
         const mark = ok === 49 ? GOOD : ok === 48 ? FLAGGED : 0
-        const before = mark === 0 ? -1 : this.#index.set(line, head + KEY_AT, offset + head, line.length - head, mark)
-        if (before >= 0) {
-          this.#recent.set([offset + head, line.length - head], (this.#recentCount++ % RECENT) * 2)
-          this.#flagged += (mark === FLAGGED ? 1 : 0) - (before === FLAGGED ? 1 : 0)
-          return
-        }
+        const place = { file, offset: start + head, length: line.length - head, mark }
+        if (mark !== 0 && this.#put(line, head + KEY_AT, place)) return
       } else if (line.indexOf(SPEC_HEAD) === 0) {
         try {
           const { spec, is } = specLineSchema.parse(JSON.parse(line.toString("utf8")))
@@ -217,6 +226,21 @@ export class DescriptionCache {
     this.damaged++
   }
 
+  /** Notes an answer, unless one counts more that another file has. @returns false where there is no key */
+  #put(line: Buffer, at: number, place: Place): boolean {
+    const known = this.#index.at(line, at)
+    if (known && known.file !== place.file && this.#rank(known) >= this.#rank(place)) return true
+    const before = this.#index.set(line, at, place)
+    if (before < 0) return false
+    this.#recent.set([place.file, place.offset, place.length], (this.#recentCount++ % RECENT) * 3)
+    this.#flagged += (place.mark === FLAGGED ? 1 : 0) - (before === FLAGGED ? 1 : 0)
+    return true
+  }
+
+  #rank({ mark, file }: Place): number {
+    return (mark === GOOD ? 2 : 0) + (file === this.#main ? 1 : 0)
+  }
+
   /** Whether the key has an answer; `undefined` when not. Does not read the file. */
   state(key: string): "good" | "flagged" | undefined {
     const mark = this.#index.get(key)?.mark
@@ -226,20 +250,18 @@ export class DescriptionCache {
   /** The valid answer of a key: the last one. */
   read(key: string): Answer | undefined {
     const place = this.#index.get(key)
-    return place && this.#readAt(place.offset, place.length)
+    return place && this.#readAt(place)
   }
 
-  #readAt(offset: number, length: number): Answer {
-    const buffer = Buffer.allocUnsafe(length)
-    readSync(this.#file, buffer, 0, length, offset)
-    const text = buffer.toString("utf8")
+  #readAt({ file, offset, length }: Omit<Place, "mark">): Answer {
+    const text = this.#files[file].read(offset, length)
     try {
       const answer = answerSchema.parse(JSON.parse(text))
       return { ...answer, answer: stripReasoning(answer.answer).text }
     } catch (error) {
       throw new FourtierError(
         {
-          where: `${this.path}, byte ${offset}`,
+          where: `${this.#files[file].path}, byte ${offset}`,
           what: "not a valid answer",
           found: text.slice(0, 200),
           fix: "delete the line",
@@ -249,39 +271,30 @@ export class DescriptionCache {
     }
   }
 
-  /** The valid answers, in the order of the file. */
+  /** The valid answers, in the order of the file, then those of further files. */
   *answers(): Generator<Answer> {
-    const places = [...this.#index.places()].sort((a, b) => a.offset - b.offset)
-    for (const { offset, length } of places) yield this.#readAt(offset, length)
+    const order = (file: number) => (file === this.#main ? -1 : file)
+    const places = [...this.#index.places()]
+    places.sort((a, b) => order(a.file) - order(b.file) || a.offset - b.offset)
+    for (const place of places) yield this.#readAt(place)
   }
 
   /** The last `count` answers written (2,048 at most), oldest first. */
   *latest(count: number): Generator<Answer> {
     const total = this.#recentCount
     for (let i = Math.max(0, total - Math.min(count, RECENT)); i < total; i++) {
-      const at = (i % RECENT) * 2
-      yield this.#readAt(this.#recent[at], this.#recent[at + 1])
+      const [file, offset, length] = this.#recent.subarray((i % RECENT) * 3)
+      yield this.#readAt({ file, offset, length })
     }
   }
 
   /** All answers that a key has had, in order, including those that were replaced. */
   *history(key: string): Generator<Answer> {
-    const wanted = Buffer.from(`{"key":"${key}"`)
-    let size = CHUNK
-    for (let offset = 0; offset < this.#scanned; ) {
-      const buffer = Buffer.allocUnsafe(Math.min(size, this.#scanned - offset))
-      readSync(this.#file, buffer, 0, buffer.length, offset)
-      const end = buffer.lastIndexOf(10)
-      if (end < 0) {
-        size *= 2
-        continue
-      }
-      for (let at = buffer.indexOf(wanted); at >= 0 && at < end; ) {
-        const to = buffer.indexOf(10, at)
-        yield this.#readAt(offset + at, to - at)
-        at = buffer.indexOf(wanted, to)
-      }
-      offset += end + 1
+    const valid = this.#index.get(key)
+    const files = [...this.#files.keys()].sort((a, b) => Number(a === valid?.file) - Number(b === valid?.file))
+    for (const file of files) {
+      for (const [offset, length] of this.#files[file].find(`{"key":"${key}"`))
+        yield this.#readAt({ file, offset, length })
     }
   }
 
@@ -313,43 +326,25 @@ export class DescriptionCache {
     this.#write(JSON.stringify({ key, ok, ...rest }))
   }
 
-  #writing<T>(work: () => T): T {
-    try {
-      return work()
-    } catch (error) {
-      throw notWritten(this.path, error, "answers")
-    }
-  }
-
   #write(line: string): void {
-    const bytes = Buffer.from(`${line}\n`, "utf8")
-    const written = this.#writing(() => writeSync(this.#file, bytes))
-    if (written !== bytes.length) {
-      writeSync(this.#file, "\n")
-      throw new FourtierError({
-        where: this.path,
-        what: "an answer could be written in part only",
-        expected: `${bytes.length} bytes`,
-        found: `${written} bytes`,
-        fix: "free disk space and run again",
-      })
-    }
-    this.refresh()
-    this.#dirty = true
-    this.#flush ??= setTimeout(() => this.sync(), 1000).unref()
+    this.#own.append(line)
+    this.#own.scan(this.#taking(0))
   }
 
   /** Flushes appended answers to the disk, so that they survive a power cut. Done every second in any case. */
   sync(): void {
-    clearTimeout(this.#flush)
-    this.#flush = undefined
-    if (!this.#dirty) return
-    this.#dirty = false
-    fdatasyncSync(this.#file)
+    this.#own.sync()
   }
 
   close(): void {
-    this.sync()
-    closeSync(this.#file)
+    for (const file of this.#files) file.close()
+  }
+}
+
+function listing(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort()
+  } catch {
+    return []
   }
 }

@@ -16,6 +16,8 @@ const PATIENCE = 20
 export class ConcurrencyLimiter {
   readonly max: number
   #limit: number
+  /** What other workers leave to this one. */
+  #cap = Number.POSITIVE_INFINITY
   /** Up to here the limit grows by one with each reply. */
   #plateau: number
   /** Since the last 429. */
@@ -38,11 +40,17 @@ export class ConcurrencyLimiter {
   }
 
   get limit(): number {
-    return Math.floor(this.#limit)
+    return Math.min(this.#cap, Math.floor(this.#limit))
   }
 
   get active(): number {
     return this.#active
+  }
+
+  /** Never more than so many from now on, as long as no other number is given; none, where it is 0. */
+  cap(most: number): void {
+    this.#cap = most
+    this.#wake()
   }
 
   /** Waits until a request may start. @throws the signal's reason when aborted */

@@ -6,6 +6,8 @@
 const EMPTY = 0
 
 export interface Place {
+  /** Number of the file, up to 65,535. */
+  file: number
   offset: number
   length: number
   /** Whatever the caller wants to remember, 1 to 255. */
@@ -16,6 +18,7 @@ export class KeyIndex {
   #capacity: number
   #words: Uint32Array
   #offsets: Float64Array
+  #files: Uint16Array
   #lengths: Uint32Array
   #marks: Uint8Array
   #size = 0
@@ -25,6 +28,7 @@ export class KeyIndex {
     this.#capacity = capacity
     this.#words = new Uint32Array(capacity * 4)
     this.#offsets = new Float64Array(capacity)
+    this.#files = new Uint16Array(capacity)
     this.#lengths = new Uint32Array(capacity)
     this.#marks = new Uint8Array(capacity)
   }
@@ -65,7 +69,7 @@ export class KeyIndex {
    * Sets the entry of the key whose 32 hexadecimal digits are at `at`.
    * @returns the mark it had before; 0 when the key is new, -1 when the digits are not a key
    */
-  set(bytes: Uint8Array, at: number, offset: number, length: number, mark: number): number {
+  set(bytes: Uint8Array, at: number, { file, offset, length, mark }: Place): number {
     if (!this.#parse(bytes, at)) return -1
     if ((this.#size + 1) * 2 > this.#capacity) {
       const held = Uint32Array.from(this.#parsed)
@@ -78,6 +82,7 @@ export class KeyIndex {
       this.#size++
       this.#words.set(this.#parsed, slot * 4)
     }
+    this.#files[slot] = file
     this.#offsets[slot] = offset
     this.#lengths[slot] = length
     this.#marks[slot] = mark
@@ -88,14 +93,30 @@ export class KeyIndex {
     if (!this.#parse(Buffer.from(key, "latin1"), 0)) return undefined
     const slot = this.#slot()
     if (this.#marks[slot] === EMPTY) return undefined
-    return { offset: this.#offsets[slot], length: this.#lengths[slot], mark: this.#marks[slot] }
+    return this.#placeAt(slot)
+  }
+
+  #placeAt(slot: number): Place {
+    return {
+      file: this.#files[slot],
+      offset: this.#offsets[slot],
+      length: this.#lengths[slot],
+      mark: this.#marks[slot],
+    }
+  }
+
+  /** The entry of the key whose 32 hexadecimal digits are at `at`. */
+  at(bytes: Uint8Array, at: number): Place | undefined {
+    if (!this.#parse(bytes, at)) return undefined
+    const slot = this.#slot()
+    return this.#marks[slot] === EMPTY ? undefined : this.#placeAt(slot)
   }
 
   /** All places, in no particular order. */
   *places(): Generator<Place> {
     for (let slot = 0; slot < this.#capacity; slot++) {
       if (this.#marks[slot] === EMPTY) continue
-      yield { offset: this.#offsets[slot], length: this.#lengths[slot], mark: this.#marks[slot] }
+      yield this.#placeAt(slot)
     }
   }
 
@@ -104,12 +125,14 @@ export class KeyIndex {
       capacity: this.#capacity,
       words: this.#words,
       offsets: this.#offsets,
+      files: this.#files,
       lengths: this.#lengths,
       marks: this.#marks,
     }
     this.#capacity *= 2
     this.#words = new Uint32Array(this.#capacity * 4)
     this.#offsets = new Float64Array(this.#capacity)
+    this.#files = new Uint16Array(this.#capacity)
     this.#lengths = new Uint32Array(this.#capacity)
     this.#marks = new Uint8Array(this.#capacity)
     for (let from = 0; from < old.capacity; from++) {
@@ -118,6 +141,7 @@ export class KeyIndex {
       const slot = this.#slot()
       this.#words.set(this.#parsed, slot * 4)
       this.#offsets[slot] = old.offsets[from]
+      this.#files[slot] = old.files[from]
       this.#lengths[slot] = old.lengths[from]
       this.#marks[slot] = old.marks[from]
     }

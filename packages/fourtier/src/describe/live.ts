@@ -23,6 +23,8 @@ import { stripReasoning } from "./reasoning.ts"
 
 export interface LiveOptions {
   provider: LiveProvider
+  /** Told how many requests may be in progress at most, whenever that changes; absent: as many as the provider allows. */
+  onShare?: ((tell: (most: number) => void) => void) | undefined
   system: string | null
   /** One request per prompt, or one for all prompts of a clip. */
   ask: "separate" | "together"
@@ -53,7 +55,11 @@ const MAX_CUT_OFF = 5
 const TOLD_PAUSE_MS = 60_000
 
 /** @throws ProviderError `stop` when no request can succeed; the signal's reason when aborted. Answers so far are stored. */
-export async function runLive(jobs: Iterable<Job>, options: LiveOptions, sink: AnswerSink): Promise<void> {
+export async function runLive(
+  jobs: Iterable<Job> | AsyncIterable<Job>,
+  options: LiveOptions,
+  sink: AnswerSink,
+): Promise<void> {
   await new LiveRun(options, sink).run(jobs)
 }
 
@@ -80,9 +86,10 @@ class LiveRun {
     this.#options = options
     this.#sink = sink
     this.#limiter = new ConcurrencyLimiter(options.provider.concurrency, options.backoff)
+    options.onShare?.((most) => this.#limiter.cap(most))
   }
 
-  async run(jobs: Iterable<Job>): Promise<void> {
+  async run(jobs: Iterable<Job> | AsyncIterable<Job>): Promise<void> {
     const { signal } = this.#options
     let over: (() => void) | undefined
     const interrupted = () => {
@@ -91,7 +98,7 @@ class LiveRun {
     if (signal.aborted) interrupted()
     else signal.addEventListener("abort", interrupted, { once: true })
     try {
-      for (const job of jobs) if (!(await this.#begin(job))) break
+      for await (const job of jobs) if (!(await this.#begin(job))) break
     } finally {
       while (this.#running.size > 0) await Promise.race(this.#running)
       signal.removeEventListener("abort", interrupted)
@@ -260,7 +267,7 @@ class LiveRun {
     } catch {
       return null
     }
-    const reserved = this.#stopped ? null : this.#options.budget.reserve()
+    const reserved = this.#stopped ? null : await this.#options.budget.reserve()
     if (reserved === null) this.#limiter.release()
     return reserved
   }

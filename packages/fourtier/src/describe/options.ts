@@ -1,6 +1,7 @@
 /** What a run of `describe` needs. */
 
 import type { Reporter } from "@fourtier/core"
+import type { Division } from "../shards/job.ts"
 import type { Tested } from "../video/tested.ts"
 import type { Checks } from "./check.ts"
 import type { Price } from "./cost.ts"
@@ -46,6 +47,11 @@ export interface DescribeOptions {
   reporter?: Reporter
   /** Ends the run early; answers so far are kept. */
   signal?: AbortSignal
+  /**
+   * Which part of the clips is this process's, where several share the work; absent: all. `budget` and `limit` then hold for all of
+   * them together, also over restarts.
+   */
+  division?: Division
   /** Of the waiting times; by default each process has its own. */
   seed?: number
 }

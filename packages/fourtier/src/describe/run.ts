@@ -1,23 +1,27 @@
 /** One run of `describe`: estimates, asks what is pending, and collects the answers. */
 
+import { randomBytes } from "node:crypto"
 import { setMaxListeners } from "node:events"
+import { hostname } from "node:os"
 import { plural, type Reporter, silent } from "@fourtier/core"
 import { FourtierError, Rng } from "@fourtier/tensor"
 import { hashJson } from "@fourtier/tensor/node"
+import type { Division } from "../shards/job.ts"
 import { markUsed } from "../util/cache-folders.ts"
 import { runBatch } from "./batch.ts"
 import { countBatchesAbout } from "./batch-state.ts"
-import { Budget } from "./budget.ts"
+import { Budget, type BudgetOptions } from "./budget.ts"
 import { DescriptionCache, specId } from "./cache.ts"
 import { CacheSink } from "./cache-sink.ts"
 import { checksSchema } from "./check.ts"
 import { FREE, listPrices, type Price, priceOf, requirePrice } from "./cost.ts"
+import { askDivided } from "./divided.ts"
 import { type Estimate, estimate } from "./estimate.ts"
 import { Leases } from "./leases.ts"
-import { runLive } from "./live.ts"
+import { type LiveOptions, runLive } from "./live.ts"
 import type { DescribeOptions } from "./options.ts"
 import { Plan } from "./plan.ts"
-import { type DescribedClip, ProviderError, usesStrip } from "./provider.ts"
+import { type DescribedClip, type LiveProvider, ProviderError, usesStrip } from "./provider.ts"
 import { type DescribeReport, type FailedQuestion, summarise } from "./report.ts"
 import { throttle } from "./strip.ts"
 
@@ -31,7 +35,7 @@ export class DescribeRun {
   constructor(options: DescribeOptions) {
     this.#options = options
     this.#reporter = options.reporter ?? silent
-    this.#cache = new DescriptionCache(options.cachePath)
+    this.#cache = new DescriptionCache(options.cachePath, options.division && partName())
     this.#plan = new Plan(options, this.#cache)
   }
 
@@ -109,10 +113,12 @@ export class DescribeRun {
     setMaxListeners(0, signal)
     const price = this.#price()
     const expected = price && dollars !== undefined ? (await this.estimate()).costPerRequest : 0
-    const budget = new Budget({ price, dollars, requests, expected: expected ?? 0 })
+    const limits = { price, dollars, requests, expected: expected ?? 0 }
     for (const spec of this.#plan.specs()) this.#cache.register(spec)
     await this.#announce()
     const strip = throttle(stripWorkers, (clip: DescribedClip) => strips.encode(clip))
+    if (this.#options.division) return this.#askDivided(this.#options.division, limits, pending, strip, signal)
+    const budget = new Budget(limits)
     const leases = await Leases.open(this.#cache.path)
     const task = this.#reporter.task("describe clips", pending, "answers")
     const parts = { plan: this.#plan, cache: this.#cache, leases, budget, provider, task, reporter: this.#reporter }
@@ -132,6 +138,54 @@ export class DescribeRun {
     }
   }
 
+  /** Asks this worker's part of what is pending, and waits until all of it is answered, by whomever. */
+  async #askDivided(
+    division: Division,
+    limits: BudgetOptions,
+    pending: number,
+    strip: (clip: DescribedClip) => Promise<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<Budget> {
+    const { provider } = this.#options
+    if (provider.mode === "batch") {
+      throw new FourtierError({
+        where: `provider ${provider.kind}`,
+        what: "a batch is one order for all questions, and is not divided among workers",
+        fix: "run it on one machine, with --shard none, or name a provider that answers at once",
+      })
+    }
+    const task = this.#reporter.task("describe clips", pending, "answers")
+    const parts = {
+      plan: this.#plan,
+      cache: this.#cache,
+      provider,
+      task,
+      reporter: this.#reporter,
+      failed: this.#failed,
+    }
+    try {
+      const budget = await askDivided(parts, division, limits, signal, (jobs, live, sink) =>
+        runLive(jobs, { ...this.#liveOptions(provider, strip, signal), ...live }, sink),
+      )
+      task.done()
+      return budget
+    } catch (error) {
+      task.done("stopped")
+      throw error instanceof ProviderError ? this.#providerFailed(error) : error
+    }
+  }
+
+  #liveOptions(
+    provider: LiveProvider,
+    strip: (clip: DescribedClip) => Promise<Uint8Array>,
+    signal: AbortSignal,
+  ): Omit<LiveOptions, "budget"> {
+    const { prompts, checks = {}, retries = 8, backoff = 500, seed = process.pid, grace = 30_000 } = this.#options
+    const ask = usesStrip(provider) ? (this.#options.ask ?? "separate") : "separate"
+    const common = { system: prompts.system, strip, checks: checksSchema.parse(checks), signal }
+    return { ...common, provider, ask, retries, backoff, grace, rng: new Rng(seed) }
+  }
+
   /** Asks what is pending and not being asked elsewhere. */
   async #askOnce(
     sink: CacheSink,
@@ -147,9 +201,7 @@ export class DescribeRun {
       const own = { provider, folder: this.#batchFolder(), signature, hashes: this.#hashes(), reporter: this.#reporter }
       await runBatch(pending, { ...common, ...own }, sink)
     } else {
-      const { retries = 8, backoff = 500, seed = process.pid, grace = 30_000 } = this.#options
-      const ask = usesStrip(provider) ? (this.#options.ask ?? "separate") : "separate"
-      await runLive(pending, { ...common, provider, ask, retries, backoff, grace, rng: new Rng(seed) }, sink)
+      await runLive(pending, { ...this.#liveOptions(provider, strip, signal), budget }, sink)
     }
   }
 
@@ -230,3 +282,6 @@ export class DescribeRun {
     )
   }
 }
+
+/** A name that no other process has, for the file that this one writes. */
+const partName = () => `${hostname().replaceAll(/[^\w.-]+/g, "-")}-${process.pid}-${randomBytes(4).toString("hex")}`

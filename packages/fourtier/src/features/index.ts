@@ -7,5 +7,6 @@
  * @module
  */
 
+export { checkFrames } from "./encode-stage.ts"
 export * from "./extract.ts"
 export * from "./store.ts"

@@ -13,7 +13,7 @@
 
 import { randomBytes } from "node:crypto"
 import { existsSync } from "node:fs"
-import { appendFile, readdir, readFile } from "node:fs/promises"
+import { appendFile, readdir } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import type { Pool, RecordSize } from "@fourtier/core/model"
 import { type FeatureKind, type FeatureSource, halfRecord, type RecordKey } from "@fourtier/core/train"
@@ -21,6 +21,7 @@ import { FourtierError } from "@fourtier/tensor"
 import { hashJson, NpyReader, NpyWriter, notWritten, writeJson } from "@fourtier/tensor/node"
 import { z } from "zod"
 import { markUsed } from "../util/cache-folders.ts"
+import { linesFrom } from "../util/lines.ts"
 
 /** Everything that decides a record's numbers but the clip and the view. */
 export interface StoreSpec {
@@ -48,6 +49,8 @@ interface Place {
 interface Shard {
   path: string
   readers: Partial<Record<FeatureKind, Promise<NpyReader<"f16">>>>
+  /** How far its index has been read: bytes and records. */
+  read: { bytes: number; records: number }
 }
 
 const keyText = ({ clip, view }: RecordKey) => `${clip}/${view}`
@@ -75,9 +78,18 @@ export class FeatureStore implements FeatureSource {
   readonly #views: readonly number[] | null
   readonly #places = new Map<string, Place>()
   readonly #shards: Shard[] = []
+  readonly #folders: readonly string[]
+  /** Shards that this process writes: it is told of their records. */
+  readonly #own = new Set<string>()
 
-  private constructor(path: string, { size, pool }: StoreSpec, views: readonly number[] | null) {
+  private constructor(
+    path: string,
+    { size, pool }: StoreSpec,
+    views: readonly number[] | null,
+    others: readonly string[],
+  ) {
     this.path = path
+    this.#folders = [path, ...others]
     this.size = size
     this.#pool = pool
     this.#views = views?.every((number, view) => number === view) ? null : views
@@ -100,17 +112,25 @@ export class FeatureStore implements FeatureSource {
     views: readonly number[] | null = null,
     others: readonly string[] = [],
   ): Promise<FeatureStore> {
-    const store = new FeatureStore(join(root, hashJson(spec).slice(0, 16)), spec, views)
+    const name = hashJson(spec).slice(0, 16)
+    const elsewhere = others.map((other) => join(other, name))
+    const store = new FeatureStore(join(root, name), spec, views, elsewhere)
     const specPath = join(store.path, "spec.json")
     if (!existsSync(specPath)) await writeJson(specPath, spec)
     await markUsed(specPath)
-    for (const folder of [store.path, ...others.map((other) => join(other, store.id))]) {
+    await store.refresh()
+    return store
+  }
+
+  /** Takes in what other processes have stored since. */
+  async refresh(): Promise<void> {
+    for (const folder of this.#folders) {
       if (!existsSync(folder)) continue
       for (const entry of await readdir(folder, { withFileTypes: true })) {
-        if (entry.isDirectory()) await store.#readIndex(join(folder, entry.name))
+        const path = join(folder, entry.name)
+        if (entry.isDirectory() && !this.#own.has(path)) await this.#readIndex(path)
       }
     }
-    return store
   }
 
   has(key: RecordKey): boolean {
@@ -149,7 +169,8 @@ export class FeatureStore implements FeatureSource {
   /** A writer with a shard of its own. Records become visible in this store as they are flushed. */
   async writer(): Promise<FeatureWriter> {
     const path = join(this.path, `shard-${process.pid}-${randomBytes(4).toString("hex")}`)
-    const shard = this.#shards.push({ path, readers: {} }) - 1
+    const shard = this.#shards.push({ path, readers: {}, read: { bytes: 0, records: 0 } }) - 1
+    this.#own.add(path)
     const flushed = (key: RecordKey, record: number, padded: number) => {
       this.#places.set(keyText(key), { shard, record, padded })
     }
@@ -186,13 +207,16 @@ export class FeatureStore implements FeatureSource {
   async #readIndex(path: string): Promise<void> {
     const file = join(path, "index.jsonl")
     if (!existsSync(file)) return
-    const shard = this.#shards.push({ path, readers: {} }) - 1
-    const lines = (await readFile(file, "utf8")).split("\n")
-    // the part after the last line break is empty, or a line torn by a kill
-    for (const [record, line] of lines.slice(0, -1).entries()) {
-      const { clip, view, padded } = parseLine(line, `${file}:${record + 1}`)
+    let number = this.#shards.findIndex((shard) => shard.path === path)
+    if (number < 0) number = this.#shards.push({ path, readers: {}, read: { bytes: 0, records: 0 } }) - 1
+    const { read } = this.#shards[number]
+    // what follows the last line break is a line that is being written, or one torn by a kill
+    for await (const { line, end } of linesFrom(file, read.bytes)) {
+      const { clip, view, padded } = parseLine(line, `${file}:${read.records + 1}`)
       const key = keyText({ clip, view })
-      if (!this.#places.has(key)) this.#places.set(key, { shard, record, padded })
+      if (!this.#places.has(key)) this.#places.set(key, { shard: number, record: read.records, padded })
+      read.records++
+      read.bytes = end
     }
   }
 }

@@ -1,16 +1,18 @@
 /** Every clip through the frozen encoder. */
 
+import type { ViewRecipe } from "@fourtier/core/frames"
 import { FourtierError } from "@fourtier/tensor"
 import type { Config } from "../config.ts"
 import { openVisualEncoder } from "../encoders/catalog.ts"
 import type { VisualEncoder } from "../encoders/encoder.ts"
 import { type Extraction, extractFeatures } from "../features/extract.ts"
 import { learnsFromWords } from "../requirements.ts"
+import type { Division } from "../shards/job.ts"
 import { cacheFolders } from "../util/cache-folders.ts"
 import type { Clip } from "../video/manifest.ts"
 import type { Split } from "../video/splits.ts"
 import type { StageContext } from "./context.ts"
-import { viewRecipes } from "./views.ts"
+import { type ViewRecipes, viewRecipes } from "./views.ts"
 
 const visualEncoders = new WeakMap<Config["encoder"], Promise<VisualEncoder>>()
 
@@ -63,31 +65,65 @@ export function learnsBackground(splits: readonly Split[], { background }: Pick<
   return background === "learn" && splits.every((split) => (split.background?.held ?? []).length >= FEWEST_BACKGROUND)
 }
 
+/** Clips with how they are seen. */
+interface Part {
+  clips: Clip[]
+  recipe: ViewRecipe
+}
+
+/** Which clips are seen how: random views of training clips, fixed views of the others; apart for stage 1 where that is configured. */
+function partsOf(splits: readonly Split[], config: Config, encoder: VisualEncoder): Record<keyof ViewRecipes, Part> {
+  const recipes = viewRecipes(config, encoder)
+  const training = uniqueClips(splits, ({ train }) => train)
+  const learned = learnsBackground(splits, config)
+    ? uniqueClips(splits, ({ background }) => background?.held ?? [])
+    : []
+  const tested = uniqueClips(splits, ({ val, test, background }) => [
+    ...val,
+    ...test,
+    ...(background?.held ?? []),
+    ...(background?.test ?? []),
+  ])
+  return {
+    train: { clips: [...training, ...learned], recipe: recipes.train },
+    align: { clips: training, recipe: recipes.align },
+    test: { clips: tested, recipe: recipes.test },
+  }
+}
+
+/** Whether stage 1 has views of its own. */
+const alignsApart = (config: Config) => config.views.align !== null && learnsFromWords(config)
+
+/** This process's part of what `extract` computes, part by part: clips that cannot be decoded are among what is returned. */
+export async function extractDivided(
+  splits: readonly Split[],
+  context: StageContext,
+  division: Division | undefined,
+): Promise<Map<string, Extraction>> {
+  const { config, reporter } = context
+  const encoder = await visualEncoder(config)
+  for (const note of encoder.notes ?? []) reporter.say(note)
+  const { train, align, test } = partsOf(splits, config, encoder)
+  const parts = { train, ...(alignsApart(config) ? { align } : {}), test }
+  const common = { ...extractOptions(context), encoder, ...(division ? { division } : {}) }
+  const done = new Map<string, Extraction>()
+  for (const [name, { clips, recipe }] of Object.entries(parts)) {
+    done.set(name, await extractFeatures(clips, { ...common, recipe }))
+  }
+  return done
+}
+
 /** Every clip through the frozen encoder: random views of training clips, fixed views of validation and test clips. */
 export async function extract(splits: readonly Split[], context: StageContext): Promise<Features> {
   const { config, reporter } = context
   const encoder = await visualEncoder(config)
   for (const note of encoder.notes ?? []) reporter.say(note)
-  const recipes = viewRecipes(config, encoder)
+  const parts = partsOf(splits, config, encoder)
   const common = { ...extractOptions(context), encoder }
-  const training = uniqueClips(splits, ({ train }) => train)
-  const learned = learnsBackground(splits, config)
-    ? uniqueClips(splits, ({ background }) => background?.held ?? [])
-    : []
-  const train = await extractFeatures([...training, ...learned], { ...common, recipe: recipes.train })
-  const align =
-    config.views.align && learnsFromWords(config)
-      ? await extractFeatures(training, { ...common, recipe: recipes.align })
-      : train
-  const test = await extractFeatures(
-    uniqueClips(splits, ({ val, test, background }) => [
-      ...val,
-      ...test,
-      ...(background?.held ?? []),
-      ...(background?.test ?? []),
-    ]),
-    { ...common, recipe: recipes.test },
-  )
+  const extracted = ({ clips, recipe }: Part) => extractFeatures(clips, { ...common, recipe })
+  const train = await extracted(parts.train)
+  const align = alignsApart(config) ? await extracted(parts.align) : train
+  const test = await extracted(parts.test)
   const lost = test.failed[0]
   if (lost) {
     throw new FourtierError({

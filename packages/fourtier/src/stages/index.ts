@@ -5,7 +5,7 @@
 
 export type { StageContext } from "./context.ts"
 export { contextFor, measure, plan, splitsOf, trainingClips } from "./data.ts"
-export { closeFeatures, extract, type Features, learnsBackground, withoutFailed } from "./features.ts"
+export { closeFeatures, extract, extractDivided, type Features, learnsBackground, withoutFailed } from "./features.ts"
 export { checkAnswerSources, checkSources } from "./sources.ts"
 export { testedViews, type ViewRecipes, viewRecipes } from "./views.ts"
 export { countMissingAnswers, describeClips, embedTexts, stripOf } from "./words.ts"

@@ -3,7 +3,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { readdir, rm } from "node:fs/promises"
 import { join } from "node:path"
-import { isAlive, keepAlive, newOwner, type Owner, readOwner } from "./owner.ts"
+import { keepAlive, newOwner, type Owner, provesAlive, readOwner } from "./owner.ts"
 
 /** Folder in the cache with a file for each process that uses it. */
 export const USERS = "in-use"
@@ -29,13 +29,13 @@ export function joinCache(root: string): void {
   })
 }
 
-/** The other living processes that use the cache. Those that have died are forgotten. */
+/** The other living processes that use the cache, on whichever machine. Those that have died are forgotten. */
 export async function cacheUsers(root: string): Promise<Owner[]> {
   const users: Owner[] = []
   for (const name of await readdir(join(root, USERS)).catch(() => [])) {
     const path = join(root, USERS, name)
     const owner = readOwner(path)
-    if (!owner || !isAlive(owner, path)) await rm(path, { force: true })
+    if (!owner || !(await provesAlive(owner, path))) await rm(path, { force: true })
     else if (owner.pid !== process.pid) users.push(owner)
   }
   return users

@@ -1,19 +1,24 @@
-/** Lets one process at a time work in a folder. A lock left by a process that was killed, or by a power cut, does not hold. */
+/**
+ * Lets one process at a time work in a folder, on whichever machine. A lock left by a process that was killed, or by a power cut, does
+ * not hold. As with all that is shared (shards/shared-folder.ts), locks are made by `link` with a look at the number of names, since
+ * NFS may lose a reply, and no file's time is compared with a clock.
+ */
 
 import { randomUUID } from "node:crypto"
-import { link, mkdir, open, rename, rm, stat } from "node:fs/promises"
+import { link, mkdir, open, rename, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { FourtierError, messageOf } from "@fourtier/tensor"
 import { sweepTemporaries } from "@fourtier/tensor/node"
 import { pause } from "./back-off.ts"
-import { isAlive, keepAlive, newOwner, type Owner, readOwner } from "./owner.ts"
+import { isAlive, isHere, isRenewed, keepAlive, newOwner, type Owner, provesAlive, readOwner } from "./owner.ts"
 
 const LOCK = "in-use.lock"
 
 /**
  * Runs `work` while no other process holds the folder. Creates the folder if need be, and first removes files that killed
  * processes left half-written in it.
- * @throws FourtierError at once when another process holds the folder, or it cannot be written
+ * @throws FourtierError when another process holds the folder, or it cannot be written: at once, or for a process on another machine
+ * when it has shown that it lives
  * @example
  * await withFolderLock("runs/clips", async () => {
  *   await writeFileAtomic("runs/clips/results.json", text)
@@ -50,7 +55,7 @@ async function acquire(folder: string, path: string, owner: Owner): Promise<void
     for (let attempt = 0; attempt < 10; attempt++) {
       if (await linked(own, path)) return
       const other = readOwner(path)
-      if (other && isAlive(other, path)) throw inUse(folder, path, other)
+      if (other && (await provesAlive(other, path))) throw inUse(folder, path, other)
       await setAside(path, other)
     }
   } finally {
@@ -65,6 +70,7 @@ async function linked(own: string, path: string): Promise<boolean> {
     await link(own, path)
     return true
   } catch (error) {
+    if ((await stat(own)).nlink > 1) return true
     if (error instanceof Error && "code" in error && error.code === "EEXIST") return false
     throw error
   }
@@ -92,8 +98,11 @@ function inUse(folder: string, path: string, { host, pid }: Owner): FourtierErro
   })
 }
 
-/** A mutex older than this was left behind by a dead process; it is held for moments. */
+/** A mutex is held for moments: one that has been watched for so long was left behind by a dead process. Milliseconds. */
 const STALE_MUTEX_MS = 10_000
+
+/** Longest wait for a mutex, milliseconds. */
+const MUTEX_WAIT_MS = 60_000
 
 /**
  * Runs `work`, which takes moments, while no other process runs work with this lock; waits for its turn.
@@ -101,29 +110,24 @@ const STALE_MUTEX_MS = 10_000
  * @throws FourtierError when another process does not release it; the system's error where the file cannot be made
  */
 export async function withMutex<T>(path: string, work: () => Promise<T>): Promise<T> {
-  for (let attempt = 0; attempt < 1000; attempt++) {
-    if (await made(path)) {
-      try {
-        return await work()
-      } finally {
-        await rm(path, { force: true })
-      }
-    }
-    const found = await stat(path).catch(() => null)
-    if (found === null) continue
-    if (Date.now() - found.mtimeMs > STALE_MUTEX_MS) await rm(path, { force: true })
-    else await pause(20)
-  }
-  throw new FourtierError({ where: path, what: "another process does not release this lock", fix: "delete the file" })
-}
-
-/** Makes an empty file. @returns false where there is one */
-async function made(path: string): Promise<boolean> {
+  const owner = newOwner()
+  const own = `${path}.${owner.id}`
+  await writeFile(own, JSON.stringify(owner), { flag: "wx" })
   try {
-    await (await open(path, "wx")).close()
-    return true
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false
-    throw error
+    const begun = performance.now()
+    while (!(await linked(own, path))) {
+      const other = readOwner(path)
+      const isHeld = other && isHere(other) && other.started !== null ? isAlive(other, path) : null
+      if (!(isHeld ?? isRenewed(path, performance.now(), STALE_MUTEX_MS))) await setAside(path, other)
+      else if (performance.now() - begun < MUTEX_WAIT_MS) await pause(20)
+      else throw new FourtierError({ where: path, what: "another process does not release this lock", fix: "delete the file" })
+    }
+    try {
+      return await work()
+    } finally {
+      await rm(path, { force: true })
+    }
+  } finally {
+    await rm(own, { force: true })
   }
 }

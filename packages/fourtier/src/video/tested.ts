@@ -7,6 +7,7 @@ import { appendFile, mkdir, readFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { notWritten } from "@fourtier/tensor/node"
 import { z } from "zod"
+import { withMutex } from "../util/lock.ts"
 import type { Clip } from "./manifest.ts"
 import type { Split } from "./splits.ts"
 
@@ -74,7 +75,10 @@ export async function noteTested(folder: string, data: string, splits: readonly 
   if (lines.length === 0) return
   try {
     await mkdir(folder, { recursive: true })
-    await appendFile(fileIn(folder), lines.map((line) => `${JSON.stringify(line)}\n`).join(""))
+    // lines that several machines append at once would overwrite each other
+    await withMutex(`${fileIn(folder)}.lock`, () =>
+      appendFile(fileIn(folder), lines.map((line) => `${JSON.stringify(line)}\n`).join("")),
+    )
   } catch (error) {
     throw notWritten(fileIn(folder), error, "which clips are test clips")
   }

@@ -2,7 +2,7 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { expect, it, describe as suite } from "vitest"
+import { expect, it, describe as suite, vi } from "vitest"
 import { Leases } from "../../src/describe/leases.ts"
 import { type Owner, readOwner } from "../../src/util/owner.ts"
 import { scratch } from "./fixtures.ts"
@@ -63,17 +63,18 @@ suite("leases", () => {
     heir.close()
   })
 
-  it("trusts an owner on another machine for a minute after its last sign of life", async () => {
-    const recent = join(folder, "recent")
-    await leave(recent, { host: "elsewhere" }, 30)
-    const patient = await Leases.open(recent)
-    expect(patient.acquire(key)).toBe(false)
-    patient.close()
-    const silent = join(folder, "silent")
-    await leave(silent, { host: "elsewhere" }, 90)
-    const heir = await Leases.open(silent)
+  it("trusts an owner on another machine until it has watched it be silent for a minute", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] })
+    const path = join(folder, "elsewhere")
+    await leave(path, { host: "elsewhere" }, 90)
+    const heir = await Leases.open(path)
+    expect(heir.acquire(key)).toBe(false)
+    vi.advanceTimersByTime(59_000)
+    expect(heir.acquire(key)).toBe(false)
+    vi.advanceTimersByTime(2_000)
     expect(heir.acquire(key)).toBe(true)
     heir.close()
+    vi.useRealTimers()
   })
 
   it("does not wait for ever on a lock that a dead process left", async () => {
@@ -81,9 +82,11 @@ suite("leases", () => {
     mkdirSync(`${path}.lock`)
     const mutex = join(`${path}.lock`, "mutex")
     writeFileSync(mutex, "")
-    const then = new Date(Date.now() - 11_000)
-    utimesSync(mutex, then, then)
+    vi.useFakeTimers({ toFake: ["performance"] })
+    const passing = setInterval(() => vi.advanceTimersByTime(2_000), 20)
     const leases = await Leases.open(path)
+    clearInterval(passing)
+    vi.useRealTimers()
     expect(existsSync(mutex)).toBe(false)
     leases.close()
   })

@@ -4,9 +4,9 @@ import { spawn } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, expect, it } from "vitest"
+import { afterAll, expect, it, vi } from "vitest"
 import { withFolderLock } from "../../src/util/lock.ts"
-import { newOwner } from "../../src/util/owner.ts"
+import { keepAlive, newOwner } from "../../src/util/owner.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "fourtier-lock-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -73,7 +73,21 @@ it("nor does another process that got its number, a torn lock, or a silent machi
     expect(await withFolderLock(reused, async () => "in")).toBe("in")
   }
   expect(await withFolderLock(await leave("torn", '{"id":'), async () => "in")).toBe("in")
+})
+
+it("a process on another machine holds it as long as its file is seen to be renewed, whatever time that has", async () => {
   const elsewhere = { ...newOwner(), host: "elsewhere", pid: 1 }
-  expect(await withFolderLock(await leave("silent", elsewhere, 120_000), async () => "in")).toBe("in")
-  await expect(withFolderLock(await leave("lively", elsewhere), async () => "in")).rejects.toThrow(/elsewhere/)
+  vi.useFakeTimers({ toFake: ["performance"] })
+  const passing = setInterval(() => vi.advanceTimersByTime(30_000), 300)
+  try {
+    // its clock is an hour ahead: what counts is that nothing changes
+    expect(await withFolderLock(await leave("silent", elsewhere, -3_600_000), async () => "in")).toBe("in")
+  } finally {
+    clearInterval(passing)
+    vi.useRealTimers()
+  }
+  const lively = await leave("lively", elsewhere, 3_600_000)
+  const stop = keepAlive(join(lively, "in-use.lock"), 100)
+  await expect(withFolderLock(lively, async () => "in")).rejects.toThrow(/elsewhere/)
+  stop()
 })

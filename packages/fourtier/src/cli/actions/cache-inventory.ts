@@ -20,8 +20,8 @@ export interface CacheEntry {
 export type Inventory = ReadonlyMap<CacheKind, readonly CacheEntry[]>
 
 export async function takeInventory(folders: CacheFolders): Promise<Inventory> {
-  const { root, features, strips, texts, alignments, measurements, people, proofs, answers, tests } = folders
-  const kinds = [features, strips, texts, alignments, measurements, people, proofs, answers, tests]
+  const { root, features, strips, texts, alignments, measurements, people, proofs, answers, tests, work } = folders
+  const kinds = [features, strips, texts, alignments, measurements, people, proofs, answers, tests, work]
   const own = new Set([...kinds, join(root, USERS)])
   const others = (await listing(root)).map(({ name }) => join(root, name)).filter((path) => !own.has(path))
   const isAboutAnswers = (path: string) => path.startsWith(`${answers}.`)
@@ -35,6 +35,7 @@ export async function takeInventory(folders: CacheFolders): Promise<Inventory> {
     ["proofs", await filesIn(proofs)],
     ["answers", await entriesAt([answers])],
     ["tests", await filesIn(tests)],
+    ["work", await foldersIn(work)],
     ["checkpoints", (await foldersIn(hubCacheFolder())).filter(({ path }) => /[/\\]models--[^/\\]+$/.test(path))],
     ["other", await entriesAt(others.filter((path) => !isAboutAnswers(path)))],
   ])

@@ -22,8 +22,9 @@ import type { Manifest } from "../../video/manifest.ts"
 import { type PlanOptions, planSplits } from "../../video/planned.ts"
 import type { Source } from "../../video/source.ts"
 import { readTested, type Tested } from "../../video/tested.ts"
-import type { DataOptions, QuestionOptions, RunOptions } from "../describe-options.ts"
+import type { DataOptions, QuestionOptions, SharedRunOptions } from "../describe-options.ts"
 import { loadPeople } from "./describe-people.ts"
+import { divisionOf } from "./division.ts"
 import { defaultManifest } from "./folders.ts"
 import { oneOf } from "./one-of.ts"
 import { readConfig } from "./read-config.ts"
@@ -77,7 +78,7 @@ export async function readScope(data: string, options: QuestionOptions & { estim
 }
 
 /** Everything that a run needs; its provider is open. */
-export async function openRun(data: string, options: RunOptions, reporter: Reporter): Promise<DescribeOptions> {
+export async function openRun(data: string, options: SharedRunOptions, reporter: Reporter): Promise<DescribeOptions> {
   const { ask, language, prices, budget, limit, retries } = options
   const limits = {
     ...(ask === undefined ? {} : { ask: oneOf("--ask", ask, ["separate", "together"]) }),
@@ -88,8 +89,18 @@ export async function openRun(data: string, options: RunOptions, reporter: Repor
     ...(retries === undefined ? {} : { retries }),
   }
   const { config, ...scope } = await readScope(data, options, reporter)
+  const { work } = cacheFolders(config.cache)
+  const division = options.estimate || options.flagged ? undefined : divisionOf(options, work, reporter)
   const provider = await openProvider(providerOf(config.describe ?? providerBeside(data), options))
-  return { ...scope, ...limits, provider, retryFlagged: options.flagged === true, reporter, collect: false }
+  return {
+    ...scope,
+    ...limits,
+    provider,
+    retryFlagged: options.flagged === true,
+    reporter,
+    collect: false,
+    ...(division ? { division } : {}),
+  }
 }
 
 /** Whether a model is named anywhere. */

@@ -2,13 +2,13 @@
 
 import { terminalReporter } from "@fourtier/core/node"
 import { describe, estimateDescriptions } from "../../describe/describe.ts"
-import type { RunOptions } from "../describe-options.ts"
+import type { SharedRunOptions } from "../describe-options.ts"
 import { interruptible } from "../interrupt.ts"
 import { formatEstimate } from "./describe-print.ts"
 import { openRun } from "./describe-setup.ts"
 
 /** The exit status is 1 when a question has no answer. */
-export async function runDescribe(data: string, options: RunOptions): Promise<void> {
+export async function runDescribe(data: string, options: SharedRunOptions): Promise<void> {
   const run = await openRun(data, options, terminalReporter())
   try {
     if (options.estimate === true) {
