@@ -11,8 +11,6 @@ export interface Shard {
 /** The variable that says how many indexes a Kubernetes job has, which Kubernetes itself does not tell. */
 export const SHARD_COUNT = "FOURTIER_SHARD_COUNT"
 
-type Environment = Readonly<Record<string, string | undefined>>
-
 /**
  * Reads "3/16": the third of sixteen parts.
  * @throws FourtierError for anything else
@@ -50,6 +48,8 @@ export function shardName({ index, count }: Shard): string {
   return `${index + 1}/${count}`
 }
 
+type Env = Readonly<Record<string, string | undefined>>
+
 /** A part, and what told of it. */
 export interface ShardFound {
   shard: Shard
@@ -71,7 +71,10 @@ export interface ShardFound {
  * shardFromEnvironment({ OMPI_COMM_WORLD_RANK: "1", OMPI_COMM_WORLD_SIZE: "4" })?.shard // { index: 1, count: 4 }
  * ```
  */
-export function shardFromEnvironment(env: Environment = process.env, counted = true): ShardFound | null {
+export function shardFromEnvironment(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  counted = true,
+): ShardFound | null {
   const ranks = rankOf(env, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE") ?? rankOf(env, "PMI_RANK", "PMI_SIZE")
   const found = [slurmArray(env, counted), kubernetes(env, counted), ranks].filter((one) => one !== null)
   const several = found.filter(({ shard }) => shard.count > 1)
@@ -85,7 +88,7 @@ export function shardFromEnvironment(env: Environment = process.env, counted = t
   }))
 }
 
-function whole(env: Environment, name: string): number | null {
+function whole(env: Env, name: string): number | null {
   const text = env[name]
   if (text === undefined || text.trim() === "") return null
   if (/^\d+$/.test(text.trim())) return Number(text)
@@ -98,7 +101,7 @@ function whole(env: Environment, name: string): number | null {
 }
 
 /** Numbers of an array need neither begin at 0 nor be consecutive (`--array=1-99:2`). */
-function slurmArray(env: Environment, counted: boolean): ShardFound | null {
+function slurmArray(env: Env, counted: boolean): ShardFound | null {
   const [id, count] = [whole(env, "SLURM_ARRAY_TASK_ID"), whole(env, "SLURM_ARRAY_TASK_COUNT")]
   if (id === null || count === null) return null
   const least = whole(env, "SLURM_ARRAY_TASK_MIN") ?? 0
@@ -117,7 +120,7 @@ function slurmArray(env: Environment, counted: boolean): ShardFound | null {
   })
 }
 
-function kubernetes(env: Environment, counted: boolean): ShardFound | null {
+function kubernetes(env: Env, counted: boolean): ShardFound | null {
   const [index, count] = [whole(env, "JOB_COMPLETION_INDEX"), whole(env, SHARD_COUNT)]
   if (index === null) return null
   if (count !== null && index < count) return { shard: { index, count }, from: "JOB_COMPLETION_INDEX" }
@@ -131,7 +134,7 @@ function kubernetes(env: Environment, counted: boolean): ShardFound | null {
   })
 }
 
-function rankOf(env: Environment, rank: string, size: string): ShardFound | null {
+function rankOf(env: Env, rank: string, size: string): ShardFound | null {
   const [index, count] = [whole(env, rank), whole(env, size)]
   return index === null || count === null || index >= count ? null : { shard: { index, count }, from: rank }
 }

@@ -120,7 +120,12 @@ export async function withMutex<T>(path: string, work: () => Promise<T>): Promis
       const isHeld = other && isHere(other) && other.started !== null ? isAlive(other, path) : null
       if (!(isHeld ?? isRenewed(path, performance.now(), STALE_MUTEX_MS))) await setAside(path, other)
       else if (performance.now() - begun < MUTEX_WAIT_MS) await pause(20)
-      else throw new FourtierError({ where: path, what: "another process does not release this lock", fix: "delete the file" })
+      else
+        throw new FourtierError({
+          where: path,
+          what: "another process does not release this lock",
+          fix: "delete the file",
+        })
     }
     try {
       return await work()

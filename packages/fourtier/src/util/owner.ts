@@ -37,7 +37,14 @@ export type Owner = z.infer<typeof ownerSchema>
 /** This process as an owner. Each call returns another id. */
 export function newOwner(): Owner {
   const { pid } = process
-  return { id: randomUUID(), host: hostname(), boot: bootId(), namespace: pidNamespace(), pid, started: startTimeOf(pid) }
+  return {
+    id: randomUUID(),
+    host: hostname(),
+    boot: bootId(),
+    namespace: pidNamespace(),
+    pid,
+    started: startTimeOf(pid),
+  }
 }
 
 /** The owner written in a file; null when the file is missing or unreadable. */
