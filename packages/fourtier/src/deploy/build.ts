@@ -2,8 +2,15 @@
 
 import { BOXES, type Bundle, FRAMES, PROBABILITIES, ROWS } from "@fourtier/core/bundle"
 import type { ViewRecipe } from "@fourtier/core/frames"
-import { type NetworkSpec, onRawMap, placesOf, type RegionSpec, regionsOnRawMap } from "@fourtier/core/model"
-import { cast, input, reshape, sigmoid, softmax, type Tensor } from "@fourtier/tensor"
+import {
+  asStored,
+  type NetworkSpec,
+  placesOf,
+  type RegionSpec,
+  regionsOnRawMap,
+  shippedHead,
+} from "@fourtier/core/model"
+import { input, reshape, sigmoid, type Tensor } from "@fourtier/tensor"
 import { selectWeights, type Weights } from "@fourtier/tensor/nn"
 import { type ModelProto, mergeModels, toOnnx } from "@fourtier/tensor/onnx"
 import { MAP, type VisualEncoder } from "../encoders/encoder.ts"
@@ -17,11 +24,7 @@ export async function buildModel(
 ): Promise<ModelProto> {
   const { size } = encoder
   const m = input(MAP, [1, size.T, placesOf(size), size.D])
-  const network = onRawMap(asStored(m), { size, classes, build, width, pool }, null)
-  const head = toOnnx({
-    outputs: { [PROBABILITIES]: softmax(network.final) },
-    weights: selectWeights("bundle", [...network.trained, ...network.finalFrozen], weights),
-  })
+  const head = shippedHead(m, { size, classes, build, width, pool }, weights)
   return mergeModels(await encoder.model(1), head, { [MAP]: MAP })
 }
 
@@ -38,11 +41,7 @@ export async function buildStream(
   const { size, frameWise } = encoder
   if (!frameWise) return null
   const rows = input(ROWS, [1, size.T, frameWise.rows.N, frameWise.rows.D])
-  const network = onRawMap(asStored(frameWise.toMap(rows)), { size, classes, build, width, pool }, null)
-  const head = toOnnx({
-    outputs: { [PROBABILITIES]: softmax(network.final) },
-    weights: selectWeights("bundle", [...network.trained, ...network.finalFrozen], weights),
-  })
+  const head = shippedHead(frameWise.toMap(rows), { size, classes, build, width, pool }, weights)
   return { frame: await frameWise.model(), head }
 }
 
@@ -88,9 +87,6 @@ function detectorHead(
     weights: selectWeights("bundle", [...trained, ...frozen], weights),
   })
 }
-
-/** Training saw features as the store holds them, in half precision: so does the shipped network. */
-const asStored = (m: Tensor) => cast(cast(m, "f16"), "f32")
 
 /** The input part of a bundle. */
 export function describeInput({ frames, resolution }: VisualEncoder): Bundle["input"] {
