@@ -1,21 +1,18 @@
 /** `.onnx` files on disk: large weights go into a file beside the model, as models over 2 GB need. */
 
-import { createHash } from "node:crypto"
 import { type FileHandle, open, readFile, rm } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { FourtierError, messageOf } from "../errors.ts"
 import { decodeModel } from "../onnx/decode.ts"
 import { encodeModelPieces } from "../onnx/encode.ts"
-import type { ExternalData, ModelProto, TensorProto } from "../onnx/proto.ts"
+import type { ExternalData, ModelProto } from "../onnx/proto.ts"
+import { placesInFile, type StoredBytes, shareWeights } from "../onnx/share.ts"
 import { externalize } from "../onnx/tensor-proto.ts"
 import { writeAtomically } from "./files.ts"
 import { openFile, readExactly, writeExactly } from "./stored.ts"
 
 /** Protocol buffers, and so ONNX Runtime, take no message over 2 GiB; this leaves room for the graph itself. */
 const EXTERNAL_ABOVE = 1.9e9
-
-/** Bytes from which weights may lie in another model's file: smaller ones, such as shapes, a runtime wants at hand. */
-const SHARED_FROM = 4096
 
 /**
  * Writes a model. When its weights exceed `externalAbove` bytes they go into `<path>.data`, which must stay beside it.
@@ -75,44 +72,21 @@ export async function writeOnnxSharing(
   holder: ModelProto,
   { externalAbove = EXTERNAL_ABOVE }: { externalAbove?: number } = {},
 ): Promise<void> {
-  const places = new Map(
-    placesOf(holder, holderPath, externalAbove).map(({ bytes, place }) => [hashOf(bytes), place] as const),
-  )
-  const initializers = model.graph.initializers.map((tensor): TensorProto => {
-    if (!tensor.rawData || tensor.rawData.length < SHARED_FROM) return tensor
-    const place = places.get(hashOf(tensor.rawData))
-    const { name, dims, dataType } = tensor
-    return place ? { name, dims, dataType, externalData: place } : tensor
-  })
-  const shared = { ...model, graph: { ...model.graph, initializers } }
+  const shared = shareWeights(model, placesOf(holder, holderPath, externalAbove))
   await writeAtomically(path, (file) => writePieces(file, encodeModelPieces(shared)))
 }
 
 /** Where the bytes of a written model's large weights are. */
-function placesOf(
-  model: ModelProto,
-  path: string,
-  externalAbove: number,
-): { bytes: Uint8Array; place: ExternalData }[] {
+function placesOf(model: ModelProto, path: string, externalAbove: number): StoredBytes[] {
   const { initializers } = model.graph
-  const large = new Set(
-    initializers.flatMap(({ rawData }) => (rawData && rawData.length >= SHARED_FROM ? [rawData] : [])),
-  )
-  if (initializers.reduce((sum, { rawData }) => sum + (rawData?.length ?? 0), 0) > externalAbove) {
-    const location = `${basename(path)}.data`
-    return externalize(initializers, location).pieces.map(({ bytes, offset }) => {
-      return { bytes, place: { location, offset, length: bytes.length } }
-    })
+  if (initializers.reduce((sum, { rawData }) => sum + (rawData?.length ?? 0), 0) <= externalAbove) {
+    return placesInFile(model, basename(path))
   }
-  let offset = 0
-  return encodeModelPieces(model).flatMap((bytes) => {
-    const place = { location: basename(path), offset, length: bytes.length }
-    offset += bytes.length
-    return large.has(bytes) ? [{ bytes, place }] : []
+  const location = `${basename(path)}.data`
+  return externalize(initializers, location).pieces.map(({ bytes, offset }) => {
+    return { bytes, place: { location, offset, length: bytes.length } }
   })
 }
-
-const hashOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
 
 /**
  * Reads a model, and the weights of its main graph that are in files beside it. Throws a FourtierError when a file is missing

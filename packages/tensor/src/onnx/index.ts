@@ -21,5 +21,6 @@ export {
   type TensorProto,
   type ValueInfo,
 } from "./proto.ts"
+export { placesInFile, type StoredBytes, shareWeights } from "./share.ts"
 export { opsetOf, upgradeOpset } from "./upgrade.ts"
 export { type GraphOptions, OPSET, toOnnx } from "./write.ts"
