@@ -1,5 +1,5 @@
 /**
- * Packs every package as it would be published and installs the tarballs into an empty project, without a registry: ours are
+ * Packs every package of code as it would be published and installs the tarballs into an empty project, without a registry: ours are
  * unpacked, of others' exactly those that a package.json of ours cannot do without are linked: optional ones are absent.
  */
 
@@ -73,7 +73,9 @@ export function runIn({ folder }: Installed, command: string, ...args: string[])
 
 function packPackages(folder: string): PackedPackage[] {
   mkdirSync(folder, { recursive: true })
-  const sources = readdirSync(join(ROOT, "packages")).map((name) => join(ROOT, "packages", name))
+  const sources = readdirSync(join(ROOT, "packages"))
+    .filter((name) => name !== "studio")
+    .map((name) => join(ROOT, "packages", name))
   if (!sources.every((source) => existsSync(join(source, "dist")))) throw new Error("run `npm run build` first")
   const workspaces = sources.flatMap((source) => ["--workspace", source])
   const printed = run(ROOT, "npm", "pack", ...workspaces, "--json", "--ignore-scripts", "--pack-destination", folder)

@@ -4,11 +4,13 @@
  * are right.
  */
 
+import { spawnSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { z } from "zod"
 import { encodeClip } from "../../packages/fourtier/tests/video/encode.ts"
 import { writeBundle } from "../examples/bundle.ts"
 import { type Installed, installPackages, ROOT, removeInstalled, runIn } from "./installed.ts"
@@ -67,6 +69,19 @@ describe.each(NAMES)("the tarball of %s", (name) => {
     const args = [packed(name).tarball, "--profile", "esm-only", "--format", "ascii", "--no-color", "--no-emoji"]
     expect(runIn(installed, process.execPath, program, ...args)).toContain(name)
   })
+})
+
+it("the tarball of @fourtier/studio is the built page: static files, and nothing that they were made of", () => {
+  const args = ["pack", "--workspace", "packages/studio", "--dry-run", "--json", "--ignore-scripts"]
+  const printed = spawnSync("npm", args, { cwd: ROOT, encoding: "utf8" }).stdout
+  const [{ files }] = z.array(z.object({ files: z.array(z.object({ path: z.string() })) })).parse(JSON.parse(printed))
+  const paths = files.map(({ path }) => path)
+  const outside = paths.filter((path) => !path.startsWith("dist/"))
+  expect(outside.sort()).toEqual(["LICENSE", "README.md", "package.json"])
+  expect(paths).toEqual(
+    expect.arrayContaining(["dist/index.html", "dist/encoder/encoder.json", "dist/encoder/encoder.onnx"]),
+  )
+  expect(paths.filter((path) => path.endsWith(".wasm"))).toHaveLength(1)
 })
 
 /** Blocks of TypeScript in a README. */

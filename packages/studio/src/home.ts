@@ -19,10 +19,14 @@ export interface Home {
   /** A growing recording: what was written survives the page. */
   record(name: string, label: string | null, type: string): Promise<Recording>
   change(change: api.ClipChange): Promise<api.Clip[]>
+  /** Deletes removed clips with their files; null: this home deletes nothing. */
+  readonly erase: ((ids: string[]) => Promise<void>) | null
   /** Makes clips of stretches of a clip's file; nothing is encoded anew. */
   cut(id: string, cuts: api.Cut[]): Promise<api.Clip[]>
   /** An address of the clip's whole file for a video element; the caller calls `free` when it is done with it. */
   media(id: string): Promise<{ url: string; free(): void }>
+  /** The clip's whole file. */
+  file(id: string): Promise<Blob>
   setClasses(classes: string[]): Promise<string[]>
 
   train(settings: api.TrainSettings): Promise<void>

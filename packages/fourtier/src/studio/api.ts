@@ -174,6 +174,8 @@ export interface DescribeRequest {
   ids?: string[]
   /** Asks nothing: only says what it would cost. */
   estimateOnly?: boolean
+  /** Asks about these clips anew although they have answers. */
+  again?: boolean
 }
 
 export interface Describing {

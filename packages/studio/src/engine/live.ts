@@ -1,0 +1,134 @@
+/** In a worker: recognises in frames that keep coming, with a bundle that is given by its files. */
+
+import { FrameRecognizer, parseBundle, type StreamAnswer, type TimedFrame } from "@fourtier/core/bundle"
+import { leadingSize, type PictureSize, resize, scaledSize, transformOf } from "@fourtier/core/frames"
+import { runtime } from "./encoder.ts"
+import { openVideo } from "./frames.ts"
+import { type Planes, rgbOf } from "./yuv.ts"
+
+export interface BundleFiles {
+  bundle: string
+  model: Uint8Array
+  frame: Uint8Array | null
+  head: Uint8Array | null
+}
+
+export interface LiveAnswer extends Omit<StreamAnswer, "probabilities"> {
+  probabilities: number[]
+}
+
+export type LiveEvent = { kind: "answer"; answer: LiveAnswer } | { kind: "ended"; failure: string | null }
+
+let recognizer: FrameRecognizer | null = null
+let size: PictureSize | undefined
+let feed: Feed | null = null
+
+/** Frames from the page, handed on to the stream. */
+class Feed implements AsyncIterable<TimedFrame> {
+  #waiting: TimedFrame[] = []
+  #wake: () => void = () => {}
+  #ended = false
+
+  push(frame: TimedFrame): void {
+    this.#waiting.push(frame)
+    this.#wake()
+  }
+
+  end(): void {
+    this.#ended = true
+    this.#wake()
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<TimedFrame> {
+    while (true) {
+      const next = this.#waiting.shift()
+      if (next) yield next
+      else if (this.#ended) return
+      else
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+        })
+    }
+  }
+}
+
+const plain = ({ probabilities, ...answer }: StreamAnswer): LiveAnswer => ({
+  ...answer,
+  probabilities: [...probabilities],
+})
+
+/** @param send tells the page */
+export const liveFunctions = (send: (event: LiveEvent) => void) => ({
+  /** @returns the labels, and seconds of a window */
+  async load({ bundle, model, frame, head }: BundleFiles): Promise<{ labels: string[]; seconds: number | null }> {
+    await recognizer?.release()
+    const parsed = parseBundle(JSON.parse(bundle), "bundle.json")
+    size = leadingSize(transformOf(parsed.steps))
+    const externalData = [{ path: "model.onnx", data: model }]
+    recognizer =
+      parsed.stream && frame && head
+        ? await FrameRecognizer.loadParts(frame, head, parsed, { ...runtime(), externalData })
+        : await FrameRecognizer.load(model, parsed, runtime())
+    return { labels: [...parsed.labels], seconds: parsed.clipSeconds }
+  },
+
+  /** Answers come as events until `end`. */
+  begin(options: { smoothing: number }): void {
+    if (!recognizer) throw new Error("internal error: no recogniser")
+    feed?.end()
+    const own = new Feed()
+    feed = own
+    const stream = recognizer.stream(own, { live: true, top: 5, ...options })
+    const run = async () => {
+      for await (const answer of stream) {
+        if (feed !== own) return
+        send({ kind: "answer", answer: plain(answer) })
+      }
+    }
+    run().then(
+      () => send({ kind: "ended", failure: null }),
+      (error: unknown) => send({ kind: "ended", failure: error instanceof Error ? error.message : String(error) }),
+    )
+  },
+
+  /** One frame. Answered when it has been taken: send the next one then. */
+  frame(time: number, planes: Planes): void {
+    const { width, height } = planes
+    const scaled = scaledSize(width, height, size)
+    const whole = { data: rgbOf(planes), count: 1, width, height }
+    feed?.push({ time, picture: resize(whole, scaled.width, scaled.height) })
+  },
+
+  end(): void {
+    feed?.end()
+    feed = null
+  },
+
+  /** Answers along a file. */
+  async timeline(file: Blob): Promise<{ duration: number; answers: LiveAnswer[] }> {
+    if (!recognizer) throw new Error("internal error: no recogniser")
+    const video = await openVideo(file)
+    try {
+      const source = video.clip(null, null, size)
+      const frames = async function* (): AsyncGenerator<TimedFrame> {
+        const BLOCK = 16
+        for (let from = 0; from < source.times.length; from += BLOCK) {
+          const indices = Array.from({ length: Math.min(BLOCK, source.times.length - from) }, (_, i) => from + i)
+          const { data, width, height } = await source.read(indices)
+          const area = width * height * 3
+          for (const [i, index] of indices.entries()) {
+            const own = data.slice(i * area, (i + 1) * area)
+            yield { time: source.times[index], picture: { data: own, count: 1, width, height } }
+          }
+        }
+      }
+      const answers: LiveAnswer[] = []
+      for await (const answer of recognizer.stream(frames(), { top: 3, smoothing: 0.5 })) answers.push(plain(answer))
+      return { duration: source.duration, answers }
+    } finally {
+      video.close()
+    }
+  },
+})
+
+export type LiveFunctions = ReturnType<typeof liveFunctions>

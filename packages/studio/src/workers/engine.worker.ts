@@ -1,0 +1,88 @@
+/**
+ * Everything that takes long: measures clips, computes features, trains; in a worker of its own, recognises. One program for both, so that
+ * a page loads it once.
+ */
+
+import { type Encoder, loadEncoder, openSessions } from "../engine/encoder.ts"
+import { extractFeatures, hasFeatures } from "../engine/features.ts"
+import { openVideo, UnreadableVideo } from "../engine/frames.ts"
+import { type LiveEvent, liveFunctions } from "../engine/live.ts"
+import { Progress, type ProgressEvent } from "../engine/progress.ts"
+import { type Outcome, runTraining } from "../engine/training.ts"
+import type { TrainingJob } from "../engine/training-job.ts"
+import type { StoredClip } from "../store/database.ts"
+import { folder, read } from "../store/files.ts"
+import { serve } from "./rpc.ts"
+
+export type EngineEvent = ProgressEvent | { kind: "bundle" } | LiveEvent
+
+export interface Measured {
+  seconds: number | null
+  width: number | null
+  height: number | null
+  problem: string | null
+}
+
+let encoder: Promise<Encoder> | null = null
+const theEncoder = () => {
+  encoder ??= loadEncoder()
+  return encoder
+}
+let sessions: ReturnType<typeof openSessions> | null = null
+let running: AbortController | null = null
+/** One thing at a time: the engine has one pool of threads. */
+let queue: Promise<unknown> = Promise.resolve()
+
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const own = queue.then(work)
+  queue = own.catch(() => {})
+  return own
+}
+
+const functions = {
+  async measure(file: string): Promise<Measured> {
+    const none = { seconds: null, width: null, height: null }
+    const data = await read(await folder("clips"), file)
+    if (!data) return { ...none, problem: "its file is gone" }
+    try {
+      const video = await openVideo(data)
+      const { width, height, frames } = video
+      video.close()
+      return { seconds: frames.duration, width, height, problem: null }
+    } catch (error) {
+      if (error instanceof UnreadableVideo) return { ...none, problem: error.message }
+      return { ...none, problem: `cannot be read: ${error instanceof Error ? error.message : String(error)}` }
+    }
+  },
+
+  /** Computes a clip's features before anybody asks for them. */
+  prepare: (clip: StoredClip): Promise<void> =>
+    inTurn(async () => {
+      const own = await theEncoder()
+      if (running || (await hasFeatures(own, clip.id))) return
+      sessions ??= openSessions(own)
+      await extractFeatures(own, await sessions, clip)
+    }),
+
+  train(job: TrainingJob): Promise<Outcome> {
+    running?.abort()
+    const own = new AbortController()
+    running = own
+    return inTurn(async () => {
+      try {
+        const progress = new Progress(send)
+        return await runTraining(await theEncoder(), job, progress, own.signal, () => send({ kind: "bundle" }))
+      } finally {
+        if (running === own) running = null
+      }
+    })
+  },
+
+  stop(): void {
+    running?.abort()
+  },
+}
+
+export type EngineFunctions = typeof functions
+
+const send = serve<EngineEvent>({ ...functions, ...liveFunctions((event) => send(event)) })
