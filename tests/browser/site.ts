@@ -33,17 +33,28 @@ const TYPES: Record<string, string> = {
   ".html": "text/html",
   ".js": "text/javascript",
   ".mjs": "text/javascript",
+  ".css": "text/css",
   ".json": "application/json",
   ".wasm": "application/wasm",
 }
 
+/** Lets a page share memory between threads. */
+const ISOLATION = {
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-embedder-policy": "require-corp",
+}
+
 /** Serves a folder on a free port of the loopback address. */
-export async function serve(folder: string): Promise<{ url: string; close(): Promise<void> }> {
+export async function serve(
+  folder: string,
+  { isolated = false } = {},
+): Promise<{ url: string; close(): Promise<void> }> {
   const server: Server = createServer(async (request, response) => {
     const path = request.url === "/" ? "/index.html" : (request.url ?? "/")
+    const type = TYPES[extname(path)] ?? "application/octet-stream"
     try {
       const body = await readFile(join(folder, path))
-      response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream" }).end(body)
+      response.writeHead(200, { "content-type": type, ...(isolated ? ISOLATION : {}) }).end(body)
     } catch {
       response.writeHead(404).end()
     }
