@@ -66,8 +66,6 @@ export const text = {
   labelled: (n: number, name: string) => `${count(n, "clip")}: ${name}`,
   removedClips: (n: number) => `${count(n, "clip")} removed`,
   restoredClips: (n: number) => `${count(n, "clip")} restored`,
-  clipState: (name: string, label: string | null, problem: string | null) =>
-    [name, problem ?? label ?? "no class yet"].join(", "),
   nothingRecorded: "nothing was recorded",
   noBundle: "there is no recogniser yet",
   fileGone: "the file of this clip is gone",

@@ -24,6 +24,7 @@ export function App({ model }: { model: Model }) {
   }, [])
   useEffect(() => {
     document.title = `${text.screens[screen]} – ${text.name}`
+    scrollTo(0, 0)
   }, [screen])
   const screens = SCREENS.filter((name) => name !== "describe" || model.home.describe)
   const badge: Partial<Record<Screen, string>> = {

@@ -42,12 +42,12 @@ export function Grid({ model, clips, selected, select, cut }: GridProps) {
           <button
             type="button"
             aria-pressed={selected.has(clip.id)}
-            aria-label={text.clipState(clip.name, clip.label, clip.problem)}
             onClick={(event) => toggle(clip.id, event.shiftKey)}
             onDblClick={() => cut(clip.id)}
             onKeyDown={(event) => onKey(event, place)}
           >
             <Picture model={model} clip={clip} />
+            <span class="unseen">{clip.name}</span>
             <span class="under">
               <span class="tag">
                 <i
