@@ -64,6 +64,11 @@ export function stripFile(
   return join(folder, fileNamed(clip.id, `.${clip.hash.slice(0, 8)}-k${config.frames}${size}.jpg`))
 }
 
+/** How the strip at `stripFile` is made, for who makes it elsewhere. */
+export function stripOptions(clip: Pick<DescribedClip, "height">, config: StripConfig): StripOptions {
+  return { frames: config.frames, height: heightOf(clip, config) ?? undefined }
+}
+
 /**
  * Strips from a folder; missing ones are made and kept there. The video decoder is loaded when the first has to be made.
  *
@@ -91,8 +96,7 @@ export function folderStrips(folder: string, config: StripConfig): StripSource {
   return {
     settings: { frames, height },
     ...bySize,
-    encode: (clip) =>
-      keptStrip(stripFile(folder, clip, config), clip, { frames, height: heightOf(clip, config) ?? undefined }),
+    encode: (clip) => keptStrip(stripFile(folder, clip, config), clip, stripOptions(clip, config)),
   }
 }
 

@@ -5,7 +5,7 @@ import { type ClipAnswers, cleanPath, readRecords } from "./answer-formats.ts"
 import { clipsByName, type Imported } from "./beside.ts"
 import { type Answer, answerKey, DescriptionCache, promptSpec, type Spec } from "./cache.ts"
 import { Contradictions } from "./contradictions.ts"
-import { type PromptSet, promptNamed } from "./prompts.ts"
+import { type Prompt, type PromptSet, promptNamed } from "./prompts.ts"
 import type { DescribedClip } from "./provider.ts"
 
 /**
@@ -189,30 +189,56 @@ export async function importAnswers(
       continue
     }
     const strip = typeof common.strip === "function" ? common.strip(clip) : common.strip
-    const spec = cache.register(promptSpec(prompt, { ...common, strip, system: prompts.system }))
-    const key = answerKey(clip.hash, spec)
-    const answer = record.answer.trim()
-    twice.note(clip.id, prompt.id, answer)
-    if (cache.read(key)?.answer !== answer) {
-      const model = record.model ?? common.model
-      const time = new Date().toISOString()
-      cache.append({
-        key,
-        ok: 1,
-        clip: clip.id,
-        path: clip.relative,
-        prompt: prompt.id,
-        answer,
-        model,
-        spec,
-        by: "import",
-        time,
-      })
-    }
+    const own = { ...common, strip, system: prompts.system }
+    twice.note(clip.id, prompt.id, record.answer.trim())
+    putAnswer(cache, clip, prompt, record.answer, { ...own, by: "import", answeredBy: record.model })
     imported++
   }
   return { imported, unknown, twice: twice.said }
 }
+
+/** As what, and by whom, an answer is kept. */
+export interface PutOptions extends Omit<Spec, "prompt"> {
+  by: "import" | "edit"
+  /** The model that is named as its author; default: that of the spec. */
+  answeredBy?: string
+}
+
+/** Keeps an answer as if a model had given it; one that is there already is left as it is. */
+export function putAnswer(
+  cache: DescriptionCache,
+  clip: DescribedClip,
+  prompt: Prompt,
+  text: string,
+  { by, answeredBy, ...common }: PutOptions,
+): void {
+  const spec = cache.register(promptSpec(prompt, common))
+  const key = answerKey(clip.hash, spec)
+  const answer = text.trim()
+  // who writes what was flagged vouches for it
+  if (cache.read(key)?.answer === answer && (by === "import" || cache.state(key) === "good")) return
+  const model = answeredBy ?? common.model
+  const time = new Date().toISOString()
+  const about = { clip: clip.id, path: clip.relative, prompt: prompt.id }
+  cache.append({ key, ok: 1, ...about, answer, model, spec, by, time })
+}
+
+/**
+ * Sets a model's sound answers about clips aside, so that they are asked anew.
+ * @returns what puts those back that nothing has replaced
+ */
+export function setAside(cache: DescriptionCache, clips: readonly KnownClip[], model: string): () => number {
+  const old = [...answersAbout(cache, clips)].filter((answer) => answer.ok === 1 && answer.model === model)
+  for (const answer of old) cache.append({ ...answer, ok: 0, flags: [ASKED_ANEW] })
+  return () => {
+    cache.refresh()
+    const left = old.filter(({ key }) => cache.read(key)?.flags?.includes(ASKED_ANEW))
+    for (const answer of left) cache.append(answer)
+    return left.length
+  }
+}
+
+const ASKED_ANEW = "asked anew"
 
 /**
  * The sound answers by clip and model, in the order of the clips.

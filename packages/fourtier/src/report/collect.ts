@@ -100,7 +100,7 @@ const headSchema = z.object({
 })
 
 /** `results.json` as this program has written it: its head is checked, the rest is taken at its word. */
-async function resultsOf(run: string): Promise<EvaluationResults | null> {
+export async function resultsOf(run: string): Promise<EvaluationResults | null> {
   const path = join(run, "results.json")
   if (!existsSync(path)) return null
   const value = await readJson(path)
@@ -241,7 +241,7 @@ function found(run: string): { title: string; path: string }[] {
 }
 
 /** "stage-1" is "stage 1", "full-shuffled-answers" is "full, shuffled answers". */
-function titleOfFolder(name: string): string {
+export function titleOfFolder(name: string): string {
   const known = ["stage 1", "stage 1, shuffled answers", "baseline, pseudo-labels", ...METHOD_NAMES.map(titleOf)]
   return known.find((title) => safeName(title) === name) ?? name
 }

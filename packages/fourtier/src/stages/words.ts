@@ -60,8 +60,8 @@ export async function countMissingAnswers(
   return withDescribing(data, clips, training, prompts, context, async (options) => countPending(options))
 }
 
-/** What is described how, while its provider is open. */
-async function withDescribing<T>(
+/** What is described how, while its provider is open: for those who ask for less, or for more, than `describeClips`. */
+export async function withDescribing<T>(
   data: string,
   clips: readonly Clip[],
   training: ReadonlySet<string>,

@@ -27,6 +27,8 @@ import { notesOfUnread } from "./unread-tables.ts"
 export interface Source {
   root: string
   clips: SourceClip[]
+  /** Paths of the tables that name the clips; none where folders do. */
+  tables: string[]
   /** Things worth telling the user: video files that no table names, for example. */
   notes: string[]
   /** Rows that contradict each other about one clip. */
@@ -47,6 +49,19 @@ export interface Source {
  * ```
  */
 export async function scanSource(path: string): Promise<Source> {
+  const scanned = await listSource(path)
+  if (scanned.clips.length > 0) return scanned
+  throw new FourtierError({
+    where: resolve(path),
+    what: "no video found",
+    expected: "class folders with video files, or a table with a column `path`",
+    found: scanned.notes.length > 0 ? scanned.notes.join("\n            ") : undefined,
+    fix: `known file extensions: ${[...VIDEO_ENDINGS].join(" ")}`,
+  })
+}
+
+/** As `scanSource`, for data that may hold no clip yet. */
+export async function listSource(path: string): Promise<Source> {
   const source = resolve(path)
   const found = await stat(source).catch((error) => {
     throw new FourtierError({
@@ -60,14 +75,7 @@ export async function scanSource(path: string): Promise<Source> {
   await refuseOtherThings(source, found.isDirectory())
   const scanned = found.isDirectory() ? await scanFolder(source) : await scanTable(source)
   scanned.clips.sort(bySourceOrder)
-  if (scanned.clips.length > 0) return scanned
-  throw new FourtierError({
-    where: source,
-    what: "no video found",
-    expected: "class folders with video files, or a table with a column `path`",
-    found: scanned.notes.length > 0 ? scanned.notes.join("\n            ") : undefined,
-    fix: `known file extensions: ${[...VIDEO_ENDINGS].join(" ")}`,
-  })
+  return scanned
 }
 
 async function scanTable(path: string): Promise<Source> {
@@ -123,7 +131,7 @@ async function scanFolder(root: string): Promise<Source> {
     const label = cleanName(folders[split === null ? 0 : 1] ?? "")
     return { ...unlabelled(root, file), labels: label === "" ? [] : [label], split }
   })
-  return { root, clips, notes, findings: [] }
+  return { root, clips, tables: [], notes, findings: [] }
 }
 
 /** A table without a column `path` gets one where a column names files of the folder, all without their ending. */
@@ -237,7 +245,7 @@ async function scanTables(
   if (unnamed.length > 0) {
     notes.push(`${plural(unnamed.length, "video file")} not used: in no table (${examples(unnamed)})`)
   }
-  return { root, clips, notes, findings }
+  return { root, clips, tables: given.map((table) => table.path), notes, findings }
 }
 
 /** Tables that are called train, val, test (or a synonym) are the parts of one table. */

@@ -187,7 +187,7 @@ describe("names", () => {
 })
 
 describe("before anything is measured", () => {
-  const source = (clips: Clip[]) => ({ root: "/data", clips, notes: [], findings: [] })
+  const source = (clips: Clip[]) => ({ root: "/data", clips, notes: [], tables: [], findings: [] })
   const split = { test: 0.2, val: 0.15, seed: 0, allowQuarantined: [] }
 
   test.each([
