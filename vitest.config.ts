@@ -30,6 +30,8 @@ export const LONG = [
   "packages/fourtier/tests/encoders/precision.test.ts",
   "packages/fourtier/tests/experiment/resume.test.ts",
   "packages/fourtier/tests/features/extract.test.ts",
+  "packages/fourtier/tests/studio/describing.test.ts",
+  "packages/fourtier/tests/studio/server.test.ts",
   "packages/fourtier/tests/video/annotate.test.ts",
   "packages/fourtier/tests/video/abort.test.ts",
   "packages/fourtier/tests/video/corrupt.test.ts",

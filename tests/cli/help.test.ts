@@ -12,6 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), "fourtier-cli-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const VERBS = [
+  "studio",
   ...["demo", "run", "predict", "doctor", "strips", "describe", "extract", "align", "finetune", "evaluate", "export"],
   ...["ablate", "info", "bench", "encode", "report", "puppets", "suggest", "detection", "compare", "data", "segment"],
   ...["watch", "cache", "detect", "status"],

@@ -22,12 +22,13 @@ import { alignCommand, evaluateCommand, exportCommand, finetuneCommand, runComma
 import { segmentCommand } from "./segment.ts"
 import { statusCommand } from "./status.ts"
 import { stripsCommand } from "./strips.ts"
+import { studioCommand } from "./studio.ts"
 import { suggestCommand } from "./suggest.ts"
 import { watchCommand } from "./watch.ts"
 
 /** The verbs under the headings of the help. */
 const VERBS: Readonly<Record<string, readonly (() => Command)[]>> = {
-  "Start here:": [demoCommand, runCommand, predictCommand, segmentCommand, watchCommand],
+  "Start here:": [demoCommand, studioCommand, runCommand, predictCommand, segmentCommand, watchCommand],
   "Prepare the data:": [dataCommand, doctorCommand, stripsCommand, describeCommand, extractCommand, suggestCommand],
   "Find who does what, where:": [detectionCommand, detectCommand],
   "Run the recipe up to one of its stages:": [alignCommand, finetuneCommand, evaluateCommand, exportCommand],

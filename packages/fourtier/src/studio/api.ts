@@ -1,13 +1,13 @@
 /**
  * What the studio's page and its home say to each other. The page (`packages/studio`) imports these types and nothing else of
  * `fourtier`; `Home` in `packages/studio/src/home.ts` has the same in functions, once answered by the browser alone, once by these
- * addresses. All carry `authorization: Bearer TOKEN`; `GET …/media`, `…/strip` and `/api/events` take `?token=` instead, since elements
- * and `EventSource` set no headers. What fails answers with `Failure` and a status of 400 or above.
+ * addresses. Requests carry `authorization: Bearer TOKEN`; what only reads is answered to the cookie as well that the opened address has
+ * set, since elements and `EventSource` set no headers. What fails answers with `Failure` and a status of 400 or above.
  *
  * | request | body | answer |
  * |---|---|---|
  * | `GET /api/state` | | `StudioState` |
- * | `GET /api/clips` | | `Clip[]` |
+ * | `GET /api/clips` | | `Clip[]`; `?look` looks through the folder again |
  * | `POST /api/clips?name=&label=` | the file, streamed | `Clip` |
  * | `PATCH /api/clips` | `ClipChange` | `Clip[]`, those changed |
  * | `POST /api/clips/:id/cut` | `Cut[]` | `Clip[]`, the new ones: stretches of the same file |
@@ -67,7 +67,7 @@ export interface ClipChange {
   removed?: boolean
 }
 
-/** A stretch of a clip's file to be a clip of its own. */
+/** A stretch of a clip to be a clip of its own, in seconds from the clip's start. */
 export interface Cut {
   start: number
   end: number
@@ -85,6 +85,8 @@ export interface StudioState {
   bundle: boolean
   /** Null: clips are not described here. */
   describe: Describing | null
+  /** Files that are being looked through, and how many are; null: none, or it is not told. */
+  measuring?: { done: number; total: number } | null
 }
 
 export interface TrainSettings {
@@ -180,6 +182,7 @@ export interface DescribeRequest {
 
 export interface Describing {
   status: "idle" | "running" | "stopped" | "done" | "failed"
+  /** Empty: nobody can be asked, answers are written by hand. */
   model: string
   prompts: { id: string; text: string }[]
   /** Clips with answers, and all that are to have some. */
@@ -205,6 +208,7 @@ export type StudioEvent =
   | { kind: "curve"; points: CurvePoint[] }
   | { kind: "describing"; describing: Describing }
   | { kind: "answers"; clip: string }
+  | { kind: "measuring"; measuring: StudioState["measuring"] }
 
 /** Why a request failed, in the parts of a FourtierError. */
 export interface Failure {
