@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest"
 import { colourOf, drawBox, drawLabel, labelSize, type Picture } from "../../src/video/draw.ts"
 import { Lettering, type TextMask } from "../../src/video/lettering.ts"
-import { drawMarks } from "../../src/video/marks.ts"
+import { drawMarks, type LabelledBox, type LabelSides, placeLabels } from "../../src/video/marks.ts"
 
 const blank = (width = 40, height = 30): Picture => ({ data: new Uint8Array(width * height * 3), width, height })
 
@@ -143,6 +143,33 @@ describe("marks", () => {
       [0.25, 0.5, 0.8, 0.9],
     ])
     expect(two[61]).toMatch(/#{14}/) // the second label stands within its box
+  })
+
+  it("of people who stand close together do not cover each other, and stay in the picture", () => {
+    const lines = [{ width: 90, height: 14 }]
+    const people = Array.from({ length: 9 }, (_, i): LabelledBox => {
+      const x = 120 + 8 * i
+      return { corners: [x, 60 + (i % 3), x + 40, 200], key: `${i}`, lines: i % 2 === 0 ? lines : [...lines, ...lines] }
+    })
+    const plates = placeLabels(people, { width: 320, height: 240 }, new Map())
+    for (const [i, a] of plates.entries()) {
+      expect(a.x >= 0 && a.y >= 0 && a.x + a.width <= 320 && a.y + a.height <= 240).toBe(true)
+      for (const b of plates.slice(i + 1)) {
+        const apart = a.x + a.width <= b.x || b.x + b.width <= a.x || a.y + a.height <= b.y || b.y + b.height <= a.y
+        expect(apart, `${JSON.stringify(a)} ${JSON.stringify(b)}`).toBe(true)
+      }
+    }
+  })
+
+  it("stay on the side of their box while they have room there, so that they do not jump from frame to frame", () => {
+    const sides: LabelSides = new Map()
+    const lines = [{ width: 60, height: 14 }]
+    const at = (x: number): LabelledBox => ({ corners: [x, 60, x + 40, 200], key: `${x}`, lines })
+    const two = [at(100), { ...at(110), key: "second" }]
+    const [, pushed] = placeLabels(two, { width: 320, height: 240 }, sides)
+    expect(pushed.y).toBe(60) // within its box, as the place above it is taken
+    const [, later] = placeLabels([at(20), { ...at(200), key: "second" }], { width: 320, height: 240 }, sides)
+    expect(later).toMatchObject({ x: 200, y: 60 })
   })
 
   it("of a crowd, of boxes outside and without numbers", () => {
