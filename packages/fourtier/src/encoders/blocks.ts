@@ -381,6 +381,22 @@ export function squareMap(tokens: Tensor, B: number, T: number): Tensor {
   return reshape(tokens, [B, T, G, G, D])
 }
 
+/** Patches of a picture. */
+export interface Grid {
+  rows: number
+  columns: number
+}
+
+/** The patches of pictures [..,H,W,3]; what does not fill a patch is cut off. */
+export function gridOfPictures({ shape, rank }: Tensor, patch: number): Grid {
+  return { rows: gridOf("height", shape[rank - 3], patch), columns: gridOf("width", shape[rank - 2], patch) }
+}
+
+/** Tokens [..,D] of `B` clips of `T` frames as a feature map [B,T,rows,columns,D]. */
+export function gridMap(tokens: Tensor, B: number, T: number, { rows, columns }: Grid): Tensor {
+  return reshape(tokens, [B, T, rows, columns, tokens.shape[tokens.rank - 1]])
+}
+
 /** 0 where a token may attend, a very negative number where the other one comes later: [1,1,L,L]. */
 export function causalMask(length: number): Tensor {
   const values = new Float32Array(length * length)

@@ -45,6 +45,8 @@ export interface VisualDefinition<S extends DimensionsSchema, K extends string, 
   readonly defaultModel: NoInfer<M>
   /** The dimensions that give a frame's height and width in pixels and, for networks over clips, the frames of a clip; networks without the latter see each frame by itself. */
   readonly clipKeys: { readonly resolution: keyof z.output<S> & string; readonly frames?: keyof z.output<S> & string }
+  /** Whether frames may be any height and width: the feature map's grid is that of the clips, and positions follow it. */
+  readonly anyShape?: boolean
   /** Whether a parameter is not needed for the feature map. */
   unused(name: string): boolean
   /**
@@ -129,6 +131,8 @@ export interface VisualFamily<K extends string = string> {
   readonly schema: NetworkSchema<VisualNetwork>
   /** Whether each frame's part of the map depends on that frame alone. */
   readonly frameWise: boolean
+  /** Whether frames may be any height and width; others are squares. */
+  readonly anyShape: boolean
 }
 
 /** See `FamilyDefinition`. */
@@ -195,7 +199,7 @@ export function defineFamily<S extends DimensionsSchema, K extends string, M ext
       return visual.featureMap(binder, dimensions, clips)
     },
   })
-  const { kind, models, defaultModel, clipKeys } = visual
+  const { kind, models, defaultModel, clipKeys, anyShape = false } = visual
   return {
     schema: schema.transform(networkOf),
     visual: {
@@ -208,6 +212,7 @@ export function defineFamily<S extends DimensionsSchema, K extends string, M ext
       }),
       schema: schema.transform(visualNetworkOf),
       frameWise: clipKeys.frames === undefined,
+      anyShape,
     },
   }
 }

@@ -93,13 +93,18 @@ export interface GridTable {
 
 /**
  * Lets a learned table [..,extra + time·rows·columns, width] come from a checkpoint of another grid. The checkpoint's grid is
- * taken to be square, and its number of frames to be the same.
+ * taken to be square, and its number of frames to be the same; so a grid that is none is resized to also from as many rows.
  */
 export function gridTable({ extra, time, rows, columns, width, interpolation }: GridTable): SourceTensor["adapt"] {
   const sideOf = (found: Shape) => Math.sqrt((found[found.length - 2] - extra) / time)
   return {
+    always: rows !== columns,
     fits: (found) => found.length >= 2 && found[found.length - 1] === width && Number.isInteger(sideOf(found)),
-    make: (values, found) => resizedTable(values, sideOf(found), { extra, time, rows, columns, width, interpolation }),
+    // without a checkpoint the table is the grid's own already
+    make: (values, found) =>
+      Number.isInteger(sideOf(found))
+        ? resizedTable(values, sideOf(found), { extra, time, rows, columns, width, interpolation })
+        : values,
   }
 }
 

@@ -87,6 +87,38 @@ describe("frozen encoders", () => {
     expect((await openVisualEncoder(encoderSchema.parse(quantised))).frameWise).toBeUndefined()
   })
 
+  it("families that take frames of any shape give a map of that shape, rows and columns where they belong", async () => {
+    const taking = new Set<string>()
+    for (const config of SMALL_ENCODERS) {
+      const open = { checkpoint: "random", frames: 4, ...config, resolution: [32, 64] }
+      const encoder = await openVisualEncoder(encoderSchema.parse(open)).catch((error: unknown) => {
+        expect(String(error)).toMatch(/takes squares/)
+        return null
+      })
+      if (encoder === null) continue
+      taking.add(String(config.kind))
+      const { T, H, W, D } = encoder.size
+      expect(W).toBe(2 * H)
+      const length = 4 * 32 * 64 * 3
+      const frames = Float32Array.from({ length }, (_, i) => (i * 37) % 256)
+      const session = await openEncoder(encoder, 1, {})
+      const before = Float32Array.from((await session.run({ frames })).m, Number)
+      // the lower right corner of every frame becomes white: the last cell of the last row changes most
+      for (let i = 0; i < length; i += 3) {
+        const [y, x] = [Math.floor(i / 3 / 64) % 32, (i / 3) % 64]
+        if (y >= 32 - 32 / H && x >= 64 - 64 / W) frames.fill(255, i, i + 3)
+      }
+      const after = Float32Array.from((await session.run({ frames })).m, Number)
+      await session.release()
+      const changes = Array.from({ length: H * W }, (_, cell) => {
+        const at = ((T - 1) * H * W + cell) * D
+        return distance(before.slice(at, at + D), after.slice(at, at + D))
+      })
+      expect(changes.indexOf(Math.max(...changes)), String(config.kind)).toBe(H * W - 1)
+    }
+    expect([...taking].sort()).toEqual(["clip", "pe_core", "uniformerv2", "vit", "vjepa2", "vjepa21"])
+  })
+
   it("movenet sees frames one by one, and the motion between them comes after", async () => {
     const config = { kind: "movenet", frames: 3, resolution: 96, features: { motion: "difference" } }
     const encoder = await openVisualEncoder(encoderSchema.parse(config))

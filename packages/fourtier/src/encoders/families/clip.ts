@@ -30,12 +30,14 @@ import {
   clipBlock,
   embedPatches,
   fromImages,
+  type Grid,
+  gridMap,
   gridOf,
+  gridOfPictures,
   norm,
   normalised,
   patches,
   prefixToken,
-  squareMap,
   withoutClassToken,
 } from "../blocks.ts"
 import { defineFamily } from "../family.ts"
@@ -121,13 +123,13 @@ export const blockOptions = (
  */
 export function clipEmbedding(
   binder: WeightBinder,
-  { image_resolution, patch_size: p, vision_width: width, layer_norm_eps }: ClipImageConfig,
+  { patch_size: p, vision_width: width, layer_norm_eps }: ClipImageConfig,
   images: Tensor,
   interpolation: Interpolation = INTERPOLATION,
 ): Tensor {
   const [rows] = images.shape
-  const grid = gridOf("image_resolution", image_resolution, p)
-  const pixels = reshape(patches(images, [1, p, p]), [rows, grid * grid, p * p * 3])
+  const grid = gridOfPictures(images, p)
+  const pixels = reshape(patches(images, [1, p, p]), [rows, grid.rows * grid.columns, p * p * 3])
   const embedded = embedPatches(binder, pixels, { name: "conv1", width, kernel: [p, p], bias: false })
   return clipTokens(binder, embedded, { grid, width, epsilon: layer_norm_eps, interpolation })
 }
@@ -136,17 +138,12 @@ export function clipEmbedding(
 export function clipTokens(
   binder: WeightBinder,
   embedded: Tensor,
-  {
-    grid,
-    width,
-    epsilon,
-    interpolation,
-  }: { grid: number; width: number; epsilon: number; interpolation: Interpolation },
+  { grid, width, epsilon, interpolation }: { grid: Grid; width: number; epsilon: number; interpolation: Interpolation },
 ): Tensor {
   const table = binder.weight(
     "positional_embedding",
-    [1 + grid * grid, width],
-    gridTable({ extra: 1, time: 1, rows: grid, columns: grid, width, interpolation }),
+    [1 + grid.rows * grid.columns, width],
+    gridTable({ extra: 1, time: 1, ...grid, width, interpolation }),
   )
   const tokens = concat([prefixToken(binder.weight("class_embedding", [width]), embedded.shape[0]), embedded], 1)
   return norm(binder, "ln_pre", add(tokens, table), epsilon)
@@ -302,11 +299,12 @@ export const clip = defineFamily({
     },
     defaultModel: "B/16",
     clipKeys: { resolution: "image_resolution" },
+    anyShape: true,
     unused: (name) => !name.startsWith("visual.") || name === "visual.proj",
     featureMap(binder, config, clips) {
       const [B, T] = clips.shape
       const { tokens } = clipImageTower(binder.in("visual"), config, asImages(clips))
-      return squareMap(withoutClassToken(tokens), B, T)
+      return gridMap(withoutClassToken(tokens), B, T, gridOfPictures(clips, config.patch_size))
     },
     joint: {
       tower: () => "clip",

@@ -182,6 +182,7 @@ export const peCore = defineFamily({
     },
     defaultModel: "B/16",
     clipKeys: { resolution: "image_size" },
+    anyShape: true,
     unused: (name) => !name.startsWith("visual.") || /^visual\.(?:proj$|attn_pool\.)/.test(name),
     featureMap(binder, config, clips) {
       const [B, T] = clips.shape

@@ -27,12 +27,13 @@ import { z } from "zod"
 import {
   embedPatches,
   fromChannelsFirst,
-  gridOf,
+  type Grid,
+  gridMap,
+  gridOfPictures,
   linear,
   norm,
   padAxis,
   patches,
-  squareMap,
   withoutClassToken,
 } from "../blocks.ts"
 import { defineFamily } from "../family.ts"
@@ -129,9 +130,9 @@ function embedClips(binder: WeightBinder, config: Uniformerv2Config, clips: Tens
 }
 
 interface Uniformerv2Tower {
-  /** T' and the grid's side. */
+  /** T' */
   time: number
-  grid: number
+  grid: Grid
   /** After ln_pre and after each block [B·T',1+N,D]. */
   hiddenStates: Tensor[]
   /** Video token after each global block [B,1,D]. */
@@ -150,10 +151,10 @@ function uniformerv2Tower(
   clips: Tensor,
   globals = true,
 ): Uniformerv2Tower {
-  const { input_resolution, patch_size, width, layers, layer_norm_eps: epsilon, return_list } = config
+  const { patch_size, width, layers, layer_norm_eps: epsilon, return_list } = config
   const [B] = clips.shape
-  const grid = gridOf("input_resolution", input_resolution, patch_size)
-  const N = grid * grid
+  const grid = gridOfPictures(clips, patch_size)
+  const N = grid.rows * grid.columns
   const time = framesOfMap(config)
   const embedded = reshape(embedClips(binder, config, clips), [B * time, N, width])
   let x = clipTokens(binder, embedded, { grid, width, epsilon, interpolation: "bicubic" })
@@ -167,7 +168,7 @@ function uniformerv2Tower(
     hiddenStates.push(x)
     if (!token || !return_list.includes(i)) continue
     const j = videoTokens.length
-    const patchTokens = reshape(narrow(x, 1, 1, 1 + N), [B, time, grid, grid, width])
+    const patchTokens = gridMap(narrow(x, 1, 1, 1 + N), B, time, grid)
     const placed = add(patchTokens, dynamicPositions(transformer, `dpe.${j}`, patchTokens))
     lastKeys = reshape(placed, [B, time, N, width])
     const classTokens = reshape(narrow(x, 1, 0, 1), [B, time, 1, width])
@@ -191,7 +192,11 @@ function pooledToken(
   const lastToken = videoTokens.at(-1) ?? expand(transformer.weight("temporal_cls_token", [1, 1, width]), [B, 1, width])
   const token = reshape(lastToken, [B, width])
   if (frozen) return token
-  const frames = reshape(narrow(reshape(last, [B, time, 1 + grid * grid, width]), 2, 0, 1), [B, time, width])
+  const frames = reshape(narrow(reshape(last, [B, time, 1 + grid.rows * grid.columns, width]), 2, 0, 1), [
+    B,
+    time,
+    width,
+  ])
   return balanced(transformer, token, mean(frames, 1))
 }
 
@@ -204,8 +209,9 @@ function uniformerv2Graph(binder: WeightBinder, config: Uniformerv2Config, input
   const { time, grid, hiddenStates, videoTokens, lastKeys } = tower
   const { width, num_classes, layer_norm_eps } = config
   const [B] = clips.shape
-  const byFrame = (x: Tensor) => reshape(x, [B, time, 1 + grid * grid, width])
-  const map = (x: Tensor) => reshape(narrow(byFrame(x), 2, 1, 1 + grid * grid), [B, time, grid, grid, width])
+  const N = grid.rows * grid.columns
+  const byFrame = (x: Tensor) => reshape(x, [B, time, 1 + N, width])
+  const map = (x: Tensor) => gridMap(narrow(byFrame(x), 2, 1, 1 + N), B, time, grid)
   const last = hiddenStates[hiddenStates.length - 1]
   const frameTokens = reshape(narrow(byFrame(last), 2, 0, 1), [B, time, width])
   const transformer = binder.in("transformer")
@@ -214,7 +220,7 @@ function uniformerv2Graph(binder: WeightBinder, config: Uniformerv2Config, input
   const outputs: EncoderGraph["outputs"] = {
     feature_map: map(last),
     frame_class_tokens: frameTokens,
-    ...(lastKeys ? { feature_map_dpe: reshape(lastKeys, [B, time, grid, grid, width]) } : {}),
+    ...(lastKeys ? { feature_map_dpe: gridMap(lastKeys, B, time, grid) } : {}),
     video_token: token,
     pooled: pooledToken(binder, config, tower),
   }
@@ -288,11 +294,12 @@ export const uniformerv2 = defineFamily({
     },
     defaultModel: "B/16",
     clipKeys: { resolution: "input_resolution", frames: "t_size" },
+    anyShape: true,
     unused: (name) => /^transformer\.(?:temporal_cls_token|balance|dpe\.|dec\.|proj\.)/.test(name),
     whole: (binder, config, clips) => pooledToken(binder, config, uniformerv2Tower(binder, config, clips)),
     featureMap(binder, config, clips) {
-      const { hiddenStates, time } = uniformerv2Tower(binder, config, clips, false)
-      return squareMap(withoutClassToken(hiddenStates[hiddenStates.length - 1]), clips.shape[0], time)
+      const { hiddenStates, time, grid } = uniformerv2Tower(binder, config, clips, false)
+      return gridMap(withoutClassToken(hiddenStates[hiddenStates.length - 1]), clips.shape[0], time, grid)
     },
   },
 })

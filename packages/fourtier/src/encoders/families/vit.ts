@@ -13,7 +13,9 @@ import {
   attend,
   embedPatches,
   fromImages,
+  gridMap,
   gridOf,
+  gridOfPictures,
   headScale,
   linear,
   mlp,
@@ -23,7 +25,6 @@ import {
   prefixToken,
   project,
   selfAttention,
-  squareMap,
   TIMM_PACKED,
   transposed,
 } from "../blocks.ts"
@@ -172,11 +173,12 @@ interface VitTower {
 
 /** @param images [B,1,H,W,3], normalised */
 function vitTower(binder: WeightBinder, config: VitConfig, images: Tensor): VitTower {
-  const { img_size, patch_size: p, embed_dim: width, qkv_bias, init_values } = config
+  const { patch_size: p, embed_dim: width, qkv_bias, init_values } = config
   const rows = images.shape[0]
-  const grid = gridOf("img_size", img_size, p)
+  const grid = gridOfPictures(images, p)
+  const N = grid.rows * grid.columns
   const prefix = prefixLength(config)
-  const pixels = reshape(patches(images, [1, p, p]), [rows, grid * grid, p * p * 3])
+  const pixels = reshape(patches(images, [1, p, p]), [rows, N, p * p * 3])
   const name = "patch_embed.proj"
   const embedded = embedPatches(binder, pixels, { name, width, kernel: [p, p], bias: !config.pre_norm })
   const prefixTokens = [
@@ -186,8 +188,8 @@ function vitTower(binder: WeightBinder, config: VitConfig, images: Tensor): VitT
   const extra = config.no_embed_class ? 0 : prefix
   const table = binder.weight(
     "pos_embed",
-    [1, extra + grid * grid, width],
-    gridTable({ extra, time: 1, rows: grid, columns: grid, width, interpolation: INTERPOLATION }),
+    [1, extra + N, width],
+    gridTable({ extra, time: 1, ...grid, width, interpolation: INTERPOLATION }),
   )
   const placed = config.no_embed_class
     ? concat([...prefixTokens, add(embedded, table)], 1)
@@ -199,7 +201,7 @@ function vitTower(binder: WeightBinder, config: VitConfig, images: Tensor): VitT
   })
   const last = hiddenStates[hiddenStates.length - 1]
   const tokens = usesFcNorm(config) ? last : norm(binder, "norm", last, config.layer_norm_eps)
-  return { hiddenStates, tokens, map: narrow(tokens, 1, prefix, prefix + grid * grid) }
+  return { hiddenStates, tokens, map: narrow(tokens, 1, prefix, prefix + N) }
 }
 
 function registers(binder: WeightBinder, n: number, width: number, rows: number): Tensor {
@@ -336,10 +338,12 @@ export const vit = defineFamily({
     },
     defaultModel: "B/16",
     clipKeys: { resolution: "img_size" },
+    anyShape: true,
     unused: (name) => /^(?:head|fc_norm|attn_pool)\./.test(name) || isSiglipText(name),
     featureMap(binder, config, clips) {
       const [B, T] = clips.shape
-      return squareMap(vitTower(binder, config, asImages(clips)).map, B, T)
+      const { map } = vitTower(binder, config, asImages(clips))
+      return gridMap(map, B, T, gridOfPictures(clips, config.patch_size))
     },
     joint: {
       tower: ({ global_pool }) => (global_pool === "map" ? "siglip" : null),

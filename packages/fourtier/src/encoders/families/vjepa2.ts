@@ -126,6 +126,7 @@ export const vjepa2 = defineFamily({
     },
     defaultModel: "L/16",
     clipKeys: { resolution: "img_size", frames: "num_frames" },
+    anyShape: true,
     unused: (name) => name.startsWith("probe."),
     featureMap,
   },

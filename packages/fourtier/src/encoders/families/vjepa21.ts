@@ -187,6 +187,7 @@ export const vjepa21 = defineFamily({
     },
     defaultModel: "B/16",
     clipKeys: { resolution: "img_size", frames: "num_frames" },
+    anyShape: true,
     unused: (name) => OPTIONAL.test(name) || name.startsWith("probe."),
     featureMap(binder, config, clips) {
       const [B, T] = clips.shape

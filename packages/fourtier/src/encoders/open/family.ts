@@ -24,7 +24,8 @@ import type { WeightBinder } from "../weight-binder.ts"
 interface Plan {
   network: VisualNetwork
   frames: number
-  resolution: number
+  /** Height and width, pixels. */
+  resolution: readonly [number, number]
   normalisation: Normalisation
   /** Whether frames are seen one by one. */
   frameWise: boolean
@@ -33,8 +34,20 @@ interface Plan {
 function planOf(family: VisualFamily, { model, frames, resolution, mean, std, sizes }: FamilySettings): Plan {
   const preset = presetOf(family, model)
   const T = frames ?? preset.frames
-  const pixels = resolution ?? preset.resolution
-  const clipDimensions = family.clipDimensions(T, pixels)
+  const [height, width] = typeof resolution === "number" ? [resolution, resolution] : (resolution ?? [])
+  const pixels = [height ?? preset.resolution, width ?? preset.resolution] as const
+  const square = pixels[0] === pixels[1]
+  if (!square && !family.anyShape) {
+    throw new FourtierError({
+      where: "encoder.resolution",
+      what: `${family.kind} takes squares`,
+      expected: "one number of pixels",
+      found: `${pixels.join("×")}`,
+      fix: "docs/encoders.md names those that take other frames",
+    })
+  }
+  // tables of positions are the model's own, and follow the frames' shape
+  const clipDimensions = family.clipDimensions(T, square ? pixels[0] : preset.resolution)
   for (const key of Object.keys(clipDimensions)) {
     if (!Object.hasOwn(sizes, key)) continue
     throw new FourtierError({ where: `encoder.sizes.${key}`, what: "set frames and resolution of the encoder instead" })
@@ -60,7 +73,9 @@ export async function openFamily(family: VisualFamily, settings: FamilySettings)
   const { network, frames, resolution, normalisation } = plan
   const weights = await findWeights(settings.checkpoint, "encoder.checkpoint", settings, network.sections)
   const identity = await weights.identity()
-  const key = { weights: identity, dimensions: network.dimensions, frames, resolution, normalisation }
+  const [height, width] = resolution
+  const shape = height === width ? height : resolution
+  const key = { weights: identity, dimensions: network.dimensions, frames, resolution: shape, normalisation }
   const name = `${settings.kind} ${settings.model}${weights.seed === null ? "" : " (random weights)"}`
   const id = hashJson({ ...key, ...scaleIdentity(settings.scale) })
   const encoder = encoderOf(plan, weights, { name, id }, (own, binder, clips) =>
@@ -73,15 +88,15 @@ export async function openFamily(family: VisualFamily, settings: FamilySettings)
     const [B, R, E] = found.shape
     return reshape(found, [B, 1, 1, R, E])
   })
-  const { W: R, D: width } = rows.size
+  const { W: R, D: embedding } = rows.size
   return {
     ...encoder,
     joint: {
       tower: joint.tower,
       space: jointSpace(joint.tower, identity),
-      width,
+      width: embedding,
       encoder: rows,
-      logits: (clips, texts) => jointLogits(plan.network, weights, [R, width], clips, texts),
+      logits: (clips, texts) => jointLogits(plan.network, weights, [R, embedding], clips, texts),
     },
   }
 }
@@ -95,7 +110,7 @@ function encoderOf(
 ): VisualEncoder {
   const build = (names: ReadonlySet<string> | null, batch: number, time = frames) => {
     const binder = network.binder(names)
-    const clips = input(FRAMES, [batch, time, resolution, resolution, 3])
+    const clips = input(FRAMES, [batch, time, ...resolution, 3])
     return { binder, map: read(network, binder, normalise(clips, normalisation)) }
   }
   const [, T, H, W, D] = build(null, 1).map.shape
@@ -116,7 +131,7 @@ function encoderOf(
     id,
     notes: weights.notes,
     frames,
-    resolution: [resolution, resolution],
+    resolution,
     size,
     model: (batch) => modelOf(batch, frames, MAP, [batch, T, H * W, D]),
     ...(frameWise && T === frames
@@ -135,7 +150,7 @@ function encoderOf(
     ...(whole && {
       async whole(): Promise<Flops> {
         const binder = network.binder(null)
-        const clips = input(FRAMES, [1, frames, resolution, resolution, 3])
+        const clips = input(FRAMES, [1, frames, ...resolution, 3])
         const vector = whole(binder, normalise(clips, normalisation))
         return { part: "encoder, whole", weights: binder.weightCount, macs: multiplyAdds([vector]) }
       },

@@ -7,6 +7,8 @@ import { rgbSchema } from "../presets.ts"
 import { scaleSchema } from "../scale.ts"
 import { CHECKPOINT, checkpointChoice } from "../weights.ts"
 
+const pixels = z.int().positive()
+
 export const familySettings = <K extends string>({
   kind,
   defaultModel,
@@ -20,7 +22,13 @@ export const familySettings = <K extends string>({
     checkpoint: z.string().min(1).describe(CHECKPOINT),
     ...checkpointChoice,
     frames: z.int().positive().nullable().default(null).describe("frames of a clip, T; null: the model's"),
-    resolution: z.int().positive().nullable().default(null).describe("pixels; null: the model's"),
+    resolution: z
+      .union([pixels, z.tuple([pixels, pixels])])
+      .nullable()
+      .default(null)
+      .describe(
+        "pixels; null: the model's; two numbers: height and width of frames that are no squares, where the model takes them (docs/encoders.md)",
+      ),
     mean: rgbSchema.nullable().default(null).describe("of RGB on the scale 0 to 1; null: the model's"),
     std: rgbSchema.nullable().default(null).describe("likewise, the standard deviation"),
     sizes: z.record(z.string(), z.json()).default({}).describe("sizes that differ from the model's"),
