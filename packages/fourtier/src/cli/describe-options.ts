@@ -14,6 +14,7 @@ export interface DataOptions {
   subject?: string
   window?: number
   every?: number
+  frameRate?: number
 }
 
 /** Which clips and questions are meant, and which model answers: what identifies an answer. */
@@ -61,6 +62,11 @@ export function dataOptions(command: Command): Command {
       "--every <seconds>",
       "with --subject: between key frames, in a CSV or CVAT's XML (default: 1)",
       numberIn(0, 3600),
+    )
+    .option(
+      "--frame-rate <n>",
+      "with --subject: frames a second in folders of extracted frames (default: 30)",
+      numberIn(0.01, 1000),
     )
 }
 

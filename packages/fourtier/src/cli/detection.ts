@@ -20,6 +20,7 @@ export function detectionCommand(): Command {
     .option("--threshold <score>", "least score of boxes (default: 0.8; the detector's own)", numberIn(0, 1))
     .option("--window <seconds>", "length of the clip around a key frame", numberIn(0.1, 60), 2)
     .option("--every <seconds>", "between key frames, in a CSV or CVAT's XML", numberIn(0, 3600), 1)
+    .option("--frame-rate <n>", "frames a second in folders of extracted frames", numberIn(0.01, 1000), 30)
     .option("--jitter <share>", "how far true boxes move in training, of their sides", numberIn(0, 0.5), 0.1)
     .option("--seeds <n>", "number of training runs, each with its own seed", wholeNumber)
     .option("-o, --out <folder>", "where to write results (default: runs/<data>)")

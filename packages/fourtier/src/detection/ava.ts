@@ -4,8 +4,10 @@
  * ```
  * ava_<part>_v2.<n>.csv                       id, second, box, class, person
  * ava_<part>_excluded_timestamps_v2.<n>.csv   frames that do not count
+ * ava_included_timestamps_v2.<n>.txt          the seconds that are annotated
  * ava_action_list_v2.<n>….pbtxt               the classes that count: 60 of 80
  * <id>.mp4 (.mkv, .webm, …)                   the videos
+ * <id>/<id>_000001.jpg, …                     or their frames
  * ```
  * Format: https://research.google.com/ava/download.html
  */
@@ -17,11 +19,20 @@ import { FourtierError } from "@fourtier/tensor"
 import { readForeignText } from "../util/text.ts"
 import { isVideoName } from "../video/endings.ts"
 import { examples } from "../video/findings.ts"
-import { listFiles } from "../video/listing.ts"
+import { type Listing, listFiles } from "../video/listing.ts"
+import { gapsOf, isSequence, sequenceAddress, sequenceAt } from "../video/sequence.ts"
 import type { AnnotatedPerson, DetectionData, KeyFrame, Part, TrackBox } from "./data.ts"
 
+/** Frames a second of extracted frames, as SlowFast extracts them. */
+export const AVA_FRAME_RATE = 30
+
+export interface AvaOptions {
+  /** Frames a second in folders of frames. Default 30. */
+  frameRate?: number
+}
+
 /**
- * Reads the annotations of a folder and finds its videos. Nothing is opened as video.
+ * Reads the annotations of a folder and finds its videos, or the folders of their frames. Nothing is opened as video.
  * @throws FourtierError where annotations or classes are missing, doubled or broken, or none of the videos is there
  *
  * @example
@@ -32,9 +43,10 @@ import type { AnnotatedPerson, DetectionData, KeyFrame, Part, TrackBox } from ".
  * console.log(classes.length, parts.map(({ name, keyFrames }) => [name, keyFrames.length]), notes)
  * ```
  */
-export async function readAva(folder: string): Promise<DetectionData> {
+export async function readAva(folder: string, { frameRate = AVA_FRAME_RATE }: AvaOptions = {}): Promise<DetectionData> {
   const root = resolve(folder)
-  const { files, notes: closed } = await listFiles(root)
+  const listing = await listFiles(root, { sequences: true })
+  const { files } = listing
   const tables = onePerPart(root, files, /^ava_([a-z-]+)_v2\.\d\.csv$/)
   const exclusions = onePerPart(root, files, /^ava_([a-z-]+)_excluded_timestamps_v2\.\d\.csv$/)
   const maps = files.filter((file) => /^ava_action_list_v2\.\d.*\.pbtxt(?:\.txt)?$/.test(basename(file)))
@@ -49,8 +61,10 @@ export async function readAva(folder: string): Promise<DetectionData> {
   }
   const classes = parseAvaLabelMap(await readForeignText(join(root, maps[0])), maps[0])
   const counted = new Set(classes.map(({ id }) => id))
-  const videos = videosOf(root, files)
-  const notes = [...closed]
+  const videos = videosOf(root, listing, frameRate)
+  const seconds = await includedSeconds(root, files)
+  const notes = [...listing.notes]
+  let outside = 0
   const missing = new Set<string>()
   const other = new Set<number>()
   const parts: Part[] = []
@@ -62,7 +76,8 @@ export async function readAva(folder: string): Promise<DetectionData> {
     const ofFrame = groupBy(boxes, frameKey)
     for (const key of frames) {
       const [videoId, timestamp] = splitKey(key)
-      if (!videos.has(videoId)) missing.add(videoId)
+      if (seconds !== null && !seconds.has(timestamp)) outside++
+      else if (!videos.has(videoId)) missing.add(videoId)
       else keyFrames.push({ videoId, timestamp, people: peopleOf(ofFrame.get(key) ?? [], counted, file) })
     }
     keyFrames.sort((a, b) => (a.videoId < b.videoId ? -1 : a.videoId > b.videoId ? 1 : a.timestamp - b.timestamp))
@@ -77,12 +92,15 @@ export async function readAva(folder: string): Promise<DetectionData> {
   if (missing.size > 0) {
     notes.push(`${plural(missing.size, "video")} of the annotations not there: ${examples([...missing])}`)
   }
+  if (outside > 0)
+    notes.push(`${plural(outside, "key frame")} at seconds that are not among the included ones left out`)
+  notes.push(...gapNotes(parts, videos))
   if (other.size > 0) notes.push(`${plural(other.size, "class", "classes")} not in ${maps[0]} left out`)
   if (parts.some(({ keyFrames }) => keyFrames.length > 0)) return { classes, parts, videos, tracks, notes }
   throw new FourtierError({
     where: root,
     what: "none of the annotated videos is there",
-    expected: `video files called as their ids, such as ${[...missing][0] ?? "-5KQ66BBWC4"}.mp4`,
+    expected: `video files or folders of frames called as their ids, such as ${[...missing][0] ?? "-5KQ66BBWC4"}.mp4`,
     found: `${plural(videos.size, "other video")}`,
     fix: "put the videos anywhere below this folder",
   })
@@ -108,14 +126,56 @@ function onePerPart(root: string, files: readonly string[], pattern: RegExp): Ma
   return found
 }
 
-/** Path of each video by its name without ending; the first in order of path where one id has several. */
-function videosOf(root: string, files: readonly string[]): Map<string, string> {
+/**
+ * Path of each video by its name without ending; the first in order of path where one id has several, and videos before folders of
+ * frames.
+ */
+function videosOf(root: string, { files, sequences }: Listing, frameRate: number): Map<string, string> {
   const videos = new Map<string, string>()
   for (const file of files.filter(isVideoName)) {
     const id = basename(file, extname(file))
     if (!videos.has(id)) videos.set(id, join(root, file))
   }
+  for (const { folder, pattern } of sequences) {
+    const id = basename(folder)
+    if (!videos.has(id)) videos.set(id, sequenceAddress(join(root, folder), pattern, frameRate))
+  }
   return videos
+}
+
+/** The seconds that are annotated at all; null where no file says. */
+async function includedSeconds(root: string, files: readonly string[]): Promise<Set<number> | null> {
+  const file = files.find((name) => /^ava_included_timestamps_v2\.\d\.txt$/.test(basename(name)))
+  if (file === undefined) return null
+  const lines = (await readForeignText(join(root, file))).split(/\r?\n/).map((line) => line.trim())
+  const seconds = new Set<number>()
+  for (const [i, line] of lines.entries()) {
+    if (line === "") continue
+    if (!Number.isFinite(Number(line))) {
+      throw new FourtierError({
+        where: `${file}:${i + 1}`,
+        what: "not a second",
+        expected: "a number a line, such as 0902",
+        found: line.slice(0, 40),
+      })
+    }
+    seconds.add(Number(line))
+  }
+  return seconds
+}
+
+/** Frames that are missing from the folders of annotated videos. */
+function gapNotes(parts: readonly Part[], videos: ReadonlyMap<string, string>): string[] {
+  const annotated = new Set(parts.flatMap(({ keyFrames }) => keyFrames.map(({ videoId }) => videoId)))
+  const gaps = [...annotated].flatMap((id) => {
+    const path = videos.get(id) ?? ""
+    const missing = isSequence(path) ? gapsOf(sequenceAt(path)) : 0
+    return missing > 0 ? [{ id, missing }] : []
+  })
+  if (gaps.length === 0) return []
+  const all = gaps.reduce((sum, { missing }) => sum + missing, 0)
+  const named = examples(gaps.map(({ id, missing }) => `${id} (${missing})`))
+  return [`${plural(all, "frame")} missing in ${plural(gaps.length, "folder")}: ${named}`]
 }
 
 /** An id may hold no comma: AVA's files have none in quotes. */

@@ -3,7 +3,7 @@
  * shares of the picture, and thinned to one key frame in so many seconds.
  */
 
-import { statSync } from "node:fs"
+import { readdirSync, statSync } from "node:fs"
 import { isAbsolute, join } from "node:path"
 import { groupBy, plural } from "@fourtier/core"
 import type { Box } from "@fourtier/core/metrics"
@@ -12,6 +12,8 @@ import { examples } from "../video/findings.ts"
 import { buildFrameTable } from "../video/frametable.ts"
 import { withOpenFile } from "../video/openfiles.ts"
 import { swapsSides } from "../video/orientation.ts"
+import { sequenceAddress, sequencePattern } from "../video/sequence.ts"
+import { AVA_FRAME_RATE } from "./ava.ts"
 import type { AnnotatedPerson, DetectionData, KeyFrame, TrackBox } from "./data.ts"
 
 /** A box of one person at one moment. */
@@ -32,6 +34,8 @@ export interface BoxRow {
 export interface OwnOptions {
   /** Seconds from one key frame of a video to the next, at least. */
   every: number
+  /** Frames a second where a video is a folder of frames. Default 30. */
+  frameRate?: number
 }
 
 /** One video of five without a part is held back, by its name alone. */
@@ -44,7 +48,11 @@ const LARGEST_SHARE = 1.5
  * @param root folder that the videos' names are relative to
  * @throws FourtierError for a box that holds nothing of its picture, rows without any label, and where no video is there
  */
-export function assemble(root: string, rows: readonly BoxRow[], { every }: OwnOptions): DetectionData {
+export function assemble(
+  root: string,
+  rows: readonly BoxRow[],
+  { every, frameRate = AVA_FRAME_RATE }: OwnOptions,
+): DetectionData {
   const names = [...new Set(rows.flatMap(({ labels }) => labels))].sort()
   if (names.length === 0) {
     throw new FourtierError({
@@ -63,8 +71,11 @@ export function assemble(root: string, rows: readonly BoxRow[], { every }: OwnOp
   const tracks = new Map<string, Map<string, TrackBox[]>>()
   let drawn = 0
   for (const [video, own] of groupBy(rows, (row) => row.video)) {
-    const path = isAbsolute(video) ? video : join(root, video)
-    if (statSync(path, { throwIfNoEntry: false }) === undefined) {
+    const named = isAbsolute(video) ? video : join(root, video)
+    const found = statSync(named, { throwIfNoEntry: false })
+    const pattern = found?.isDirectory() === true ? sequencePattern(readdirSync(named)) : null
+    const path = pattern === null ? named : sequenceAddress(named, pattern, frameRate)
+    if (found === undefined) {
       missing.push(video)
       continue
     }

@@ -37,7 +37,7 @@ export async function readAnnotations(path: string, options: OwnOptions): Promis
     if ([".csv", ".tsv", ".jsonl", ".ndjson"].includes(ending)) return readBoxTable(path, options)
     throw new FourtierError({ where: resolve(path), what: "not annotations", expected, found: basename(path) })
   }
-  const { files } = await listFiles(path)
+  const { files } = await listFiles(path, { sequences: true })
   const isAva = files.some((file) => basename(file).startsWith("ava_"))
-  return !isAva && files.some((file) => /\.xml$/i.test(file)) ? readCvat(path, options) : readAva(path)
+  return !isAva && files.some((file) => /\.xml$/i.test(file)) ? readCvat(path, options) : readAva(path, options)
 }

@@ -7,6 +7,7 @@ import { readRange } from "./tar.ts"
 /** Bytes that are missing at the end, by the outermost lengths of MP4/MOV, AVI and Matroska/WebM; 0 where none or unknown. */
 export function missingBytes(path: string): number {
   const place = placeOf(path)
+  if (place.sequence !== undefined) return 0
   const handle = openSync(place.file, "r")
   try {
     return missingBytesOf(handle, place)

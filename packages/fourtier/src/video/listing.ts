@@ -7,12 +7,15 @@ import { plural } from "@fourtier/core"
 import { FourtierError, messageOf } from "@fourtier/tensor"
 import { isVideoName } from "./endings.ts"
 import { examples } from "./findings.ts"
+import { isNumbered, sequencePattern } from "./sequence.ts"
 
 export interface Listing {
   /** Every file that is not hidden, relative, "/" between folders, sorted. */
   files: string[]
   /** Folders of the folder itself that are not hidden, sorted. */
   folders: string[]
+  /** Folders of numbered pictures, with how these are named; their files are not among `files`. Only where asked for. */
+  sequences: { folder: string; pattern: string }[]
   /** Links to folders that are not there, and folders that may not be read. */
   notes: string[]
 }
@@ -21,17 +24,26 @@ export interface Listing {
  * Lists a folder. Links that lead back to a folder above are left. A link named as a video whose target is missing is listed, so
  * that it is named with the other files that cannot be used.
  *
+ * @param options `sequences`: folders that hold mostly numbered pictures are videos
  * @throws FourtierError where the folder itself cannot be read
  */
-export async function listFiles(root: string): Promise<Listing> {
+export async function listFiles(root: string, options: { sequences?: boolean } = {}): Promise<Listing> {
   const files: string[] = []
+  const sequences: Listing["sequences"] = []
   const folders: string[] = []
   const links: string[] = []
   const closed: string[] = []
   const visit = async (folder: string, prefix: string, above: readonly string[]): Promise<void> => {
     const real = await realpath(folder)
     if (above.includes(real)) return
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const entries = await readdir(folder, { withFileTypes: true })
+    const pictures = options.sequences === true ? entries.map(({ name }) => name).filter(isNumbered) : []
+    const pattern = prefix !== "" && pictures.length > entries.length / 2 ? sequencePattern(pictures) : null
+    if (pattern !== null) {
+      sequences.push({ folder: prefix.slice(0, -1), pattern })
+      return
+    }
+    for (const entry of entries) {
       if (entry.name.startsWith(".")) continue
       const name = `${prefix}${entry.name}`
       const kind = await kindOf(folder, entry)
@@ -67,7 +79,7 @@ export async function listFiles(root: string): Promise<Listing> {
   if (closed.length > 0) {
     notes.push(`${plural(closed.length, "folder")} cannot be read, so the clips in it are missing: ${examples(closed)}`)
   }
-  return { files: files.sort(), folders: folders.sort(), notes }
+  return { files: files.sort(), folders: folders.sort(), sequences, notes }
 }
 
 async function kindOf(folder: string, entry: Dirent): Promise<"file" | "folder" | "missing" | "other"> {

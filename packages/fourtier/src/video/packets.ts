@@ -19,7 +19,9 @@ import {
   type Stream,
 } from "node-av"
 import { temporalLayer } from "./headers.ts"
+import { placeOf } from "./place.ts"
 import { checkCode } from "./rgb.ts"
+import { PictureSource } from "./sequence.ts"
 import { describeStream, MAX_FAILURES, openStream, type StreamInfo, ticks } from "./streams.ts"
 import { TimeBridge } from "./timebase.ts"
 
@@ -74,6 +76,8 @@ export class PacketReader {
   #stream: Stream
   readonly #index: number
   readonly #keepBytes: number
+  /** Where the video is single pictures: then the demuxer only tells of what kind they are. */
+  readonly #pictures: PictureSource | null
   #kept: Packet[] | null = null
   /** The file's first packet. */
   #opening: Packet | null = null
@@ -84,6 +88,8 @@ export class PacketReader {
   #packet = new Packet()
 
   private constructor(path: string, format: FormatContext, stream: Stream, keepBytes: number) {
+    const { sequence } = placeOf(path)
+    this.#pictures = sequence === undefined ? null : new PictureSource(sequence)
     this.#keepBytes = keepBytes
     this.path = path
     this.#format = format
@@ -196,6 +202,7 @@ export class PacketReader {
 
   /** Reads up to the next packet of the stream; false at the end. */
   #readPacket(): boolean {
+    if (this.#pictures !== null) return this.#readPicture(this.#pictures)
     for (let failures = 0; failures <= MAX_FAILURES; ) {
       const result = this.#format.readFrameSync(this.#packet)
       if (result === AVERROR_EOF) return false
@@ -206,12 +213,29 @@ export class PacketReader {
     return false
   }
 
+  #readPicture(pictures: PictureSource): boolean {
+    const picture = pictures.read()
+    if (picture === null) return false
+    const { ticks, bytes } = picture
+    this.#packet.data = bytes
+    this.#packet.pts = BigInt(ticks)
+    this.#packet.dts = BigInt(ticks)
+    this.#packet.duration = 1n
+    this.#packet.flags = AV_PKT_FLAG_KEY
+    this.#packet.streamIndex = this.#index
+    return true
+  }
+
   /** Places the demuxer at the start, or at a key frame shown no later than the window's start. */
   #rewind(): void {
-    if (!this.#fresh) this.#reopen()
+    if (!this.#fresh && this.#pictures === null) this.#reopen()
     this.#fresh = false
     this.atStart = true
     const start = this.#window?.start ?? 0
+    if (this.#pictures !== null) {
+      this.#toPicture(this.#pictures, start)
+      return
+    }
     if (start <= 0 || UNSEEKABLE.has(this.info.container)) return
     if (this.#opening === null && this.#readPacket()) {
       this.#opening = this.#packet.clone()
@@ -232,6 +256,12 @@ export class PacketReader {
       }
     }
     if (!this.#pending) this.#reopen()
+  }
+
+  #toPicture(pictures: PictureSource, start: number): void {
+    const ticks = Math.floor(start / this.info.tick + 1e-3)
+    pictures.seek(ticks)
+    this.atStart = ticks <= 0
   }
 
   #reopen(): void {

@@ -1,10 +1,12 @@
 /**
- * Where the bytes of a path lie: all of a file, or a member of a tar archive, `shards/00.tar/jump/a.mp4`. Everything that opens or
+ * Where the bytes of a path lie: all of a file, a member of a tar archive, `shards/00.tar/jump/a.mp4`, or the pictures of a folder,
+ * `frames/abc/abc_%06d.jpg@30`. Everything that opens or
  * measures a video's file asks here, so that clips in archives need no unpacking.
  */
 
 import { closeSync, openSync, type Stats, statSync } from "node:fs"
 import { FourtierError } from "@fourtier/tensor"
+import { isSequence, type PictureSequence, sequenceAt } from "./sequence.ts"
 import { readRange, readTarIndex, type TarMember } from "./tar.ts"
 
 export interface Place {
@@ -18,6 +20,8 @@ export interface Place {
   mtime: number
   /** Whether it is part of the file. */
   member: boolean
+  /** Where the video is pictures: then `file` is the first of them, and `size` is that of all. */
+  sequence?: PictureSequence
 }
 
 /** An archive's members by name, as long as the archive is unchanged. */
@@ -38,6 +42,7 @@ const known = new Map<string, KnownArchive>()
  *   cannot be read, and for a member that is not in it
  */
 export function placeOf(path: string): Place {
+  if (isSequence(path)) return placeOfPictures(sequenceAt(path))
   try {
     return wholeFile(path, statSync(path))
   } catch (error) {
@@ -55,6 +60,13 @@ export function isThere(path: string): boolean {
   } catch {
     return false
   }
+}
+
+function placeOfPictures(sequence: PictureSequence): Place {
+  const { pictures } = sequence
+  const size = pictures.reduce((sum, picture) => sum + picture.size, 0)
+  const mtime = pictures.reduce((latest, picture) => Math.max(latest, picture.mtime), 0)
+  return { file: pictures[0].path, start: 0, size, mtime, member: false, sequence }
 }
 
 function wholeFile(path: string, found: { isFile(): boolean; size: number; mtimeMs: number }): Place {

@@ -16,6 +16,7 @@ import type { Clip } from "./manifest.ts"
 import { notVideo } from "./not-data.ts"
 import { rotationOf, swapsSides } from "./orientation.ts"
 import { type Place, placeOf, readPlace } from "./place.ts"
+import { hashSequence } from "./sequence.ts"
 
 export const windowSchema = z.object({ start: z.number().nullable(), end: z.number().nullable() })
 export type Window = z.infer<typeof windowSchema>
@@ -208,7 +209,8 @@ function linkTarget(path: string): string | null {
   }
 }
 
-export function hashPlace({ file, start, size }: Place): string {
+export function hashPlace({ file, start, size, sequence }: Place): string {
+  if (sequence !== undefined) return hashSequence(sequence)
   const hash = createHash("sha256")
   const handle = openSync(file, "r")
   try {

@@ -19,11 +19,12 @@ import {
   Codec,
   Dictionary,
   FormatContext,
+  InputFormat,
   type Stream,
 } from "node-av"
 import { CONTAINERS } from "./containers.ts"
 import { type Orientation, orientationOf, UPRIGHT } from "./orientation.ts"
-import { placeOf } from "./place.ts"
+import { type Place, placeOf } from "./place.ts"
 import { codeText } from "./rgb.ts"
 
 /** Added to the pixels of a stream flagged as default, as `ffmpeg` does when it chooses a stream. */
@@ -60,7 +61,7 @@ export interface StreamInfo {
  * @throws FourtierError when the file cannot be opened or holds no video stream
  */
 export function openStream(path: string): { format: FormatContext; stream: Stream } {
-  const format = openContainer(path)
+  const format = openContainer(path, placeAt(path))
   try {
     const stream = chooseStream(format)
     if (stream === undefined) {
@@ -78,13 +79,20 @@ export function openStream(path: string): { format: FormatContext; stream: Strea
   }
 }
 
-function openContainer(path: string): FormatContext {
+function openContainer(path: string, { file, start, size, member, sequence }: Place): FormatContext {
   const format = new FormatContext()
   const options = new Dictionary()
-  options.set("format_whitelist", CONTAINERS)
+  options.set("format_whitelist", sequence === undefined ? CONTAINERS : "image2")
+  if (sequence !== undefined) {
+    options.set("pattern_type", "none")
+    options.set("framerate", `${sequence.rate}`)
+  }
   options.set("codec_whitelist", videoDecoders())
   options.set("protocol_whitelist", "file,subfile")
-  const opened = format.openInputSync(addressOf(path), null, options)
+  // FFmpeg's name of it: a member of an archive is a range of the archive's bytes
+  const address = member ? `subfile,,start,${start},end,${start + size},,:${file}` : file
+  const demuxer = sequence === undefined ? null : InputFormat.findInputFormat("image2")
+  const opened = format.openInputSync(address, demuxer, options)
   options.free()
   if (opened < 0) throw new FourtierError({ where: path, what: "cannot be opened as video", found: codeText(opened) })
   for (const stream of format.streams) {
@@ -99,11 +107,9 @@ function openContainer(path: string): FormatContext {
   return format
 }
 
-/** FFmpeg's name of a path: a member of an archive is a range of the archive's bytes. */
-function addressOf(path: string): string {
+function placeAt(path: string): Place {
   try {
-    const { file, start, size, member } = placeOf(path)
-    return member ? `subfile,,start,${start},end,${start + size},,:${file}` : path
+    return placeOf(path)
   } catch (error) {
     throw new FourtierError(
       { where: path, what: "cannot be opened as video", found: messageOf(error) },

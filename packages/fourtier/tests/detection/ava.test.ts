@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { silent } from "@fourtier/core"
+import sharp from "sharp"
 import { afterAll, describe, expect, it, vi } from "vitest"
 import { clipKeyFrames } from "../../src/detection/clips.ts"
 import { readAva, readPersonBoxes } from "../../src/detection/index.ts"
@@ -77,6 +78,26 @@ describe("AVA's annotations", () => {
     await expect(readAva(folderOf(files))).rejects.toThrow(message)
   })
 
+  it("are used at the included seconds only, where a file names them", async () => {
+    const folder = whole({ "annotations/ava_included_timestamps_v2.2.txt": "0902\n0903\n" })
+    const { parts, notes } = await readAva(folder)
+    expect(parts.map(({ keyFrames }) => keyFrames.map(({ timestamp }) => timestamp))).toEqual([[902], [903]])
+    expect(notes.join("\n")).toMatch(/2 key frames at seconds that are not among the included ones/)
+    const broken = whole({ "annotations/ava_included_timestamps_v2.2.txt": "0902\nnoon\n" })
+    await expect(readAva(broken)).rejects.toThrow(/ava_included_timestamps_v2.2.txt:2: not a second/)
+  })
+
+  it("of videos that are folders of frames: those are found by name, and missing frames counted", async () => {
+    const frame = (id: string, n: number) => `frames/${id}/${id}_${`${n}`.padStart(6, "0")}.jpg`
+    const some = Object.fromEntries([1, 2, 5].map((n) => [frame("d", n), ""]))
+    const { videos, notes } = await readAva(
+      whole({ ...some, [frame("a", 1)]: "", "annotations/ava_val_v2.2.csv": "d,0902\n" }),
+    )
+    expect(videos.get("d")).toMatch(/frames\/d\/d_%06d\.jpg@30$/)
+    expect(videos.get("a")).toMatch(/a\.mkv$/)
+    expect(notes.join("\n")).toMatch(/2 frames missing in 1 folder: d \(2\)/)
+  })
+
   it("none of the videos, a part twice, boxes of no area, swapped or outside are errors by name", async () => {
     const without = folderOf({ "map/ava_action_list_v2.2.pbtxt": LABELS, "ava_val_v2.2.csv": "b,1,0,0,1,1,12,0\n" })
     await expect(readAva(without)).rejects.toThrow(/none of the annotated videos is there.*[\s\S]*b\.mp4/)
@@ -139,6 +160,20 @@ describe("clips around key frames", () => {
       [1.5, 2.5],
     ])
     expect(parts[1].clips[0].keyFrame.timestamp).toBe(901)
+  })
+
+  it("of a folder of frames are those of the video that it was extracted from, cut at second 900", async () => {
+    const folder = whole({ "annotations/ava_val_v2.2.csv": "d,0901\nd,0902\n" })
+    mkdirSync(join(folder, "frames/d"), { recursive: true })
+    for (let n = 1; n <= 75; n++) {
+      const image = sharp({ create: { width: 16, height: 16, channels: 3, background: { r: n, g: 9, b: 9 } } })
+      await image.jpeg().toFile(join(folder, `frames/d/d_${`${n}`.padStart(6, "0")}.jpg`))
+    }
+    const [, { clips }] = await clipKeyFrames(await readAva(folder, { frameRate: 25 }), 1, silent)
+    expect(clips.map(({ seconds, clip: { start, end, frames } }) => [seconds, start, end, frames])).toEqual([
+      [1, 0.5, 1.5, 25],
+      [2, 1.5, 2.5, 25],
+    ])
   })
 
   it("videos that cannot be used and their key frames are left out and said", async () => {

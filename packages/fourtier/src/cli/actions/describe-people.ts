@@ -27,11 +27,11 @@ export interface DescribedPeople {
 export async function loadPeople(
   data: string,
   subject: string,
-  { window = 2, every = 1 }: DataOptions,
+  { window = 2, every = 1, frameRate }: DataOptions,
   reporter: Reporter,
 ): Promise<DescribedPeople> {
   const whom = oneOf("--subject", subject, SUBJECTS)
-  const annotations = await readAnnotations(data, { every })
+  const annotations = await readAnnotations(data, { every, frameRate })
   for (const note of annotations.notes) reporter.warn(note)
   const clips: Clip[] = []
   const parts = new Map<string, string>()

@@ -40,6 +40,7 @@ export interface DetectionOptions extends DetectorOptions {
   threshold?: number
   window: number
   every: number
+  frameRate: number
   jitter: number
   out?: string
 }
@@ -54,7 +55,7 @@ export async function compareOnData(folder: string, options: DetectionOptions): 
   await interruptible(async (signal) => {
     const context = { config, reporter, signal }
     if (methods.some(learnsWords)) await stages.checkAnswerSources(folder, context)
-    const data = await readAnnotations(folder, { every: options.every })
+    const data = await readAnnotations(folder, { every: options.every, frameRate: options.frameRate })
     for (const note of data.notes) reporter.warn(note)
     const parts = await clipKeyFrames(data, options.window, reporter)
     const encoder = await openVisualEncoder(config.encoder)
