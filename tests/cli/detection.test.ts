@@ -1,9 +1,10 @@
 /** Protects `fourtier detection`: from a folder laid out as AVA's to a table, results, detections in AVA's form, and a bundle. */
 
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseAvaCsv } from "@fourtier/core/metrics"
+import sharp from "sharp"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { encodeClip } from "../../packages/fourtier/tests/video/encode.ts"
 import { built, LAUNCHER, node, several } from "./command.ts"
@@ -100,6 +101,25 @@ describe.skipIf(!built)("fourtier detection", () => {
     const found = parseAvaCsv(readFileSync(join(out, "linear-probe-val-detected.csv"), "utf8"), "found")
     expect(found.boxes).toHaveLength(2000)
     expect(refused.err).toMatch(/no-number\.csv:1: not a row of person boxes/)
+  })
+
+  it("finds people itself, also in a folder of frames, and trains to the end where it finds nobody", async () => {
+    const framed = join(folder, "framed")
+    cpSync(data, framed, { recursive: true })
+    rmSync(join(framed, "videos", "c.mp4"))
+    mkdirSync(join(framed, "frames", "c"), { recursive: true })
+    const grey = sharp({ create: { width: 64, height: 48, channels: 3, background: { r: 160, g: 160, b: 160 } } })
+    const picture = await grey.jpeg().toBuffer()
+    for (let n = 1; n <= 50; n++) {
+      if (n !== 7) writeFileSync(join(framed, "frames", "c", `c_${`${n}`.padStart(6, "0")}.jpg`), picture)
+    }
+    const found = ["--detector", "movenet", "--frame-rate", "25"]
+    const methods = ["--methods", "linear-probe,baseline"]
+    const run = node([LAUNCHER, "detection", framed, ...methods, ...found, "-o", join(folder, "o4"), "--set", ...quick])
+    expect([run.code, /bundle \(baseline\): .* matches the trainer/.test(run.err)], run.err).toEqual([0, true])
+    expect(run.err).toMatch(/1 frame missing in 1 folder: c \(1\)/)
+    expect(run.err).toMatch(/0 person boxes in 1 key frame/)
+    expect(run.out).toMatch(/detected boxes find 0 of 2 people of val \(0.0 %\)/)
   })
 
   it("answers a wrong method and a folder without annotations with what it expects", () => {

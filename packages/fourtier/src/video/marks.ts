@@ -83,10 +83,13 @@ export interface LabelledBox {
 /** Labels beyond which no room is looked for away from the boxes. */
 const CROWD = 100
 
+/** The upper part of a box, in which a person's head is. */
+const HEAD = 0.25
+
 /**
  * Where each box's labels stand: on the side of the box where they stood before, or else above the box, within its top, below it,
- * within its bottom, on its left edge or its right one; or else as near to the box as the labels so far leave room. Where they leave
- * none, where they cover least of them.
+ * within its bottom, on its left edge or its right one, rather where they cover no head; or else as near to the box as the labels so far
+ * leave room. Where they leave none, where they cover least of them.
  * @param sides of the frames before; changed
  * @returns of each box, pixels
  */
@@ -96,12 +99,15 @@ export function placeLabels(
   sides: LabelSides,
 ): Plate[] {
   const taken: Plate[] = []
+  const heads = boxes.map(({ corners: [x1, y1, x2, y2] }): Plate => {
+    return { x: x1, y: y1, width: x2 - x1, height: HEAD * (y2 - y1) }
+  })
   for (const { corners, key, lines } of boxes) {
     const size = {
       width: Math.max(0, ...lines.map((line) => line.width)),
       height: lines.reduce((sum, line) => sum + line.height, 0),
     }
-    const { plate, side } = placeFor(size, corners, picture, taken, sides.get(key) ?? 0)
+    const { plate, side } = placeFor(size, corners, picture, { taken, heads }, sides.get(key) ?? 0)
     sides.set(key, side)
     taken.push(plate)
   }
@@ -112,7 +118,7 @@ function placeFor(
   { width, height }: { width: number; height: number },
   [x1, y1, x2, y2]: LabelledBox["corners"],
   picture: { width: number; height: number },
-  taken: readonly Plate[],
+  { taken, heads }: { taken: readonly Plate[]; heads: readonly Plate[] },
   before: number,
 ): { plate: Plate; side: number } {
   const [right, bottom] = [Math.max(0, picture.width - width), Math.max(0, picture.height - height)]
@@ -126,8 +132,10 @@ function placeFor(
   const isFree = (plate: Plate) => fits(plate) && covered(plate) === 0
   const heights = [y1 - height, y1, y2, y2 - height]
   const beside = [x1, x2 - width].flatMap((x) => heights.map((y) => plateAt(x, y)))
-  const side = [before, ...beside.keys()].find((one) => isFree(beside[one]))
-  if (side !== undefined) return { plate: beside[side], side }
+  const hides = (plate: Plate) => heads.some((head) => shared(plate, head) > 0)
+  const free = [before, ...beside.keys()].filter((one) => isFree(beside[one]))
+  const side = free.find((one) => !hides(beside[one])) ?? free[0]
+  if (free.length > 0) return { plate: beside[side], side }
   const within = beside.map(({ x, y }) => plateAt(x, Math.max(0, Math.min(y, bottom))))
   if (taken.length >= CROWD) return { plate: least(within, covered), side: before }
   const rows = stepsBetween(bottom, y1 - height, Math.max(1, height / 4))

@@ -142,7 +142,7 @@ describe("marks", () => {
       [0.2, 0.5, 0.8, 0.9],
       [0.25, 0.5, 0.8, 0.9],
     ])
-    expect(two[61]).toMatch(/#{14}/) // the second label stands within its box
+    expect(two[78]).toMatch(/#{14}/) // the second label stands within the bottom of its box
   })
 
   it("of people who stand close together do not cover each other, and stay in the picture", () => {
@@ -161,15 +161,26 @@ describe("marks", () => {
     }
   })
 
+  it("cover no head where there is room elsewhere", () => {
+    const lines = [{ width: 60, height: 14 }]
+    const tall: LabelledBox = { corners: [100, 4, 150, 230], key: "tall", lines }
+    // no room above, none below: within the bottom
+    expect(placeLabels([tall], { width: 320, height: 240 }, new Map())[0]).toMatchObject({ x: 100, y: 216 })
+    const behind: LabelledBox = { corners: [140, 50, 180, 120], key: "behind", lines }
+    const small: LabelledBox = { corners: [120, 66, 150, 200], key: "small", lines }
+    const [, place] = placeLabels([behind, small], { width: 320, height: 240 }, new Map())
+    expect(place.y).toBe(200) // above it is the other's head
+  })
+
   it("stay on the side of their box while they have room there, so that they do not jump from frame to frame", () => {
     const sides: LabelSides = new Map()
     const lines = [{ width: 60, height: 14 }]
     const at = (x: number): LabelledBox => ({ corners: [x, 60, x + 40, 200], key: `${x}`, lines })
     const two = [at(100), { ...at(110), key: "second" }]
     const [, pushed] = placeLabels(two, { width: 320, height: 240 }, sides)
-    expect(pushed.y).toBe(60) // within its box, as the place above it is taken
+    expect(pushed.y).toBe(200) // below its box, as the place above it is taken
     const [, later] = placeLabels([at(20), { ...at(200), key: "second" }], { width: 320, height: 240 }, sides)
-    expect(later).toMatchObject({ x: 200, y: 60 })
+    expect(later).toMatchObject({ x: 200, y: 200 })
   })
 
   it("of a crowd, of boxes outside and without numbers", () => {
