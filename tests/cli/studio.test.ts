@@ -83,6 +83,10 @@ describe.skipIf(!built)("fourtier studio", () => {
     writeFileSync(settings, JSON.stringify({ ...SETTINGS, cache: join(folder, "cache") }))
     const first = await start()
     expect(first.output()).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]{43}\nstop with Ctrl\+C\n$/)
+    const shown = await fetch(first.address, { headers: first.page.own })
+    expect(await shown.text()).toContain(
+      `<script type="application/json" id="home">{"kind":"server","token":"${first.token}"}`,
+    )
     for (const label of CLASSES) {
       for (const file of readdirSync(join(made, label))) {
         const { status } = await first.page.upload(file, label, readFileSync(join(made, label, file)))

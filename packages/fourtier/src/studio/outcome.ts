@@ -24,8 +24,19 @@ async function idsOf(run: string): Promise<Map<string, string>> {
   return new Map(manifest.clips.map((clip) => [clip.id, idOf(clip)]))
 }
 
-/** The figures of a finished run; null before there are some. */
+let kept: { run: string; stamp: string; report: StudioReport | null } | null = null
+
+/** The figures of a finished run, read once as long as they are the same; null before there are some. */
 export async function outcomeOf(run: string): Promise<StudioReport | null> {
+  const marks = await Promise.all(
+    ["results.json", "report.html"].map((name) => stat(join(run, name)).catch(() => null)),
+  )
+  const stamp = marks.map((mark) => `${mark?.size} ${mark?.mtimeMs}`).join()
+  if (kept?.run !== run || kept.stamp !== stamp) kept = { run, stamp, report: await readOutcome(run) }
+  return kept.report
+}
+
+async function readOutcome(run: string): Promise<StudioReport | null> {
   const results = await resultsOf(run)
   const [split] = results?.splits ?? []
   if (!results || !split) return null
@@ -40,7 +51,7 @@ export async function outcomeOf(run: string): Promise<StudioReport | null> {
   return {
     made: Math.round((await stat(join(run, "results.json"))).mtimeMs),
     classes: split.classes,
-    tested: folds > 1 ? `on clips held out, each once in ${folds} folds` : "on clips held out of training",
+    tested: folds > 1 ? `${folds} folds` : `${split.clips} clips were held out of training`,
     trained: Math.max(0, ids.size - (folds > 1 ? 0 : split.clips)),
     heldOut: split.clips,
     methods: methods.toSorted((a, b) => first(a.method) - first(b.method)),

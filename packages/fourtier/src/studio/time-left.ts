@@ -5,9 +5,11 @@ const SETTLED_MS = 1000
 
 export class TimeLeft {
   readonly #methods: number
+  readonly #folds: number
   #trials = 1
   #title = ""
   #training = false
+  #held = false
   #begun = 0
   #done = 0
   #total = 0
@@ -15,9 +17,13 @@ export class TimeLeft {
   #over = 0
   #spent = 0
 
-  /** @param methods networks that each trial trains */
-  constructor(methods: number) {
+  /**
+   * @param methods networks that each trial trains
+   * @param folds further ones that are trained in the end to calibrate the shipped one
+   */
+  constructor(methods: number, folds: number) {
     this.#methods = methods
+    this.#folds = folds
   }
 
   /** Folds or splits that are trained one by one. */
@@ -28,6 +34,7 @@ export class TimeLeft {
   begin(title: string, total: number, unit: string): void {
     this.#title = title
     this.#training = unit === "updates"
+    this.#held ||= unit === "folds"
     this.#begun = performance.now()
     this.#done = 0
     this.#total = total
@@ -47,13 +54,15 @@ export class TimeLeft {
 
   /** Seconds; null where nothing tells. */
   seconds(): number | null {
+    const running = this.#title !== ""
     const past = performance.now() - this.#begun
-    const settled = this.#title !== "" && this.#done > 0 && past > SETTLED_MS
-    const current = settled ? (past / this.#done) * Math.max(0, this.#total - this.#done) : null
-    const each = this.#over > 0 ? this.#spent / this.#over : this.#training && current !== null ? past + current : null
+    const settled = running && this.#done > 0 && past > SETTLED_MS
+    const rated = settled ? (past / this.#done) * Math.max(0, this.#total - this.#done) : null
+    const inTraining = running && this.#training
+    const each = this.#over > 0 ? this.#spent / this.#over : inTraining && rated !== null ? past + rated : null
     if (each === null) return null
-    const begun = this.#over + (this.#training && this.#title !== "" ? 1 : 0)
-    const others = Math.max(0, this.#methods * this.#trials - begun)
-    return ((current ?? 0) + others * each) / 1000
+    const current = rated ?? (inTraining ? Math.max(0, each - past) : 0)
+    const trainings = this.#methods * this.#trials - this.#over - (inTraining ? 1 : 0)
+    return (current + (Math.max(0, trainings) + (this.#held ? 0 : this.#folds)) * each) / 1000
   }
 }

@@ -68,7 +68,7 @@ export class TrainingRun {
   /** The points that are known, by method, part and step: a training that goes on writes its journal anew up to there. */
   readonly #points = new Set<string>()
   readonly #steps = new Map<string, number>()
-  #left = new TimeLeft(0)
+  #left = new TimeLeft(0, 0)
 
   constructor(place: TrainingPlace, tell: (event: StudioEvent) => void) {
     this.#place = place
@@ -114,7 +114,7 @@ export class TrainingRun {
     const config = withEpochs(trainable(this.#place.config, data), settings.epochs)
     const methods = trainedMethods(config).length
     this.#begun = performance.now()
-    this.#left = new TimeLeft(methods * config.seeds)
+    this.#left = new TimeLeft(methods * config.seeds, config.calibration?.folds ?? 0)
     this.#state = { ...IDLE, status: "running", stage: "start" }
     if (!settings.resume) {
       this.#curves = []

@@ -1,5 +1,6 @@
 /** One button; what it does is shown while it does it. */
 
+import type { api } from "../home.ts"
 import { text } from "../strings.ts"
 import { Curve } from "./curve.tsx"
 import { colourOf, type Model } from "./model.ts"
@@ -8,6 +9,7 @@ const FEW = 10
 
 export function Train({ model }: { model: Model }) {
   const { training, usable } = model
+  const curve = shownOf(training.curves)
   const classes = model.classes.filter((name) => usable.some(({ label }) => label === name))
   const counts = classes.map((name) => usable.filter(({ label }) => label === name).length)
   const unlabelled = model.present.filter(({ label, problem }) => label === null && problem === null).length
@@ -91,8 +93,8 @@ export function Train({ model }: { model: Model }) {
         {training.status === "stopped" && <p>{text.stopped}</p>}
         {training.status === "failed" && <p class="failure">{training.error}</p>}
       </div>
-      {training.curves.length > 1 ? (
-        <Curve points={training.curves} />
+      {curve.length > 1 ? (
+        <Curve points={curve} />
       ) : (
         <ol class="plan">
           {text.trainSteps.map((step) => (
@@ -102,4 +104,12 @@ export function Train({ model }: { model: Model }) {
       )}
     </section>
   )
+}
+
+/** The curve of one network: of that which is shipped, as soon as it has one; with a server, others are trained before and after it. */
+function shownOf(points: readonly api.CurvePoint[]): readonly api.CurvePoint[] {
+  const trained = points.filter(({ part }) => part === "train")
+  const names = new Set(trained.map(({ method }) => method))
+  const shown = ["full", "baseline"].find((name) => names.has(name)) ?? trained.at(-1)?.method
+  return trained.filter(({ method }) => method === shown)
 }
