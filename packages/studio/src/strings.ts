@@ -22,7 +22,7 @@ export const text = {
   cannotStart: "The studio cannot start here",
   openElsewhere: "It is open in another window: close that one, then load this page again.",
   needs:
-    "It needs a browser with WebCodecs and private files (OPFS): Chrome or Edge from 102, Firefox from 130, Safari from 17; and an address that begins with https, or localhost.",
+    "It needs a browser with WebCodecs and private files (OPFS): Chrome or Edge from 102, Firefox from 130, Safari from 26; and an address that begins with https, or localhost.",
 
   // collect
   classes: "Classes",
