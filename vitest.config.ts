@@ -30,6 +30,7 @@ export const LONG = [
   "packages/fourtier/tests/encoders/precision.test.ts",
   "packages/fourtier/tests/experiment/resume.test.ts",
   "packages/fourtier/tests/features/extract.test.ts",
+  "packages/fourtier/tests/mpi/mpirun.test.ts",
   "packages/fourtier/tests/studio/describing.test.ts",
   "packages/fourtier/tests/studio/server.test.ts",
   "packages/fourtier/tests/video/annotate.test.ts",

@@ -15,7 +15,7 @@ const VERBS = [
   "studio",
   ...["demo", "run", "predict", "doctor", "strips", "describe", "extract", "align", "finetune", "evaluate", "export"],
   ...["ablate", "info", "bench", "encode", "report", "puppets", "suggest", "detection", "compare", "data", "segment"],
-  ...["watch", "cache", "detect", "status"],
+  ...["watch", "cache", "detect", "status", "plan"],
 ]
 const SUBVERBS = [
   ...["run", "retry", "show", "edit", "stats", "export", "import", "prices"].map((name) => `describe ${name}`),

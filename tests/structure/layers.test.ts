@@ -15,6 +15,7 @@ const LAYERS = {
   core: [["util", "schemas"], ["frames", "metrics", "model"], ["objective", "bundle"], ["train"], ["node"]],
   fourtier: [
     ["util"],
+    ["mpi"],
     ["video", "shards"],
     ["datasets", "describe", "encoders"],
     ["people"],
@@ -29,7 +30,7 @@ const LAYERS = {
     ["stages"],
     ["experiment-settings.ts", "shipping.ts"],
     ["recipe.ts", "align.ts"],
-    ["ablate"],
+    ["ablate", "plan"],
     ["studio"],
     ["cli"],
   ],

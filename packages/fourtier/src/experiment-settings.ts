@@ -1,10 +1,12 @@
 /** From the stages before training to what all trials share. */
 
+import { plural } from "@fourtier/core"
 import type { Prompt } from "./describe/prompts.ts"
 import { checkAlignment, loadAlignment } from "./experiment/alignment.ts"
 import { tooFewAnswers } from "./experiment/check.ts"
 import { countLabelled, isDescribed } from "./experiment/examples.ts"
 import type { ExperimentSettings } from "./experiment/experiment.ts"
+import { rankThreads } from "./experiment/together.ts"
 import { type Features, learnsBackground, type StageContext, viewRecipes } from "./stages/index.ts"
 import type { EmbeddedTexts } from "./text/targets.ts"
 import { cacheFolders } from "./util/cache-folders.ts"
@@ -19,13 +21,17 @@ export async function experimentSettings(
   features: Features,
   context: StageContext,
 ): Promise<ExperimentSettings> {
-  const { config, reporter, signal } = context
+  const { config, reporter, signal, ranks } = context
   const { encoder, align: aligning, train, test } = features
   const ids = text ? prompts.map(({ id }) => id) : []
   const alignment = await alignmentSettings(prompts, text, features, context)
   const fitted = text !== null && (!alignment.given || alignment.refine)
   const { model, align, finetune, linearProbe, rowProbe, attentiveProbe, vjepaProbe, labelsPerClass, pseudoLabels } =
     config
+  const { provider, threads } = config.runtime
+  const own = threads ?? (ranks ? rankThreads(ranks) : undefined)
+  if (ranks)
+    reporter.say(`${ranks.size} processes train together (${ranks.version}), ${plural(own ?? 1, "thread")} each`)
   return {
     classes,
     background: learnsBackground(splits, config),
@@ -47,7 +53,8 @@ export async function experimentSettings(
     pseudoLabels,
     fewestClips: Math.min(...splits.map((split) => countLabelled(split.train, labelsPerClass))),
     fewestDescribed: fitted ? fewestDescribed(splits, ids, text.table, config.align.start === "ridge" ? 3 : 2) : 0,
-    runtime: { provider: config.runtime.provider, threads: config.runtime.threads ?? undefined },
+    runtime: { provider, threads: own },
+    ...(ranks ? { team: { ranks, provider, threads: threads ?? undefined } } : {}),
     reporter,
     signal,
   }

@@ -166,6 +166,35 @@ export async function clipProbabilities(
 }
 
 /**
+ * The same from several processes, which look at a share of the clips each: every rank gets the rows of all.
+ *
+ * @example
+ * ```ts
+ * import { type ClassifierGraphs, type Collective, type FeatureSet, sharedProbabilities } from "@fourtier/core/train"
+ * import type { Weights } from "@fourtier/tensor/nn"
+ *
+ * function onEveryRank(ranks: Collective, graphs: ClassifierGraphs, clips: FeatureSet, weights: Weights) {
+ *   return sharedProbabilities(ranks, graphs, clips, weights)
+ * }
+ * ```
+ */
+export async function sharedProbabilities(
+  collective: Collective,
+  graphs: ClassifierGraphs,
+  { source, examples }: FeatureSet<Example>,
+  weights: Weights,
+  output: "probabilities" | "classifier" = "probabilities",
+): Promise<Float32Array[]> {
+  const { classes } = graphs.spec
+  const { start, end } = rowsOf(examples.length, collective)
+  const share = new Float32Array(Math.ceil(examples.length / collective.size) * classes)
+  const own = await clipProbabilities(graphs, { source, examples: examples.slice(start, end) }, weights, output)
+  for (const [i, row] of own.entries()) share.set(row, i * classes)
+  const all = await collective.gather(share)
+  return examples.map((_, i) => all.slice(i * classes, (i + 1) * classes))
+}
+
+/**
  * Stage 2 as a training task.
  * @param frozen weights that are not trained: `standardize.*` and the processors'
  * @param unit a batch is a multiple of so many clips; default: those that the graphs take at a time
@@ -290,17 +319,12 @@ function parametersOf(params: readonly Param[], value: (name: string) => Float32
  * look at a share of the clips each.
  */
 async function scoreClips(graphs: ClassifierGraphs, set: FeatureSet, weights: Weights, collective: Collective) {
-  const { classes } = graphs.spec
-  const n = set.examples.length
-  const { start, end } = rowsOf(n, collective)
-  const own = { source: set.source, examples: set.examples.slice(start, end) }
-  const share = new Float32Array(Math.ceil(n / collective.size) * classes)
-  for (const [i, row] of (await clipProbabilities(graphs, own, weights)).entries()) share.set(row, i * classes)
-  const all = await collective.gather(share)
+  const rows = await sharedProbabilities(collective, graphs, set, weights)
+  const n = rows.length
   let hits = 0
   let loss = 0
   for (const [i, { label }] of set.examples.entries()) {
-    const row = all.subarray(i * classes, (i + 1) * classes)
+    const row = rows[i]
     if (row.indexOf(Math.max(...row)) === label) hits++
     loss -= Math.log(Math.max(row[label], 1e-12))
   }

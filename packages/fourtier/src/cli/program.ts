@@ -15,6 +15,7 @@ import { doctorCommand } from "./doctor.ts"
 import { encodeCommand } from "./encode.ts"
 import { extractCommand } from "./extract.ts"
 import { infoCommand } from "./info.ts"
+import { planCommand } from "./plan.ts"
 import { predictCommand } from "./predict.ts"
 import { puppetsCommand } from "./puppets.ts"
 import { reportCommand } from "./report.ts"
@@ -29,7 +30,15 @@ import { watchCommand } from "./watch.ts"
 /** The verbs under the headings of the help. */
 const VERBS: Readonly<Record<string, readonly (() => Command)[]>> = {
   "Start here:": [demoCommand, studioCommand, runCommand, predictCommand, segmentCommand, watchCommand],
-  "Prepare the data:": [dataCommand, doctorCommand, stripsCommand, describeCommand, extractCommand, suggestCommand],
+  "Prepare the data:": [
+    dataCommand,
+    doctorCommand,
+    planCommand,
+    stripsCommand,
+    describeCommand,
+    extractCommand,
+    suggestCommand,
+  ],
   "Find who does what, where:": [detectionCommand, detectCommand],
   "Run the recipe up to one of its stages:": [alignCommand, finetuneCommand, evaluateCommand, exportCommand],
   "Inspect and measure:": [

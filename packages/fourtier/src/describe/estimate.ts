@@ -3,7 +3,7 @@
 import type { Job } from "./answer-sink.ts"
 import type { DescriptionCache } from "./cache.ts"
 import { costOf, FREE, imageTokens, type Price, textTokens } from "./cost.ts"
-import { type PromptSet, togetherQuestion } from "./prompts.ts"
+import { type Prompt, type PromptSet, togetherQuestion } from "./prompts.ts"
 import { type Provider, usesStrip } from "./provider.ts"
 import { jpegSize, type StripSource } from "./strip.ts"
 
@@ -32,7 +32,21 @@ export interface Estimate {
 }
 
 /** Tokens of an answer, while the cache has none. */
-const TYPICAL_ANSWER = 80
+export const TYPICAL_ANSWER = 80
+
+/** What is asked about one clip: requests, and the tokens of their text. */
+export function questionsAbout(
+  prompts: readonly Prompt[],
+  system: string | null,
+  together: boolean,
+): { requests: number; text: number } {
+  const own = textTokens(system ?? "")
+  if (together && prompts.length > 1) return { requests: 1, text: own + textTokens(togetherQuestion(prompts)) }
+  return { requests: prompts.length, text: prompts.reduce((sum, { text }) => sum + own + textTokens(text), 0) }
+}
+
+/** Bytes of a picture as it is sent: base64. */
+export const uploadOf = (bytes: number): number => Math.ceil((4 / 3) * bytes)
 
 /** Estimates from the questions, a few strips, and the answers that the model has given so far. */
 export async function estimate(
@@ -48,19 +62,15 @@ export async function estimate(
   },
 ): Promise<Estimate> {
   const { provider, price, ask, strips } = options
-  const system = textTokens(options.prompts.system ?? "")
+  const together = ask === "together" && provider.mode === "live"
   let requests = 0
   let text = 0
   let answers = 0
   for (const { prompts } of jobs) {
     answers += prompts.length
-    if (ask === "together" && provider.mode === "live" && prompts.length > 1) {
-      requests++
-      text += system + textTokens(togetherQuestion(prompts))
-    } else {
-      requests += prompts.length
-      for (const prompt of prompts) text += system + textTokens(prompt.text)
-    }
+    const asked = questionsAbout(prompts, options.prompts.system, together)
+    requests += asked.requests
+    text += asked.text
   }
   const past = recent(options.cache, provider.model)
   const sample = usesStrip(provider) ? await sampleStrips(jobs, strips, price, provider) : null
@@ -76,7 +86,7 @@ export async function estimate(
     textTokens: text,
     outputTokens: Math.round(output),
     strip: sample && { width: sample.width, height: sample.height, bytes: sample.bytes },
-    uploadBytes: Math.ceil((4 / 3) * (sample?.bytes ?? 0) * requests),
+    uploadBytes: uploadOf((sample?.bytes ?? 0) * requests),
     cost,
     costPerRequest: cost === null || requests === 0 ? null : cost / requests,
     seconds: past.rate === null ? null : answers / past.rate,

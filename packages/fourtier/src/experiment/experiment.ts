@@ -14,10 +14,12 @@ import type {
 import {
   AlignGraphs,
   ClassifierGraphs,
+  clipProbabilities,
   type Example,
   type FeatureSet,
   type FeatureSource,
   fitStandardize,
+  microBatchOf,
 } from "@fourtier/core/train"
 import type { SessionOptions } from "@fourtier/tensor"
 import type { Weights } from "@fourtier/tensor/nn"
@@ -25,6 +27,7 @@ import { hashJson } from "@fourtier/tensor/node"
 import type { EmbeddedTexts } from "../text/targets.ts"
 import type { Alignment, AlignmentSpace } from "./alignment.ts"
 import { isPartlyDescribed } from "./examples.ts"
+import { type GraphsRecipe, type NetworkRecipe, networkOf, shareProbabilities, type Team } from "./together.ts"
 
 /** What is the same for every split and seed. */
 export interface ExperimentSettings {
@@ -76,6 +79,8 @@ export interface ExperimentSettings {
   zeroShot?: ReadonlyMap<string, Float32Array> | null
   /** Device and threads of training. */
   runtime: SessionOptions
+  /** The processes that train together, where this is the first of several. */
+  team?: Team
   reporter: Reporter
   signal?: AbortSignal
 }
@@ -117,7 +122,9 @@ export class Experiment {
     const { size, prompts, align, text, fewestDescribed, runtime, model } = this.settings
     const heldOut = align.epochs > 0 ? Math.round(align.holdOut * fewestDescribed) : 0
     const batch = Math.max(1, Math.min(align.batch, fewestDescribed - heldOut))
-    const chunk = Math.min(align.microBatch ?? batch, batch)
+    const unit = Math.min(align.microBatch ?? batch, batch)
+    const rows = batch - (batch % unit)
+    const chunk = microBatchOf({ rows, microBatch: unit, ranks: this.#ranks })
     const spec = {
       size,
       prompts,
@@ -127,7 +134,7 @@ export class Experiment {
       processors: model,
       partial: text ? isPartlyDescribed(prompts, text.table) : false,
     }
-    this.#align ??= AlignGraphs.compile(spec, batch - (batch % chunk), chunk, runtime)
+    this.#align ??= AlignGraphs.compile(spec, rows, chunk, runtime)
     return this.#align
   }
 
@@ -143,26 +150,62 @@ export class Experiment {
    * @param taught training clips of the training they are for; default: none, they are to predict with
    */
   classifierGraphs(method: Method, clips: number, taught = 0): Promise<ClassifierGraphs> {
+    const recipe = this.graphsRecipe(method, clips, taught)
+    const key = (partners: boolean) => `${method}/${recipe.rows}/${partners}`
+    const graphs =
+      this.#classifiers.get(key(true)) ??
+      (recipe.partners ? undefined : this.#classifiers.get(key(false))) ??
+      ClassifierGraphs.compile(
+        this.networkSpec(method),
+        recipe.rows,
+        recipe.dropout,
+        this.settings.runtime,
+        recipe.partners,
+      )
+    this.#classifiers.set(key(recipe.partners), graphs)
+    return graphs
+  }
+
+  /** How these graphs are compiled, for every process of several. */
+  graphsRecipe(method: Method, clips: number, taught: number): GraphsRecipe {
     const { batch, repeats, dropout, mixup } = this.trainingOf(method)
     const unit = this.unitOf(method, clips)
-    const most = Math.min(batch, taught)
-    const rows = (most - (most % unit)) * repeats
-    const partners = mixup > 0 && unit < rows
-    const [plain, wide] = [`${method}/${unit}`, `${method}/${unit}/partners`]
-    const graphs =
-      this.#classifiers.get(wide) ??
-      (partners ? undefined : this.#classifiers.get(plain)) ??
-      ClassifierGraphs.compile(this.networkSpec(method), unit, dropout, this.settings.runtime, partners)
-    this.#classifiers.set(partners ? wide : plain, graphs)
-    return graphs
+    const most = Math.min(batch, Math.max(clips, taught))
+    const whole = (most - (most % unit)) * repeats
+    const rows = microBatchOf({ rows: Math.max(unit, whole), microBatch: unit, ranks: this.#ranks })
+    return { network: this.networkRecipe(method), rows, dropout, partners: mixup > 0 && taught > 0 && rows < whole }
+  }
+
+  get #ranks(): number {
+    return this.settings.team?.ranks.size ?? 1
+  }
+
+  /**
+   * Class probabilities of each example, from all processes that train together.
+   * @param recipe that of the graphs, see `graphsRecipe`
+   */
+  async probabilities(
+    recipe: GraphsRecipe,
+    graphs: ClassifierGraphs,
+    set: FeatureSet<Example>,
+    weights: Weights,
+    output: "probabilities" | "classifier" = "probabilities",
+  ): Promise<Float32Array[]> {
+    const { team } = this.settings
+    if (!team || set.examples.length === 0) return clipProbabilities(graphs, set, weights, output)
+    return shareProbabilities(team, recipe, graphs, set, weights, output)
   }
 
   /** The network of a method on this experiment's features. */
   networkSpec(method: Method): NetworkSpec {
+    return networkOf(this.networkRecipe(method))
+  }
+
+  /** What that network is built from. */
+  networkRecipe(method: Method): NetworkRecipe {
     const { size, prompts, model, align, text } = this.settings
     const space = text && { similarity: align.similarity, textWidth: text.width }
-    const build = methodNamed(method).build({ prompts, model, space })
-    return { size, classes: this.outputs, width: model.width, pool: model.pool, build }
+    return { method, prompts, model, space, size, classes: this.outputs, width: model.width, pool: model.pool }
   }
 
   /** The settings that train a method's network. */

@@ -37,6 +37,7 @@ import { type Alignment, alignmentCard, loadAlignment, saveAlignment } from "./a
 import { isDescribed } from "./examples.ts"
 import type { ExperimentSettings } from "./experiment.ts"
 import type { Language } from "./language.ts"
+import { shareStage1, type Team } from "./together.ts"
 import type { Trial } from "./trial.ts"
 
 /** Counts up where the same inputs give another fit: fits of before are not taken over. */
@@ -165,7 +166,9 @@ async function trainAlignment(trial: Trial, language: Language, graphs: AlignGra
   const judge = heldOut.size > 0 ? retrievalScore(graphs, unseen, targets, sets) : scoreBy(trial, graphs, targets)
   const task = alignmentTask(graphs, { train: set, val }, targets, standardize, judge)
   const start = fit ? async () => fit.weights : undefined
-  const trained = await trial.train(`stage 1${suffix}`, task, align, { align, id }, start)
+  const share = (team: Team) =>
+    shareStage1(team, { graphs, schedule: align, seed: trial.seed, train: set, texts: targets, frozen: standardize })
+  const trained = await trial.train(`stage 1${suffix}`, task, align, { align, id }, { start, share })
   const weights: Weights = new Map([...standardize, ...trained])
   const retrieval =
     heldOut.size > 0

@@ -10,7 +10,6 @@
 import { type Method, titleOf } from "@fourtier/core/model"
 import {
   classificationTask,
-  clipProbabilities,
   embedExamples,
   type FeatureSet,
   fitLanguage,
@@ -20,6 +19,7 @@ import {
 import type { Param, Weights } from "@fourtier/tensor/nn"
 import { hashJson } from "@fourtier/tensor/node"
 import type { Aligned } from "./stage1.ts"
+import { shareStage2, type Team } from "./together.ts"
 import type { Trial } from "./trial.ts"
 
 export interface Stage2Options {
@@ -64,6 +64,7 @@ export async function fineTune(
   const bound = Math.max(1, Math.min(fewest, taught))
   const unit = experiment.unitOf(method, bound)
   const graphs = await experiment.classifierGraphs(method, bound, taught)
+  const recipe = experiment.graphsRecipe(method, bound, taught)
   const task = classificationTask(name, graphs, training, { train: clips, val: data.val }, fixed, unit)
   // validation judges with what language adds, so this decides which weights are kept
   const judged =
@@ -77,14 +78,18 @@ export async function fineTune(
   ) {
     reporter.warn(`${name}: no labels, no pseudo-labels, and nothing that the words tell: it guesses; label some clips`)
   }
-  const trained = taught > 0 ? await trial.train(name, task, training, parts) : silent(graphs.trained)
+  const share = (team: Team) => {
+    const sets = { train: clips, val: data.val }
+    return shareStage2(team, { name, recipe, graphs, unit, training, seed: trial.seed, ...sets, frozen: fixed })
+  }
+  const trained = taught > 0 ? await trial.train(name, task, training, parts, { share }) : silent(graphs.trained)
 
   const weights: Weights = new Map([...fixed, ...trained])
   if (graphs.hasLanguage && !aligned?.language.suffix) {
-    const rows = await clipProbabilities(graphs, data.test, weights, "classifier")
+    const rows = await experiment.probabilities(recipe, graphs, data.test, weights, "classifier")
     trial.predict(`${name} without language`, graphs.trained, rows)
   }
-  trial.predict(name, graphs.trained, await clipProbabilities(graphs, data.test, weights))
+  trial.predict(name, graphs.trained, await experiment.probabilities(recipe, graphs, data.test, weights))
   return weights
 }
 

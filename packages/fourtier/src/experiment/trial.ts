@@ -5,6 +5,7 @@
 
 import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { formatSeconds } from "@fourtier/core"
 import { withoutBackground } from "@fourtier/core/bundle"
 import type { Prediction } from "@fourtier/core/metrics"
 import type { Method } from "@fourtier/core/model"
@@ -26,6 +27,7 @@ import { drawLabelled, examplesOf, labelledOf, provenBy } from "./examples.ts"
 import type { Experiment } from "./experiment.ts"
 import type { PseudoLabelFigures } from "./pseudo-label-figures.ts"
 import type { Suggestion } from "./suggest.ts"
+import type { Team } from "./together.ts"
 
 /** How well held-out clips find their own answers, and how much each prompt counts for it. */
 export interface RetrievalFigures {
@@ -142,16 +144,17 @@ export class Trial {
   /**
    * Trains a task, or takes over what an earlier run of the same settings and data has trained.
    * @param parts whatever else decides the outcome
-   * @param start computes first weights instead of random ones; called only where the task is trained now
+   * @param options `start` computes first weights instead of random ones, `share` lets other processes take part; both are called only
+   * where the task is trained now
    */
   async train(
     name: string,
     task: TrainTask,
     schedule: ScheduleConfig,
     parts: unknown,
-    start?: () => Promise<Weights>,
+    options: { start?: () => Promise<Weights>; share?: (team: Team) => Promise<void> } = {},
   ): Promise<Weights> {
-    const { size, model, prompts, classes, runtime, reporter, signal } = this.experiment.settings
+    const { size, model, prompts, classes, runtime, reporter, signal, team } = this.experiment.settings
     // test clips' views decide nothing here: without validation clips, their store is not looked at
     const sets = [this.data.train, this.data.taught, this.data.val].map(({ source, examples }, part) =>
       part === 2 && examples.length === 0 ? null : [source.id, examples],
@@ -170,16 +173,25 @@ export class Trial {
         return known.weights
       }
     }
+    const start = await options.start?.()
+    const ranks = options.share ? team?.ranks : undefined
+    if (team && options.share) await options.share(team)
+    const begun = { at: performance.now(), talk: ranks?.traffic.seconds ?? 0 }
     const { weights, steps, keptStep } = await train(task, {
       schedule,
       seed: this.seed,
-      start: await start?.(),
+      start,
+      collective: ranks,
       checkpoints: fileCheckpoints(checkpointPath, key),
       journal: new FileJournal(journalPath),
       runtime,
       reporter,
       signal,
     })
+    if (ranks) {
+      const [all, talk] = [(performance.now() - begun.at) / 1000, ranks.traffic.seconds - begun.talk]
+      reporter.say(`${name}: ${formatSeconds(all)}, ${((100 * talk) / all).toFixed(0)} % of it to hear from the others`)
+    }
     await saveWeights(path, task.params, weights, { key, steps: String(steps), keptStep: String(keptStep) })
     await removeCheckpoint(checkpointPath)
     this.keepJournal(name)

@@ -14,7 +14,7 @@
 import { randomBytes } from "node:crypto"
 import { existsSync } from "node:fs"
 import { appendFile, readdir } from "node:fs/promises"
-import { basename, dirname, join } from "node:path"
+import { basename, dirname, join, resolve } from "node:path"
 import type { Pool, RecordSize } from "@fourtier/core/model"
 import { type FeatureKind, type FeatureSource, halfRecord, type RecordKey } from "@fourtier/core/train"
 import { FourtierError } from "@fourtier/tensor"
@@ -32,6 +32,14 @@ export interface StoreSpec {
   size: RecordSize
   /** How s and t are pooled from m. */
   pool: Pool
+}
+
+/** Names a store to another process. */
+export interface StoreReference {
+  root: string
+  spec: StoreSpec
+  views: readonly number[] | null
+  others: readonly string[]
 }
 
 /** A kill loses at most what is not yet flushed: so many records, or so long a time's. */
@@ -74,6 +82,7 @@ const recordShape = ({ T, N, D }: RecordSize): Record<FeatureKind, number[]> => 
 export class FeatureStore implements FeatureSource {
   readonly path: string
   readonly size: RecordSize
+  readonly reference: StoreReference
   readonly #pool: Pool
   readonly #views: readonly number[] | null
   readonly #places = new Map<string, Place>()
@@ -82,13 +91,11 @@ export class FeatureStore implements FeatureSource {
   /** Shards that this process writes: it is told of their records. */
   readonly #own = new Set<string>()
 
-  private constructor(
-    path: string,
-    { size, pool }: StoreSpec,
-    views: readonly number[] | null,
-    others: readonly string[],
-  ) {
+  private constructor(path: string, reference: StoreReference, others: readonly string[]) {
+    const { views, spec } = reference
+    const { size, pool } = spec
     this.path = path
+    this.reference = reference
     this.#folders = [path, ...others]
     this.size = size
     this.#pool = pool
@@ -114,7 +121,8 @@ export class FeatureStore implements FeatureSource {
   ): Promise<FeatureStore> {
     const name = hashJson(spec).slice(0, 16)
     const elsewhere = others.map((other) => join(other, name))
-    const store = new FeatureStore(join(root, name), spec, views, elsewhere)
+    const reference = { root: resolve(root), spec, views, others: others.map((other) => resolve(other)) }
+    const store = new FeatureStore(join(root, name), reference, elsewhere)
     const specPath = join(store.path, "spec.json")
     if (!existsSync(specPath)) await writeJson(specPath, spec)
     await markUsed(specPath)
@@ -131,6 +139,11 @@ export class FeatureStore implements FeatureSource {
         if (entry.isDirectory() && !this.#own.has(path)) await this.#readIndex(path)
       }
     }
+  }
+
+  /** Opens the store that another process has opened, on a file system that both of them see. */
+  static reopen({ root, spec, views, others }: StoreReference): Promise<FeatureStore> {
+    return FeatureStore.open(root, spec, views, others)
   }
 
   has(key: RecordKey): boolean {

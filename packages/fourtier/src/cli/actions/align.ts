@@ -7,16 +7,19 @@ import { withFolderLock } from "../../util/lock.ts"
 import { type Column, terminalTable } from "../../util/table.ts"
 import { interruptible } from "../interrupt.ts"
 import { readConfig } from "./read-config.ts"
+import { together } from "./together.ts"
 
 /** Makes the alignment and prints its retrieval. `options` are those of `configOptions`, and `out`. */
 export async function runAlign(data: readonly string[], options: { out: string }): Promise<void> {
   const { value: config, print } = await readConfig(options)
-  const { card } = await interruptible((signal) =>
-    withFolderLock(options.out, () =>
-      alignSets(data, options.out, print(), { config, reporter: terminalReporter(), signal }),
-    ),
-  )
-  process.stdout.write(`${describeCard(card)}\nalignment: ${options.out}\n`)
+  await together(async (ranks) => {
+    const { card } = await interruptible((signal) =>
+      withFolderLock(options.out, () =>
+        alignSets(data, options.out, print(), { config, reporter: terminalReporter(), signal, ranks }),
+      ),
+    )
+    process.stdout.write(`${describeCard(card)}\nalignment: ${options.out}\n`)
+  })
 }
 
 function describeCard({ sets, retrieval, space }: AlignmentCard): string {

@@ -7,18 +7,21 @@ import { withFolderLock } from "../../util/lock.ts"
 import { interruptible } from "../interrupt.ts"
 import { runFolder } from "./folders.ts"
 import { readConfig } from "./read-config.ts"
+import { together } from "./together.ts"
 
 /** Runs the recipe up to the stage `until` and prints its results. `options` are those of `configOptions`, and `out`. */
 export async function runUntil(until: Until, data: string, options: { out?: string }): Promise<void> {
   const { value: config, print } = await readConfig(options)
   const out = options.out ?? runFolder(data)
-  const result = await interruptible((signal) =>
-    withFolderLock(out, () => {
-      const context = { config, reporter: terminalReporter(), signal }
-      return runRecipe(data, out, print(), context, until)
-    }),
-  )
-  process.stdout.write(`${summary(result, out)}\n`)
+  await together(async (ranks) => {
+    const result = await interruptible((signal) =>
+      withFolderLock(out, () => {
+        const context = { config, reporter: terminalReporter(), signal, ranks }
+        return runRecipe(data, out, print(), context, until)
+      }),
+    )
+    process.stdout.write(`${summary(result, out)}\n`)
+  })
 }
 
 function summary({ report, page, bundle, suggestions }: RecipeResult, out: string): string {

@@ -1,0 +1,48 @@
+/** Protects what `fourtier plan` prints: within 80 columns, as docs/scale.md shows it, and the same figures as JSON. */
+
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "vitest"
+import { built, several } from "./command.ts"
+
+/** The command of docs/scale.md, and what the page says it prints. */
+const [, command, shown] =
+  /```\n(fourtier plan [\s\S]*?)\n```[\s\S]*?```\n([\s\S]*?)\n```/.exec(
+    readFileSync(join(import.meta.dirname, "../../docs/scale.md"), "utf8"),
+  ) ?? []
+
+const ENCODERS = ["B/16", "L/14"].map((model) => `encoder={kind: uniformerv2, model: ${model}, checkpoint: random}`)
+const COMMON = ["plan", "kinetics710", "--machines", "16", "--gflops", "100", "--cores", "32", "--preset", "paper"]
+
+describe.skipIf(!built)("fourtier plan", () => {
+  it("tells clips, tokens, price, hours and disk for both encoders of the paper", () => {
+    const asked = ENCODERS.flatMap((encoder) => [
+      [...COMMON, "--vlm", "gpt-4o-mini", "--rpm", "5000", "--set", encoder],
+      [...COMMON, "--json", "--set", encoder],
+    ])
+    const answers = several(asked)
+    for (const { code, err } of answers) expect([code, err]).toEqual([0, ""])
+    const [b16, b16Json, l14] = answers.map(({ out }) => out)
+    for (const text of [b16, l14]) {
+      expect(text.split("\n").filter((line) => line.length > 80)).toEqual([])
+      expect(text).toMatch(/658,340 training and 66,803 tested clips/)
+      expect(text).toMatch(/Answers of gpt-4o-mini: .* USD/s)
+    }
+    const { stages, total } = JSON.parse(b16Json)
+    expect(stages.map(({ stage }: { stage: string }) => stage)).toContain("encode")
+    expect(total.hoursTogether).toBeLessThan(total.hours)
+  })
+
+  it("prints what docs/scale.md shows", () => {
+    const words = command.replaceAll("\\\n", " ").match(/'[^']*'|\S+/g) ?? []
+    const [{ code, out }] = several([words.slice(1).map((word) => word.replaceAll("'", ""))])
+    expect(code).toBe(0)
+    expect(out.trim()).toBe(shown)
+  })
+
+  it("says what may stand where a name is wrong", () => {
+    const [{ code, err }] = several([["plan", "kinetics"]])
+    expect(code).toBe(1)
+    expect(err).toMatch(/kinetics: neither data nor a data set whose size is known/)
+  })
+})
