@@ -19,11 +19,17 @@ export function dieBy(signal: NodeJS.Signals): void {
   process.kill(process.pid, signal)
 }
 
+const STOPPING = "stopping as soon as it is safe; press Ctrl-C again to stop at once"
+
+/** The same where a launcher ends all processes, because one of them has ended or somebody wants it. */
+export const ENDING = "all processes are being ended; run the same command again to resume"
+
 /**
  * Runs work that Ctrl-C ends at the next safe place, and at the latest after a moment's grace; a second Ctrl-C ends the process at
  * once.
+ * @param notice what is said when the signal comes
  */
-export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>, notice = STOPPING): Promise<T> {
   const { endWorkerProcesses } = await import("@fourtier/core/node")
   const controller = new AbortController()
   let timer: NodeJS.Timeout | undefined
@@ -33,7 +39,7 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   }
   const stop = (signal: NodeJS.Signals) => {
     if (controller.signal.aborted) return end(signal)
-    process.stderr.write("\nstopping as soon as it is safe; press Ctrl-C again to stop at once\n")
+    process.stderr.write(`\n${notice}\n`)
     let left = GRACE_MS
     timer = setInterval(() => {
       left = isPatient() ? GRACE_MS : left - CHECK_MS

@@ -5,7 +5,7 @@ import { alignSets } from "../../align.ts"
 import type { AlignmentCard } from "../../experiment/alignment.ts"
 import { withFolderLock } from "../../util/lock.ts"
 import { type Column, terminalTable } from "../../util/table.ts"
-import { interruptible } from "../interrupt.ts"
+import { ENDING, interruptible } from "../interrupt.ts"
 import { readConfig } from "./read-config.ts"
 import { together } from "./together.ts"
 
@@ -13,10 +13,12 @@ import { together } from "./together.ts"
 export async function runAlign(data: readonly string[], options: { out: string }): Promise<void> {
   const { value: config, print } = await readConfig(options)
   await together(async (ranks) => {
-    const { card } = await interruptible((signal) =>
-      withFolderLock(options.out, () =>
-        alignSets(data, options.out, print(), { config, reporter: terminalReporter(), signal, ranks }),
-      ),
+    const { card } = await interruptible(
+      (signal) =>
+        withFolderLock(options.out, () =>
+          alignSets(data, options.out, print(), { config, reporter: terminalReporter(), signal, ranks }),
+        ),
+      ranks && ENDING,
     )
     process.stdout.write(`${describeCard(card)}\nalignment: ${options.out}\n`)
   })

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { terminalReporter } from "@fourtier/core/node"
 import { type RecipeResult, runRecipe, type Until } from "../../recipe.ts"
 import { withFolderLock } from "../../util/lock.ts"
-import { interruptible } from "../interrupt.ts"
+import { ENDING, interruptible } from "../interrupt.ts"
 import { runFolder } from "./folders.ts"
 import { readConfig } from "./read-config.ts"
 import { together } from "./together.ts"
@@ -14,11 +14,13 @@ export async function runUntil(until: Until, data: string, options: { out?: stri
   const { value: config, print } = await readConfig(options)
   const out = options.out ?? runFolder(data)
   await together(async (ranks) => {
-    const result = await interruptible((signal) =>
-      withFolderLock(out, () => {
-        const context = { config, reporter: terminalReporter(), signal, ranks }
-        return runRecipe(data, out, print(), context, until)
-      }),
+    const result = await interruptible(
+      (signal) =>
+        withFolderLock(out, () => {
+          const context = { config, reporter: terminalReporter(), signal, ranks }
+          return runRecipe(data, out, print(), context, until)
+        }),
+      ranks && ENDING,
     )
     process.stdout.write(`${summary(result, out)}\n`)
   })
