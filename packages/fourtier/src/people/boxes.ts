@@ -7,6 +7,8 @@ export interface PersonBox {
   box: Box
   /** How sure the detector is, 0 to 1. */
   score: number
+  /** Mean colours of the upper and the lower body, 0 to 255: [6]. */
+  look?: readonly number[]
 }
 
 /**

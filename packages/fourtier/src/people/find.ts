@@ -3,7 +3,8 @@
  * frame twice.
  *
  * ```
- * <folder>/<key>.jsonl   key: of the detector and the video's content; a line a frame: { frame, people: [[x1, y1, x2, y2, score], …] }
+ * <folder>/<key>.jsonl   key: of the detector and the video's content; a line a frame:
+ *                        { frame, people: [[x1, y1, x2, y2, score], …], looks: [[red, green, blue, red, green, blue], …] }
  * ```
  */
 
@@ -15,6 +16,7 @@ import { markUsed } from "../util/cache-folders.ts"
 import type { VideoReader } from "../video/reader.ts"
 import type { PersonBox } from "./boxes.ts"
 import type { PersonDetector } from "./detector.ts"
+import { lookOf } from "./look.ts"
 import type { PeopleAt } from "./track.ts"
 
 export interface FindOptions {
@@ -34,6 +36,7 @@ const FLUSH = 16
 const lineSchema = z.object({
   frame: z.int().nonnegative(),
   people: z.array(z.tuple([z.number(), z.number(), z.number(), z.number(), z.number()])),
+  looks: z.array(z.array(z.number())),
 })
 
 /**
@@ -67,7 +70,9 @@ export async function findPeople(
   onProgress?.(found.size, frames.length)
   try {
     for await (const { index, picture } of video.frames(missing, { size: detector.sizeOf(video), signal })) {
-      const people = (await detector.find(picture)).map(rounded)
+      const people = (await detector.find(picture)).map(rounded).map((person) => {
+        return { ...person, look: lookOf(picture, person.box) }
+      })
       found.set(index, people)
       kept?.add(index, people)
       onProgress?.(found.size, frames.length)
@@ -133,7 +138,8 @@ class FoundPeople {
   }
 
   add(frame: number, people: readonly PersonBox[]): void {
-    this.#lines.push(JSON.stringify({ frame, people: people.map(({ box, score }) => [...box, score]) }))
+    const looks = people.map(({ look = [] }) => look)
+    this.#lines.push(JSON.stringify({ frame, people: people.map(({ box, score }) => [...box, score]), looks }))
     if (this.#lines.length >= FLUSH) this.flush()
   }
 
@@ -160,7 +166,7 @@ class FoundPeople {
     if (!success) return
     this.known.set(
       data.frame,
-      data.people.map(([x1, y1, x2, y2, score]) => ({ box: [x1, y1, x2, y2], score })),
+      data.people.map(([x1, y1, x2, y2, score], i) => ({ box: [x1, y1, x2, y2], score, look: data.looks[i] })),
     )
   }
 }

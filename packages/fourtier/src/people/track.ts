@@ -8,11 +8,13 @@
  *                                        sure ones that are left ───────────── new tracks ───────┘
  * ```
  * Where a person is expected, a Kalman filter of constant velocity says: centre, height and aspect ratio of the box, each for itself.
+ * Who is who after two have been close together, colours tell (`part.ts`).
  */
 
 import { type Box, overlap } from "@fourtier/core/metrics"
 import { assignPairs } from "./assign.ts"
 import type { PersonBox } from "./boxes.ts"
+import { type Meeting, partAgain, type SeenBox } from "./part.ts"
 
 export interface TrackOptions {
   /** Boxes from this score on are matched first. Default 0.5. */
@@ -49,10 +51,17 @@ export interface Track {
 /** 1 − overlap that a pair may cost: of sure boxes, of unsure ones, of tracks seen once. */
 const LIMITS = { sure: 0.8, unsure: 0.5, fresh: 0.7 }
 
+/** Overlap from which two boxes may be mixed up, and from which somebody's colours are not only his own. */
+const MET = { close: 0.3, near: 0.1 }
+
+/** People of a moment among whom meetings are looked for. */
+const CROWD = 50
+
 /** By how much surer than `sure` a box must be to begin a track. */
 const BEGIN = 0.1
 
-interface OpenTrack extends Track {
+interface OpenTrack {
+  boxes: SeenBox[]
   motion: Motion
   /** Seen in the last picture. */
   seen: boolean
@@ -78,6 +87,7 @@ export function linkTracks(moments: readonly PeopleAt[], options: TrackOptions =
   const { sure = 0.5, begin = Math.min(1, sure + BEGIN), least = 0.1, patience = 1.5, confirmed = 2 } = options
   let open: OpenTrack[] = []
   const all: OpenTrack[] = []
+  const meetings: Meeting[] = []
   for (const { time, people } of moments) {
     const usable = people.filter(({ box, score }) => score >= least && box.every(Number.isFinite))
     const high = usable.filter(({ score }) => score >= sure)
@@ -94,7 +104,7 @@ export function linkTracks(moments: readonly PeopleAt[], options: TrackOptions =
     const second = match(rest, low, LIMITS.unsure)
     const third = match(fresh, first.left, LIMITS.fresh)
     for (const [track, person] of [...first.taken, ...second.taken, ...third.taken]) {
-      track.boxes.push({ time, ...person })
+      track.boxes.push(seenBox(time, person, usable))
       track.motion.correct(person.box)
       track.seen = true
     }
@@ -102,13 +112,36 @@ export function linkTracks(moments: readonly PeopleAt[], options: TrackOptions =
     open = open.filter((track) => track.seen || !fresh.includes(track))
     for (const person of third.left) {
       if (person.score < begin) continue
-      const track = { id: 0, boxes: [{ time, ...person }], motion: new Motion(person.box), seen: true }
+      const track = { boxes: [seenBox(time, person, usable)], motion: new Motion(person.box), seen: true }
       all.push(track)
       open.push(track)
     }
+    if (usable.length <= CROWD) meetings.push(...meetingsOf(open, time))
   }
+  partAgain(meetings)
   const counted = all.filter(({ boxes }) => boxes.length >= confirmed || moments.length === 1)
-  return counted.map(({ boxes }, i) => ({ id: i + 1, boxes }))
+  return counted.map(({ boxes }, i) => ({
+    id: i + 1,
+    boxes: boxes.map(({ time, box, score }) => ({ time, box, score })),
+  }))
+}
+
+/** A box of a track, with the person's look where nobody else is near. */
+function seenBox(time: number, person: PersonBox, all: readonly PersonBox[]): SeenBox {
+  const { box, score, look } = person
+  const isAlone = look !== undefined && all.every((one) => one === person || overlap(one.box, box) < MET.near)
+  return { time, box, score, ...(isAlone ? { look } : {}) }
+}
+
+/** The pairs of tracks that are close together at a time. */
+function meetingsOf(open: readonly OpenTrack[], time: number): Meeting[] {
+  const present = open.filter(({ boxes }) => boxes.at(-1)?.time === time)
+  return present.flatMap((a, i) =>
+    present.slice(i + 1).flatMap((b) => {
+      const [one, other] = [a.boxes[a.boxes.length - 1], b.boxes[b.boxes.length - 1]]
+      return overlap(one.box, other.box) >= MET.close ? [{ a, b, time }] : []
+    }),
+  )
 }
 
 function match(

@@ -196,7 +196,10 @@ describe("people in a video", () => {
     const video = await VideoReader.open(file("short.mp4"))
     await findPeople(video, new ColourDetector(), [0, 3, 6], { keep })
     const [name] = readdirSync(keep.folder)
-    writeFileSync(join(keep.folder, name), '{"frame":0,"people":[[0.1,0.1,0.2,0.2,0.9]]}\n{"frame":3,"peop')
+    writeFileSync(
+      join(keep.folder, name),
+      '{"frame":0,"people":[[0.1,0.1,0.2,0.2,0.9]],"looks":[[9,9,9,9,9,9]]}\n{"frame":3,"peop',
+    )
     const detector = new ColourDetector()
     const found = await findPeople(video, detector, [0, 3, 6], { keep })
     expect([detector.asked, found[0].people.length, found[1].people.length]).toEqual([2, 1, 2])

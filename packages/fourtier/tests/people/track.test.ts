@@ -3,6 +3,7 @@
 import { Rng } from "@fourtier/tensor"
 import { describe, expect, it } from "vitest"
 import { evenFrames } from "../../src/people/find.ts"
+import { lookOf } from "../../src/people/look.ts"
 import { boxAt, linkTracks, type PeopleAt, type Track } from "../../src/people/track.ts"
 
 /** A person of 0.1×0.4 whose middle is at x, and y of the picture's height. */
@@ -30,6 +31,40 @@ describe("tracks", () => {
       [0.1, 0.88],
       [0.9, 0.12],
     ])
+  })
+
+  it("of two who embrace and part again keep to whom they belong, by what they wear", () => {
+    const [white, striped] = [
+      [230, 230, 225, 40, 50, 80],
+      [80, 70, 70, 60, 80, 120],
+    ]
+    // they meet in the middle, are one heap for a second, and go back
+    const distance = (time: number) => 0.4 - 0.25 * Math.min(1.5, time, Math.max(0, 4 - time))
+    const found = linkTracks(
+      moments(40, (time, frame) => {
+        const apart = Math.max(0.01, distance(time))
+        // in the heap, boxes change sides
+        const turned = time > 1.6 && time < 2.4 && frame % 2 === 0 ? -1 : 1
+        return [
+          { ...at(0.5 - turned * apart), look: white },
+          { ...at(0.5 + turned * apart), look: striped },
+        ]
+      }),
+    )
+    expect(found.map(({ boxes }) => boxes.length)).toEqual([40, 40])
+    expect(found.map(way).sort()).toEqual([
+      [0.1, 0.13],
+      [0.9, 0.88],
+    ])
+    expect(Object.keys(found[0].boxes[0]).sort()).toEqual(["box", "score", "time"])
+  })
+
+  it("looks are the mean colours of the upper and the lower body", () => {
+    const [width, height] = [40, 40]
+    const data = new Uint8Array(width * height * 3).fill(9)
+    for (let i = 0; i < (data.length * 21) / 40; i++) data[i] = 200
+    expect(lookOf({ data, width, height }, [0, 0, 1, 1])).toEqual([200, 200, 200, 9, 9, 9])
+    expect(lookOf({ data, width, height }, [-1, -1, 0.01, 0.01])).toEqual([200, 200, 200, 200, 200, 200])
   })
 
   it("go on through a gap, and end when it is too long", () => {
