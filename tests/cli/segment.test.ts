@@ -76,6 +76,17 @@ describe.skipIf(!built)("fourtier segment", () => {
     expect(read("segments.csv")).toBe(before)
   })
 
+  it("says what of a video does not decode, and goes on", () => {
+    const hurt = join(folder, "hurt.mp4")
+    const bytes = readFileSync(join(videos, "a, b.mp4"))
+    const data = bytes.indexOf("mdat")
+    bytes.fill(0xff, data + 3000, data + 6000)
+    writeFileSync(hurt, bytes)
+    const { code, err, out: table } = segment(hurt)
+    expect([code, err]).toEqual([0, expect.stringMatching(/hurt\.mp4: \d+ of 300 frames do not decode without errors/)])
+    expect(table).toContain("hurt.mp4")
+  })
+
   it("takes the videos of a folder whatever tables lie beside them, and not what it has written there itself", () => {
     const day = join(folder, "day")
     mkdirSync(day)

@@ -80,6 +80,7 @@ export async function segment(
   } finally {
     await recognizer.release()
   }
+  for (const { path, notes = [] } of clips) for (const note of notes) process.stderr.write(`${shown(path)}: ${note}\n`)
   for (const reason of unusable) process.stderr.write(`${reason}\n`)
   if (unusable.length > 0) process.exitCode = 1
 }

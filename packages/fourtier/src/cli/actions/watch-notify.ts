@@ -4,7 +4,7 @@
  */
 
 import { spawn } from "node:child_process"
-import { messageOf } from "@fourtier/tensor"
+import { causesOf } from "../../describe/providers/network-errors.ts"
 import { proxiedFetch } from "../../util/proxy.ts"
 import { eventJson, type WatchEvent } from "./watch-views.ts"
 
@@ -86,7 +86,7 @@ class Way {
         if (this.#failed > 0) warn(`${this.#name} works again after ${this.#failed} failures`)
         this.#failed = 0
       } catch (error) {
-        if (this.#failed++ === 0 && !this.#stop.signal.aborted) warn(`${this.#name} fails: ${messageOf(error)}`)
+        if (this.#failed++ === 0 && !this.#stop.signal.aborted) warn(`${this.#name} fails: ${causesOf(error).text}`)
       }
     }
     this.#work = null
