@@ -138,6 +138,7 @@ export const text = {
   lookNoFolds: "Each class needs two clips or more to be tested.",
   right: (right: number, all: number) => `${right} of ${all} clips right`,
   interval: (low: number, high: number) => `between ${percent(low)} and ${percent(high)}, 19 times out of 20`,
+  wholeReport: "The whole report",
   testedBy: (how: string) => `Each clip was tested once, by a network that had not seen it (${how}).`,
   sameSession: "Clips that were recorded in one go resemble each other: on another day, in another place, expect less.",
   methods: "Compared with",

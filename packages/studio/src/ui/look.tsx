@@ -83,6 +83,13 @@ function Headline({ report, judged }: { report: api.StudioReport; judged: readon
       </ul>
       <p class="hint">{text.testedBy(report.tested)}</p>
       <p class="hint">{text.sameSession}</p>
+      {report.page && (
+        <p>
+          <a href={report.page} target="_blank" rel="noreferrer">
+            {text.wholeReport}
+          </a>
+        </p>
+      )}
     </div>
   )
 }
