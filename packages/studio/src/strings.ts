@@ -139,7 +139,7 @@ export const text = {
   right: (right: number, all: number) => `${right} of ${all} clips right`,
   interval: (low: number, high: number) => `between ${percent(low)} and ${percent(high)}, 19 times out of 20`,
   wholeReport: "The whole report",
-  testedBy: (how: string) => `Each clip was tested once, by a network that had not seen it (${how}).`,
+  testedBy: (how: string) => `Tested: ${how}.`,
   sameSession: "Clips that were recorded in one go resemble each other: on another day, in another place, expect less.",
   methods: "Compared with",
   methodNames: {

@@ -316,7 +316,7 @@ function reportOf(
   return {
     made: Date.now(),
     classes,
-    tested: `${folds} folds`,
+    tested: `each clip once, by a network that had not seen it (${folds} folds)`,
     trained: predictions.length,
     heldOut: predictions.length,
     methods: figures,
