@@ -8,6 +8,7 @@
 import { randomUUID } from "node:crypto"
 import { hostname } from "node:os"
 import { isRunning, startTimeOf } from "@fourtier/core/node"
+import { FourtierError } from "@fourtier/tensor"
 import { z } from "zod"
 import { bootId, pidNamespace } from "../util/owner.ts"
 import type { SharedFolder } from "./shared-folder.ts"
@@ -68,10 +69,13 @@ export interface Timing {
 /** Seconds of silence after which a worker is taken for gone, where that is not the default. */
 export const LEASE_SECONDS = "FOURTIER_LEASE_SECONDS"
 
-/** @throws RangeError for a lease that is not a positive number */
+/** @throws FourtierError where the environment's lease is not a positive number */
 export function defaultTiming(env: Readonly<Record<string, string | undefined>> = process.env): Timing {
-  const seconds = Number(env[LEASE_SECONDS] ?? 60)
-  const patience = 1000 * (seconds > 0 ? seconds : 60)
+  const told = env[LEASE_SECONDS] ?? "60"
+  const patience = 1000 * Number(told)
+  if (!(patience > 0 && Number.isFinite(patience))) {
+    throw new FourtierError({ where: LEASE_SECONDS, what: "not a time", expected: "seconds above 0", found: told })
+  }
   return { heartbeat: Math.min(5000, patience / 6), patience, now: () => performance.now() }
 }
 

@@ -11,6 +11,7 @@ import { Rng } from "@fourtier/tensor"
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest"
 import { type Division, Job, type JobOptions } from "../../src/shards/job.ts"
 import { readJobs } from "../../src/shards/status.ts"
+import { defaultTiming } from "../../src/shards/workers.ts"
 import { FaultyLine } from "./faults.ts"
 
 const root = mkdtempSync(join(tmpdir(), "fourtier-jobs-"))
@@ -169,5 +170,16 @@ describe("parts of one's own", () => {
     expect(times).toEqual(none(10).fill(1))
     const all = await status("parts")
     expect([all.state, all.done, all.missing, all.blocks]).toEqual(["complete", 10, [], null])
+  })
+})
+
+describe("the time after which a silent worker counts as gone", () => {
+  it("is a minute, or what the environment says; what is no time is an error that names it", () => {
+    expect([defaultTiming({}).patience, defaultTiming({ FOURTIER_LEASE_SECONDS: "90" }).patience]).toEqual([60e3, 90e3])
+    for (const told of ["0", "-5", "abc", "Infinity"]) {
+      expect(() => defaultTiming({ FOURTIER_LEASE_SECONDS: told })).toThrow(
+        `FOURTIER_LEASE_SECONDS: not a time\n  expected: seconds above 0\n  found:    ${told}`,
+      )
+    }
   })
 })
