@@ -39,6 +39,7 @@ export const LONG = [
   "packages/fourtier/tests/video/doctor.test.ts",
   "packages/fourtier/tests/video/keyframes.test.ts",
   "packages/fourtier/tests/video/pool.test.ts",
+  "packages/fourtier/tests/shards/killed.test.ts",
   "tests/browser/**/*.test.ts",
   "tests/cli/**/*.test.ts",
   "tests/e2e/**/*.test.ts",

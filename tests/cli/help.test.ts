@@ -19,7 +19,7 @@ const VERBS = [
 ]
 const SUBVERBS = [
   ...["run", "retry", "show", "edit", "stats", "export", "import", "prices"].map((name) => `describe ${name}`),
-  ...["list", "clear", "move"].map((name) => `cache ${name}`),
+  ...["list", "clear", "move", "merge"].map((name) => `cache ${name}`),
   "bench encoder",
   "bench guard",
   "puppets sheet",

@@ -68,6 +68,28 @@ describe.skipIf(!built)("fourtier ablate", () => {
     }
   })
 
+  it("workers share the cells: each is run once, and the tables are those of one process", async () => {
+    const common = ["ablate", "prompts", "clips", "-c", "config.yaml", "-o", "shared", "--labels-per-class", "all,1"]
+    const workers = await Promise.all([0, 1].map(() => fourtier(folder, ...common, "--steal")))
+    expect(workers.map(({ code, err }) => [code, /not run/.test(err)])).toEqual([
+      [0, false],
+      [0, false],
+    ])
+    const journals = readdirSync(join(folder, "shared/journals"))
+    const lines = journals.flatMap((name) =>
+      readFileSync(join(folder, "shared/journals", name), "utf8")
+        .split("\n")
+        .slice(0, -1),
+    )
+    expect(lines).toHaveLength(8)
+    const figures = (out: string) => resultsOf(out).cells.map(({ name, results }) => [name, results])
+    expect(figures("shared")).toEqual(figures("prompts"))
+    const { out } = await fourtier(folder, "status", "shared")
+    expect(out).toMatch(/cells of shared.*8 of 8 cells done \(100 %\), 0 failed, 0 left/s)
+    // parts of one's own find what is done, and write the tables as well
+    expect((await fourtier(folder, ...common, "--shard", "2/2")).out).toMatch(/files: /)
+  })
+
   it("prompts that are trained together are trained once, for all combinations", async () => {
     const before = alignments()
     const trained = ["--set", "align.epochs=2", "--set", "align.start=random", "--set", "model.languageWeight=0"]

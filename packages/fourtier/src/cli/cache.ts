@@ -12,7 +12,7 @@ export function cacheCommand(): Command {
     .configureHelp({ subcommandTerm: (sub) => sub.name() })
     .addHelpText("after", "\nWhere it is and what each kind holds: docs/cache.md")
   command.addCommand(listCommand(), { isDefault: true })
-  return command.addCommand(clearCommand()).addCommand(moveCommand())
+  return command.addCommand(clearCommand()).addCommand(moveCommand()).addCommand(mergeCommand())
 }
 
 function listCommand(): Command {
@@ -43,6 +43,15 @@ function moveCommand(): Command {
       const { moveCache } = await import("./actions/cache-move.ts")
       await moveCache(folder, options)
     })
+}
+
+function mergeCommand(): Command {
+  return settingsOptions(
+    new Command("merge").description("make one of the shards and files that many workers have written"),
+  ).action(async (options: unknown) => {
+    const { mergeCache } = await import("./actions/cache-merge.ts")
+    await mergeCache(options)
+  })
 }
 
 const HOURS: Readonly<Record<string, number>> = { h: 1, d: 24, w: 7 * 24 }

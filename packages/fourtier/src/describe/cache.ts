@@ -15,6 +15,7 @@
 
 import { createHash } from "node:crypto"
 import { existsSync, readdirSync } from "node:fs"
+import { rm } from "node:fs/promises"
 import { join } from "node:path"
 import { FourtierError } from "@fourtier/tensor"
 import { canonicalJson, hashJson } from "@fourtier/tensor/node"
@@ -331,6 +332,18 @@ export class DescriptionCache {
     this.#own.scan(this.#taking(0))
   }
 
+  /** Appends to the file itself what counts of the others. @returns how many answers that were */
+  absorb(): number {
+    for (const [id, spec] of this.#specs) this.#own.append(`{"spec":${JSON.stringify(id)},"is":${canonicalJson(spec)}}`)
+    let taken = 0
+    for (const { file, offset, length } of [...this.#index.places()].filter(({ file }) => file !== this.#main)) {
+      this.#own.append(this.#files[file].read(offset, length))
+      taken++
+    }
+    this.#own.scan(this.#taking(0))
+    return taken
+  }
+
   /** Flushes appended answers to the disk, so that they survive a power cut. Done every second in any case. */
   sync(): void {
     this.#own.sync()
@@ -339,6 +352,32 @@ export class DescriptionCache {
   close(): void {
     for (const file of this.#files) file.close()
   }
+}
+
+/**
+ * Takes the answers of workers' files into the file itself, and removes those files. Nobody may use them meanwhile. Where the process is
+ * killed, all answers are still there.
+ * @returns how many files there were, and how many answers of theirs counted
+ *
+ * @example
+ * ```ts
+ * import { mergeAnswers } from "fourtier/describe"
+ *
+ * await mergeAnswers("cache/descriptions.jsonl") // { files: 4, answers: 2840 }
+ * ```
+ */
+export async function mergeAnswers(path: string): Promise<{ files: number; answers: number }> {
+  const parts = listing(partsFolder(path)).map((name) => join(partsFolder(path), name))
+  if (parts.length === 0) return { files: 0, answers: 0 }
+  const cache = new DescriptionCache(path)
+  let answers = 0
+  try {
+    answers = cache.absorb()
+  } finally {
+    cache.close()
+  }
+  for (const part of parts) await rm(part, { force: true })
+  return { files: parts.length, answers }
 }
 
 function listing(folder: string): string[] {

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs"
 import { cp, mkdir, readdir, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { plural, type Reporter } from "@fourtier/core"
-import { DescriptionCache } from "./cache.ts"
+import { DescriptionCache, partsFolder } from "./cache.ts"
 
 /**
  * Copies the answers that `to` has no key of, with what they have in common; the file `from` stays as it is. The records of batches
@@ -21,7 +21,7 @@ import { DescriptionCache } from "./cache.ts"
  */
 export async function takeOverAnswers(from: string, to: string, reporter: Reporter): Promise<number> {
   let taken = 0
-  if (existsSync(from)) {
+  if (existsSync(from) || existsSync(partsFolder(from))) {
     const [source, target] = [new DescriptionCache(from), new DescriptionCache(to)]
     try {
       for (const answer of source.answers()) {

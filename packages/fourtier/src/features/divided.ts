@@ -68,6 +68,8 @@ class DividedRun {
   readonly #begun = new Map<ViewJob, { begun: Begun; item: number }>()
   readonly #lost = new Set<Begun>()
   #stage: EncodeStage | null = null
+  /** Items that others have done, as far as they have been counted. */
+  #elsewhere = 0
 
   constructor(clips: readonly Clip[], store: FeatureStore, options: EncodeOptions & { recipe: ViewRecipe }, job: Job) {
     this.#clips = clips
@@ -95,6 +97,7 @@ class DividedRun {
         },
       })
     }
+    this.#countOthers()
     this.#stage?.done()
   }
 
@@ -122,7 +125,15 @@ class DividedRun {
     if (block) await this.#begin(block)
   }
 
+  /** Counts what others have done. */
+  #countOthers(): void {
+    const done = this.#job.doneElsewhere
+    this.#stage?.skip((done - this.#elsewhere) * viewCount(this.#options.recipe))
+    if (this.#stage) this.#elsewhere = done
+  }
+
   async #begin(block: Block): Promise<void> {
+    this.#countOthers()
     // somebody may have stored some of it before, and been killed
     if (block.isTakenOver) await this.#store.refresh()
     const begun: Begun = { block, left: new Map() }

@@ -7,6 +7,7 @@
  * @module
  */
 
+export * from "./compact.ts"
 export { checkFrames } from "./encode-stage.ts"
 export * from "./extract.ts"
 export * from "./store.ts"

@@ -66,6 +66,8 @@ export class Blocks {
   readonly #worker: string
   readonly #count: number
   readonly #done = new Set<number>()
+  /** Those of `done` that this worker has done. */
+  readonly #own = new Set<number>()
   readonly #taken = new Map<number, number>()
   /** Where this worker begins to look, so that all do not ask for the same. */
   readonly #start: number
@@ -85,6 +87,11 @@ export class Blocks {
     for (const block of done) this.#done.add(block)
     for (const [block, taking] of taken) this.#taken.set(block, Math.max(taking, this.#taken.get(block) ?? 0))
     return this.#count - this.#done.size
+  }
+
+  /** Blocks that others have done, as far as is known. */
+  get doneElsewhere(): number[] {
+    return [...this.#done].filter((block) => !this.#own.has(block))
   }
 
   /** Takes a block that nobody has, or that a worker had who is gone. @returns null where there is none now */
@@ -123,6 +130,7 @@ export class Blocks {
   /** @returns false where another worker has done it in the meantime */
   async finish({ block }: Lease): Promise<boolean> {
     this.#done.add(block)
+    this.#own.add(block)
     return this.#folder.claim(`${nameOf(block)}.done`, JSON.stringify({ worker: this.#worker }))
   }
 }

@@ -156,6 +156,18 @@ export class Job {
     return this.#blocks ? this.#options.items.length : this.#own.length
   }
 
+  /** How many items others have done, as far as is known. */
+  get doneElsewhere(): number {
+    const blocks = this.#blocks?.doneElsewhere ?? []
+    return blocks.reduce((sum, block) => sum + this.#itemsOf(block).length, 0)
+  }
+
+  #itemsOf(block: number): number[] {
+    const from = block * this.#blockSize
+    const to = Math.min(this.#options.items.length, from + this.#blockSize)
+    return Array.from({ length: to - from }, (_, i) => from + i)
+  }
+
   /** The next block for this worker; null where there is none now. */
   async take(): Promise<Block | null> {
     if (this.#blocks === null) {
@@ -164,13 +176,7 @@ export class Job {
       return items.length === 0 ? null : this.#block(items, null)
     }
     const lease = await this.#blocks.take()
-    if (lease === null) return null
-    const from = lease.block * this.#blockSize
-    const to = Math.min(this.#options.items.length, from + this.#blockSize)
-    return this.#block(
-      Array.from({ length: to - from }, (_, i) => from + i),
-      lease,
-    )
+    return lease && this.#block(this.#itemsOf(lease.block), lease)
   }
 
   /**
@@ -213,7 +219,7 @@ export class Job {
   async during<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     try {
       const result = await work()
-      await this.leave("finished")
+      await this.leave(this.#open.size > 0 ? "stopped" : "finished")
       return result
     } catch (error) {
       const told = error instanceof Error ? error.message : String(error)

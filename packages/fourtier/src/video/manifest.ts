@@ -4,10 +4,12 @@
  * The file is JSON lines: a header with the schema's version, then one line a clip or quarantined file.
  */
 
+import { open } from "node:fs/promises"
 import { dirname, resolve } from "node:path"
 import { FourtierError } from "@fourtier/tensor"
-import { readText, writeFileAtomic } from "@fourtier/tensor/node"
+import { readText, writeAtomically } from "@fourtier/tensor/node"
 import { z } from "zod"
+import { linesFrom } from "../util/lines.ts"
 
 /** One labelled stretch of video: a whole file, or the time window `[start, end)` of one. */
 export interface Clip {
@@ -197,14 +199,23 @@ export function withoutClasses(manifest: Manifest, classes: readonly string[]): 
  * ```
  */
 export async function writeManifest(path: string, { manifest, stamps }: StampedManifest): Promise<void> {
-  const lines = [
-    JSON.stringify({ schema: "fourtier/manifest", version: MANIFEST_VERSION, root: manifest.root }),
-    ...manifest.clips.map((clip) => JSON.stringify({ clip, stamp: stamps.get(clip.path) })),
-    ...manifest.quarantine.map((quarantined) =>
-      JSON.stringify({ quarantined, stamp: stamps.get(quarantined.path) ?? null }),
-    ),
-  ]
-  await writeFileAtomic(path, `${lines.join("\n")}\n`)
+  await writeAtomically(path, async (file) => {
+    let held: string[] = []
+    // of a large data set, the whole text is longer than a string may be
+    for (const line of linesOf(manifest, stamps)) {
+      held.push(line, "\n")
+      if (held.length < 10_000) continue
+      await file.appendFile(held.join(""))
+      held = []
+    }
+    await file.appendFile(held.join(""))
+  })
+}
+
+function* linesOf({ root, clips, quarantine }: Manifest, stamps: ReadonlyMap<string, Stamp>): Generator<string> {
+  yield JSON.stringify({ schema: "fourtier/manifest", version: MANIFEST_VERSION, root })
+  for (const clip of clips) yield JSON.stringify({ clip, stamp: stamps.get(clip.path) })
+  for (const bad of quarantine) yield JSON.stringify({ quarantined: bad, stamp: stamps.get(bad.path) ?? null })
 }
 
 /**
@@ -233,24 +244,20 @@ export function isManifest(text: string): boolean {
  * ```
  */
 export async function readManifest(path: string): Promise<StampedManifest> {
-  const lines = (await readText(path)).split("\n").filter((line) => line !== "")
-  const header = headerSchema.safeParse(parseLine(lines[0] ?? ""))
-  if (!header.success || header.data.version !== MANIFEST_VERSION) {
-    throw new FourtierError({
-      where: path,
-      what: "not a manifest of this version",
-      expected: `a first line {"schema":"fourtier/manifest","version":${MANIFEST_VERSION},...}`,
-      found: (lines[0] ?? "an empty file").slice(0, 100),
-      fix: "run `fourtier doctor` on the data again",
-    })
-  }
-  const manifest: Manifest = { root: resolve(dirname(path), header.data.root), clips: [], classes: [], quarantine: [] }
+  const manifest: Manifest = { root: "", clips: [], classes: [], quarantine: [] }
   const stamps = new Map<string, Stamp>()
-  for (const [index, line] of lines.slice(1).entries()) {
+  let number = 0
+  for await (const { line } of manifestLines(path)) {
+    number++
+    if (line === "") continue
+    if (manifest.root === "") {
+      manifest.root = resolve(dirname(path), rootIn(line, path))
+      continue
+    }
     const parsed = lineSchema.safeParse(parseLine(line))
     if (!parsed.success) {
       throw new FourtierError({
-        where: `${path}:${index + 2}`,
+        where: `${path}:${number}`,
         what: "not a valid line of a manifest",
         found: z.prettifyError(parsed.error),
         fix: "delete the file and run `fourtier doctor` again",
@@ -264,8 +271,33 @@ export async function readManifest(path: string): Promise<StampedManifest> {
       if (parsed.data.stamp !== null) stamps.set(parsed.data.quarantined.path, parsed.data.stamp)
     }
   }
+  if (manifest.root === "") rootIn("", path)
   manifest.classes = classesOf(manifest.clips)
   return { manifest, stamps }
+}
+
+/** @throws FourtierError as `readText` does where the file cannot be read */
+async function* manifestLines(path: string): AsyncGenerator<{ line: string }> {
+  const file = await open(path, "r").catch(() => null)
+  if (file === null) {
+    yield { line: await readText(path) }
+    return
+  }
+  await file.close()
+  yield* linesFrom(path, 0, true)
+}
+
+/** The folder that a manifest's first line names. */
+function rootIn(line: string, path: string): string {
+  const header = headerSchema.safeParse(parseLine(line))
+  if (header.success && header.data.version === MANIFEST_VERSION) return header.data.root
+  throw new FourtierError({
+    where: path,
+    what: "not a manifest of this version",
+    expected: `a first line {"schema":"fourtier/manifest","version":${MANIFEST_VERSION},...}`,
+    found: (line || "an empty file").slice(0, 100),
+    fix: "run `fourtier doctor` on the data again",
+  })
 }
 
 function parseLine(line: string): unknown {

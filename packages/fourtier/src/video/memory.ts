@@ -10,13 +10,14 @@
  * written anew are known too.
  */
 
-import { type FileHandle, mkdir, open, readFile, stat } from "node:fs/promises"
+import { type FileHandle, mkdir, open, stat } from "node:fs/promises"
 import { extname, join } from "node:path"
 import type { Reporter } from "@fourtier/core"
 import { messageOf } from "@fourtier/tensor"
 import { notWritten } from "@fourtier/tensor/node"
 import { z } from "zod"
 import { markUsed } from "../util/cache-folders.ts"
+import { linesFrom } from "../util/lines.ts"
 import { MANIFEST_VERSION, readManifest, type Stamp } from "./manifest.ts"
 import { type Place, placeOf } from "./place.ts"
 import { type FileProbe, hashPlace, type Measure, probeSchema, type Window, windowSchema } from "./probe.ts"
@@ -63,9 +64,9 @@ export class ProbeMemory {
         reporter.warn(`the manifest of before is written anew: ${messageOf(error)}`)
       }
     }
-    const log = await readFile(memory.#path, "utf8").catch(() => "")
-    for (const line of log.split("\n")) memory.#addLine(line)
-    if (log !== "") await markUsed(memory.#path)
+    if ((await stat(memory.#path).catch(() => null)) === null) return memory
+    for await (const { line } of linesFrom(memory.#path, 0, true)) memory.#addLine(line)
+    await markUsed(memory.#path)
     return memory
   }
 

@@ -3,10 +3,10 @@
  * FOURTIER_LONG=1 runs the full sizes.
  */
 
-import { appendFileSync, closeSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs"
+import { appendFileSync, closeSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it, describe as suite } from "vitest"
-import { type Answer, answerKey, DescriptionCache } from "../../src/describe/cache.ts"
+import { type Answer, answerKey, DescriptionCache, mergeAnswers } from "../../src/describe/cache.ts"
 import { describe } from "../../src/describe/describe.ts"
 import { resolvePrompts } from "../../src/describe/prompts.ts"
 import type { LiveProvider } from "../../src/describe/provider.ts"
@@ -52,6 +52,37 @@ suite("the cache", () => {
     expect(again.spec(spec)?.prompt).toBe("p")
     expect([...again.latest(2)].map(({ prompt }) => prompt)).toEqual(["A", "A"])
     again.close()
+  })
+
+  it("reads what several workers wrote as one, a sound answer before a flagged one, and takes it into the file", async () => {
+    const path = join(folder, "parts.jsonl")
+    const [one, two] = [new DescriptionCache(path, "one"), new DescriptionCache(path, "two")]
+    const spec = one.register({ prompt: "p", system: null, model: "m", settings: {}, strip: {} })
+    one.append(answer(1, { ok: 0, flags: ["empty"], answer: "" }))
+    two.append(answer(1, { answer: "two" }))
+    two.append(answer(2, { answer: "two" }))
+    one.append(answer(2, { answer: "one" }))
+    one.append(answer(3, { answer: "one" }))
+    expect([one.size, two.size]).toEqual([3, 2])
+    one.refresh(true)
+    expect([one.read(answer(1).key)?.answer, one.flagged]).toEqual(["two", 0])
+    for (const cache of [one, two]) cache.close()
+    const edited = new DescriptionCache(path)
+    expect([edited.size, edited.spec(spec)?.prompt]).toEqual([3, "p"])
+    edited.append(answer(3, { answer: "edited", by: "edit" }))
+    edited.close()
+    const read = () => {
+      const cache = new DescriptionCache(path)
+      const found = [1, 2, 3].map((i) => cache.read(answer(i).key)?.answer)
+      const state = [cache.size, cache.flagged, cache.damaged, cache.spec(spec)?.prompt]
+      cache.close()
+      return [...found, ...state]
+    }
+    const before = read()
+    expect(before.slice(2)).toEqual(["edited", 3, 0, 0, "p"])
+    expect(await mergeAnswers(path)).toEqual({ files: 2, answers: 2 })
+    expect(readdirSync(`${path}.parts`)).toEqual([])
+    expect(read()).toEqual(before)
   })
 
   it("skips torn lines at every cut, and finds the whole line glued behind one", () => {

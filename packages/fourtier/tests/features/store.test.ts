@@ -7,7 +7,9 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { poolRecord } from "@fourtier/core/model"
 import { floatToHalf, halfToFloat } from "@fourtier/tensor"
+import { NpyReader } from "@fourtier/tensor/node"
 import { afterAll, describe, expect, it } from "vitest"
+import { compactFeatures } from "../../src/features/compact.ts"
 import { FeatureStore, type StoreSpec } from "../../src/features/store.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "fourtier-store-"))
@@ -261,5 +263,15 @@ describe.skipIf(!built)("several processes", () => {
     expect(store.count).toBe(100)
     for (let i = 0; i < 100; i++) await expectRecord(store, i)
     await store.close()
+    // records 40 to 59 are there twice: of two shards becomes one, with each record once
+    expect([await compactFeatures(store.path), await compactFeatures(store.path)]).toEqual([2, 0])
+    const merged = await FeatureStore.open(root, spec())
+    expect(merged.count).toBe(100)
+    for (let i = 0; i < 100; i++) await expectRecord(merged, i)
+    await merged.close()
+    const shards = readdirSync(store.path, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+    const [reader, rest] = [await NpyReader.open(join(store.path, shards[0].name, "m.npy")), shards.slice(1)]
+    expect([reader.count, rest]).toEqual([100, []])
+    await reader.close()
   }, 300_000)
 })

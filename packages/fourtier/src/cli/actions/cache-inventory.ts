@@ -3,6 +3,7 @@
 import type { Dirent, Stats } from "node:fs"
 import { readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
+import { partsFolder } from "../../describe/cache.ts"
 import { hubCacheFolder } from "../../encoders/checkpoint/hub-cache.ts"
 import type { CacheFolders } from "../../util/cache-folders.ts"
 import { USERS } from "../../util/cache-users.ts"
@@ -33,7 +34,7 @@ export async function takeInventory(folders: CacheFolders): Promise<Inventory> {
     ["measurements", await filesIn(measurements)],
     ["people", await filesIn(people)],
     ["proofs", await filesIn(proofs)],
-    ["answers", await entriesAt([answers])],
+    ["answers", [...(await entriesAt([answers])), ...(await filesIn(partsFolder(answers)))]],
     ["tests", await filesIn(tests)],
     ["work", await foldersIn(work)],
     ["checkpoints", (await foldersIn(hubCacheFolder())).filter(({ path }) => /[/\\]models--[^/\\]+$/.test(path))],

@@ -6,6 +6,7 @@ import { dirname, join, resolve } from "node:path"
 import { plural } from "@fourtier/core"
 import { terminalReporter } from "@fourtier/core/node"
 import { FourtierError } from "@fourtier/tensor"
+import { partsFolder } from "../../describe/cache.ts"
 import { takeOverAnswers } from "../../describe/take-over.ts"
 import { type CacheFolders, cacheFolders, isOlderCache, prepareCache } from "../../util/cache-folders.ts"
 import { cacheUsers } from "../../util/cache-users.ts"
@@ -77,7 +78,7 @@ async function moveTo(source: string, target: string): Promise<void> {
 
 /** Removes the file of answers with what belongs to it, and the folder where nothing else is in it. */
 async function removeEmptied({ root, answers }: CacheFolders): Promise<void> {
-  for (const path of [answers, `${answers}.lock`, `${answers}.batches`])
+  for (const path of [answers, `${answers}.lock`, `${answers}.batches`, partsFolder(answers)])
     await rm(path, { recursive: true, force: true })
   await rmdir(root).catch(() => {})
 }
