@@ -19,15 +19,19 @@ describe.skipIf(!built)("fourtier plan", () => {
     const asked = ENCODERS.flatMap((encoder) => [
       [...COMMON, "--vlm", "gpt-4o-mini", "--rpm", "5000", "--set", encoder],
       [...COMMON, "--json", "--set", encoder],
+      [...COMMON, "--set", encoder],
     ])
     const answers = several(asked)
     for (const { code, err } of answers) expect([code, err]).toEqual([0, ""])
-    const [b16, b16Json, l14] = answers.map(({ out }) => out)
+    const [b16, b16Json, unlimited, l14] = answers.map(({ out }) => out)
     for (const text of [b16, l14]) {
       expect(text.split("\n").filter((line) => line.length > 80)).toEqual([])
       expect(text).toMatch(/658,340 training and 66,803 tested clips/)
       expect(text).toMatch(/Answers of gpt-4o-mini: .* USD/s)
     }
+    expect(b16).toMatch(/│ all {2,}│/)
+    // a sum that leaves something out says so
+    expect(unlimited).toMatch(/requests a minute with\s--rpm[\s\S]*│ answers .*unknown[\s\S]*│ all but /)
     const { stages, total } = JSON.parse(b16Json)
     expect(stages.map(({ stage }: { stage: string }) => stage)).toContain("encode")
     expect(total.hoursTogether).toBeLessThan(total.hours)

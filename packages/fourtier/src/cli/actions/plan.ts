@@ -106,7 +106,11 @@ function show(plan: Plan, { vlm, network, latency }: PlanOptions): string {
     size(of.disk),
     size(of.network),
   ]
-  const rows = [...plan.stages.map((stage) => row(stage.stage, stage.work, stage)), row("all", "", total)]
+  const known = plan.stages.every(({ hours }) => hours !== null)
+  const rows = [
+    ...plan.stages.map((stage) => row(stage.stage, stage.work, stage)),
+    row(known ? "all" : "all but answers", "", total),
+  ]
   const count = (value: number) => Math.round(value).toLocaleString("en")
   const clips = `${count(data.train)} training and ${count(data.tested)} tested clips, ${plural(data.classes, "class", "classes")}`
   const money =
@@ -125,6 +129,7 @@ function show(plan: Plan, { vlm, network, latency }: PlanOptions): string {
     `${data.title}: ${clips}. ${plan.encoder}.`,
     ...(data.assumed.length > 0 ? [`Assumed: ${data.assumed.join("; ")}.`] : []),
     ...money,
+    ...(known ? [] : ["How long they take is the server's affair: name its requests a minute with --rpm."]),
     `A machine: ${plural(rates.cores, "core")} of ${speed}${encoded}. Between machines: ${network} Gbit/s, ${latency} µs.`,
     `Training shared by 2, 4, 16, 64 machines computes in ${plan.efficiency.map(({ training }) => `${Math.round(100 * training)} %`).join(", ")} of its time.`,
   ]
