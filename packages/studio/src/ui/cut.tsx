@@ -3,33 +3,18 @@
 import { useEffect, useRef, useState } from "preact/hooks"
 import { text } from "../strings.ts"
 import { Dialog } from "./dialog.tsx"
+import { useMedia } from "./media.ts"
 import { colourOf, type Model } from "./model.ts"
 
 export function Cutter({ model, id, close }: { model: Model; id: string; close(): void }) {
   const clip = model.clip(id)
   const video = useRef<HTMLVideoElement>(null)
-  const [url, setUrl] = useState<string | null>(null)
+  const url = useMedia(model, id)
   const [time, setTime] = useState(0)
   const [playing, setPlaying] = useState(false)
   const [marks, mark] = useState<{ from: number | null; to: number | null }>({ from: null, to: null })
   const start = clip?.start ?? 0
   const length = clip?.seconds ?? 0
-  useEffect(() => {
-    let free = () => {}
-    let gone = false
-    void model.home.media(id).then(
-      (media) => {
-        if (gone) return media.free()
-        free = media.free
-        setUrl(media.url)
-      },
-      () => {},
-    )
-    return () => {
-      gone = true
-      free()
-    }
-  }, [id])
   const go = (to: number) => {
     const held = Math.min(Math.max(0, to), length)
     if (video.current) video.current.currentTime = start + held

@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks"
 import type { api } from "../home.ts"
 import { text } from "../strings.ts"
+import { useMedia } from "./media.ts"
 import { colourOf, type Model } from "./model.ts"
 
 interface GridProps {
@@ -72,7 +73,7 @@ export function Picture({ model, clip, playing }: { model: Model; clip: api.Clip
   const box = useRef<HTMLSpanElement>(null)
   const video = useRef<HTMLVideoElement>(null)
   const [near, come] = useState(false)
-  const [url, setUrl] = useState<string | null>(null)
+  const url = useMedia(model, clip.id, near && !clip.problem)
   useEffect(() => {
     if (!box.current) return
     const watcher = new IntersectionObserver((seen) => come(seen.some(({ isIntersecting }) => isIntersecting)), {
@@ -81,24 +82,6 @@ export function Picture({ model, clip, playing }: { model: Model; clip: api.Clip
     watcher.observe(box.current)
     return () => watcher.disconnect()
   }, [])
-  useEffect(() => {
-    if (!near || clip.problem) return
-    let free = () => {}
-    let gone = false
-    void model.home.media(clip.id).then(
-      (media) => {
-        if (gone) return media.free()
-        free = media.free
-        setUrl(media.url)
-      },
-      () => {},
-    )
-    return () => {
-      gone = true
-      free()
-      setUrl(null)
-    }
-  }, [near, clip.id, clip.problem])
   const start = clip.start ?? 0
   const play = () => void video.current?.play().catch(() => {})
   const rest = () => {

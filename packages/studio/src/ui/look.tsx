@@ -102,8 +102,7 @@ function Confusion({ model, report, judged }: { model: Model; report: api.Studio
   return (
     <div class="confusion">
       <h2>{text.confusion}</h2>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard (WCAG 2.1.1) */}
-      <section class="scroll" tabIndex={0} aria-label={text.confusion}>
+      <section class="scroll" aria-label={text.confusion}>
         <table>
           <thead>
             <tr>

@@ -88,8 +88,7 @@ function Snippet({ title, code }: { title: string; code: string }) {
           {copied ? text.copied : text.copy}
         </button>
       </figcaption>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard (WCAG 2.1.1) */}
-      <pre tabIndex={0}>
+      <pre>
         <code>{code}</code>
       </pre>
     </figure>
