@@ -9,16 +9,7 @@ import type { z } from "zod"
 import { type Clip, isBackground, type Manifest } from "./manifest.ts"
 import { normaliseSplit } from "./split-names.ts"
 import { type SplitOptions, splitSchema } from "./split-settings.ts"
-import {
-  addLabels,
-  countLabels,
-  drawShare,
-  inDrawnOrder,
-  inseparable,
-  isLabelled,
-  miss,
-  missAfter,
-} from "./stratify.ts"
+import { countLabels, drawShare, inDrawnOrder, inseparable, isLabelled, LabelTally } from "./stratify.ts"
 
 export interface Split {
   /** The split column's name, the name of a further test part, "fold 3", or "drawn". */
@@ -276,14 +267,12 @@ export function balancedFolds(clips: readonly Clip[], count: number, rng: Rng): 
     .sort((a, b) => b.length - a.length)
   const goal = new Map([...countLabels(clips)].map(([label, number]) => [label, number / count]))
   const folds = Array.from({ length: Math.min(count, bundles.length) }, (): Clip[] => [])
-  const counts = folds.map(() => new Map<string, number>())
+  const tallies = folds.map(() => new LabelTally(goal))
   for (const bundle of bundles) {
-    const change = counts.map(
-      (have, fold) => missAfter(have, bundle, goal) - miss(have, goal) + folds[fold].length * 1e-6,
-    )
+    const change = tallies.map((tally, fold) => tally.missWith(bundle) - tally.miss + folds[fold].length * 1e-6)
     const fold = change.indexOf(Math.min(...change))
     folds[fold].push(...bundle)
-    addLabels(counts[fold], bundle)
+    tallies[fold].add(bundle)
   }
   return folds
 }

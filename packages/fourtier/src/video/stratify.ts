@@ -62,16 +62,16 @@ export function drawShare(
   const bundles = candidates.filter((bundle) => bundle.some(isLabelled))
   if (share === 0 || (drawn.length === 0 && bundles.length < 2)) return []
   const counts = countLabels(all)
-  const goal = new Map([...counts].map(([label, number]) => [label, number * share]))
-  const have = countLabels(drawn)
+  const tally = new LabelTally(new Map([...counts].map(([label, number]) => [label, number * share])))
+  tally.add(drawn)
   const usesUp = (bundle: readonly Clip[]) =>
-    [...countLabels(bundle)].some(([label, number]) => number + (have.get(label) ?? 0) >= (counts.get(label) ?? 0))
+    [...countLabels(bundle)].some(([label, number]) => number + tally.of(label) >= (counts.get(label) ?? 0))
   const taken: Clip[] = []
   for (const bundle of bundles) {
     if (usesUp(bundle)) continue
-    if (missAfter(have, bundle, goal) >= miss(have, goal)) continue
+    if (tally.missWith(bundle) >= tally.miss) continue
     taken.push(...bundle)
-    addLabels(have, bundle)
+    tally.add(bundle)
   }
   if (taken.length > 0 || drawn.length > 0) return taken
   const [smallest = []] = bundles
@@ -86,25 +86,63 @@ export function countLabels(clips: readonly Clip[]): Map<string, number> {
   return counts
 }
 
-export function addLabels(counts: Map<string, number>, clips: readonly Clip[]): void {
+function addLabels(counts: Map<string, number>, clips: readonly Clip[]): void {
   for (const { labels } of clips) {
     for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1)
   }
 }
 
-/** Squared distance of class counts from their goals. */
-export function miss(have: ReadonlyMap<string, number>, goal: ReadonlyMap<string, number>): number {
-  let sum = 0
-  for (const [label, wanted] of goal) sum += ((have.get(label) ?? 0) - wanted) ** 2
-  return sum
-}
+/** Counts of labels, and how far they are from their goals. Labels without a goal are not counted. */
+export class LabelTally {
+  readonly #places: ReadonlyMap<string, number>
+  readonly #goal: Float64Array
+  readonly #have: Float64Array
+  #miss: number
 
-export function missAfter(
-  have: ReadonlyMap<string, number>,
-  bundle: readonly Clip[],
-  goal: ReadonlyMap<string, number>,
-): number {
-  const more = new Map(have)
-  addLabels(more, bundle)
-  return miss(more, goal)
+  /** @param goal wanted number by label */
+  constructor(goal: ReadonlyMap<string, number>) {
+    this.#places = new Map([...goal.keys()].map((label, place) => [label, place]))
+    this.#goal = Float64Array.from(goal.values())
+    this.#have = new Float64Array(goal.size)
+    this.#miss = this.#distance()
+  }
+
+  /** How many clips of a label there are. */
+  of(label: string): number {
+    const place = this.#places.get(label)
+    return place === undefined ? 0 : this.#have[place]
+  }
+
+  /** Squared distance of the counts from their goals. */
+  get miss(): number {
+    return this.#miss
+  }
+
+  /** What it would be with a bundle. */
+  missWith(bundle: readonly Clip[]): number {
+    this.#count(bundle, 1)
+    const miss = this.#distance()
+    this.#count(bundle, -1)
+    return miss
+  }
+
+  add(clips: readonly Clip[]): void {
+    this.#count(clips, 1)
+    this.#miss = this.#distance()
+  }
+
+  #count(clips: readonly Clip[], step: number): void {
+    for (const { labels } of clips) {
+      for (const label of labels) {
+        const place = this.#places.get(label)
+        if (place !== undefined) this.#have[place] += step
+      }
+    }
+  }
+
+  #distance(): number {
+    let sum = 0
+    for (let i = 0; i < this.#goal.length; i++) sum += (this.#have[i] - this.#goal[i]) ** 2
+    return sum
+  }
 }
