@@ -19,7 +19,7 @@ export function softCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
 }
 
 /** What a clip should be told as: a class number, or probabilities of the classes [C]. */
-export type Target = number | readonly number[]
+export type Target = number | readonly number[] | Float32Array
 
 /**
  * Smoothed, mixed label rows [B,C].

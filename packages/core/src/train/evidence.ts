@@ -12,10 +12,12 @@
  * martingale. By Markov's inequality e_v · e_l reaches 1/α with a chance of at most α. The first needs no label at all.
  */
 
-import { Rng } from "@fourtier/tensor"
+import { Rng, type SessionOptions } from "@fourtier/tensor"
 import { CholeskyDecomposition, Matrix } from "ml-matrix"
 import type { PseudoLabelsConfig } from "../schemas/pseudo-labels.ts"
-import { type PseudoLabelsInput, pseudoLabel } from "./pseudo-labels.ts"
+import { someTexts } from "./clip-texts.ts"
+import { LabelRounds } from "./label-rounds.ts"
+import { labelIn, type PseudoLabels, type PseudoLabelsInput } from "./pseudo-labels.ts"
 import { centred, dot } from "./vectors.ts"
 
 /** Accuracy of pseudo-labels that are worth using. */
@@ -44,28 +46,45 @@ export interface Evidence {
   labelsWanted: number
 }
 
+/** Pseudo-labels of the same clips from some of their labels. */
+type Guess = (labels: ReadonlyMap<string, number>) => Promise<PseudoLabels>
+
+/** Features [F] by clip. */
+export type RowsOf = (clips: readonly string[]) => Promise<ReadonlyMap<string, Float32Array>>
+
 /**
  * The evidence for pseudo-labels from these answers.
  * @param all answers' text embeddings, not anything predicted from the clips; weights that depend on the answers and names alone
- * @param rows features [F] by clip, of clips with and without a label
+ * @param rowsOf features [F] of clips, those that have any; it is asked for 400 clips at most
  *
  * @example
  * ```ts
  * import { pseudoLabelsSchema } from "@fourtier/core/schemas"
  * import { evidenceFor, type PseudoLabelsInput } from "@fourtier/core/train"
  *
- * const trusted = (input: PseudoLabelsInput, rows: ReadonlyMap<string, Float32Array>) =>
- *   evidenceFor(input, rows, pseudoLabelsSchema.parse({})).accepted
+ * const trusted = async (input: PseudoLabelsInput, rows: ReadonlyMap<string, Float32Array>) =>
+ *   (await evidenceFor(input, async () => rows, pseudoLabelsSchema.parse({}))).accepted
  * ```
  */
-export function evidenceFor(
+export async function evidenceFor(
   all: PseudoLabelsInput,
-  rows: ReadonlyMap<string, Float32Array>,
+  rowsOf: RowsOf,
   config: PseudoLabelsConfig,
-): Evidence {
-  const input = sampleOf(all)
-  const clips = evidenceOfClips(pseudoLabel(input, config).probabilities, rows)
-  const { checked, right, evidence: labels } = evidenceOfLabels(input, config)
+  runtime: SessionOptions = {},
+): Promise<Evidence> {
+  const input = await sampleOf(all)
+  const rounds = await LabelRounds.open(input.texts, input.names.length, config.temperature, runtime)
+  const guess: Guess = (labels) => labelIn(rounds, { ...input, labels }, config)
+  let clips: number
+  let found: Awaited<ReturnType<typeof evidenceOfLabels>>
+  try {
+    const { probabilities } = await guess(input.labels)
+    clips = evidenceOfClips(probabilities, await rowsOf(someOf([...probabilities.keys()], MOST_CLIPS)))
+    found = await evidenceOfLabels(input, guess)
+  } finally {
+    await rounds.release()
+  }
+  const { checked, right, evidence: labels } = found
   const total = clips * labels
   const accepted = total >= 1 / config.errorRate
   const perLabel = gainPerLabel(input.names.length)
@@ -73,24 +92,23 @@ export function evidenceFor(
   return { clips, labels, checked, right, accepted, labelsWanted: accepted ? 0 : Math.max(1, missing) }
 }
 
-/** Some of the clips, where there are very many. */
-function sampleOf(input: PseudoLabelsInput): PseudoLabelsInput {
-  const clips = [...new Set([...input.texts.values()].flatMap((byClip) => [...byClip.keys()]))]
+/** Some of the clips, where there are very many, in memory. */
+async function sampleOf(input: PseudoLabelsInput): Promise<PseudoLabelsInput> {
+  const { clips } = input.texts
   const [labelled, open] = [true, false].map((known) => clips.filter((clip) => input.labels.has(clip) === known))
   if (Math.max(labelled.length, open.length) <= MOST_CLUSTERED) return input
   const kept = new Set([...someOf(labelled, MOST_CLUSTERED), ...someOf(open, MOST_CLUSTERED)])
-  const some = <Value>(byClip: ReadonlyMap<string, Value>) => new Map([...byClip].filter(([clip]) => kept.has(clip)))
-  const texts = new Map([...input.texts].map(([prompt, byClip]) => [prompt, some(byClip)] as const))
-  return { ...input, texts, labels: some(input.labels) }
+  const labels = new Map([...input.labels].filter(([clip]) => kept.has(clip)))
+  return { ...input, texts: await someTexts(input.texts, kept), labels }
 }
 
 /**
  * Labels are revealed one by one, in an order by chance; before each the clip's class is guessed from those revealed so far. One clip
  * of each class comes first, without a guess.
  */
-function evidenceOfLabels(input: PseudoLabelsInput, config: PseudoLabelsConfig) {
-  const tables = [...input.texts.values()]
-  const labelled = [...input.labels].filter(([clip]) => tables.every((table) => table.has(clip)))
+async function evidenceOfLabels(input: PseudoLabelsInput, guess: Guess) {
+  const told = new Set(input.texts.clips)
+  const labelled = [...input.labels].filter(([clip]) => told.has(clip))
   const firsts = input.names.flatMap((_, c) => {
     const own = labelled.filter(([, label]) => label === c).map(([clip]) => clip)
     return someOf(own, 1, "first labels")
@@ -99,16 +117,16 @@ function evidenceOfLabels(input: PseudoLabelsInput, config: PseudoLabelsConfig) 
   const shown = new Map(labelled.filter(([clip]) => firsts.includes(clip)))
   let [checked, right, evidence] = [0, 0, 1]
   for (const clip of someOf([...hidden.keys()], MOST_LABELS)) {
-    const row = pseudoLabel({ ...input, labels: shown }, config).probabilities.get(clip)
-    const guess = row ? row.indexOf(Math.max(...row)) : 0
+    const row = (await guess(shown)).probabilities.get(clip)
+    const guessed = row ? row.indexOf(Math.max(...row)) : 0
     const label = hidden.get(clip) ?? 0
     // whatever the answers, an unrelated label is the guess as often as the guess is among those that are still hidden
-    const chance = [...hidden.values()].filter((other) => other === guess).length / hidden.size
+    const chance = [...hidden.values()].filter((other) => other === guessed).length / hidden.size
     if (chance > 0 && chance < ACCURACY) {
-      evidence *= guess === label ? ACCURACY / chance : (1 - ACCURACY) / (1 - chance)
+      evidence *= guessed === label ? ACCURACY / chance : (1 - ACCURACY) / (1 - chance)
     }
     checked++
-    if (guess === label) right++
+    if (guessed === label) right++
     hidden.delete(clip)
     shown.set(clip, label)
   }
@@ -123,14 +141,13 @@ function gainPerLabel(classes: number): number {
 
 /** Permutation test whether classes can be told from features; as an e-value. */
 function evidenceOfClips(
-  probabilities: ReadonlyMap<string, readonly number[]>,
+  probabilities: ReadonlyMap<string, Float32Array>,
   features: ReadonlyMap<string, Float32Array>,
 ): number {
-  const open = [...probabilities.keys()].filter((clip) => features.has(clip))
-  const clips = someOf(open, MOST_CLIPS)
+  const clips = someOf([...probabilities.keys()], MOST_CLIPS).filter((clip) => features.has(clip))
   if (clips.length < 2 * FOLDS) return 1
   const hat = heldOutHat(centred(clips.map((clip) => features.get(clip) ?? new Float32Array())))
-  const classes = centred(clips.map((clip) => Float32Array.from(probabilities.get(clip) ?? [])))
+  const classes = centred(clips.map((clip) => probabilities.get(clip) ?? new Float32Array()))
   const alike = classes.map((a) => Float64Array.from(classes, (b) => dot(a, b)))
   const agreement = (order: readonly number[]) => {
     let sum = 0

@@ -13,15 +13,21 @@
  * ```
  * So a prompt that says nothing about the classes, such as one about the scene, loses its say by itself. A clip that is no
  * nearer to its class than clips usually are to a class that is not theirs is of none of them.
+ *
+ * Embeddings are read once a round, a block at a time, and summed on the engine (`label-rounds.ts`): what stays in memory is
+ * 4 bytes for each clip without a label and class.
  */
 
+import type { SessionOptions } from "@fourtier/tensor"
+import { Matrix } from "ml-matrix"
 import type { PseudoLabelsConfig } from "../schemas/pseudo-labels.ts"
-import { oneHot, ridgeClassifier } from "./ridge-classifier.ts"
-import { centred, dot, unit } from "./vectors.ts"
+import type { ClipTexts } from "./clip-texts.ts"
+import { LabelRounds } from "./label-rounds.ts"
+import { ridgeClassifier, ridgeOfSums } from "./ridge-classifier.ts"
+import { centred, unit } from "./vectors.ts"
 
 export interface PseudoLabelsInput {
-  /** Text embeddings [Dt] by prompt, then clip. Clips that a prompt lacks are left out altogether. */
-  texts: ReadonlyMap<string, ReadonlyMap<string, Float32Array>>
+  texts: ClipTexts
   /** Text embeddings [Dt] of the class names. */
   names: readonly Float32Array[]
   /** Class number by clip, of the labelled ones. */
@@ -32,7 +38,7 @@ export interface PseudoLabelsInput {
 
 export interface PseudoLabels {
   /** Class probabilities [C] of the clips without a label; of those too that are of no class. */
-  probabilities: Map<string, number[]>
+  probabilities: Map<string, Float32Array>
   /** Clips without a label that resemble no class. */
   none: Set<string>
   /** w_p by prompt. */
@@ -48,133 +54,176 @@ const MARGIN = 0.01
  * @example
  * ```ts
  * import { pseudoLabelsSchema } from "@fourtier/core/schemas"
- * import { pseudoLabel } from "@fourtier/core/train"
+ * import { pseudoLabel, textsInMemory } from "@fourtier/core/train"
  *
  * const names = [Float32Array.of(1, 0), Float32Array.of(0, 1)]
  * const answers = new Map([["a", Float32Array.of(0.9, 0.1)], ["b", Float32Array.of(0.2, 0.8)]])
- * const input = { texts: new Map([["A", answers]]), names, labels: new Map([["a", 0]]) }
- * pseudoLabel(input, pseudoLabelsSchema.parse({})).probabilities.get("b") // class 1, almost surely
+ * const input = { texts: textsInMemory(new Map([["A", answers]])), names, labels: new Map([["a", 0]]) }
+ * const { probabilities } = await pseudoLabel(input, pseudoLabelsSchema.parse({}))
+ * probabilities.get("b") // class 1, almost surely
  * ```
  */
-export function pseudoLabel(
-  { texts, names, labels, weights: priors }: PseudoLabelsInput,
-  { temperature, rounds }: PseudoLabelsConfig,
-): PseudoLabels {
-  const prompts = [...texts.keys()]
-  const tables = [...texts.values()]
-  const clips = [...(tables[0]?.keys() ?? [])].filter((clip) => tables.every((table) => table.has(clip)))
-  const rows = tables.map((table) => clips.map((clip) => unit(table.get(clip) ?? new Float32Array())))
-  const classNames = centred(names).map(unit)
-  const known = clips.map((clip) => labels.get(clip))
-  const classes = names.length
+export async function pseudoLabel(
+  input: PseudoLabelsInput,
+  config: PseudoLabelsConfig,
+  runtime: SessionOptions = {},
+): Promise<PseudoLabels> {
+  const rounds = await LabelRounds.open(input.texts, input.names.length, config.temperature, runtime)
+  try {
+    return await labelIn(rounds, input, config)
+  } finally {
+    await rounds.release()
+  }
+}
 
+/** As `pseudoLabel`, with what it runs on open already: for many sets of labels of the same clips. */
+export async function labelIn(
+  session: LabelRounds,
+  { texts, names, labels, weights: priors }: PseudoLabelsInput,
+  { rounds }: PseudoLabelsConfig,
+): Promise<PseudoLabels> {
+  const { prompts, clips } = texts
   const given = prompts.map((prompt) => priors?.get(prompt) ?? 1)
   const prior = given.some((weight) => weight > 0) ? given : prompts.map(() => 1)
-  let weights = prior
-  let chosen = known.map((label) => label ?? -1)
-  let probabilities = known.map((label) => (label === undefined ? null : oneHot(label, classes)))
-  const anchors = anchorScores(rows, known, classNames, prior)
-  let scores: number[][] = []
-  for (let round = 0; round < rounds; round++) {
-    const cosines = rows.map((own) => cosinesTo(centresOf(own, probabilities, known, classNames), own))
-    scores = clips.map((_, clip) => weightedMean(cosines, weights, clip).map((score, c) => score + anchors[clip][c]))
-    probabilities = known.map((label, clip) =>
-      label === undefined ? softmax(scores[clip], temperature) : oneHot(label, classes),
-    )
-    const before = chosen
-    chosen = probabilities.map((row) => (row ? argmax(row) : -1))
-    weights = cosines.map((own, p) => prior[p] * logOdds(agreement(own, chosen), classes))
-    if (chosen.every((label, clip) => label === before[clip])) break
+  const classes = names.length
+  const known = Int32Array.from(clips, (clip) => labels.get(clip) ?? -1)
+  const seeds = await seedsOf(texts, known, centred(names).map(unit), prior)
+  let weights: readonly number[] = prior
+  let found = await session.run(known, centresFor(seeds, null, weights, classes))
+  let chosen: Int32Array = known
+  for (let round = 1; ; round++) {
+    weights = found.agreed.map((right, p) => prior[p] * logOdds((right + 0.5) / (clips.length + 1), classes))
+    if (round >= rounds || isSame(found.chosen, chosen)) break
+    chosen = found.chosen
+    found = await session.run(known, centresFor(seeds, found.sums, weights, classes))
   }
-  const open = clips.flatMap((clip, i) => (known[i] === undefined ? [{ clip, i }] : []))
-  const least = leastScore(open.map(({ i }) => scores[i]))
+  const open = clips.filter((_, clip) => known[clip] < 0)
+  const { first, second } = found
+  const least = (median(first) + median(second)) / 2
+  const probabilities = new Map<string, Float32Array>()
+  for (const row of session.probabilities()) probabilities.set(open[probabilities.size], row)
   return {
-    probabilities: new Map(
-      open.flatMap(({ clip, i }) => (probabilities[i] ? [[clip, probabilities[i]] as const] : [])),
-    ),
-    none: new Set(open.flatMap(({ clip, i }) => (Math.max(...scores[i]) < least ? [clip] : []))),
+    probabilities,
+    none: new Set(open.filter((_, i) => first[i] < least)),
     promptWeights: new Map(prompts.map((prompt, p) => [prompt, weights[p]])),
   }
 }
 
-/** [clips][C]: ridge classifiers of labelled clips and names, one for each prompt, summed by the prompts' weights. */
-function anchorScores(
-  rows: readonly (readonly Float32Array[])[],
-  known: readonly (number | undefined)[],
+/** What does not change from round to round, of each prompt. */
+interface Seed {
+  /** Σ of the class's name and the unit embeddings of its labelled clips [C,Dt]. */
+  sums: Float64Array
+  /** Ridge classifier of labelled clips and names [C,Dt], times the prompt's share of all weights. */
+  anchor: Float32Array
+}
+
+async function seedsOf(
+  texts: ClipTexts,
+  known: Int32Array,
   names: readonly Float32Array[],
   weights: readonly number[],
-): number[][] {
-  const scores = known.map(() => names.map(() => 0))
+): Promise<Seed[]> {
   const total = weights.reduce((sum, weight) => sum + weight, 0)
-  for (const [p, own] of rows.entries()) {
-    const labelled = own.filter((_, clip) => known[clip] !== undefined)
-    const labels = known.filter((label) => label !== undefined)
-    const A = ridgeClassifier([...labelled, ...names], [...labels, ...names.keys()], names.length)
-    const columns = names.map((_, c) => A.getColumn(c))
-    for (const [clip, row] of own.entries()) {
-      for (const [c, column] of columns.entries()) scores[clip][c] += (weights[p] / total) * dot(row, column)
+  const seeds: Seed[] = []
+  for (const p of texts.prompts.keys()) {
+    const { sums, classifier } = await seedOf(texts, p, known, names)
+    const anchor = new Float32Array(sums.length)
+    for (const c of names.keys()) {
+      for (let d = 0; d < texts.width; d++) {
+        anchor[c * texts.width + d] = (weights[p] / total) * classifier.get(d, c)
+      }
+    }
+    seeds.push({ sums, anchor })
+  }
+  return seeds
+}
+
+/** Sums of labelled clips and names, and their ridge classifier [Dt,C]. */
+async function seedOf(texts: ClipTexts, prompt: number, known: Int32Array, names: readonly Float32Array[]) {
+  const { width } = texts
+  const count = known.reduce((sum, label) => sum + Number(label >= 0), 0)
+  const few = count + names.length < width
+  const rows: Float32Array[] = []
+  const gram = few ? null : new Float64Array(width * width)
+  const sums = new Float64Array(names.length * width)
+  const add = (row: Float32Array, label: number) => {
+    for (let d = 0; d < width; d++) sums[label * width + d] += row[d]
+    if (gram) addProducts(gram, row)
+    else rows.push(row)
+  }
+  for (const [clip, label] of known.entries()) {
+    if (label < 0) continue
+    const row = new Float32Array(width)
+    await texts.read(prompt, clip, 1, row)
+    add(unit(row), label)
+  }
+  for (const [label, name] of names.entries()) add(name, label)
+  const labels = [...known.filter((label) => label >= 0), ...names.keys()]
+  return {
+    sums,
+    classifier: gram
+      ? ridgeOfSums(square(gram, width), momentOf(sums, width), labels.length)
+      : ridgeClassifier(rows, labels, names.length),
+  }
+}
+
+/** Adds row·rowᵀ, the lower triangle. */
+function addProducts(gram: Float64Array, row: Float32Array): void {
+  for (let i = 0; i < row.length; i++) {
+    for (let j = 0; j <= i; j++) gram[i * row.length + j] += row[i] * row[j]
+  }
+}
+
+function square(lower: Float64Array, width: number): Matrix {
+  const all = Matrix.zeros(width, width)
+  for (let i = 0; i < width; i++) {
+    for (let j = 0; j <= i; j++) {
+      all.set(i, j, lower[i * width + j])
+      all.set(j, i, lower[i * width + j])
     }
   }
-  return scores
+  return all
 }
 
-/** Half-way between what clips usually score for their own class and for the next. */
-function leastScore(scores: readonly (readonly number[])[]): number {
-  if (scores.length === 0) return 0
-  const ranked = scores.map((row) => [...row].sort((a, b) => b - a))
-  return (median(ranked.map(([first]) => first)) + median(ranked.map(([, second]) => second))) / 2
-}
-
-/** Centres [C][Dt]: names, labelled clips, and others by the square of their surest class. */
-function centresOf(
-  rows: readonly Float32Array[],
-  probabilities: readonly (readonly number[] | null)[],
-  known: readonly (number | undefined)[],
-  names: readonly Float32Array[],
-): Float32Array[] {
-  const sums = names.map((name) => Float32Array.from(name))
-  for (const [clip, row] of rows.entries()) {
-    const own = probabilities[clip]
-    if (!own) continue
-    const sureness = known[clip] === undefined ? Math.max(...own) ** 2 : 1
-    for (const [c, p] of own.entries()) {
-      const share = sureness * p
-      if (share < 1e-6) continue
-      const sum = sums[c]
-      for (let d = 0; d < sum.length; d++) sum[d] += share * row[d]
-    }
+/** Zᵀ(onehot − 1/C) [Dt,C] from each class's sum [C,Dt]. */
+function momentOf(sums: Float64Array, width: number): Matrix {
+  const classes = sums.length / width
+  const moment = Matrix.zeros(width, classes)
+  for (let d = 0; d < width; d++) {
+    let all = 0
+    for (let c = 0; c < classes; c++) all += sums[c * width + d]
+    for (let c = 0; c < classes; c++) moment.set(d, c, sums[c * width + d] - all / classes)
   }
-  return sums.map(unit)
+  return moment
 }
 
-/** [clips][C] */
-function cosinesTo(centres: readonly Float32Array[], rows: readonly Float32Array[]): number[][] {
-  return rows.map((row) => centres.map((centre) => dot(row, centre)))
-}
-
-function weightedMean(cosines: readonly number[][][], weights: readonly number[], clip: number): number[] {
+/**
+ * Centres from seeds and the clips that joined in; and the classifier that scores clips by all prompts together.
+ * @param joined sums over clips without a label, of each prompt; null before the first round
+ */
+function centresFor(
+  seeds: readonly Seed[],
+  joined: readonly Float64Array[] | null,
+  weights: readonly number[],
+  classes: number,
+) {
   const total = weights.reduce((sum, weight) => sum + weight, 0)
-  return cosines[0][clip].map((_, c) => cosines.reduce((sum, own, p) => sum + (weights[p] * own[clip][c]) / total, 0))
+  const centres = seeds.map(({ sums }, p) => {
+    const all = Float32Array.from(sums, (sum, i) => sum + (joined?.[p][i] ?? 0))
+    const width = all.length / classes
+    for (let c = 0; c < classes; c++) all.set(unit(all.subarray(c * width, (c + 1) * width)), c * width)
+    return all
+  })
+  const linear = centres.map((own, p) => own.map((x, i) => (weights[p] / total) * x + seeds[p].anchor[i]))
+  return { centres, linear }
 }
 
-/** Share of clips whose nearest centre is that of the class chosen; half a clip is added as right and as wrong. */
-function agreement(cosines: readonly number[][], chosen: readonly number[]): number {
-  const right = cosines.filter((row, clip) => argmax(row) === chosen[clip]).length
-  return (right + 0.5) / (cosines.length + 1)
-}
+const isSame = (a: Int32Array, b: Int32Array) => a.every((label, i) => label === b[i])
 
 function logOdds(share: number, classes: number): number {
   const kept = Math.min(Math.max(share, 1 / classes + MARGIN), 1 - MARGIN)
   return Math.log((kept * (classes - 1)) / (1 - kept))
 }
 
-function softmax(values: readonly number[], temperature: number): number[] {
-  const most = Math.max(...values)
-  const powers = values.map((value) => Math.exp((value - most) / temperature))
-  const sum = powers.reduce((total, power) => total + power, 0)
-  return powers.map((power) => power / sum)
-}
-
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
-
-const argmax = (row: readonly number[]) => row.indexOf(Math.max(...row))
+const median = (values: Float32Array) =>
+  values.length === 0 ? 0 : values.slice().sort()[Math.floor(values.length / 2)]

@@ -23,12 +23,28 @@ export function ridgeClassifier(rows: readonly Float32Array[], targets: readonly
   const Z = new Matrix(rows.map((row) => [...row]))
   const Y = new Matrix(targets.map((target) => oneHot(target, classes).map((share) => share - 1 / classes)))
   const transposed = Z.transpose()
-  const wide = rows.length < Z.columns
-  const gram = wide ? Z.mmul(transposed) : transposed.mmul(Z)
-  const ridge = (PENALTY * gram.trace()) / rows.length
+  if (rows.length >= Z.columns) return ridgeOfSums(transposed.mmul(Z), transposed.mmul(Y), rows.length)
+  return transposed.mmul(ridgeOfSums(Z.mmul(transposed), Y, rows.length))
+}
+
+/**
+ * (G + λI)⁻¹ M, the ridge classifier by its sums.
+ * @param gram G = ZᵀZ [Dt,Dt]; it is changed
+ * @param moment M = Zᵀ(onehot − 1/C) [Dt,C]
+ * @param count number of rows of Z
+ *
+ * @example
+ * ```ts
+ * import { ridgeOfSums } from "@fourtier/core/train"
+ * import { Matrix } from "ml-matrix"
+ *
+ * ridgeOfSums(Matrix.eye(2), new Matrix([[0.5, -0.5], [-0.5, 0.5]]), 2).get(0, 0) // 0.45
+ * ```
+ */
+export function ridgeOfSums(gram: Matrix, moment: Matrix, count: number): Matrix {
+  const ridge = (PENALTY * gram.trace()) / count
   for (let i = 0; i < gram.rows; i++) gram.set(i, i, gram.get(i, i) + ridge)
-  const inverse = new CholeskyDecomposition(gram)
-  return wide ? transposed.mmul(inverse.solve(Y)) : inverse.solve(transposed.mmul(Y))
+  return new CholeskyDecomposition(gram).solve(moment)
 }
 
 /**

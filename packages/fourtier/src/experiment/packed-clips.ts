@@ -39,7 +39,7 @@ export async function unpacked(clips: PackedClips, arrays: ReadonlyMap<string, F
   const width = soft.length / count
   let row = 0
   const examples = clips.ids.map((id, i): Taught => {
-    const label = clips.labels[i] ?? [...soft.subarray(row * width, ++row * width)]
+    const label = clips.labels[i] ?? soft.subarray(row * width, ++row * width)
     return { id, hash: clips.hashes[i], views: clips.views[i], label }
   })
   return { source: await FeatureStore.reopen(clips.store), examples }

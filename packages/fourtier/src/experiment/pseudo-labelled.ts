@@ -4,20 +4,23 @@ import { join } from "node:path"
 import { csvLine, plural } from "@fourtier/core"
 import type { PseudoLabelsConfig } from "@fourtier/core/schemas"
 import {
+  type ClipTexts,
   clipRows,
   type Example,
   evidenceFor,
   type FeatureSet,
   type PseudoLabelsInput,
   pseudoLabel,
+  type RowsOf,
   type Taught,
 } from "@fourtier/core/train"
+import type { SessionOptions } from "@fourtier/tensor"
 import { writeFileAtomic } from "@fourtier/tensor/node"
-import { type EmbeddedTexts, meanRow, type TextEmbeddingTable, trainingTargets } from "../text/targets.ts"
+import { type EmbeddedTexts, meanRow, type TextEmbeddingTable } from "../text/targets.ts"
 import { unanswered } from "./examples.ts"
 import { formatFigures, type PseudoLabelFigures } from "./pseudo-label-figures.ts"
 import type { Aligned } from "./stage1.ts"
-import { suggestLabels } from "./suggest.ts"
+import { suggestionCandidates, suggestLabels } from "./suggest.ts"
 import { safeName, type Trial } from "./trial.ts"
 
 /** Clips whose label is asked for, at most. */
@@ -42,8 +45,13 @@ export async function addPseudoLabels(trial: Trial, aligned: Aligned): Promise<F
   if (!pseudoLabels || labelled.examples.length === train.examples.length) return null
   if (![...language.text.table.values()].some((byClip) => byClip.size > 0)) return null
   if (!language.suffix) tellUnanswered(trial, language.text.table)
-  const rows = await clipRows(train, await trial.standardize(), size, model.width, runtime)
-  const found = suggestClasses(trial.data, aligned, rows, pseudoLabels)
+  const standardize = await trial.standardize()
+  const rowsOf: RowsOf = (ids) => {
+    const wanted = new Set(ids)
+    const some = { source: train.source, examples: train.examples.filter(({ id }) => wanted.has(id)) }
+    return clipRows(some, standardize, size, model.width, runtime)
+  }
+  const found = await suggestClasses(trial.data, aligned, rowsOf, pseudoLabels, runtime)
   if (!found) return null
   const { figures, probabilities, examples } = found
   trial.result.pseudoLabels.push(figures)
@@ -52,6 +60,7 @@ export async function addPseudoLabels(trial: Trial, aligned: Aligned): Promise<F
   await writeFileAtomic(join(trial.folder, name), pseudoLabelTable(probabilities, found.none, classes))
   if (!language.suffix) {
     const open = new Map([...probabilities].filter(([clip]) => !trial.data.known.has(clip)))
+    const rows = await rowsOf(suggestionCandidates(open))
     trial.result.suggestions = suggestLabels(open, found.none, rows, classes, SUGGESTIONS)
   }
   if (!figures.evidence.accepted) {
@@ -118,11 +127,10 @@ function refusal({ evidence }: PseudoLabelFigures, { errorRate }: PseudoLabelsCo
   return `it is not sure that the answers tell the classes (evidence ${odds} to 1, wanted ${Math.round(1 / errorRate)} to 1): clips without a label are left out of stage 2; about ${plural(evidence.labelsWanted, "label")} more would decide it (fourtier suggest)`
 }
 
-const largest = (label: number | readonly number[]) =>
-  typeof label === "number" ? label : label.indexOf(Math.max(...label))
+const largest = (label: Taught["label"]) => (typeof label === "number" ? label : label.indexOf(Math.max(...label)))
 
 /** What classes are suggested from. */
-export type Suggesting = Pick<Aligned, "language" | "relevances" | "promptWeights" | "predicted">
+export type Suggesting = Pick<Aligned, "language" | "relevances" | "promptWeights" | "predicted" | "means">
 
 /** What classes are suggested for. */
 export interface TrainingClips {
@@ -138,32 +146,36 @@ export interface TrainingClips {
  * Suggests classes for the clips without a label, from the answers about all clips; null where there are no such clips. Where
  * processors predict text embeddings, those of the clips themselves are clustered: they tell what an answer says that can be seen.
  * The evidence comes from the answers alone.
- * @param rows features of the training clips, by id
+ * @param rowsOf features of training clips, by id
  *
  * @example
  * ```ts
  * import { pseudoLabelsSchema } from "@fourtier/core/schemas"
+ * import type { RowsOf } from "@fourtier/core/train"
  * import { type Aligned, suggestClasses, type TrainingClips } from "fourtier/experiment"
  *
- * const figures = (clips: TrainingClips, aligned: Aligned, rows: ReadonlyMap<string, Float32Array>) =>
- *   suggestClasses(clips, aligned, rows, pseudoLabelsSchema.parse({}))?.figures
+ * const figures = async (clips: TrainingClips, aligned: Aligned, rowsOf: RowsOf) =>
+ *   (await suggestClasses(clips, aligned, rowsOf, pseudoLabelsSchema.parse({})))?.figures
  * ```
  */
-export function suggestClasses(
+export async function suggestClasses(
   { train, labelled, known }: TrainingClips,
-  { language, relevances, promptWeights: weights, predicted }: Suggesting,
-  rows: ReadonlyMap<string, Float32Array>,
+  { language, relevances, promptWeights: weights, predicted, means }: Suggesting,
+  rowsOf: RowsOf,
   config: PseudoLabelsConfig,
+  runtime: SessionOptions = {},
 ) {
   const { text, suffix } = language
   const labels = new Map(labelled.examples.map(({ id, label }) => [id, label]))
-  const answers: PseudoLabelsInput = { texts: pooledAnswers(text, train.examples), names: text.names, labels, weights }
+  const training = new Set(train.examples.map(({ id }) => id))
+  const answers: PseudoLabelsInput = { texts: centredAnswers(text, training), names: text.names, labels, weights }
   // weights that know nothing of which clip an answer is about
   const told = new Map([...relevances].map(([prompt, value]) => [prompt, value ** 3] as const))
-  const evidence = evidenceFor({ ...answers, weights: told }, rows, config)
-  const described = [...answers.texts.values()]
-  const seen = predicted && new Map([...predicted].map(([p, byClip]) => [p, only(byClip, described)] as const))
-  const { probabilities, none, promptWeights } = pseudoLabel({ ...answers, texts: seen ?? answers.texts }, config)
+  const evidence = await evidenceFor({ ...answers, weights: told }, rowsOf, config, runtime)
+  const described = new Set(answers.texts.clips)
+  const seen = predicted && centredTexts(predicted, text.width, described, (prompt) => means.get(prompt))
+  const texts = seen ?? answers.texts
+  const { probabilities, none, promptWeights } = await pseudoLabel({ ...answers, texts }, config, runtime)
   const added = train.examples.flatMap((example): Taught[] => {
     const label = probabilities.get(example.id)
     return label && !none.has(example.id) ? [{ ...example, label }] : []
@@ -177,20 +189,50 @@ export function suggestClasses(
   return { examples, probabilities, none, figures }
 }
 
-/** Centred text embeddings [Dt] of the clips' answers, by prompt. */
-function pooledAnswers({ table, width }: EmbeddedTexts, clips: readonly Example[]) {
-  const pooled = new Map(
-    [...table].map(([prompt, byClip]) => [
-      prompt,
-      new Map([...byClip].map(([id, vector]) => [id, meanRow(vector, width)] as const)),
-    ]),
+/** Text embeddings [Dt] of the training clips' answers, each prompt's less their mean. */
+function centredAnswers({ table, width }: EmbeddedTexts, training: ReadonlySet<string>): ClipTexts {
+  const means = new Map(
+    [...table].map(([prompt, byClip]) => {
+      const own = [...byClip.keys()].filter((clip) => training.has(clip))
+      const mean = new Float32Array(width)
+      for (const clip of own) {
+        const row = pooledRow(byClip.get(clip), width)
+        for (let d = 0; d < width; d++) mean[d] += row[d] / own.length
+      }
+      return [prompt, mean] as const
+    }),
   )
-  return trainingTargets(pooled, new Set(clips.map(({ id }) => id)), { center: true })
+  return centredTexts(table, width, training, (prompt) => means.get(prompt))
 }
 
-/** Entries of the clips that all tables have. */
-function only(byClip: ReadonlyMap<string, Float32Array>, tables: readonly ReadonlyMap<string, Float32Array>[]) {
-  return new Map([...byClip].filter(([clip]) => tables.every((table) => table.has(clip))))
+/** Embeddings of the clips within a set that have one for every prompt, pooled and centred as they are read: no second copy is kept. */
+function centredTexts(
+  table: TextEmbeddingTable,
+  width: number,
+  within: ReadonlySet<string>,
+  meanOf: (prompt: string) => Float32Array | undefined,
+): ClipTexts {
+  const prompts = [...table.keys()]
+  const all = [...table.values()]
+  const clips = [...(all[0]?.keys() ?? [])].filter((clip) => within.has(clip) && all.every((own) => own.has(clip)))
+  return {
+    prompts,
+    clips,
+    width,
+    read(prompt, first, count, into) {
+      const mean = meanOf(prompts[prompt]) ?? new Float32Array(width)
+      for (let i = 0; i < count; i++) {
+        const row = pooledRow(all[prompt].get(clips[first + i]), width)
+        for (let d = 0; d < width; d++) into[i * width + d] = row[d] - mean[d]
+      }
+    },
+  }
+}
+
+/** The mean of an embedding's rows. */
+function pooledRow(vector: Float32Array | undefined, width: number): Float32Array {
+  if (!vector) return new Float32Array(width)
+  return vector.length === width ? vector : meanRow(vector, width)
 }
 
 /**
@@ -200,12 +242,12 @@ function only(byClip: ReadonlyMap<string, Float32Array>, tables: readonly Readon
  * ```ts
  * import { pseudoLabelTable } from "fourtier/experiment"
  *
- * const probabilities = new Map([["jump/b", [0.9, 0.1]]])
+ * const probabilities = new Map([["jump/b", Float32Array.of(0.9, 0.1)]])
  * pseudoLabelTable(probabilities, new Set(), ["jump", "wave"]) // "clip,label,probability\njump/b,jump,0.9000\n"
  * ```
  */
 export function pseudoLabelTable(
-  probabilities: ReadonlyMap<string, readonly number[]>,
+  probabilities: ReadonlyMap<string, Float32Array>,
   none: ReadonlySet<string>,
   classes: readonly string[],
 ): string {

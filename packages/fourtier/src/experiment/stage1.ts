@@ -19,12 +19,16 @@ import {
   type Retrieval,
   relevance,
 } from "@fourtier/core/train"
+import { Rng } from "@fourtier/tensor"
 import type { Weights } from "@fourtier/tensor/nn"
 import { meanOf, meanRow, trainingTargets } from "../text/targets.ts"
 import { noPrototypes } from "./check.ts"
 import { fitAlignment, prototypesFrom } from "./fit.ts"
 import type { Language } from "./language.ts"
 import type { Trial } from "./trial.ts"
+
+/** Clips whose answers are looked at to tell how relevant a prompt is, at most. */
+const RELEVANCE_CLIPS = 10_000
 
 /** What stage 2 is handed. */
 export interface Aligned {
@@ -40,7 +44,7 @@ export interface Aligned {
   promptWeights: ReadonlyMap<string, number>
   /** By prompt: mean of the training clips' predicted unit text embeddings [Dt]. */
   means: ReadonlyMap<string, Float32Array>
-  /** By prompt, then clip: these embeddings less their mean; null where processors are not of the text space. */
+  /** By prompt, then clip: these embeddings [Dt], not centred; null where processors are not of the text space. */
   predicted: ReadonlyMap<string, ReadonlyMap<string, Float32Array>> | null
 }
 
@@ -71,17 +75,21 @@ export async function alignProcessors(trial: Trial, language: Language): Promise
   const predicted =
     embedded &&
     new Map(
-      [...embedded].map(([prompt, rows]) => {
-        const mean = means.get(prompt) ?? new Float32Array(text.width)
-        const own = rows.map((row) => row.map((x, d) => x - mean[d]))
-        return [prompt, new Map(data.train.examples.map(({ id }, i) => [id, own[i]]))] as const
-      }),
+      [...embedded].map(([prompt, rows]) => [
+        prompt,
+        new Map(data.train.examples.map(({ id }, i) => [id, rows[i]] as const)),
+      ]),
     )
+  const some = sampleOf(data.train.examples.map(({ id }) => id))
   const relevances = new Map(
     prompts.map((prompt) => {
-      const answers = data.train.examples.flatMap(({ id }) => text.table.get(prompt)?.get(id) ?? [])
-      const vectors = answers.map((vector) => meanRow(vector, text.width))
-      const known = vectors.length > 0 ? vectors : [...(predicted?.get(prompt)?.values() ?? [])]
+      const mean = means.get(prompt) ?? new Float32Array(text.width)
+      const answers = some.flatMap((id) => text.table.get(prompt)?.get(id) ?? [])
+      const own = some.flatMap((id) => predicted?.get(prompt)?.get(id) ?? [])
+      const known =
+        answers.length > 0
+          ? answers.map((vector) => meanRow(vector, text.width))
+          : own.map((row) => row.map((x, d) => x - mean[d]))
       return [prompt, relevance(known, text.names)] as const
     }),
   )
@@ -94,6 +102,11 @@ export async function alignProcessors(trial: Trial, language: Language): Promise
     ),
   })
   return { ...counted, weights: await withPrototypes(trial, graphs, counted) }
+}
+
+/** Clips whose answers tell how relevant a prompt is: all, or some by chance where there are very many. */
+function sampleOf(clips: readonly string[]): readonly string[] {
+  return clips.length <= RELEVANCE_CLIPS ? clips : Rng.fork("relevance").shuffle(clips).slice(0, RELEVANCE_CLIPS)
 }
 
 /** The weights with those of the class prototypes, which are also scored by themselves. */

@@ -17,23 +17,38 @@ export interface Suggestion {
 }
 
 /**
+ * Clips that are compared: all, or some by chance where there are very many.
+ *
+ * @example
+ * ```ts
+ * import { suggestionCandidates } from "fourtier/experiment"
+ *
+ * suggestionCandidates(new Map([["a", Float32Array.of(0.99, 0.01)]])) // ["a"]
+ * ```
+ */
+export function suggestionCandidates(probabilities: ReadonlyMap<string, Float32Array>): string[] {
+  const clips = [...probabilities.keys()]
+  return clips.length <= MOST_CLIPS ? clips : Rng.fork("suggest").shuffle(clips).slice(0, MOST_CLIPS)
+}
+
+/**
  * Clips to label next: unsure ones (entropy of the class probabilities) that stand for many (similarity to the other clips, Settles
  * and Craven 2008), unlike those suggested before them. None where every clip's class is sure.
  * @param probabilities class probabilities [C] of the clips without a label
  * @param none clips that resemble no class
- * @param rows features [F] by clip
+ * @param rows features [F] by clip, of the candidates
  *
  * @example
  * ```ts
  * import { suggestLabels } from "fourtier/experiment"
  *
- * const probabilities = new Map([["a", [0.99, 0.01]], ["b", [0.6, 0.4]]])
+ * const probabilities = new Map([["a", Float32Array.of(0.99, 0.01)], ["b", Float32Array.of(0.6, 0.4)]])
  * const rows = new Map([["a", Float32Array.of(1, 0)], ["b", Float32Array.of(0, 1)]])
  * suggestLabels(probabilities, new Set(), rows, ["jump", "wave"], 1) // [{ clip: "b", guess: "jump", probability: 0.6 }]
  * ```
  */
 export function suggestLabels(
-  probabilities: ReadonlyMap<string, readonly number[]>,
+  probabilities: ReadonlyMap<string, Float32Array>,
   none: ReadonlySet<string>,
   rows: ReadonlyMap<string, Float32Array>,
   classes: readonly string[],
@@ -44,7 +59,7 @@ export function suggestLabels(
     .slice(0, MOST_CLIPS)
   const vectors = clips.map((clip) => unit(rows.get(clip) ?? new Float32Array()))
   const likeness = vectors.map((a) => Float64Array.from(vectors, (b) => Math.max(0, dot(a, b))))
-  const unsure = clips.map((clip) => (none.has(clip) ? 1 : entropy(probabilities.get(clip) ?? [])))
+  const unsure = clips.map((clip) => (none.has(clip) ? 1 : entropy(probabilities.get(clip) ?? new Float32Array())))
   // what a label tells of each clip: all of itself, of others as much as they are alike
   const open = clips.map(() => 1)
   const chosen: Suggestion[] = []
@@ -56,7 +71,7 @@ export function suggestLabels(
     )
     const best = gains.indexOf(Math.max(...gains))
     if (best < 0 || gains[best] < 0) break
-    const row = probabilities.get(clips[best]) ?? []
+    const row = probabilities.get(clips[best]) ?? new Float32Array()
     const most = Math.max(...row)
     const known = !none.has(clips[best])
     chosen.push({
@@ -71,6 +86,6 @@ export function suggestLabels(
 }
 
 /** In units of log C: 0 sure, 1 all classes alike. */
-function entropy(row: readonly number[]): number {
+function entropy(row: Float32Array): number {
   return row.reduce((sum, p) => sum - (p > 0 ? p * Math.log(p) : 0), 0) / Math.log(Math.max(2, row.length))
 }

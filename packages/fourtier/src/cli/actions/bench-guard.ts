@@ -67,19 +67,20 @@ async function load(data: string, context: StageContext): Promise<Described> {
   }
 }
 
-function tabulate(sets: readonly Described[], draws: number, signal: AbortSignal): string {
+async function tabulate(sets: readonly Described[], draws: number, signal: AbortSignal): Promise<string> {
   const columns = [
     ...["classes", "labels", "draws", "good\ndraws", "of them\naccepted", "other\ndraws", "of them\naccepted"],
     "shuffled\naccepted",
   ]
   const settings = CLASSES.flatMap((classes) => LABELS.map((labels) => ({ classes, labels })))
-  const rows = settings.flatMap(({ classes, labels }, place) => {
+  const rows: string[][] = []
+  for (const [place, { classes, labels }] of settings.entries()) {
     const own = sets.filter((set) => set.classes.length >= classes)
-    if (own.length === 0) return []
+    if (own.length === 0) continue
     const tally = { draws: 0, good: 0, goodAccepted: 0, otherAccepted: 0, shuffledAccepted: 0 }
     for (let draw = place; draw < draws; draw += settings.length) {
       signal.throwIfAborted()
-      const [real, shuffled] = judge(own, classes, labels, draw)
+      const [real, shuffled] = await judge(own, classes, labels, draw)
       const good = real.right >= GOOD
       tally.draws++
       if (good) tally.good++
@@ -89,8 +90,8 @@ function tabulate(sets: readonly Described[], draws: number, signal: AbortSignal
     }
     const { good, goodAccepted, otherAccepted, shuffledAccepted } = tally
     const counts = [tally.draws, good, goodAccepted, tally.draws - good, otherAccepted, shuffledAccepted]
-    return [[classes, labels, ...counts].map(String)]
-  })
+    rows.push([classes, labels, ...counts].map(String))
+  }
   return terminalTable(
     columns.map((title): Column => ({ title, align: "right" })),
     rows,
@@ -98,7 +99,7 @@ function tabulate(sets: readonly Described[], draws: number, signal: AbortSignal
 }
 
 /** Whether pseudo-labels of one draw are accepted and what share of them is right: own answers, then shuffled ones. */
-function judge(sets: readonly Described[], classes: number, labels: number, draw: number) {
+async function judge(sets: readonly Described[], classes: number, labels: number, draw: number) {
   const rng = Rng.fork("guard", draw)
   const { examples: all, text, rows, prompts, config, classes: names } = rng.pick(sets)
   const kept = rng.shuffle([...names.keys()]).slice(0, classes)
@@ -113,7 +114,7 @@ function judge(sets: readonly Described[], classes: number, labels: number, draw
     labelled: { source, examples: drawLabelled(examples, labels, draw) },
     known: new Map(examples.map(({ id, label }) => [id, label])),
   }
-  return [0, 1].map((step) => {
+  const judged = async (step: number) => {
     const table = new Map(
       [...text.table].map(([prompt, byClip]) => {
         const told = circle.flatMap((id, i) => {
@@ -136,8 +137,11 @@ function judge(sets: readonly Described[], classes: number, labels: number, draw
       relevances,
       promptWeights: promptWeights(relevances, found),
       predicted: null,
+      means: new Map(),
     }
-    const figures = suggestClasses(clips, aligned, rows, config.pseudoLabels ?? pseudoLabelsSchema.parse({}))?.figures
+    const settings = config.pseudoLabels ?? pseudoLabelsSchema.parse({})
+    const figures = (await suggestClasses(clips, aligned, async () => rows, settings))?.figures
     return { accepted: figures?.evidence.accepted ?? false, right: figures ? figures.right / figures.known : 0 }
-  })
+  }
+  return [await judged(0), await judged(1)]
 }
