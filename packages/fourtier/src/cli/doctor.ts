@@ -3,9 +3,10 @@
 import { Command } from "commander"
 import type { DoctorCommandOptions } from "./actions/doctor.ts"
 import { DATA, settingsOptions, wholeNumber } from "./options.ts"
+import { shardOptions } from "./shard-options.ts"
 
 export function doctorCommand(): Command {
-  return settingsOptions(new Command("doctor"))
+  return shardOptions(settingsOptions(new Command("doctor")), "files")
     .description("measure every video of a data set, write its manifest and report problems")
     .argument("<data>", DATA)
     .option("-o, --out <file>", "manifest to write (default: runs/<data>/manifest.jsonl)")

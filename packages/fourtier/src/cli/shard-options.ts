@@ -17,7 +17,7 @@ export function shardOptions(command: Command, unit = "clips"): Command {
       "do part i of n; auto: as a Slurm array, a Kubernetes index or MPI says; none: do all (default: auto)",
     )
     .option("--steal", `share the work with all that run this with the same cache: take ${unit} that nobody has taken`)
-  return unit === "clips"
-    ? command.option("--block <n>", "clips that are taken at once (default: 64)", wholeNumber)
-    : command
+  return unit === "cells"
+    ? command
+    : command.option("--block <n>", `${unit} that are taken at once (default: 64)`, wholeNumber)
 }

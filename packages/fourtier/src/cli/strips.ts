@@ -3,9 +3,10 @@
 import { Command } from "commander"
 import type { StripsOptions } from "./actions/strips.ts"
 import { DATA, wholeNumber, wholeNumberIn } from "./options.ts"
+import { shardOptions } from "./shard-options.ts"
 
 export function stripsCommand(): Command {
-  return new Command("strips")
+  return shardOptions(new Command("strips"))
     .description("write a strip of key frames of every clip as JPEG")
     .argument("<data>", DATA)
     .option(

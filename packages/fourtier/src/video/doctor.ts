@@ -5,6 +5,7 @@
  * ```
  * scanSource ── content measured before? ── probe in workers ── manifest + quarantine ── duplicates, leaks
  * ```
+ * Workers on several machines can share the measuring: each measures the blocks of files that it is given.
  */
 
 import { createHash } from "node:crypto"
@@ -13,6 +14,8 @@ import { groupBy, plural, type Reporter } from "@fourtier/core"
 import { runJobs, type WorkerOptions, workerUrl } from "@fourtier/core/node"
 import { messageOf } from "@fourtier/tensor"
 import { cacheFolders, prepareCache } from "../util/cache-folders.ts"
+import { isObject } from "../util/objects/address.ts"
+import { statObjects } from "../util/objects/objects.ts"
 import { checkManifest } from "./checks.ts"
 import type { Finding } from "./findings.ts"
 import { type Clip, classesOf, type Manifest, type Quarantined, type Stamp, writeManifest } from "./manifest.ts"
@@ -46,11 +49,37 @@ export interface DoctorReport {
   reused: number
 }
 
+/** Files to be measured together. */
+export interface MeasureBlock {
+  items: readonly number[]
+  /** Counts a file; `why` where it cannot be looked through. */
+  tick(item: number, why?: string): Promise<void>
+  finish(): Promise<void>
+}
+
+/** How several workers share the measuring. */
+export interface MeasureShare {
+  /** The blocks of this worker, until all files are measured, by whomever; or, with a part of its own, until that is. */
+  blocks(files: readonly MeasuredFile[]): AsyncIterable<MeasureBlock>
+  /** Whether all files are measured when the blocks end. */
+  whole: boolean
+}
+
+/** A file as all workers name it. */
+export interface MeasuredFile {
+  relative: string
+  windows: readonly Window[]
+  /** Whether it is measured already. */
+  known: boolean
+}
+
 export interface DoctorOptions extends Pick<WorkerOptions, "workers" | "timeout"> {
   /** Ends the work after the file under way. */
   signal?: AbortSignal
   /** Folder of the measurements of all data; default: in the user's cache. */
   measurements?: string
+  /** Where several workers share the measuring: what this one gets to do. */
+  share?: MeasureShare
   /** Called with what there is, before anything is measured: what it throws ends the work. */
   check?: (source: Source) => void | Promise<void>
 }
@@ -59,6 +88,7 @@ export interface DoctorOptions extends Pick<WorkerOptions, "workers" | "timeout"
  * Measures every file of a source and writes the manifest file `out`, whole or not at all. No content is measured twice, whichever
  * data set and manifest asked for it first; files whose size and time have not changed are not even opened. An interrupted run goes
  * on where it stopped.
+ * @returns null for a worker that has measured a part of its own: no manifest is written then
  *
  * @example
  * ```ts
@@ -73,26 +103,50 @@ export async function doctor(
   source: string,
   out: string,
   reporter: Reporter,
+  options?: Omit<DoctorOptions, "share">,
+): Promise<DoctorReport>
+export async function doctor(
+  source: string,
+  out: string,
+  reporter: Reporter,
+  options: DoctorOptions,
+): Promise<DoctorReport | null>
+export async function doctor(
+  source: string,
+  out: string,
+  reporter: Reporter,
   options: DoctorOptions = {},
-): Promise<DoctorReport> {
+): Promise<DoctorReport | null> {
+  const { share } = options
   const scanned = await scanSource(source)
   const { root, clips, notes, findings } = scanned
   await options.check?.(scanned)
   const cache = cacheFolders()
   if (options.measurements === undefined) await prepareCache(cache)
-  const memory = await ProbeMemory.load(out, options.measurements ?? cache.measurements, reporter)
+  const folder = options.measurements ?? cache.measurements
+  const memory = await ProbeMemory.load(out, folder, reporter, share !== undefined)
   const byPath = groupBy(clips, ({ path }) => path)
+  await statObjects([...byPath.keys()].filter(isObject))
   const found = new Map<string, Found>()
-  const jobs: { path: string; windows: Window[] }[] = []
-  for (const [path, own] of byPath) {
-    const windows = own.map(({ start, end }) => ({ start, end }))
-    const known = await memory.recall(path, windows)
-    if (known === null) jobs.push({ path, windows })
-    else found.set(path, known)
+  const jobs = [...byPath].map(([path, own]) => ({ path, windows: own.map(({ start, end }) => ({ start, end })) }))
+  const recallAll = async () => {
+    for (const { path, windows } of jobs) {
+      const known = found.has(path) ? null : await memory.recall(path, windows)
+      if (known !== null) found.set(path, known)
+    }
+    return jobs.filter(({ path }) => !found.has(path))
   }
+  let missing = await recallAll()
   const reused = found.size
+  const measuring = { found, memory, reporter, options }
   try {
-    await measureAll(jobs, found, memory, reporter, options)
+    if (share) {
+      await measureShare(share, jobs, byPath, measuring)
+      if (!share.whole) return null
+      await memory.refresh()
+      missing = await recallAll()
+    }
+    await measureAll(missing, measuring)
   } finally {
     await memory.close()
   }
@@ -106,7 +160,7 @@ export async function doctor(
     leaks: findLeaks(manifest, duplicates),
     notes: [...notes, ...notesOn(manifest.clips)],
     findings: [...findings, ...checkManifest(manifest, duplicates)],
-    measured: jobs.length,
+    measured: jobs.length - reused,
     reused,
   }
 }
@@ -129,29 +183,74 @@ interface Found {
   measures: Measure[]
 }
 
-async function measureAll(
-  jobs: readonly { path: string; windows: Window[] }[],
-  found: Map<string, Found>,
-  memory: ProbeMemory,
-  reporter: Reporter,
-  { check: _, measurements: __, ...options }: DoctorOptions,
+interface FileJob {
+  path: string
+  windows: Window[]
+}
+
+/** Where measures go, and how they are made. */
+interface Measuring {
+  found: Map<string, Found>
+  memory: ProbeMemory
+  reporter: Reporter
+  options: DoctorOptions
+}
+
+async function measureAll(jobs: readonly FileJob[], measuring: Measuring): Promise<void> {
+  if (jobs.length === 0) return
+  const task = measuring.reporter.task("measure videos", jobs.length, "files")
+  await measureSome(jobs, measuring, async () => task.tick())
+  task.done(`${plural(jobs.length, "file")} measured`)
+}
+
+/** Measures what this worker gets to do. */
+async function measureShare(
+  share: MeasureShare,
+  jobs: readonly FileJob[],
+  byPath: ReadonlyMap<string, SourceClip[]>,
+  measuring: Measuring,
+): Promise<void> {
+  const { found, reporter } = measuring
+  const files = jobs.map(({ path, windows }) => {
+    const relative = byPath.get(path)?.[0]?.relative ?? path
+    return { relative, windows, known: found.has(path) }
+  })
+  let count = 0
+  for await (const block of share.blocks(files)) {
+    const items = new Map(block.items.map((item) => [jobs[item], item] as const))
+    const open = [...items.keys()].filter(({ path }) => !found.has(path))
+    for (const [job, item] of items) if (!open.includes(job)) await block.tick(item)
+    await measureSome(open, measuring, async (job, why) => {
+      count++
+      await block.tick(items.get(job) ?? 0, why)
+    })
+    await block.finish()
+  }
+  reporter.say(`  ${plural(count, "file")} measured here`)
+}
+
+/** @param done told of every file, and why it cannot be looked through */
+async function measureSome(
+  jobs: readonly FileJob[],
+  { found, memory, options: { workers, timeout, signal } }: Measuring,
+  done: (job: FileJob, why?: string) => Promise<void>,
 ): Promise<void> {
   if (jobs.length === 0) return
-  const task = reporter.task("measure videos", jobs.length, "files")
   const entry = workerUrl(import.meta.url, "./probe.worker.ts")
-  for await (const outcome of runJobs(entry, jobs, probeSchema, { ...options, ordered: false, processes: true })) {
+  const how = { workers, timeout, signal, ordered: false, processes: true }
+  for await (const outcome of runJobs(entry, jobs, probeSchema, how)) {
     const { path, windows } = outcome.job
     if ("error" in outcome) {
       const reason = `it cannot be looked through: ${messageOf(outcome.error)}`
       found.set(path, { stamp: null, measures: windows.map(() => ({ reason })) })
+      await done(outcome.job, reason)
     } else {
       const { size, mtime, fileHash, measures } = outcome.result
       if (fileHash !== "") await memory.remember(path, windows, outcome.result)
       found.set(path, { stamp: fileHash === "" ? null : { size, mtime, fileHash }, measures })
+      await done(outcome.job)
     }
-    task.tick()
   }
-  task.done(`${plural(jobs.length, "file")} measured`)
 }
 
 function assemble(

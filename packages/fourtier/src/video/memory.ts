@@ -6,12 +6,15 @@
  *                                                     ├──► measures
  * a file that was moved or copied ──► its hash ───────┘
  * ```
- * They are kept in one file of the cache, a line a file, to which several processes may append at once. Those of the manifest that is
- * written anew are known too.
+ * They are kept in one file of the cache, a line a file, to which several processes of one machine may append at once. Workers on
+ * several machines write files of their own, `v2.jsonl.parts/<name>.jsonl`, which are read together with it. Those of the manifest that
+ * is written anew are known too.
  */
 
-import { type FileHandle, mkdir, open, stat } from "node:fs/promises"
-import { extname, join } from "node:path"
+import { randomBytes } from "node:crypto"
+import { type FileHandle, mkdir, open, readdir, stat } from "node:fs/promises"
+import { hostname } from "node:os"
+import { dirname, extname, join } from "node:path"
 import type { Reporter } from "@fourtier/core"
 import { messageOf } from "@fourtier/tensor"
 import { notWritten } from "@fourtier/tensor/node"
@@ -36,27 +39,34 @@ const lineSchema = z.object({
   time: z.string().optional(),
 })
 
+const partsOf = (path: string) => `${path}.parts`
+
 /** The file of measurements in a folder: one for each way of measuring. */
 export const measurementsFile = (folder: string) => join(folder, `v${MANIFEST_VERSION}.jsonl`)
 
 export class ProbeMemory {
   readonly #path: string
+  /** Where measures are kept: the file, or a part of it. */
+  readonly #target: string
   readonly #stamps = new Map<string, Stamp>()
   readonly #measures = new Map<string, Measure>()
   /** Sizes of files that were measured: a file of another size is unknown without being read. */
   readonly #sizes = new Set<number>()
   #log: FileHandle | null = null
 
-  private constructor(path: string) {
+  private constructor(path: string, isPart: boolean) {
     this.#path = path
+    const part = `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}.jsonl`
+    this.#target = isPart ? join(partsOf(path), part) : path
   }
 
   /**
    * Reads the measurements in `folder`, and the manifest at `out`. What cannot be read is measured afresh; of a manifest that is
    * said.
+   * @param isPart whether what is measured goes to a file of its own: where workers on other machines measure as well
    */
-  static async load(out: string, folder: string, reporter: Reporter): Promise<ProbeMemory> {
-    const memory = new ProbeMemory(measurementsFile(folder))
+  static async load(out: string, folder: string, reporter: Reporter, isPart = false): Promise<ProbeMemory> {
+    const memory = new ProbeMemory(measurementsFile(folder), isPart)
     if ((await stat(out).catch(() => null)) !== null) {
       try {
         memory.#addManifest(await readManifest(out))
@@ -64,10 +74,18 @@ export class ProbeMemory {
         reporter.warn(`the manifest of before is written anew: ${messageOf(error)}`)
       }
     }
-    if ((await stat(memory.#path).catch(() => null)) === null) return memory
-    for await (const { line } of linesFrom(memory.#path, 0, true)) memory.#addLine(line)
-    await markUsed(memory.#path)
+    await memory.refresh()
     return memory
+  }
+
+  /** Takes in what is in the files now. */
+  async refresh(): Promise<void> {
+    const parts = await readdir(partsOf(this.#path)).catch(() => [])
+    for (const path of [this.#path, ...parts.map((name) => join(partsOf(this.#path), name))]) {
+      if ((await stat(path).catch(() => null)) === null) continue
+      for await (const { line } of linesFrom(path, 0, true)) this.#addLine(line)
+      await markUsed(path)
+    }
   }
 
   /** The measures of a file's windows, or null where one is not known or the file has changed. */
@@ -93,14 +111,14 @@ export class ProbeMemory {
   async remember(path: string, windows: readonly Window[], probe: FileProbe): Promise<void> {
     try {
       if (this.#log === null) {
-        await mkdir(join(this.#path, ".."), { recursive: true })
-        this.#log = await open(this.#path, "a")
+        await mkdir(dirname(this.#target), { recursive: true })
+        this.#log = await open(this.#target, "a")
         // a line that a killed process left unfinished ends here
         await this.#log.appendFile("\n")
       }
       await this.#log.appendFile(`${JSON.stringify({ path, windows, probe, time: new Date().toISOString() })}\n`)
     } catch (error) {
-      throw notWritten(this.#path, error, "measures of the videos")
+      throw notWritten(this.#target, error, "measures of the videos")
     }
   }
 

@@ -6,20 +6,23 @@ import { FourtierError } from "@fourtier/tensor"
 import pc from "picocolors"
 import { namesOf } from "../../classes.ts"
 import type { Config } from "../../config.ts"
+import { type Division, Job } from "../../shards/job.ts"
 import { openCache } from "../../util/cache-folders.ts"
 import { terminalTable } from "../../util/table.ts"
 import { checkClasses, checkSource, checkSplits, findingOf } from "../../video/checks.ts"
-import { type DoctorReport, doctor } from "../../video/doctor.ts"
+import { type DoctorReport, doctor, type MeasureShare } from "../../video/doctor.ts"
 import type { Finding } from "../../video/findings.ts"
 import type { Clip, Manifest } from "../../video/manifest.ts"
 import { checkMirroring, viewsFor } from "../../video/mirroring.ts"
 import { type PlanOptions, planSplits } from "../../video/planned.ts"
 import type { Source } from "../../video/source.ts"
+import type { ShardOptions } from "../shard-options.ts"
+import { divisionOf } from "./division.ts"
 import { defaultManifest } from "./folders.ts"
 import { printFolded } from "./print-folded.ts"
 import { readConfig } from "./read-config.ts"
 
-export interface DoctorCommandOptions {
+export interface DoctorCommandOptions extends ShardOptions {
   out?: string
   workers?: number
   json?: boolean
@@ -41,13 +44,45 @@ export async function runDoctor(data: string, options: DoctorCommandOptions): Pr
   const before: Finding[] = []
   const check = (source: Source) => void before.push(...checkSource({ ...source, findings: [] }, config.split))
   const reporter = terminalReporter()
-  const { measurements, tests } = await openCache(config.cache, reporter)
-  const report = await doctor(data, path, reporter, { workers, check, measurements })
+  const { measurements, tests, work } = await openCache(config.cache, reporter)
+  const division = divisionOf(options, work, reporter)
+  const share = division && shareOf(division)
+  const report = await doctor(data, path, reporter, { workers, check, measurements, share })
+  if (report === null) {
+    reporter.say("  the manifest is written by `fourtier doctor` without --shard, when all parts are done")
+    return
+  }
   const plan = { folder: tests, write: false, reporter }
   const findings = [...report.findings, ...(await beforeARun(data, report.manifest, before, config, plan))]
   if (json) process.stdout.write(`${JSON.stringify(asJson({ ...report, findings }), null, 2)}\n`)
   else printFolded(asText({ ...report, findings }, path))
   if (report.manifest.clips.length === 0) process.exitCode = 1
+}
+
+/** How the measuring is shared. */
+function shareOf(division: Division): MeasureShare {
+  return {
+    whole: division.steal,
+    async *blocks(files) {
+      const job = await Job.open({
+        division,
+        kind: "measures",
+        title: "measures of videos",
+        unit: "files",
+        spec: "measures",
+        items: files.map(({ relative, windows }) => JSON.stringify([relative, windows])),
+        nameOf: (item) => files[item].relative,
+        isThere: (item) => files[item].known,
+      })
+      let ended: "finished" | "stopped" = "stopped"
+      try {
+        yield* job.all()
+        ended = "finished"
+      } finally {
+        await job.leave(ended)
+      }
+    },
+  }
 }
 
 /** What `fourtier run` would say with these settings before it computes anything. */
