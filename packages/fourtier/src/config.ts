@@ -42,6 +42,12 @@ export const configSchema = z.strictObject({
     .describe(
       "folder of the cache: measurements, features, text embeddings, VLM answers; null: FOURTIER_CACHE, or the user's cache folder (docs/cache.md)",
     ),
+  featuresFrom: z
+    .array(z.string())
+    .default([])
+    .describe(
+      "further places of features that are read and not written: folders `features` of other caches, or addresses such as s3://bucket/cache/features (docs/scale.md)",
+    ),
   classes: z
     .array(
       z.union([

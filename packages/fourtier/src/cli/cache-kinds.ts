@@ -11,6 +11,7 @@ export const CACHE_KINDS = [
   "proofs",
   "answers",
   "tests",
+  "objects",
   "work",
   "checkpoints",
   "other",

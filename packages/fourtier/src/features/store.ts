@@ -22,6 +22,9 @@ import { hashJson, NpyReader, NpyWriter, notWritten, writeJson } from "@fourtier
 import { z } from "zod"
 import { markUsed } from "../util/cache-folders.ts"
 import { linesFrom } from "../util/lines.ts"
+import { absolutePath, isObject, objectIn } from "../util/objects/address.ts"
+import { ObjectFile } from "../util/objects/file.ts"
+import { fetchObject, listObjects } from "../util/objects/objects.ts"
 
 /** Everything that decides a record's numbers but the clip and the view. */
 export interface StoreSpec {
@@ -88,6 +91,8 @@ export class FeatureStore implements FeatureSource {
   readonly #places = new Map<string, Place>()
   readonly #shards: Shard[] = []
   readonly #folders: readonly string[]
+  /** Folders of object storage that have been read. */
+  readonly #seen = new Set<string>()
   /** Shards that this process writes: it is told of their records. */
   readonly #own = new Set<string>()
 
@@ -111,7 +116,7 @@ export class FeatureStore implements FeatureSource {
   /**
    * Opens the store of `spec` under `root`, empty if nothing has been computed yet.
    * @param views numbers, in the store, of the views that are counted from 0 here; absent: the same
-   * @param others further roots, whose records are read as well
+   * @param others further roots, whose records are read as well; of object storage, what is there when the store is opened
    */
   static async open(
     root: string,
@@ -120,8 +125,8 @@ export class FeatureStore implements FeatureSource {
     others: readonly string[] = [],
   ): Promise<FeatureStore> {
     const name = hashJson(spec).slice(0, 16)
-    const elsewhere = others.map((other) => join(other, name))
-    const reference = { root: resolve(root), spec, views, others: others.map((other) => resolve(other)) }
+    const elsewhere = others.map((other) => (isObject(other) ? objectIn(other, name) : join(other, name)))
+    const reference = { root: resolve(root), spec, views, others: others.map((other) => absolutePath(other)) }
     const store = new FeatureStore(join(root, name), reference, elsewhere)
     const specPath = join(store.path, "spec.json")
     if (!existsSync(specPath)) await writeJson(specPath, spec)
@@ -133,6 +138,10 @@ export class FeatureStore implements FeatureSource {
   /** Takes in what other processes have stored since. */
   async refresh(): Promise<void> {
     for (const folder of this.#folders) {
+      if (isObject(folder)) {
+        if (!this.#seen.has(folder)) await this.#readObjects(folder)
+        continue
+      }
       if (!existsSync(folder)) continue
       for (const entry of await readdir(folder, { withFileTypes: true })) {
         const path = join(folder, entry.name)
@@ -211,14 +220,25 @@ export class FeatureStore implements FeatureSource {
   async #reader(shard: Shard, kind: FeatureKind, record: number): Promise<NpyReader<"f16">> {
     const known = shard.readers[kind]
     if (known && (await known).count > record) return known
-    const fresh = NpyReader.open(join(shard.path, `${kind}.npy`), "f16")
+    const fresh = openArray(shard.path, kind)
     shard.readers[kind] = fresh
     await (await known)?.close()
     return fresh
   }
 
-  async #readIndex(path: string): Promise<void> {
-    const file = join(path, "index.jsonl")
+  /** Takes in the shards of a folder of object storage. */
+  async #readObjects(folder: string): Promise<void> {
+    this.#seen.add(folder)
+    const { folders } = await listObjects(`${folder}/`)
+    for (const shard of folders) {
+      const index = objectIn(shard, "index.jsonl")
+      const { objects } = await listObjects(shard)
+      if (objects.has(index)) await this.#readIndex(objectIn(shard), await fetchObject(index))
+    }
+  }
+
+  /** @param file where the index lies, on the local disk */
+  async #readIndex(path: string, file = join(path, "index.jsonl")): Promise<void> {
     if (!existsSync(file)) return
     let number = this.#shards.findIndex((shard) => shard.path === path)
     if (number < 0) number = this.#shards.push({ path, readers: {}, read: { bytes: 0, records: 0 } }) - 1
@@ -232,6 +252,12 @@ export class FeatureStore implements FeatureSource {
       read.bytes = end
     }
   }
+}
+
+function openArray(shard: string, kind: FeatureKind): Promise<NpyReader<"f16">> {
+  if (!isObject(shard)) return NpyReader.open(join(shard, `${kind}.npy`), "f16")
+  const address = objectIn(shard, `${kind}.npy`)
+  return ObjectFile.open(address).then((file) => NpyReader.over(address, file, "f16"))
 }
 
 /** All ones in numbers that are infinite or none. */

@@ -43,7 +43,7 @@ export function extractOptions({ config, reporter, signal }: StageContext) {
   return {
     pool: config.model.pool,
     root: features,
-    others: older ? [older.features] : [],
+    others: [...(older ? [older.features] : []), ...config.featuresFrom],
     reporter,
     signal,
     runtime: { provider, threads: threads ?? undefined },

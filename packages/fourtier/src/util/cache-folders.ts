@@ -34,6 +34,8 @@ export interface CacheFolders {
   readonly proofs: string
   /** Which clips have been test clips; and drawn test parts of data that cannot be written. */
   readonly tests: string
+  /** Copies of objects of object storage. */
+  readonly objects: string
   /** Work that several processes share: who does what, and how far it is. */
   readonly work: string
   /** The cache of earlier versions in the working directory, which is read as well; null where there is none. */
@@ -53,6 +55,7 @@ const PARTS = {
   people: "people",
   proofs: "proofs",
   tests: "tests",
+  objects: "objects",
   work: "work",
 }
 
@@ -94,6 +97,7 @@ function partsOf(root: string): Omit<CacheFolders, "older"> {
     people: at("people"),
     proofs: at("proofs"),
     tests: at("tests"),
+    objects: at("objects"),
     work: at("work"),
   }
 }

@@ -1,8 +1,8 @@
 /** Clips of files that are in no manifest, measured in child processes. */
 
-import { resolve } from "node:path"
 import { runJobs, type WorkerOptions, workerUrl } from "@fourtier/core/node"
 import { FourtierError, messageOf } from "@fourtier/tensor"
+import { absolutePath } from "../util/objects/address.ts"
 import type { Clip } from "./manifest.ts"
 import { clipOfProbe, probeSchema, type Window } from "./probe.ts"
 
@@ -32,7 +32,7 @@ export async function* clipsOfFiles(
 ): AsyncGenerator<{ path: string; clip: Clip } | { path: string; error: FourtierError }> {
   const jobs = files.map((file) => {
     const { path, start, end } = typeof file === "string" ? { path: file, start: null, end: null } : file
-    return { path: resolve(path), windows: [{ start, end }] }
+    return { path: absolutePath(path), windows: [{ start, end }] }
   })
   const entry = workerUrl(import.meta.url, "./probe.worker.ts")
   for await (const outcome of runJobs(entry, jobs, probeSchema, { ...options, processes: true })) {

@@ -3,7 +3,6 @@
  * memory up to a limit, read again beyond it. Nothing is decoded here.
  */
 
-import { resolve } from "node:path"
 import { FourtierError } from "@fourtier/tensor"
 import {
   AV_PKT_DATA_NEW_EXTRADATA,
@@ -18,6 +17,7 @@ import {
   Packet,
   type Stream,
 } from "node-av"
+import { absolutePath } from "../util/objects/address.ts"
 import { temporalLayer } from "./headers.ts"
 import { placeOf } from "./place.ts"
 import { checkCode } from "./rgb.ts"
@@ -106,7 +106,7 @@ export class PacketReader {
    * @throws FourtierError when the file cannot be opened or holds no video stream
    */
   static open(path: string, keepBytes = KEEP_BYTES): PacketReader {
-    const absolute = resolve(path)
+    const absolute = absolutePath(path)
     const { format, stream } = openStream(absolute)
     try {
       return new PacketReader(absolute, format, stream, keepBytes)

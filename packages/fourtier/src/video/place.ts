@@ -1,11 +1,13 @@
 /**
- * Where the bytes of a path lie: all of a file, a member of a tar archive, `shards/00.tar/jump/a.mp4`, or the pictures of a folder,
- * `frames/abc/abc_%06d.jpg@30`. Everything that opens or
+ * Where the bytes of a path lie: all of a file, a member of a tar archive, `shards/00.tar/jump/a.mp4`, the pictures of a folder,
+ * `frames/abc/abc_%06d.jpg@30`, or an object, `s3://bucket/jump/a.mp4`, that is fetched when its bytes are asked for. Everything that opens or
  * measures a video's file asks here, so that clips in archives need no unpacking.
  */
 
 import { closeSync, openSync, type Stats, statSync } from "node:fs"
 import { FourtierError } from "@fourtier/tensor"
+import { isObject } from "../util/objects/address.ts"
+import { fetchObjectSync, statObjectSync } from "../util/objects/sync.ts"
 import { isSequence, type PictureSequence, sequenceAt } from "./sequence.ts"
 import { readRange, readTarIndex, type TarMember } from "./tar.ts"
 
@@ -42,6 +44,7 @@ const known = new Map<string, KnownArchive>()
  *   cannot be read, and for a member that is not in it
  */
 export function placeOf(path: string): Place {
+  if (isObject(path)) return placeOfObject(path)
   if (isSequence(path)) return placeOfPictures(sequenceAt(path))
   try {
     return wholeFile(path, statSync(path))
@@ -59,6 +62,19 @@ export function isThere(path: string): boolean {
     return true
   } catch {
     return false
+  }
+}
+
+function placeOfObject(address: string): Place {
+  const { size, mtime } = statObjectSync(address)
+  return {
+    get file() {
+      return fetchObjectSync(address)
+    },
+    start: 0,
+    size,
+    mtime,
+    member: false,
   }
 }
 

@@ -5,9 +5,9 @@
 
 import { createHash } from "node:crypto"
 import { closeSync, openSync, readlinkSync, readSync } from "node:fs"
-import { resolve } from "node:path"
 import { FourtierError, messageOf } from "@fourtier/tensor"
 import { z } from "zod"
+import { absolutePath } from "../util/objects/address.ts"
 import { VideoFile } from "./backend.ts"
 import { checkFrames, fileNotes } from "./check.ts"
 import { missingBytes } from "./container.ts"
@@ -85,7 +85,7 @@ export function probeFile(path: string, windows: readonly Window[]): FileProbe {
  * ```
  */
 export function clipOfFile(path: string, window: Window = { start: null, end: null }): Clip {
-  const absolute = resolve(path)
+  const absolute = absolutePath(path)
   return clipOfProbe(absolute, probeFile(absolute, [window]), window)
 }
 

@@ -1,8 +1,9 @@
 /** From a table's row to a clip: its path as it is spelled on disk, its times, and what other rows say about it. */
 
-import { relative, resolve, sep } from "node:path"
+import { relative, sep } from "node:path"
 import { groupBy } from "@fourtier/core"
 import { FourtierError } from "@fourtier/tensor"
+import { absolutePath, isObject, nameOfObject } from "../util/objects/address.ts"
 import type { Finding } from "./findings.ts"
 import { cleanName } from "./spelling.ts"
 import { normaliseSplit } from "./split-names.ts"
@@ -44,9 +45,9 @@ export function clipOfRow(
   const given = textOrNull(columns.path)
   if (given === null)
     throw new FourtierError({ where, what: "an empty path", fix: "name the clip's file, or remove the row" })
-  const path = resolve(root, find(given))
-  const inside = relative(root, path).split(sep).join("/")
-  const folder = inside.includes("/") && !inside.startsWith("../") ? inside.split("/")[0] : ""
+  const path = absolutePath(find(given), root)
+  const inside = isObject(path) ? objectPath(path) : relative(root, path).split(sep).join("/")
+  const folder = folderLabel(inside, isObject(path))
   const labels = columns.labels?.split(/[|;]/) ?? [columns.label ?? (labelled ? "" : folder)]
   const start = secondsOf(where, "start", columns.start)
   const end = secondsOf(where, "end", columns.end)
@@ -66,6 +67,19 @@ export function clipOfRow(
     end,
     columns,
   }
+}
+
+/** An object's bucket and key. */
+function objectPath(address: string): string {
+  const { bucket, key } = nameOfObject(address)
+  return `${bucket}/${key}`
+}
+
+/** The class folder: the first one below the data; of an object the one that it is in. */
+function folderLabel(inside: string, isInStore: boolean): string {
+  const folders = inside.split("/").slice(0, -1)
+  if (isInStore) return folders.length > 1 ? folders[folders.length - 1] : ""
+  return folders.length > 0 && !inside.startsWith("../") ? folders[0] : ""
 }
 
 /** A label without the single quotes that its row has around the path as well. */

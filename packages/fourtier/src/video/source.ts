@@ -11,6 +11,7 @@ import { stat } from "node:fs/promises"
 import { basename, dirname, extname, isAbsolute, join, resolve } from "node:path"
 import { plural } from "@fourtier/core"
 import { FourtierError, messageOf, nearest } from "@fourtier/tensor"
+import { isObject } from "../util/objects/address.ts"
 import { readForeignText } from "../util/text.ts"
 import { isVideoName, VIDEO_ENDINGS } from "./endings.ts"
 import { examples, type Finding } from "./findings.ts"
@@ -62,6 +63,7 @@ export async function scanSource(path: string): Promise<Source> {
 
 /** As `scanSource`, for data that may hold no clip yet. */
 export async function listSource(path: string): Promise<Source> {
+  if (isObject(path)) throw notATable(path)
   const source = resolve(path)
   const found = await stat(source).catch((error) => {
     throw new FourtierError({
@@ -78,12 +80,21 @@ export async function listSource(path: string): Promise<Source> {
   return scanned
 }
 
+function notATable(address: string): FourtierError {
+  return new FourtierError({
+    where: address,
+    what: "object storage is not looked through for clips",
+    expected: "a table whose column `path` has addresses such as s3://bucket/jump/a.mp4",
+    fix: "write a table of the addresses, with the labels",
+  })
+}
+
 async function scanTable(path: string): Promise<Source> {
   const table = await readTable(path)
   if (table === null) throw ownManifest(path)
   if (table.columns.includes("path")) {
     const root = dirname(path)
-    const missed = table.rows.some(({ values }) => !existsSync(resolve(root, values.path ?? "")))
+    const missed = table.rows.some(({ values: { path = "" } }) => !isObject(path) && !existsSync(resolve(root, path)))
     const videos = missed ? (await listFiles(root)).files.filter(isVideoName) : []
     return scanTables(root, [table], videos, false)
   }

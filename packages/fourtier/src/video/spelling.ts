@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs"
 import { basename, resolve } from "node:path"
 import { groupBy } from "@fourtier/core"
+import { isObject } from "../util/objects/address.ts"
 import { isVideoName, VIDEO_ENDINGS } from "./endings.ts"
 
 /**
@@ -38,7 +39,7 @@ export function pathFinder(root: string, videos: () => readonly string[]): PathF
   let index: ReturnType<typeof indexOf> | null = null
   const elsewhere: string[] = []
   const find = (given: string): string => {
-    if (there(given)) return given
+    if (isObject(given) || there(given)) return given
     const plain = plainForm(given)
     const address = addressOf(plain)
     const near = [plain, address].flatMap((path) => [path, ...(isVideoName(path) ? [] : withEndings(path))])

@@ -28,6 +28,7 @@ export {
   bytesOf,
   countOf,
   openFile,
+  type ReadableFile,
   readExactly,
   type StoredArrays,
   type StoredData,

@@ -1,8 +1,7 @@
 /** The header of NumPy's `.npy` files, versions 1 to 3: element type, order and shape. */
 
-import type { FileHandle } from "node:fs/promises"
 import { FourtierError } from "../errors.ts"
-import { countOf, readExactly, type StoredType, storedBytes } from "./stored.ts"
+import { countOf, type ReadableFile, readExactly, type StoredType, storedBytes } from "./stored.ts"
 
 /** Element types that `.npy` has; bfloat16 is not among them. */
 export type NpyType = Exclude<StoredType, "bf16">
@@ -53,7 +52,7 @@ export function encodeHeader(type: NpyType, shape: readonly number[]): Uint8Arra
 }
 
 /** Reads and checks a header; throws a FourtierError when the file is shorter than it promises. */
-export async function readHeader(file: FileHandle, path: string): Promise<NpyHeader> {
+export async function readHeader(file: ReadableFile, path: string): Promise<NpyHeader> {
   const size = (await file.stat()).size
   const prefix = Buffer.alloc(12)
   await readExactly(file, prefix.subarray(0, 10), 0, path)

@@ -14,6 +14,7 @@ import {
   countOf,
   holdsStored,
   openFile,
+  type ReadableFile,
   readExactly,
   type StoredArrays,
   type StoredData,
@@ -92,10 +93,10 @@ export class NpyReader<K extends NpyType = NpyType> {
   readonly recordShape: readonly number[]
   /** Elements of one record. */
   readonly recordLength: number
-  readonly #file: FileHandle
+  readonly #file: ReadableFile
   readonly #start: number
 
-  private constructor(path: string, file: FileHandle, type: K, header: NpyHeader) {
+  private constructor(path: string, file: ReadableFile, type: K, header: NpyHeader) {
     this.path = path
     this.type = type
     this.shape = header.shape
@@ -113,6 +114,13 @@ export class NpyReader<K extends NpyType = NpyType> {
   static async open<K extends NpyType>(path: string, type: K): Promise<NpyReader<K>>
   static async open(path: string, type?: NpyType): Promise<NpyReader> {
     const file = await openFile(path, () => open(path, "r"))
+    return type === undefined ? NpyReader.over(path, file) : NpyReader.over(path, file, type)
+  }
+
+  /** As `open`, of a file that is open already, on disk or elsewhere; `path` is for errors. The reader closes it. */
+  static async over(path: string, file: ReadableFile): Promise<NpyReader>
+  static async over<K extends NpyType>(path: string, file: ReadableFile, type: K): Promise<NpyReader<K>>
+  static async over(path: string, file: ReadableFile, type?: NpyType): Promise<NpyReader> {
     try {
       const header = await readHeader(file, path)
       checkType(path, header.type, type)

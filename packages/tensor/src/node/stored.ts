@@ -146,6 +146,14 @@ export function toFloat32<K extends StoredType>(tensor: { type: K; data: StoredA
   return Float32Array.from(data)
 }
 
+/** A file that is read by places: on disk, or somewhere else. A `FileHandle` is one. */
+export interface ReadableFile {
+  stat(): Promise<{ size: number }>
+  /** Up to `length` bytes from `position` on, to `offset` in the buffer. */
+  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesRead: number }>
+  close(): Promise<void>
+}
+
 /**
  * Fills `into` from the file's bytes at `position`. Throws a FourtierError about `where` when the file ends before.
  *
@@ -160,7 +168,12 @@ export function toFloat32<K extends StoredType>(tensor: { type: K; data: StoredA
  * await file.close()
  * ```
  */
-export async function readExactly(file: FileHandle, into: Uint8Array, position: number, where: string): Promise<void> {
+export async function readExactly(
+  file: ReadableFile,
+  into: Uint8Array,
+  position: number,
+  where: string,
+): Promise<void> {
   let done = 0
   while (done < into.length) {
     // One call reads less than 2 GiB.

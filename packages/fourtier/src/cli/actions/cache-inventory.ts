@@ -21,8 +21,9 @@ export interface CacheEntry {
 export type Inventory = ReadonlyMap<CacheKind, readonly CacheEntry[]>
 
 export async function takeInventory(folders: CacheFolders): Promise<Inventory> {
-  const { root, features, strips, texts, alignments, measurements, people, proofs, answers, tests, work } = folders
-  const kinds = [features, strips, texts, alignments, measurements, people, proofs, answers, tests, work]
+  const { root, features, strips, texts, alignments, measurements, people, proofs, answers, tests, objects, work } =
+    folders
+  const kinds = [features, strips, texts, alignments, measurements, people, proofs, answers, tests, objects, work]
   const own = new Set([...kinds, join(root, USERS)])
   const others = (await listing(root)).map(({ name }) => join(root, name)).filter((path) => !own.has(path))
   const isAboutAnswers = (path: string) => path.startsWith(`${answers}.`)
@@ -36,6 +37,7 @@ export async function takeInventory(folders: CacheFolders): Promise<Inventory> {
     ["proofs", await filesIn(proofs)],
     ["answers", [...(await entriesAt([answers])), ...(await filesIn(partsFolder(answers)))]],
     ["tests", await filesIn(tests)],
+    ["objects", await filesIn(objects)],
     ["work", await foldersIn(work)],
     ["checkpoints", (await foldersIn(hubCacheFolder())).filter(({ path }) => /[/\\]models--[^/\\]+$/.test(path))],
     ["other", await entriesAt(others.filter((path) => !isAboutAnswers(path)))],

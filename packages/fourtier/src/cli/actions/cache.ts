@@ -18,6 +18,7 @@ const ABOUT: Readonly<Record<CacheKind, string>> = {
   proofs: "which bundles are proven",
   answers: "of language models: paid for",
   tests: "clips that were test clips",
+  objects: "copies of object storage",
   work: "who does what of shared work",
   checkpoints: "fetched from the hub, shared",
   other: "clips of benchmarks, and the like",
