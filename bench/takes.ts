@@ -4,20 +4,22 @@
  *
  *     fourtier puppets takes -o takes
  *     fourtier data segments takes --annotations takes/segments.csv --background -o takes/clips.csv
+ *     fourtier data segments takes --annotations takes/segments.csv --background --windows 2 --stride 1 -o takes/windows.csv
  *     npm run bench && node .fourtier/bench/takes.js takes <out> [seeds, 3] [trainings, all]
  *
- * Trainings: threshold (no network learns background), learned (they do), and both without any clip of two classes: hidden-threshold,
- * hidden-learned. Each is a `fourtier run` a seed, with a table beside clips.csv. Every video is judged once by each of the first two,
- * with the spans that `fourtier segment --truth` tells of: from the first as trained, as calibrated, and with the threshold that its
- * background clips set. What is done already in <out> is not done again. Renews the rows of bench/takes.csv and
- * bench/takes-unknown.csv.
+ * Trainings: threshold (no network learns background), learned (they do), windows (they do, of windows in place of whole actions), and
+ * the first two without any clip of two classes: hidden-threshold, hidden-learned. Each is a `fourtier run` a seed, with a table beside
+ * clips.csv. Every video is judged once by each of the first three, with the spans that `fourtier segment --truth` tells of: from the
+ * first as trained, as calibrated, and with the threshold that its background clips set. What is done already in <out> is not done
+ * again. Renews the rows of bench/takes.csv and bench/takes-unknown.csv.
  */
 
 import { spawnSync } from "node:child_process"
+import { createHash } from "node:crypto"
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { csvLine, withTemperature } from "@fourtier/core"
-import { type Bundle, windowOf } from "@fourtier/core/bundle"
+import type { Bundle } from "@fourtier/core/bundle"
 import { type JudgedVideo, spanFigures } from "@fourtier/core/metrics"
 import { judgeVideo, loadForStream, readBundle, type SegmentOptions, spansOfVideo } from "fourtier/deploy"
 import { z } from "zod"
@@ -29,10 +31,15 @@ const HIDDEN = ["pull", "wave"]
 
 const PARTS = ["test", "test-shift"]
 
-/** Fewer epochs and parts held out than by default: a seed is ten minutes. */
-const SETTINGS = ["methods=[baseline]", "finetune.epochs=15", "calibration.folds=2"]
+/** Fewer views, epochs and parts held out than by default: a training is a few minutes. */
+const SETTINGS = ["methods=[baseline]", "views.train.draws=2", "finetune.epochs=15", "calibration.folds=2"]
+
+/** Of every judged video, so that all models see the same frames. */
+const WINDOW = { window: 2, step: 0.25 }
 
 interface Training {
+  /** Table of the training clips, where that is not clips.csv. */
+  clips?: string
   /** What becomes of a row's label; null: the row is left out. */
   relabel: (label: string, split: string) => string | null
   settings: readonly string[]
@@ -47,6 +54,7 @@ const withoutHidden = (label: string, split: string) => {
 const TRAININGS: Readonly<Record<string, Training>> = {
   threshold: { relabel: all, settings: ["background=threshold"] },
   learned: { relabel: all, settings: [] },
+  windows: { clips: "windows.csv", relabel: all, settings: [] },
   "hidden-threshold": { relabel: withoutHidden, settings: ["background=threshold"] },
   "hidden-learned": { relabel: withoutHidden, settings: [] },
 }
@@ -63,6 +71,7 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   calibrated: { training: "threshold", options: { threshold: 0.7 } },
   "background sets the threshold": { training: "threshold", options: {} },
   "background is learned": { training: "learned", options: {} },
+  "windows are learned": { training: "windows", options: {} },
 }
 
 const unknownSchema = z.object({
@@ -83,14 +92,29 @@ function fourtier(...parameters: string[]): void {
 
 const readJson = <T>(path: string, schema: z.ZodType<T>): T => schema.parse(JSON.parse(readFileSync(path, "utf8")))
 
-/** A training's table, beside the clips. */
-function writeTable(takes: string, name: string, { relabel }: Training): string {
-  const source = join(takes, "clips.csv")
+interface Rows {
+  header: readonly string[]
+  rows: readonly (readonly string[])[]
+}
+
+function readRows(takes: string, name: string): Rows {
+  const source = join(takes, name)
   const [header, ...rows] = parseCsv(readFileSync(source, "utf8"), source).map(({ fields }) => fields)
+  return { header, rows }
+}
+
+/** A training's table, beside the clips: all are tested on the same ones. */
+function writeTable(takes: string, name: string, { relabel, clips = "clips.csv" }: Training): string {
+  const { header, rows } = readRows(takes, "clips.csv")
   const [label, split] = [header.indexOf("label"), header.indexOf("split")]
-  const lines = rows.flatMap((fields) => {
-    const own = relabel(fields[label], fields[split])
-    return own === null ? [] : [csvLine(fields.map((field, i) => (i === label ? own : field)))]
+  const training = readRows(takes, clips)
+  const own = [
+    ...training.rows.filter((fields) => fields[training.header.indexOf("split")] === "train"),
+    ...rows.filter((fields) => fields[split] !== "train"),
+  ]
+  const lines = own.flatMap((fields) => {
+    const to = relabel(fields[label], fields[split])
+    return to === null ? [] : [csvLine(fields.map((field, i) => (i === label ? to : field)))]
   })
   const path = join(takes, `clips-${name}.csv`)
   writeFileSync(path, [csvLine(header), ...lines].join(""))
@@ -117,15 +141,30 @@ const windowsSchema = z.array(
 )
 type Judged = z.infer<typeof windowsSchema>
 
+/** What is kept of a frame: all models have the same encoder, which sees each frame once. */
+const keptRows = new Map<string, Float32Array>()
+
+async function openJudge(folder: string) {
+  const recognizer = await loadForStream(folder)
+  const keep = recognizer.keep.bind(recognizer)
+  recognizer.keep = async (pixels) => {
+    const key = createHash("sha1").update(pixels).digest("base64")
+    const rows = keptRows.get(key) ?? (await keep(pixels))
+    keptRows.set(key, rows)
+    return rows
+  }
+  return recognizer
+}
+
 /** What the windows of a part's videos show; kept in the run's folder. */
 async function judge(folder: string, part: string): Promise<Judged> {
   const kept = join(folder, `windows-${part}.json`)
   if (!existsSync(kept)) {
-    const recognizer = await loadForStream(join(folder, "bundle"))
+    const recognizer = await openJudge(join(folder, "bundle"))
     const judged: Judged = []
     for (const video of readdirSync(join(takes, part)).filter((name) => name.endsWith(".mp4"))) {
       const path = join(takes, part, video)
-      const { windows, duration } = await judgeVideo(recognizer, path, windowOf(recognizer.bundle, {}))
+      const { windows, duration } = await judgeVideo(recognizer, path, WINDOW)
       const own = windows.map(({ time, probabilities }) => ({ time, probabilities: Array.from(probabilities) }))
       judged.push({ video: `${part}/${video}`, duration, windows: own })
     }
@@ -175,7 +214,7 @@ for (const [name, { training, options, ...variant }] of Object.entries(VARIANTS)
     for (const part of PARTS) {
       const judged = variant.asTrained ? asTrained(await judge(folder, part), bundle) : await judge(folder, part)
       const videos = judged.map((video): JudgedVideo => {
-        const found = spansOfVideo(bundle, video, options)
+        const found = spansOfVideo(bundle, video, { ...WINDOW, ...options })
         return { videoId: video.video, duration: video.duration, truths: truthsOf(video.video), found }
       })
       for (const [figure, value] of Object.entries(spanFigures(videos))) {

@@ -2,7 +2,7 @@
 
 import { Command } from "commander"
 import type { DataCommandOptions } from "./actions/data.ts"
-import { numberIn } from "./options.ts"
+import { numberIn, positive } from "./options.ts"
 
 export function dataCommand(): Command {
   return new Command("data")
@@ -15,6 +15,12 @@ export function dataCommand(): Command {
     .option("--classes <file>", "names of the classes that lists give as numbers, or a label map")
     .option("--whole-videos", "files named by the video alone are whole videos: write start and end")
     .option("--background [label]", "segments: the stretches between them are clips too (default label: none)")
+    .option(
+      "--windows [seconds]",
+      "segments: windows of one length all along each video, labelled by their middle (default: as long as the labels)",
+      positive,
+    )
+    .option("--stride <seconds>", "windows: from one to the next (default: half a window)", positive)
     .option("--frame-rate <fps>", "segments in frames: the rate that the tool counted with", numberIn(0.1, 1000))
     .option("--tier <name>", "segments of ELAN: the tier to take, where there are several")
     .option("--missing <file>", "write the names of the clips that are not there")

@@ -12,7 +12,8 @@ import { normaliseSplit } from "../video/split-names.ts"
 import type { Dataset } from "./dataset.ts"
 import { annotationFiles } from "./files.ts"
 import { jsonOf } from "./lines.ts"
-import { clipsOfSegments, type SegmentedVideo } from "./segments.ts"
+import type { SegmentedVideo } from "./segment.ts"
+import { clipsOfSegments } from "./segments.ts"
 
 const databaseSchema = z.object({
   database: z.record(

@@ -8,7 +8,8 @@
 import { FourtierError } from "@fourtier/tensor"
 import type { Dataset } from "./dataset.ts"
 import { annotationFiles } from "./files.ts"
-import { Clock, clipsOfSegments, type SegmentedVideo } from "./segments.ts"
+import type { SegmentedVideo } from "./segment.ts"
+import { Clock, clipsOfSegments } from "./segments.ts"
 import { readXml } from "./xml.ts"
 
 /** A stretch in frames; `end` is the first that is not in it, null where it goes on to the end. */

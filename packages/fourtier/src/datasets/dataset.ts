@@ -36,6 +36,11 @@ export interface DatasetRequest {
   wholeVideos: boolean
   /** Where segments of long videos are labelled: the label of the stretches between them, or null to leave these out. */
   background: string | null
+  /**
+   * Windows of one length in place of segments: its seconds (null: the median of the labels'), and from one to the next (null: half of
+   * that); null: segments as they are.
+   */
+  windows: { length: number | null; stride: number | null } | null
   /** Frames per second with which annotations in frames count, or null for each video's own. */
   frameRate: number | null
   /** Of annotations in several tiers the one to take; null where there is only one. */

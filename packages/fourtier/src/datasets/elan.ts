@@ -7,7 +7,8 @@
 import { FourtierError } from "@fourtier/tensor"
 import type { Dataset } from "./dataset.ts"
 import { annotationFiles } from "./files.ts"
-import { clipsOfSegments, rounded, type Segment, type SegmentedVideo } from "./segments.ts"
+import { rounded, type Segment, type SegmentedVideo } from "./segment.ts"
+import { clipsOfSegments } from "./segments.ts"
 import { readXml } from "./xml.ts"
 
 export const elan: Dataset = {

@@ -10,7 +10,8 @@ import { z } from "zod"
 import type { Dataset } from "./dataset.ts"
 import { annotationFiles } from "./files.ts"
 import { jsonOf } from "./lines.ts"
-import { Clock, clipsOfSegments, type Segment, type SegmentedVideo } from "./segments.ts"
+import type { Segment, SegmentedVideo } from "./segment.ts"
+import { Clock, clipsOfSegments } from "./segments.ts"
 
 const resultSchema = z.object({
   type: z.string(),

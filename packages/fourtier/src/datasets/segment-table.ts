@@ -6,7 +6,8 @@ import { normaliseSplit } from "../video/split-names.ts"
 import { parseTable, type Table } from "../video/tables.ts"
 import type { Dataset } from "./dataset.ts"
 import { annotationFiles } from "./files.ts"
-import { Clock, clipsOfSegments, rounded, type SegmentedVideo } from "./segments.ts"
+import { rounded, type SegmentedVideo } from "./segment.ts"
+import { Clock, clipsOfSegments } from "./segments.ts"
 
 const TIMES = [
   ["start", "end"],

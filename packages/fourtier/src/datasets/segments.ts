@@ -9,28 +9,8 @@ import { VideoFile } from "../video/backend.ts"
 import { examples } from "../video/findings.ts"
 import type { AnnotatedClip, DatasetRequest } from "./dataset.ts"
 import type { Files } from "./files.ts"
-
-/** A labelled stretch, in seconds from the video's first frame; `end` null means to the video's end. */
-export interface Segment {
-  where: string
-  label: string
-  start: number
-  end: number | null
-  /** Its part, where that is not the video's. */
-  split?: string
-}
-
-/** A video and its stretches. */
-export interface SegmentedVideo {
-  where: string
-  /** As the annotation names it; its last part finds the file. */
-  name: string
-  /** train, val, test or "". */
-  split: string
-  /** Seconds, where the annotation says so. */
-  duration: number | null
-  segments: readonly Segment[]
-}
+import { rounded, type Segment, type SegmentedVideo } from "./segment.ts"
+import { windowsOf } from "./windows.ts"
 
 /** Stretches between labels that are shorter are no clips, seconds. */
 const SHORTEST = 0.5
@@ -94,10 +74,13 @@ export class Clock {
   }
 }
 
-/** The clips of labelled stretches, and of those between them where a background is asked for. */
+/**
+ * The clips of labelled stretches, and of those between them where a background is asked for; or windows all along the videos, see
+ * `windowsOf`.
+ */
 export function* clipsOfSegments(
   videos: readonly SegmentedVideo[],
-  { background }: DatasetRequest,
+  { background, windows }: DatasetRequest,
   files: Files,
   notes: string[],
 ): Generator<AnnotatedClip> {
@@ -116,17 +99,25 @@ export function* clipsOfSegments(
         continue
       }
       checkTimes(where, start, end)
-      yield { ...common, where, label, split, start, ...(end === null ? {} : { end }) }
+      if (windows === null) yield { ...common, where, label, split, start, ...(end === null ? {} : { end }) }
     }
-    if (background === null || file === null) continue
+    if (file === null || (windows === null && background === null)) continue
     const seconds = video.duration ?? headerOf(files.absolute(file)).seconds
     if (!(seconds > 0)) without++
+    if (windows !== null) {
+      const length = windows.length ?? rounded(piece)
+      const own = windowsOf(video, seconds, { length, stride: windows.stride ?? rounded(length / 2), background })
+      for (const window of own) yield { ...common, ...window }
+      continue
+    }
+    if (background === null) continue
     for (const [start, end] of gapsOf(video.segments, seconds, piece)) {
       yield { ...common, where: video.where, label: background, start, end }
     }
   }
   if (missing.size > 0) notes.push(`${plural(missing.size, "video")} not there: ${examples([...missing])}`)
-  if (without > 0) notes.push(`${plural(without, "video")} of unknown length: no background after the last label`)
+  const lost = windows === null ? "no background after the last label" : "no windows"
+  if (without > 0) notes.push(`${plural(without, "video")} of unknown length: ${lost}`)
 }
 
 /** @throws FourtierError for times that are none, or no stretch */
@@ -155,9 +146,6 @@ function gapsOf(segments: readonly Segment[], seconds: number, piece: number): [
   }
   return gaps
 }
-
-/** Milliseconds are exact enough, and read well in a table. */
-export const rounded = (seconds: number) => Math.round(seconds * 1000) / 1000
 
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)

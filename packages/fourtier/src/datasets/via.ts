@@ -9,7 +9,8 @@ import { z } from "zod"
 import type { Dataset } from "./dataset.ts"
 import { annotationFiles } from "./files.ts"
 import { jsonOf } from "./lines.ts"
-import { clipsOfSegments, rounded, type SegmentedVideo } from "./segments.ts"
+import { rounded, type SegmentedVideo } from "./segment.ts"
+import { clipsOfSegments } from "./segments.ts"
 
 const id = z.union([z.string(), z.number()]).transform(String)
 

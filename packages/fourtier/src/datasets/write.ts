@@ -59,6 +59,7 @@ export async function writeDataset(
     annotations: [],
     wholeVideos: false,
     background: null,
+    windows: null,
     frameRate: null,
     tier: null,
     ...request,

@@ -10,7 +10,8 @@ import { z } from "zod"
 import type { Dataset } from "./dataset.ts"
 import { annotationFiles, type Files } from "./files.ts"
 import { jsonOf } from "./lines.ts"
-import { clipsOfSegments, rounded, type SegmentedVideo } from "./segments.ts"
+import { rounded, type SegmentedVideo } from "./segment.ts"
+import { clipsOfSegments } from "./segments.ts"
 
 const sidecarSchema = z.object({
   type: z.literal("video_classification"),

@@ -64,6 +64,35 @@ describe("segments", () => {
     ])
   })
 
+  test("windows: labelled by their middle, none next to a change, between two labels or across two parts", async () => {
+    const csv =
+      "path,label,start,end,split\nlong.mp4,jump,2,4,train\nlong.mp4,wave,3.5,6,train\nlong.mp4,jump,8.6,9.9,test\n"
+    const windows = { length: 1, stride: 0.5 }
+    expect((await read("segments", { "s.csv": csv }, { background: "none", windows })).told).toEqual([
+      ["none", 0, 1, "train"],
+      ["none", 0.5, 1.5, "train"],
+      ["none", 1, 2, "train"],
+      ["jump", 2, 3, "train"],
+      ["jump", 2.5, 3.5, "train"],
+      ["wave", 4, 5, "train"],
+      ["wave", 4.5, 5.5, "train"],
+      ["wave", 5, 6, "train"],
+      ["none", 6, 7, "train"],
+      ["none", 6.5, 7.5, "train"],
+      ["none", 7, 8, "train"],
+      ["none", 7.5, 8.5, "train"],
+      ["jump", 8.5, 9.5, "test"],
+      ["jump", 9, 10, "test"],
+    ])
+    const alone = await read("segments", { "s.csv": csv }, { windows: { length: null, stride: null } })
+    // as long as the labels are in the median, 2 s
+    expect(alone.told).toEqual([
+      ["jump", 2, 4, "train"],
+      ["wave", 4, 6, "train"],
+      ["jump", 8, 10, "test"],
+    ])
+  })
+
   test("the table that was written is no annotation of the next run, and annotations are not written over", async () => {
     const { root } = tree({ "long.mp4": LONG, "s.csv": "path,label,start,end\nlong.mp4,jump,2,4\n", "other.txt": "x" })
     const again = () => writeDataset(datasetNamed("segments"), { root, background: "none" }, `${root}/out.csv`, silent)

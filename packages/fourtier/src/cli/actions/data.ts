@@ -19,6 +19,8 @@ export interface DataCommandOptions {
   classes?: string
   wholeVideos?: boolean
   background?: string | true
+  windows?: number | true
+  stride?: number
   frameRate?: number
   tier?: string
   missing?: string
@@ -73,12 +75,21 @@ export async function tableOfDataset(
   const out = options.out ?? `${dataset.name}.csv`
   const background = options.background === true ? BACKGROUND : (options.background ?? null)
   const { frameRate = null, tier = null } = options
-  const request = { root, annotations, classes, wholeVideos, background, frameRate, tier }
+  const windows = windowsAsked(options)
+  const request = { root, annotations, classes, wholeVideos, background, windows, frameRate, tier }
   const report = await writeDataset(dataset, request, out, terminalReporter())
   if (options.missing !== undefined) {
     await writeFileAtomic(resolve(options.missing), report.missing.map((one) => `${one}\n`).join(""))
   }
   process.stdout.write(options.json === true ? `${JSON.stringify(asJson(report), null, 2)}\n` : asText(report, options))
+}
+
+/** @throws FourtierError for a stride without windows */
+function windowsAsked({ windows, stride = null }: DataCommandOptions) {
+  if (windows !== undefined) return { length: windows === true ? null : windows, stride }
+  if (stride === null) return null
+  const fix = "add --windows, or leave --stride out"
+  throw new FourtierError({ where: "--stride", what: "it is the distance of windows, and there are none", fix })
 }
 
 function asJson(report: DatasetReport) {
