@@ -85,7 +85,8 @@ export async function tableOfDataset(
 }
 
 /** @throws FourtierError for a stride without windows */
-function windowsAsked({ windows, stride = null }: DataCommandOptions) {
+function windowsAsked(options: DataCommandOptions) {
+  const { windows, stride = null } = options
   if (windows !== undefined) return { length: windows === true ? null : windows, stride }
   if (stride === null) return null
   const fix = "add --windows, or leave --stride out"
