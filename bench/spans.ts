@@ -1,6 +1,7 @@
 /**
  * Which rule makes the best spans of what windows show: the best class of each, a threshold with a least duration, the most probable
- * course (what `segment` does), or runs above many thresholds thinned by soft non-maximum suppression (Bodla et al. 2017).
+ * course (Viterbi 1967) with a set price of changes, or stretches that stand out, thinned by soft non-maximum suppression (Bodla et al.
+ * 2017) or, as `segment` does, so that none overlap.
  *
  *     npm run bench && node .fourtier/bench/spans.js <bundle> <folder> <segments.csv> [name]
  *
@@ -80,26 +81,80 @@ function overlap(a: FoundSpan, b: FoundSpan): number {
   return both / (a.end - a.start + b.end - b.start - both)
 }
 
-/** Each span loses by its overlap with surer ones of its label. */
-const softSuppression = (sigma: number, least: number) => (windows: Windows) =>
-  labels.flatMap((_, label) => {
-    const thresholds = Array.from({ length: 17 }, (_, i) => 0.1 + 0.05 * i)
-    let left = thresholds.flatMap((on) =>
-      runs(windows, (p) => p[label] >= on).map((run) => spanOf(windows, label, run)),
-    )
-    const found: FoundSpan[] = []
-    while (left.length > 0) {
-      const top = left.reduce((a, b) => (b.score > a.score ? b : a))
-      found.push(top)
-      left = left
-        .filter((span) => span !== top)
-        .map((span) => ({ ...span, score: span.score * Math.exp(-(overlap(span, top) ** 2) / sigma) }))
-    }
-    return found.filter(({ score }) => score >= least)
-  })
+const meanOf = (windows: Windows, label: number) =>
+  windows.reduce((sum, { probabilities }) => sum + probabilities[label], 0) / Math.max(1, windows.length)
 
-const course = (threshold: number, switching: number) => (windows: Windows) =>
-  findSpans(windows, { labels, step, threshold, switching, least: window / 2 })
+/** How far the inside of a run stands out from a quarter of its length on either side (Shou et al. 2018): of nested runs the whole one. */
+function contrast(windows: Windows, label: number, { from, to }: { from: number; to: number }): number {
+  const margin = Math.max(1, Math.round((to - from) / 4))
+  const around = [...windows.slice(Math.max(0, from - margin), from), ...windows.slice(to, to + margin)]
+  return meanOf(windows.slice(from, to), label) - meanOf(around, label)
+}
+
+/** Each span loses by its overlap with surer ones, of whatever label. */
+const softSuppression = (sigma: number, least: number) => (windows: Windows) => {
+  const thresholds = Array.from({ length: 17 }, (_, i) => 0.1 + 0.05 * i)
+  let left = labels
+    .flatMap((_, label) =>
+      thresholds.flatMap((on) =>
+        runs(windows, (p) => p[label] >= on).map((run) => ({
+          ...spanOf(windows, label, run),
+          score: contrast(windows, label, run),
+        })),
+      ),
+    )
+    .filter(({ start, end }) => end - start >= window / 2)
+  const found: FoundSpan[] = []
+  while (left.length > 0) {
+    const top = left.reduce((a, b) => (b.score > a.score ? b : a))
+    found.push(top)
+    left = left
+      .filter((span) => span !== top)
+      .map((span) => ({ ...span, score: span.score * Math.exp(-(overlap(span, top) ** 2) / sigma) }))
+      .filter(({ score }) => score >= least)
+  }
+  return found.filter(({ score }) => score >= least)
+}
+
+function logOdds(probability: number): number {
+  const p = Math.min(0.999, Math.max(0.001, probability))
+  return Math.log(p / (1 - p))
+}
+
+/** The state of each window, a class or their number for none: each earns its log odds, none those of the threshold. */
+function likeliestCourse(windows: Windows, threshold: number, switching: number): Int32Array {
+  const states = labels.length + 1
+  const costs = new Float64Array(states)
+  const from: Int32Array[] = []
+  for (const { probabilities } of windows) {
+    const cheapest = costs.indexOf(Math.min(...costs))
+    const previous = Int32Array.from(costs, (cost, state) => (cost <= costs[cheapest] + switching ? state : cheapest))
+    const before = Float64Array.from(previous, (state, to) => costs[state] + (state === to ? 0 : switching))
+    for (let state = 0; state < states; state++)
+      costs[state] = before[state] - logOdds(probabilities[state] ?? threshold)
+    from.push(previous)
+  }
+  const found = new Int32Array(windows.length)
+  let state = costs.indexOf(Math.min(...costs))
+  for (let i = windows.length - 1; i >= 0; i--) {
+    found[i] = state
+    state = from[i][state]
+  }
+  return found
+}
+
+const course = (threshold: number, switching: number) => (windows: Windows) => {
+  const states = likeliestCourse(windows, threshold, switching)
+  return labels
+    .flatMap((_, label) => {
+      const own = windows.map(({ time }, i) => ({ time, probabilities: [states[i] === label ? 1 : 0] }))
+      return runs(own, ([is]) => is === 1).map((run) => spanOf(windows, label, run))
+    })
+    .filter(({ start, end }) => end - start >= window / 2)
+}
+
+const standingOut = (threshold: number, contrast: number) => (windows: Windows) =>
+  findSpans(windows, { labels, step, threshold, contrast, least: window / 2 })
 
 const own = unknown?.threshold ?? 0.7
 const rules: Record<string, (windows: Windows) => FoundSpan[]> = {
@@ -112,8 +167,13 @@ const rules: Record<string, (windows: Windows) => FoundSpan[]> = {
     ),
   ),
   ...Object.fromEntries(
+    [own, 0.5, 0.7].flatMap((p) =>
+      [0.25, 0.3, 0.35, 0.4].map((c) => [`standing out by ${c}, from ${p.toFixed(2)}`, standingOut(p, c)]),
+    ),
+  ),
+  ...Object.fromEntries(
     [0.1, 0.3, 0.5].flatMap((sigma) =>
-      [0.3, 0.5, own].map((least) => [`soft NMS ${sigma}, from ${least.toFixed(2)}`, softSuppression(sigma, least)]),
+      [0.1, 0.2, 0.3].map((least) => [`soft NMS ${sigma}, from ${least.toFixed(2)}`, softSuppression(sigma, least)]),
     ),
   ),
 }

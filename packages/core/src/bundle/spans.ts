@@ -2,10 +2,11 @@
  * From what windows show to spans: what happens from when to when.
  *
  * ```
- * probabilities [C] of windows, a step apart ─ most probable course of states, C actions and none ─ spans
+ * probabilities [C] of windows, a step apart ─ for each class, stretches above each of many levels ─ those that stand out most
  * ```
- * A state earns the log odds of its probability, none those of the threshold, and each change costs (Viterbi 1967), so that a course
- * does not flicker.
+ * How far a stretch stands out is its mean probability less that of what is around it (the outer-inner contrast of Shou et al. 2018,
+ * AutoLoc): of stretches within each other, the one that ends where the action does. The one that stands out most is taken first, and
+ * what overlaps it is left (non-maximum suppression).
  */
 
 /** What a window shows. */
@@ -20,10 +21,10 @@ export interface SpanOptions {
   labels: readonly string[]
   /** Seconds between windows. */
   step: number
-  /** From which probability on an action is believed rather than none. */
+  /** Mean probability from which on an action is believed. */
   threshold: number
-  /** What a change costs, in nats: as much as log odds that are higher by this in one window. Default 4. */
-  switching?: number
+  /** By how much that is above the mean probability of half as many windows on either side, at least; default 0.35. */
+  contrast?: number
   /** Seconds that a span lasts at least; default 0. */
   least?: number
 }
@@ -37,68 +38,76 @@ export interface FoundSpan {
   score: number
 }
 
+/** A stretch of windows, from and up to these numbers. */
+interface Stretch {
+  label: number
+  from: number
+  to: number
+  mean: number
+  contrast: number
+}
+
+/** Probabilities above which stretches are looked for. */
+const LEVELS = Array.from({ length: 17 }, (_, i) => 0.1 + 0.05 * i)
+
 /**
- * Spans of the most probable course of actions, in the order of time; they do not overlap.
+ * The spans that stand out, in the order of time; they do not overlap.
  * @param windows in the order of time
  *
  * @example
  * ```ts
  * import { findSpans } from "@fourtier/core/bundle"
  *
- * const windows = [0.1, 0.9, 0.95, 0.2].map((p, i) => ({ time: i, probabilities: [p, 1 - p] }))
- * findSpans(windows, { labels: ["jump", "wave"], step: 1, threshold: 0.5, switching: 0 }) // wave, jump 0.5 to 2.5, wave
+ * const windows = [0.1, 0.9, 0.95, 0.1, 0.2].map((p, i) => ({ time: i, probabilities: [p, 0.1] }))
+ * findSpans(windows, { labels: ["jump", "wave"], step: 1, threshold: 0.5 }) // jump, 0.5 to 2.5
  * ```
  */
 export function findSpans(windows: readonly WindowScores[], options: SpanOptions): FoundSpan[] {
-  const { labels, step, threshold, switching = 4, least = 0 } = options
-  const course = likeliestCourse(windows, labels.length, threshold, switching)
-  const spans: FoundSpan[] = []
-  for (let from = 0; from < course.length; ) {
-    let to = from + 1
-    while (to < course.length && course[to] === course[from]) to++
-    const state = course[from]
-    const [start, end] = [windows[from].time - step / 2, windows[to - 1].time + step / 2]
-    if (state < labels.length && end - start >= least - 1e-9) {
-      const sum = windows.slice(from, to).reduce((total, { probabilities }) => total + probabilities[state], 0)
-      spans.push({ label: labels[state], start, end, score: sum / (to - from) })
-    }
-    from = to
+  const { labels, step, threshold, contrast = 0.35, least = 0 } = options
+  const time = (index: number) => windows[index].time
+  const startOf = ({ from }: Stretch) => time(from) - step / 2
+  const endOf = ({ to }: Stretch) => time(to - 1) + step / 2
+  const stretches = labels
+    .flatMap((_, label) => stretchesOf(windows, label, threshold))
+    .filter((one) => one.mean >= threshold && one.contrast >= contrast && endOf(one) - startOf(one) >= least - 1e-9)
+    .sort((a, b) => b.contrast - a.contrast || a.from - b.from || b.to - a.to || a.label - b.label)
+  const taken = new Uint8Array(windows.length)
+  const found: Stretch[] = []
+  for (const one of stretches) {
+    if (taken.subarray(one.from, one.to).includes(1)) continue
+    taken.fill(1, one.from, one.to)
+    found.push(one)
   }
-  return spans
+  return found
+    .sort((a, b) => a.from - b.from)
+    .map((one) => ({ label: labels[one.label], start: startOf(one), end: endOf(one), score: one.mean }))
 }
 
-/** No probability counts as nearer to 0 or 1 than this: a window is no more than a window. */
-const FLOOR = 1e-3
-
-function logOdds(probability: number): number {
-  const p = Math.min(1 - FLOOR, Math.max(FLOOR, probability))
-  return Math.log(p / (1 - p))
+/** The stretches of a class above all levels; none where no window reaches the threshold. */
+function stretchesOf(windows: readonly WindowScores[], label: number, threshold: number): Stretch[] {
+  const row = Float64Array.from(windows, ({ probabilities }) => probabilities[label])
+  if (!row.some((p) => p >= threshold)) return []
+  const sums = new Float64Array(row.length + 1)
+  for (const [i, p] of row.entries()) sums[i + 1] = sums[i] + p
+  return LEVELS.flatMap((level) => {
+    const found: Stretch[] = []
+    for (let from = 0; from < row.length; from++) {
+      if (row[from] < level) continue
+      let to = from + 1
+      while (to < row.length && row[to] >= level) to++
+      found.push({ label, from, to, ...heightOf(sums, from, to) })
+      from = to
+    }
+    return found
+  })
 }
 
-/** The state of each window: a class, or their number for none. */
-function likeliestCourse(
-  windows: readonly WindowScores[],
-  classes: number,
-  threshold: number,
-  switching: number,
-): Int32Array {
-  const states = classes + 1
-  const costs = new Float64Array(states)
-  const from: Int32Array[] = []
-  for (const { probabilities } of windows) {
-    const best = costs.indexOf(costs.reduce((least, cost) => Math.min(least, cost), Number.POSITIVE_INFINITY))
-    const previous = Int32Array.from(costs, (cost, state) => (cost <= costs[best] + switching ? state : best))
-    const before = Float64Array.from(previous, (state, to) => costs[state] + (state === to ? 0 : switching))
-    for (let state = 0; state < states; state++) {
-      costs[state] = before[state] - logOdds(state < classes ? probabilities[state] : threshold)
-    }
-    from.push(previous)
-  }
-  const course = new Int32Array(windows.length)
-  let state = costs.indexOf(costs.reduce((least, cost) => Math.min(least, cost), Number.POSITIVE_INFINITY))
-  for (let i = windows.length - 1; i >= 0; i--) {
-    course[i] = state
-    state = from[i][state]
-  }
-  return course
+/** Mean probability of windows, and by how much it is above that of half as many on either side, where there are any. */
+function heightOf(sums: Float64Array, from: number, to: number): { mean: number; contrast: number } {
+  const margin = Math.max(1, Math.round((to - from) / 2))
+  const [before, after] = [Math.max(0, from - margin), Math.min(sums.length - 1, to + margin)]
+  const around = from - before + (after - to)
+  const mean = (sums[to] - sums[from]) / (to - from)
+  const outside = sums[from] - sums[before] + (sums[after] - sums[to])
+  return { mean, contrast: mean - (around > 0 ? outside / around : 0) }
 }

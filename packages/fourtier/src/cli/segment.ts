@@ -18,11 +18,7 @@ export function segmentCommand(): Command {
     .option("--step <s>", "seconds between windows (default: the window over its frames)", positive)
     .option("--threshold <p>", "least probability of an action (default: the bundle's, or 0.7)", probability)
     .option("--least <s>", "seconds that a span lasts at least (default: half a window)", notNegative)
-    .option(
-      "--switching <nats>",
-      "what a change of action costs (default: 4; 2 where the bundle has learned background)",
-      notNegative,
-    )
+    .option("--contrast <p>", "by how much an action stands out from what is around it (default: 0.35)", probability)
     .option("--provider <name>", "device: auto, cpu, cuda, webgpu, coreml, dml", "auto")
     .option("--threads <n>", "threads of ONNX Runtime (default: one per core)", wholeNumber)
     .action(async (bundle: string, videos: string[], options: SegmentCommandOptions) => {

@@ -29,8 +29,8 @@ import { type StretchJob, type StretchReply, stretchReplySchema } from "./segmen
 export interface SegmentOptions extends Pick<StreamOptions, "window" | "step"> {
   /** From which probability on an action is believed; default: the bundle's threshold of unknown, or 0.7. */
   threshold?: number
-  /** What a change of action costs: see `findSpans`; default 4, or 2 where the network has learned what is no action. */
-  switching?: number
+  /** By how much an action stands out from what is around it, at least: see `findSpans`. */
+  contrast?: number
   /** Seconds that a span lasts at least; default: half a window. */
   least?: number
   /** Told of seconds that are done, of all. */
@@ -43,9 +43,6 @@ export interface SegmentedVideo {
   duration: number
   spans: FoundSpan[]
 }
-
-/** A network that knows background says itself where an action ends: see docs/decisions.md. */
-const SWITCHING_LEARNED = 2
 
 /** Seconds of a stretch that is decoded at once. */
 const STRETCH = 20
@@ -104,8 +101,8 @@ export function spansOfVideo(
 ): FoundSpan[] {
   const { window, step } = windowOf(bundle, options)
   const threshold = options.threshold ?? bundle.unknown?.threshold ?? 0.7
-  const { switching = bundle.unknown?.learned ? SWITCHING_LEARNED : undefined, least = window / 2 } = options
-  const found = findSpans(windows, { labels: bundle.labels, step, threshold, switching, least })
+  const { contrast, least = window / 2 } = options
+  const found = findSpans(windows, { labels: bundle.labels, step, threshold, contrast, least })
   const [first, last] = [(windows[0]?.time ?? 0) - step / 2, (windows.at(-1)?.time ?? 0) + step / 2]
   return found.map((span) => ({
     ...span,

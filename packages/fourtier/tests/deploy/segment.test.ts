@@ -42,7 +42,7 @@ describe("a long video", () => {
   it("has spans where things happen, from when to when, and none that are too short", async () => {
     const seen: number[] = []
     const { duration, spans } = await segmentVideo(stream, file("long.mp4"), {
-      ...{ window: 2, step: 0.5, least: 1.5, switching: 1 },
+      ...{ window: 2, step: 0.5, least: 1.5 },
       onProgress: (seconds) => void seen.push(seconds),
     })
     expect(duration).toBeCloseTo(60, 1)

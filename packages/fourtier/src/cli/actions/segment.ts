@@ -39,7 +39,7 @@ import {
 import { judgeSpans, readTruth, truthTable } from "./segment-truth.ts"
 
 export interface SegmentCommandOptions
-  extends Pick<SegmentOptions, "window" | "step" | "threshold" | "least" | "switching"> {
+  extends Pick<SegmentOptions, "window" | "step" | "threshold" | "least" | "contrast"> {
   out?: string
   json?: boolean
   csv?: boolean
@@ -97,10 +97,10 @@ interface Work {
 
 async function segmentAll(work: Work): Promise<FramedVideo[]> {
   const { recognizer, bundle, clips, options } = work
-  const { out, window, step, threshold, least, switching } = options
+  const { out, window, step, threshold, least, contrast } = options
   // with a truth, standard output is for the figures
   const [json, csv] = [options.json && !options.truth, options.csv && !options.truth]
-  const settings = { window, step, threshold, least, switching }
+  const settings = { window, step, threshold, least, contrast }
   const described = await readFile(bundlePath(bundle), "utf8")
   const root = commonFolder(clips.map(({ path }) => dirname(path)))
   const seconds = clips.reduce((sum, { duration }) => sum + Math.round(duration), 0)
