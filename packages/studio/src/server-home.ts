@@ -3,6 +3,9 @@
 import type { api, DescribeHome, Home, Recording } from "./home.ts"
 import { text } from "./strings.ts"
 
+/** Bytes of a recording that are sent at once, at most. */
+const PIECE = 2 ** 20
+
 export class ServerHome implements Home {
   readonly kind = "server"
   readonly describe: DescribeHome | null
@@ -23,6 +26,7 @@ export class ServerHome implements Home {
 
   state = () => this.#json<api.StudioState>("GET", "state")
   clips = () => this.#json<api.Clip[]>("GET", "clips")
+  suggestions = () => this.#json<api.Suggestion[]>("GET", "suggest")
   report = () => this.#json<api.StudioReport | null>("GET", "report")
   bundleFiles = () => this.#json<string[]>("GET", "bundle")
   change = (change: api.ClipChange) => this.#json<api.Clip[]>("PATCH", "clips", change)
@@ -40,20 +44,41 @@ export class ServerHome implements Home {
     return this.#answer(await this.#send("POST", `clips?${query}`, file))
   }
 
-  /** What is recorded goes to the server when it ends. */
-  async record(name: string, label: string | null, type: string): Promise<Recording> {
-    const chunks: Blob[] = []
+  /** What is recorded goes to the server while it is recorded: of a page that is killed, all but the last half second is there. */
+  async record(name: string, label: string | null): Promise<Recording> {
+    const query = new URLSearchParams({ name, ...(label === null ? {} : { label }) })
+    const { id } = await this.#json<api.OpenRecording>("POST", `recordings?${query}`)
+    let bytes = 0
+    let written: Promise<unknown> = Promise.resolve()
+    const send = async (chunk: Blob) => {
+      for (let from = 0; from < chunk.size; from += PIECE) {
+        const piece = chunk.slice(from, from + PIECE)
+        await this.#send("POST", `recordings/${id}?at=${bytes}`, piece)
+        bytes += piece.size
+      }
+    }
     return {
       write: async (chunk) => {
-        chunks.push(chunk)
+        written = written.then(() => send(chunk))
+        await written
       },
-      finish: () => this.add(name, label, new Blob(chunks, { type })),
-      abort: async () => {},
+      finish: async () => {
+        await written
+        return this.#json<api.Clip>("POST", `recordings/${id}/end`)
+      },
+      abort: async () => {
+        await this.#json("DELETE", `recordings/${id}`)
+      },
     }
   }
 
   async media(id: string): Promise<{ url: string; free(): void }> {
     return { url: this.#address(`clips/${id}/media`), free: () => {} }
+  }
+
+  /** Clips are on the server's disk already: nothing here needs to know which of them share a file. */
+  fileOf(id: string): string {
+    return id
   }
 
   async file(id: string): Promise<Blob> {
@@ -74,14 +99,14 @@ export class ServerHome implements Home {
 
   #describing(): DescribeHome {
     return {
-      strip: (id) => this.#address(`clips/${id}/strip`),
+      endpoint: null,
+      strip: async (id) => ({ url: this.#address(`clips/${id}/strip`), free: () => {} }),
       answers: (id) => this.#json<api.Answer[]>("GET", `clips/${id}/answers`),
       setAnswers: (id, answers) => this.#json<api.Answer[]>("PUT", `clips/${id}/answers`, answers),
       describe: (request) => this.#json<api.Describing>("POST", "describe", request),
       stop: async () => {
         await this.#json("DELETE", "describe")
       },
-      suggestions: () => this.#json<api.Suggestion[]>("GET", "suggest"),
     }
   }
 

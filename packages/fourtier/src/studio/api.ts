@@ -1,5 +1,5 @@
 /**
- * What the studio's page and its home say to each other. The page (`packages/studio`) imports these types and nothing else of
+ * What the studio's page and its home say to each other. The page (`packages/studio`) imports this file and nothing else of
  * `fourtier`; `Home` in `packages/studio/src/home.ts` has the same in functions, once answered by the browser alone, once by these
  * addresses. Requests carry `authorization: Bearer TOKEN`; what only reads is answered to the cookie as well that the opened address has
  * set, since elements and `EventSource` set no headers. What fails answers with `Failure` and a status of 400 or above.
@@ -9,6 +9,10 @@
  * | `GET /api/state` | | `StudioState` |
  * | `GET /api/clips` | | `Clip[]`; `?look` looks through the folder again |
  * | `POST /api/clips?name=&label=` | the file, streamed | `Clip` |
+ * | `POST /api/recordings?name=&label=` | | `OpenRecording`: a clip that grows while it is recorded |
+ * | `POST /api/recordings/:id?at=` | what has come next, `at` bytes after the start | `{ bytes }`, all that have come |
+ * | `POST /api/recordings/:id/end` | | `Clip` |
+ * | `DELETE /api/recordings/:id` | | `{}`: what has come is thrown away |
  * | `PATCH /api/clips` | `ClipChange` | `Clip[]`, those changed |
  * | `POST /api/clips/:id/cut` | `Cut[]` | `Clip[]`, the new ones: stretches of the same file |
  * | `GET /api/clips/:id/media` | | the file, by ranges |
@@ -58,6 +62,11 @@ export interface Clip {
   added: number
   /** Removed clips can be restored; they are in no training. */
   removed: boolean
+}
+
+/** A recording whose pieces come in. Nothing comes for five seconds: it becomes a clip as it is. */
+export interface OpenRecording {
+  id: string
 }
 
 /** A change of several clips; what is absent stays. */
@@ -111,6 +120,18 @@ export interface Training {
   /** What went wrong: the lines of a FourtierError. */
   error: string | null
   curves: CurvePoint[]
+}
+
+/** Nothing has been trained. */
+export const IDLE: Training = {
+  status: "idle",
+  stage: "",
+  done: 0,
+  total: 0,
+  left: null,
+  seconds: 0,
+  error: null,
+  curves: [],
 }
 
 /** One point of the curves that are shown while it trains. */
@@ -169,6 +190,8 @@ export interface Answer {
   byHand: boolean
   /** What is doubtful about it; empty: nothing. */
   flags: string[]
+  /** Whose it is, where the home tells. */
+  model?: string
 }
 
 export interface DescribeRequest {

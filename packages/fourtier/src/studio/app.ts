@@ -85,6 +85,22 @@ export function studioApp({ studio, token, names, page, longest }: AppOptions): 
       await rm(path, { force: true })
     }
   })
+  app.post("/api/recordings", async (context) => {
+    const name = safeFileName(context.req.query("name") ?? "")
+    return context.json({ id: await studio.recordings.begin(name, context.req.query("label") || null) }, 201)
+  })
+  app.post("/api/recordings/:id", async (context) => {
+    const piece = new Uint8Array(await context.req.arrayBuffer())
+    const at = Number(context.req.query("at") || "-1")
+    return context.json({ bytes: await studio.recordings.append(context.req.param("id"), at, piece) })
+  })
+  app.post("/api/recordings/:id/end", async (context) => {
+    return context.json(await studio.recordings.finish(context.req.param("id")), 201)
+  })
+  app.delete("/api/recordings/:id", async (context) => {
+    await studio.recordings.abort(context.req.param("id"))
+    return context.json({})
+  })
   app.patch("/api/clips", async (context) => {
     const change = await bodyOf(context, changeSchema)
     checkChange(change)

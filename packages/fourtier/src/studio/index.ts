@@ -4,6 +4,7 @@
  * ```
  * app.ts ─┬─ guard.ts       who is answered
  *         ├─ upload.ts      files that come in
+ *         ├─ recordings.ts  clips that come in while they are recorded
  *         ├─ page.ts        the built page
  *         └─ studio.ts ─┬─ collection.ts   clips and labels on disk (`table.ts`)
  *                       ├─ measures.ts  ─┐

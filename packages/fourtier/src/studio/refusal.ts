@@ -23,6 +23,10 @@ export function failureOf(error: unknown, context: Context): Response {
     const failure: Failure = { where, ...complaint }
     return context.json(failure, error instanceof Refusal ? error.status : 422)
   }
+  // who asked has gone in the middle of it
+  if (error instanceof Error && "code" in error && error.code === "ECONNRESET") {
+    return context.json({ where: "body", what: "the request was cut off" } satisfies Failure, 400)
+  }
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   const failure: Failure = { where: "studio", what: "an error of the program itself, see where the studio was started" }
   return context.json(failure, 500)

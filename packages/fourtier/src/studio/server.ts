@@ -13,8 +13,6 @@ export interface ServeStudioOptions extends StudioOptions {
   port?: number
   /** Address to listen on; `127.0.0.1` by default. */
   host?: string
-  /** Bytes of one uploaded file, at most. */
-  longest?: number
   /** What opens the studio; a random one by default. */
   token?: string
   /** Folder of the built page. */

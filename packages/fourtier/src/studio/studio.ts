@@ -16,8 +16,10 @@ import { Collection, type Held } from "./collection.ts"
 import { DescribingRun } from "./describing.ts"
 import { Measures } from "./measures.ts"
 import { bundleFiles, partsOf } from "./outcome.ts"
+import { Recordings } from "./recordings.ts"
 import { Refusal } from "./refusal.ts"
 import { TrainingRun } from "./training.ts"
+import { flush, LONGEST_UPLOAD, moveInto } from "./upload.ts"
 
 export interface StudioOptions {
   data: string
@@ -26,6 +28,8 @@ export interface StudioOptions {
   config: Config
   /** The configuration as it is to be stored. */
   print: () => string
+  /** Bytes of one file that comes in, at most. */
+  longest?: number
 }
 
 /** Processes that make strips. */
@@ -37,6 +41,7 @@ export class Studio {
   readonly describing: DescribingRun
   readonly answers: AnswerBook
   readonly measures: Measures
+  readonly recordings: Recordings
   readonly #options: StudioOptions
   readonly #listeners = new Set<(event: StudioEvent) => void>()
   readonly #strips: WorkerPool<object, unknown>
@@ -71,6 +76,14 @@ export class Studio {
       },
       tell,
     )
+    this.recordings = new Recordings({
+      folder: join(own, "recordings"),
+      longest: options.longest ?? LONGEST_UPLOAD,
+      take: async ({ name, label }, path) => {
+        await flush(path)
+        return this.add(name, label, (place) => moveInto(path, place))
+      },
+    })
     const entry = workerUrl(import.meta.url, "../video/strips.worker.ts")
     this.#strips = new WorkerPool(entry, stripDoneSchema, { workers: STRIP_MAKERS, processes: true })
   }
@@ -84,6 +97,7 @@ export class Studio {
     await studio.training.load()
     studio.#parts = await partsOf(options.out)
     await studio.#weigh()
+    await studio.recordings.recover()
     studio.measures.request()
     return studio
   }
@@ -266,6 +280,7 @@ export class Studio {
   }
 
   async close(): Promise<void> {
+    await this.recordings.close()
     this.measures.close()
     await Promise.all([this.training.close(), this.describing.close()])
     await this.#strips.end()

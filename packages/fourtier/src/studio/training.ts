@@ -15,7 +15,7 @@ import { titleOfFolder } from "../report/collect.ts"
 import { readAbout } from "../report/run-files.ts"
 import { trainedMethods } from "../requirements.ts"
 import { ZERO_SHOT } from "../text/settings.ts"
-import type { CurvePoint, StudioEvent, Training, TrainSettings } from "./api.ts"
+import { type CurvePoint, IDLE, type StudioEvent, type Training, type TrainSettings } from "./api.ts"
 import { type ChildMessage, type Running, startJob } from "./child.ts"
 import { trainedSchema } from "./jobs.ts"
 import { TimeLeft } from "./time-left.ts"
@@ -45,20 +45,13 @@ export interface TrainingPlace {
   print: () => string
 }
 
-const IDLE: Omit<Training, "curves"> = {
-  status: "idle",
-  stage: "",
-  done: 0,
-  total: 0,
-  left: null,
-  seconds: 0,
-  error: null,
-}
+/** Curves are told apart from the rest. */
+const { curves: _, ...NOT_TRAINED } = IDLE
 
 export class TrainingRun {
   readonly #place: TrainingPlace
   readonly #tell: (event: StudioEvent) => void
-  #state = IDLE
+  #state: Omit<Training, "curves"> = NOT_TRAINED
   #curves: CurvePoint[] = []
   #running: Running<unknown> | null = null
   #begun = 0
@@ -81,7 +74,7 @@ export class TrainingRun {
     const kept = text === null ? null : keptSchema.safeParse(parsed(text))
     if (!kept?.success) return
     const { status, seconds, error } = kept.data
-    this.#state = { ...IDLE, status: status === "running" ? "stopped" : status, seconds, error }
+    this.#state = { ...NOT_TRAINED, status: status === "running" ? "stopped" : status, seconds, error }
     await this.#look()
   }
 
@@ -115,7 +108,7 @@ export class TrainingRun {
     const methods = trainedMethods(config).length
     this.#begun = performance.now()
     this.#left = new TimeLeft(methods * config.seeds, config.calibration?.folds ?? 0)
-    this.#state = { ...IDLE, status: "running", stage: "start" }
+    this.#state = { ...NOT_TRAINED, status: "running", stage: "start" }
     if (!settings.resume) {
       this.#curves = []
       this.#points.clear()
@@ -151,7 +144,7 @@ export class TrainingRun {
     await this.#look().catch(() => undefined)
     const seconds = (performance.now() - this.#begun) / 1000
     this.#running = null
-    this.#state = { ...IDLE, status, seconds, error }
+    this.#state = { ...NOT_TRAINED, status, seconds, error }
     await writeJson(this.#kept, { status, seconds, error }).catch(() => undefined)
     this.#say(true)
   }

@@ -97,7 +97,8 @@ export async function receive(incoming: IncomingMessage, folder: string, longest
   }
 }
 
-async function flush(path: string): Promise<void> {
+/** Brings a file to the disk. */
+export async function flush(path: string): Promise<void> {
   const file = await open(path, "r+")
   await file.sync()
   await file.close()
