@@ -1,7 +1,6 @@
 /** What answers cost: prices, which people can edit in a file, and how many tokens an image counts as. */
 
 import { FourtierError, nearest } from "@fourtier/tensor"
-import { readJson } from "@fourtier/tensor/node"
 import { z } from "zod"
 
 const imageRule = z.discriminatedUnion("rule", [
@@ -20,7 +19,8 @@ const priceSchema = z.strictObject({
   image: imageRule,
 })
 
-const pricesSchema = z.record(z.string(), priceSchema)
+/** Prices by the names of models. */
+export const pricesSchema = z.record(z.string(), priceSchema)
 
 export type Price = z.infer<typeof priceSchema>
 
@@ -42,28 +42,6 @@ export const listPrices: Record<string, Price> = {
 
 /** The price of a model on one's own machine. */
 export const FREE: Price = { input: 0, output: 0, image: { rule: "fixed", tokens: 0 } }
-
-/**
- * Reads a price file.
- * @throws FourtierError that names the wrong entry
- *
- * @example
- * ```ts
- * import { readPrices } from "fourtier/describe"
- *
- * const prices = await readPrices("prices.json") // as `fourtier describe prices` prints one
- * ```
- */
-export async function readPrices(file: string): Promise<Record<string, Price>> {
-  const parsed = pricesSchema.safeParse(await readJson(file))
-  if (parsed.success) return parsed.data
-  throw new FourtierError({
-    where: file,
-    what: "not a price file",
-    expected: JSON.stringify({ "model-name": listPrices["gpt-4o"] }),
-    found: z.prettifyError(parsed.error),
-  })
-}
 
 /** The price of a model; half of it in a batch. `undefined` when no entry fits. */
 export function priceOf(model: string, prices: Record<string, Price>, batch = false): Price | undefined {

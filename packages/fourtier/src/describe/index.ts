@@ -21,7 +21,7 @@ export { parseBudget } from "./budget.ts"
 export { type Answer, answerKey, DescriptionCache, mergeAnswers, promptSpec, type Spec, specId } from "./cache.ts"
 export { type Checks, checkAnswer, checksSchema, type Flag, judgeReply } from "./check.ts"
 export { Contradictions } from "./contradictions.ts"
-export { listPrices, type Price, readPrices } from "./cost.ts"
+export { listPrices, type Price } from "./cost.ts"
 export { countPending, describe, describeClips, estimateDescriptions } from "./describe.ts"
 export type { Estimate } from "./estimate.ts"
 export { folderStrips, PERSON_HEIGHT, personStrips, type StripConfig, stripFile, stripFolder } from "./folder-strips.ts"
@@ -35,6 +35,7 @@ export {
   withCache,
 } from "./manage.ts"
 export type { DescribeOptions } from "./options.ts"
+export { readPrices } from "./price-file.ts"
 export type { PresetName } from "./prompt-settings.ts"
 export { type Prompt, type PromptSet, presets, resolvePrompts } from "./prompts.ts"
 export {
