@@ -17,11 +17,7 @@ export default defineConfig({
   root: import.meta.dirname,
   base: "./",
   plugins: [noNodeModules, encoderAssets()],
-  resolve: {
-    conditions: ["browser", "module", "import", "default"],
-    // one build of the engine: the other one is 27 MB
-    alias: { "onnxruntime-web/webgpu": "onnxruntime-web/wasm" },
-  },
+  resolve: { conditions: ["browser", "module", "import", "default"] },
   worker: { format: "es", plugins: () => [noNodeModules] },
   build: { outDir: "dist", emptyOutDir: true, target: "es2022", modulePreload: false, chunkSizeWarningLimit: 1000 },
 })

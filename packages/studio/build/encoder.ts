@@ -6,6 +6,7 @@
  * frame.onnx     a frame [1,1,H,W,3] -> rows [1,N,D']  weights in encoder.onnx
  * map.onnx       rows [1,T,N,D'] -> m [1,T,N,D]
  * encoder.json   sizes, names, settings
+ * describe.json  prompts, strips, prices
  * ```
  */
 
@@ -15,9 +16,13 @@ import { input } from "@fourtier/tensor"
 import { writeJson, writeOnnx, writeOnnxSharing } from "@fourtier/tensor/node"
 import { storeAsFloat16, toOnnx } from "@fourtier/tensor/onnx"
 import { loadConfig } from "fourtier"
+import { checksSchema, listPrices, resolvePrompts } from "fourtier/describe"
 import { openVisualEncoder } from "fourtier/encoders"
 import manifest from "fourtier/package.json" with { type: "json" }
 import type { Plugin } from "vite"
+
+/** The longest answer, as the provider `openai` has it. */
+const MAX_TOKENS = 300
 
 export function encoderAssets(): Plugin {
   return {
@@ -42,6 +47,15 @@ async function writeEncoder(folder: string): Promise<void> {
   const { N, D } = frameWise.rows
   const rows = input("rows", [1, size.T, N, D])
   await writeOnnx(join(folder, "map.onnx"), toOnnx({ outputs: { m: frameWise.toMap(rows) } }))
+  const { system, prompts } = resolvePrompts(config.prompts)
+  await writeJson(join(folder, "describe.json"), {
+    system,
+    prompts,
+    keyFrames: config.keyFrames,
+    maxTokens: MAX_TOKENS,
+    checks: checksSchema.parse({}),
+    prices: listPrices,
+  })
   const { model, finetune, linearProbe, views, seed, falseAlarmRate } = config
   await writeJson(join(folder, "encoder.json"), {
     fourtier: manifest.version,

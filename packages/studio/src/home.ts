@@ -25,6 +25,8 @@ export interface Home {
   cut(id: string, cuts: api.Cut[]): Promise<api.Clip[]>
   /** An address of the clip's whole file for a video element; the caller calls `free` when it is done with it. */
   media(id: string): Promise<{ url: string; free(): void }>
+  /** Names the clip's file: stretches of one file have the same. */
+  fileOf(id: string): string
   /** The clip's whole file. */
   file(id: string): Promise<Blob>
   setClasses(classes: string[]): Promise<string[]>
@@ -33,12 +35,14 @@ export interface Home {
   /** Ends after the running update; `train({ resume: true })` goes on from there. */
   stopTraining(): Promise<void>
   report(): Promise<api.StudioReport | null>
+  /** Clips without a class that would teach most, with a guess. */
+  suggestions(): Promise<api.Suggestion[]>
 
   /** Names of the bundle's files; none before there is one. */
   bundleFiles(): Promise<string[]>
   bundleFile(name: string): Promise<Blob>
 
-  /** Null: this home has nobody to ask. */
+  /** Null: nothing is described here. */
   readonly describe: DescribeHome | null
 }
 
@@ -50,12 +54,28 @@ export interface Recording {
   abort(): Promise<void>
 }
 
-/** What a home with a vision-language model can do besides. */
+/** What a home can do where clips are described. */
 export interface DescribeHome {
-  strip(id: string): string
+  /** An address of the clip's key frames as one picture; the caller calls `free` when it is done with it. */
+  strip(id: string): Promise<{ url: string; free(): void }>
   answers(id: string): Promise<api.Answer[]>
   setAnswers(id: string, answers: api.Answer[]): Promise<api.Answer[]>
   describe(request: api.DescribeRequest): Promise<api.Describing>
   stop(): Promise<void>
-  suggestions(): Promise<api.Suggestion[]>
+  /** Who is asked, where the page itself asks; null: the server's settings say it. */
+  readonly endpoint: EndpointHome | null
+}
+
+/** A server of a model. It is known as long as the page is open, and is not stored. */
+export interface Endpoint {
+  /** Of its protocol, OpenAI's: "http://localhost:11434/v1". */
+  url: string
+  model: string
+  /** Empty: none. */
+  key: string
+}
+
+export interface EndpointHome {
+  get(): Endpoint | null
+  set(endpoint: Endpoint | null): void
 }

@@ -1,8 +1,10 @@
 /** The studio without any server: clips in this browser, training in a worker. Nothing leaves the page. */
 
+import { IDLE } from "../../fourtier/src/studio/api.ts"
 import { BUNDLE_FILES } from "./engine/bundle-files.ts"
 import { BACKGROUND, type TrainingJob } from "./engine/training-job.ts"
 import type { api, Home, Recording } from "./home.ts"
+import { PageDescribe } from "./page-describe.ts"
 import {
   beginRecording,
   cutOut,
@@ -22,30 +24,21 @@ import type { EngineEvent, EngineFunctions } from "./workers/engine.worker.ts"
 import type { RecorderFunctions } from "./workers/recorder.worker.ts"
 import { connect, type Remote, WorkerFailure } from "./workers/rpc.ts"
 
-const IDLE: api.Training = {
-  status: "idle",
-  stage: "",
-  done: 0,
-  total: 0,
-  left: null,
-  seconds: 0,
-  error: null,
-  curves: [],
-}
-
 export class PageHome implements Home {
   readonly kind = "page"
-  readonly describe = null
+  readonly describe: PageDescribe
   readonly #clips = new Map<string, StoredClip>()
   readonly #listeners = new Set<(event: api.StudioEvent) => void>()
   readonly #engine: Remote<EngineFunctions>
   readonly #recorder: Remote<RecorderFunctions>
   #classes: string[] = []
   #parts: Record<string, api.Part> = {}
-  #training = IDLE
+  #training: api.Training = IDLE
   #report: api.StudioReport | null = null
+  #suggestions: api.Suggestion[] = []
 
-  private constructor() {
+  private constructor(describe: PageDescribe) {
+    this.describe = describe
     const engine = new Worker(new URL("./workers/engine.worker.ts", import.meta.url), { type: "module" })
     this.#engine = connect<EngineFunctions, EngineEvent>(engine, (event) => this.#onEngine(event))
     const recorder = new Worker(new URL("./workers/recorder.worker.ts", import.meta.url), { type: "module" })
@@ -54,15 +47,20 @@ export class PageHome implements Home {
 
   static async open(): Promise<PageHome> {
     await alone()
-    const home = new PageHome()
+    const [describe, clips, notes] = await Promise.all([PageDescribe.open(), storedClips(), get("notes", "studio")])
+    const home = new PageHome(describe)
+    describe.attach(
+      () => [...home.#clips.values()].filter(({ removed, problem }) => !removed && !problem),
+      (event) => home.#tell(event),
+    )
     // what is not asked to be kept may be cleared by the browser when its disk is full
     void navigator.storage.persist?.()
-    const [clips, notes] = await Promise.all([storedClips(), get("notes", "studio")])
     for (const clip of clips) home.#clips.set(clip.id, clip)
-    const { classes, parts, report, stopped } = { ...EMPTY, ...(notes as Partial<Notes> | undefined) }
+    const { classes, parts, report, stopped, suggestions } = { ...EMPTY, ...(notes as Partial<Notes> | undefined) }
     home.#classes = classes
     home.#parts = parts
     home.#report = report
+    home.#suggestions = suggestions
     if (stopped) home.#training = { ...IDLE, status: "stopped" }
     else if (report) home.#training = { ...IDLE, status: "done", seconds: report.seconds }
     void home.#recover()
@@ -76,7 +74,7 @@ export class PageHome implements Home {
       training: this.#training,
       report: this.#report !== null,
       bundle: typeof (await get("notes", "bundle")) === "string",
-      describe: null,
+      describe: this.describe.state,
     }
   }
 
@@ -161,20 +159,23 @@ export class PageHome implements Home {
   }
 
   async train({ epochs }: api.TrainSettings): Promise<void> {
-    const usable = [...this.#clips.values()].filter(
-      ({ removed, problem, label }) => !removed && problem === null && label !== null && this.#classes.includes(label),
-    )
+    const sound = [...this.#clips.values()].filter(({ removed, problem }) => !removed && problem === null)
+    const usable = sound.filter(({ label }) => label !== null && this.#classes.includes(label))
+    // of a video that clips were cut out of, the rest is no clip
+    const cut = new Set(sound.flatMap(({ file, start }) => (start === null ? [] : file)))
+    const unlabelled = sound.filter(({ label, file, start }) => label === null && (start !== null || !cut.has(file)))
     const [clips, background] = [false, true].map((none) =>
       usable.filter(({ label }) => (label === BACKGROUND) === none),
     )
     const classes = this.#classes.filter((name) => clips.some(({ label }) => label === name))
-    const job: TrainingJob = { clips, background, classes, epochs }
+    const job: TrainingJob = { clips, background, unlabelled, classes, epochs }
     this.#training = { ...IDLE, status: "running", stage: "start" }
     this.#tellTraining()
     await this.#note(true)
     try {
-      const { report, parts, problems } = await this.#engine.train(job)
+      const { report, parts, problems, suggestions } = await this.#engine.train(job)
       this.#report = report
+      this.#suggestions = suggestions
       this.#parts = parts
       this.#training = { ...this.#training, status: "done", left: 0 }
       await this.#note()
@@ -201,6 +202,10 @@ export class PageHome implements Home {
     return this.#report
   }
 
+  async suggestions(): Promise<api.Suggestion[]> {
+    return this.#suggestions
+  }
+
   async bundleFiles(): Promise<string[]> {
     return typeof (await get("notes", "bundle")) === "string" ? [...BUNDLE_FILES] : []
   }
@@ -210,6 +215,10 @@ export class PageHome implements Home {
     const file = typeof current === "string" ? await read(await folder("bundle", current), name) : null
     if (!file) throw new Error(text.noBundle)
     return file
+  }
+
+  fileOf(id: string): string {
+    return this.#clips.get(id)?.file ?? id
   }
 
   async file(id: string): Promise<Blob> {
@@ -277,12 +286,17 @@ export class PageHome implements Home {
   }
 
   async #note(stopped = false): Promise<void> {
-    const notes: Notes = { classes: this.#classes, parts: this.#parts, report: this.#report, stopped }
+    const notes: Notes = {
+      classes: this.#classes,
+      parts: this.#parts,
+      report: this.#report,
+      suggestions: this.#suggestions,
+      stopped,
+    }
     await put("notes", [["studio", notes]])
   }
 
   #onEngine(event: EngineEvent): void {
-    if (event.kind === "answer" || event.kind === "ended") return
     if (event.kind === "curve") {
       this.#training = { ...this.#training, curves: [...this.#training.curves, ...event.points] }
       this.#tell(event)
@@ -291,7 +305,7 @@ export class PageHome implements Home {
     if (event.kind === "progress") {
       const { kind: _, ...progress } = event
       this.#training = { ...this.#training, ...progress }
-    }
+    } else if (event.kind !== "bundle") return
     this.#tellTraining()
   }
 }
@@ -314,8 +328,9 @@ interface Notes {
   classes: string[]
   parts: Record<string, api.Part>
   report: api.StudioReport | null
+  suggestions: api.Suggestion[]
   /** Whether a training has begun that has not ended. */
   stopped: boolean
 }
 
-const EMPTY: Notes = { classes: [], parts: {}, report: null, stopped: false }
+const EMPTY: Notes = { classes: [], parts: {}, report: null, suggestions: [], stopped: false }

@@ -20,7 +20,8 @@ import {
 } from "@fourtier/tensor/onnx"
 import { get, put, type StoredClip } from "../store/database.ts"
 import { erase, folder, read, write } from "../store/files.ts"
-import { type Encoder, encoderFile, recipesOf, runtime } from "./encoder.ts"
+import { runtime } from "./device.ts"
+import { type Encoder, encoderFile, recipesOf } from "./encoder.ts"
 import { openVideo } from "./frames.ts"
 import type { TrainingJob } from "./training-job.ts"
 

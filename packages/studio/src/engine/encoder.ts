@@ -2,8 +2,10 @@
 
 import type { Sampling, Step } from "@fourtier/core/schemas"
 import { classificationSchema, modelSchema, samplingSchema, scheduleSchema, stepSchema } from "@fourtier/core/schemas"
-import { Session, type SessionOptions } from "@fourtier/tensor"
+import { Session } from "@fourtier/tensor"
 import { z } from "zod"
+import { DESCRIPTION, type Description, descriptionSchema } from "./description.ts"
+import { runtime } from "./device.ts"
 
 const side = z.int().positive()
 const trainingSchema = z.strictObject({ ...classificationSchema.shape, ...scheduleSchema.shape })
@@ -56,6 +58,10 @@ export async function loadEncoder(): Promise<Encoder> {
   return encoderSchema.parse(await (await fetchFile("encoder.json")).json())
 }
 
+export async function loadDescription(): Promise<Description> {
+  return descriptionSchema.parse(await (await fetchFile(DESCRIPTION)).json())
+}
+
 export async function encoderFile(name: "encoder.onnx" | "frame.onnx" | "map.onnx"): Promise<Uint8Array> {
   return new Uint8Array(await (await fetchFile(name)).arrayBuffer())
 }
@@ -66,12 +72,6 @@ export function recipesOf({ frames, settings: { views } }: Encoder): Recipes {
     train: { sampling, steps: views.train.steps, draws: views.train.draws },
     test: { sampling: { ...sampling, clips: views.test.clips }, steps: views.test.steps },
   }
-}
-
-/** Threads of the engine: all cores where the page may share memory, else one. */
-export function runtime(): SessionOptions {
-  const cores = Math.max(1, Math.min(8, navigator.hardwareConcurrency))
-  return { threads: self.crossOriginIsolated ? cores : 1 }
 }
 
 /** The encoder's sessions: of one frame, and from the rows of T frames to a map. */

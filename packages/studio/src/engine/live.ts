@@ -1,8 +1,9 @@
 /** In a worker: recognises in frames that keep coming, with a bundle that is given by its files. */
 
-import { FrameRecognizer, parseBundle, type StreamAnswer, type TimedFrame } from "@fourtier/core/bundle"
+import { type Bundle, FrameRecognizer, parseBundle, type StreamAnswer, type TimedFrame } from "@fourtier/core/bundle"
 import { leadingSize, type PictureSize, resize, scaledSize, transformOf } from "@fourtier/core/frames"
-import { runtime } from "./encoder.ts"
+import type { Provider } from "@fourtier/tensor"
+import { openOnBest } from "./device.ts"
 import { openVideo } from "./frames.ts"
 import { type Planes, rgbOf } from "./yuv.ts"
 
@@ -57,19 +58,29 @@ const plain = ({ probabilities, ...answer }: StreamAnswer): LiveAnswer => ({
   probabilities: [...probabilities],
 })
 
+/** Frames that something can be said of: a ramp of grey. */
+function anyClip({ input }: Bundle): Float32Array {
+  return Float32Array.from({ length: input.shape.reduce((a, b) => a * b, 1) }, (_, i) => i % 256)
+}
+
 /** @param send tells the page */
 export const liveFunctions = (send: (event: LiveEvent) => void) => ({
-  /** @returns the labels, and seconds of a window */
-  async load({ bundle, model, frame, head }: BundleFiles): Promise<{ labels: string[]; seconds: number | null }> {
+  /** @returns the labels, and on what it runs */
+  async load({ bundle, model, frame, head }: BundleFiles): Promise<{ labels: string[]; device: Provider }> {
     await recognizer?.release()
     const parsed = parseBundle(JSON.parse(bundle), "bundle.json")
     size = leadingSize(transformOf(parsed.steps))
     const externalData = [{ path: "model.onnx", data: model }]
-    recognizer =
-      parsed.stream && frame && head
-        ? await FrameRecognizer.loadParts(frame, head, parsed, { ...runtime(), externalData })
-        : await FrameRecognizer.load(model, parsed, runtime())
-    return { labels: [...parsed.labels], seconds: parsed.clipSeconds }
+    const parts = parsed.stream && frame && head ? { frame, head } : null
+    recognizer = await openOnBest(
+      (options) =>
+        parts
+          ? FrameRecognizer.loadParts(parts.frame, parts.head, parsed, { ...options, externalData })
+          : FrameRecognizer.load(model, parsed, options),
+      (opened) => opened.predictView(anyClip(parsed)),
+      (opened) => opened.release(),
+    )
+    return { labels: [...parsed.labels], device: recognizer.provider }
   },
 
   /** Answers come as events until `end`. */

@@ -7,6 +7,8 @@ export interface TrainingJob {
   clips: StoredClip[]
   /** Clips that show none of the classes: they say how sure nothing looks. */
   background: StoredClip[]
+  /** Those that a person has not named yet. */
+  unlabelled: StoredClip[]
   classes: string[]
   /** Passes of stage 2; null: as the preset says. */
   epochs: number | null

@@ -27,7 +27,8 @@ import type { api } from "../home.ts"
 import type { StoredClip } from "../store/database.ts"
 import { writeBundle } from "./bundle.ts"
 import { finishedWeights, forgetOthers, keepWeights, LiveJournal, storedCheckpoints } from "./checkpoints.ts"
-import { type Encoder, openSessions, runtime } from "./encoder.ts"
+import { runtime } from "./device.ts"
+import { type Encoder, openSessions } from "./encoder.ts"
 import { extractFeatures, hasFeatures, StoredFeatures, viewCounts } from "./features.ts"
 import type { Progress } from "./progress.ts"
 import type { TrainingJob } from "./training-job.ts"
@@ -38,6 +39,8 @@ export interface Outcome {
   parts: Record<string, api.Part>
   /** Clips that could not be read, and why. */
   problems: Record<string, string>
+  /** What clips without a class may show, those first that the network is least sure of. */
+  suggestions: api.Suggestion[]
 }
 
 /** The network that is shipped, and what it is compared with. */
@@ -105,13 +108,16 @@ export async function runTraining(
     onBundle()
     const held = await crossFit(trainer, taught, tested, folds)
     const parts = Object.fromEntries(clips.map(({ id }) => [id, "train" as const]))
-    if (!held) return { report: null, parts, problems }
+    const calibration = calibrationOf(held?.get(SHIPPED) ?? [])
+    const unnamed = await readable(encoder, job.unlabelled, progress, signal)
+    const guesses = await trainer.predict(SHIPPED, { ...tested, examples: unlabelled(unnamed, counts.test) }, weights)
+    const suggestions = suggestionsOf(unnamed, guesses, job.classes, calibration)
+    if (!held) return { report: null, parts, problems, suggestions }
     const report = reportOf(job.classes, held, folds.length, (performance.now() - began) / 1000)
     const [{ top1, low, high }] = report.methods
     const accuracy = { on: `each of ${report.heldOut} clips once, ${folds.length} folds`, top1, low, high }
-    const calibration = calibrationOf(held.get(SHIPPED) ?? [])
     await writeBundle({ ...shipped, calibration, unknown: unknownAt(calibration), accuracy })
-    return { report, parts, problems }
+    return { report, parts, problems, suggestions }
   } finally {
     await trainer.release()
   }
@@ -285,6 +291,26 @@ function calibrationOf(predictions: readonly Prediction[]): Calibration | null {
 
 const unlabelled = (clips: readonly StoredClip[], views: number): Example[] =>
   clips.map(({ id }) => ({ id, hash: id, views: [...Array(views).keys()] }))
+
+async function readable(encoder: Encoder, clips: readonly StoredClip[], progress: Progress, signal: AbortSignal) {
+  const problems = await extractAll(encoder, clips, progress, signal)
+  return clips.filter(({ id }) => !(id in problems))
+}
+
+/** The network's guesses; first where the best two classes are nearest to each other. */
+function suggestionsOf(
+  clips: readonly StoredClip[],
+  rows: readonly Float32Array[],
+  classes: readonly string[],
+  calibration: Calibration | null,
+): api.Suggestion[] {
+  const guesses = rows.map((row, i) => {
+    const own = calibration ? withTemperature(row, calibration.temperature) : row
+    const [first, second = 0] = [...own].sort((a, b) => b - a)
+    return { clip: clips[i].id, label: classes[argmax([...own])], probability: first, margin: first - second }
+  })
+  return guesses.sort((a, b) => a.margin - b.margin).map(({ margin: _, ...guess }) => guess)
+}
 
 /** From which probability on the best class is believed: no network has learned from the clips of no class. */
 function unknownOf(rows: readonly Float32Array[], calibration: Calibration | null, rate: number): Unknown | null {

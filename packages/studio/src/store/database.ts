@@ -18,6 +18,11 @@ export interface OpenRecording {
   type: string
 }
 
+export interface StoredAnswers {
+  clip: string
+  answers: api.Answer[]
+}
+
 interface Tables {
   clips: StoredClip
   recordings: OpenRecording
@@ -25,17 +30,23 @@ interface Tables {
   notes: unknown
   /** Checkpoints and finished weights, by the name of what is trained. */
   training: unknown
+  /** What is said of a clip, by its id. */
+  answers: StoredAnswers
 }
 
-const TABLES = ["clips", "recordings", "notes", "training"] as const
+const TABLES = ["clips", "recordings", "notes", "training", "answers"] as const
+
+/** Counts up where a table is added. */
+const VERSION = 2
 
 let opened: Promise<IDBDatabase> | null = null
 
 function open(): Promise<IDBDatabase> {
   opened ??= new Promise((resolve, reject) => {
-    const request = indexedDB.open("fourtier-studio", 1)
+    const request = indexedDB.open("fourtier-studio", VERSION)
     request.onupgradeneeded = () => {
-      for (const name of TABLES) request.result.createObjectStore(name)
+      const { objectStoreNames: known } = request.result
+      for (const name of TABLES) if (!known.contains(name)) request.result.createObjectStore(name)
     }
     request.onsuccess = () => resolve(request.result)
     request.onerror = () => reject(request.error)

@@ -11,7 +11,7 @@ export function matches(filter: Filter, { label, problem, removed }: api.Clip): 
   if (filter.kind === "removed") return removed
   if (removed) return false
   if (filter.kind === "aside") return problem !== null
-  if (filter.kind === "none") return label === null
+  if (filter.kind === "none") return label === null && problem === null
   return filter.kind !== "class" || label === filter.name
 }
 

@@ -1,17 +1,19 @@
 /** Clips come in, get classes, go out. */
 
-import { useEffect, useMemo, useRef, useState } from "preact/hooks"
+import { useMemo, useRef, useState } from "preact/hooks"
 import { text } from "../strings.ts"
 import { ClassList, type Filter, matches } from "./classes.tsx"
 import { Cutter } from "./cut.tsx"
-import { type Found, filesOf, videosOf } from "./drop.ts"
-import { exportClips } from "./export.ts"
+import { type Found, filesOf } from "./drop.ts"
+import { clipsOf, offer, saveFolder, zipped } from "./export.ts"
 import { Grid } from "./grid.tsx"
+import { isTyped, useKeys } from "./keys.ts"
 import { colourOf, type Model } from "./model.ts"
 import { Recorder } from "./record.tsx"
+import { takeIn } from "./take-in.ts"
 
 export function Collect({ model }: { model: Model }) {
-  const [filter, choose] = useState<Filter>({ kind: "all" })
+  const [filter, setFilter] = useState<Filter>({ kind: "all" })
   const [query, search] = useState("")
   const [selected, select] = useState<ReadonlySet<string>>(new Set())
   const [open, show] = useState<"record" | { cut: string } | null>(null)
@@ -25,34 +27,31 @@ export function Collect({ model }: { model: Model }) {
   )
   const ids = [...selected].filter((id) => shown.some((clip) => clip.id === id))
 
-  async function take(found: Found[]): Promise<void> {
-    const { videos, others } = videosOf(found)
-    for (const [i, { file, label }] of videos.entries()) {
-      setTaking({ done: i, all: videos.length })
-      await model.attempt(() => model.home.add(file.name, label, file))
-    }
-    setTaking(null)
-    if (others > 0) model.say(text.notVideos(others))
+  // what is no longer seen is no longer chosen
+  const choose = (next: Filter) => {
+    setFilter(next)
+    select(new Set())
+  }
+  const take = (found: Found[]) => takeIn(model, found, setTaking)
+  const download = async () => offer(await zipped(clipsOf(model)), "clips.zip")
+  const save = async () => {
+    if (await saveFolder?.(clipsOf(model))) model.say(text.saved)
   }
 
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      if (open || (event.target instanceof HTMLElement && event.target.closest("input,select,textarea,dialog"))) return
-      if ((event.ctrlKey || event.metaKey) && event.key === "z") void model.undo()
-      else if (event.ctrlKey || event.metaKey || event.altKey) return
-      else if (/^[1-9]$/.test(event.key) && ids.length > 0) {
-        const label = model.classes[Number(event.key) - 1]
-        if (label !== undefined) void model.label(ids, label)
-      } else if (event.key === "0" && ids.length > 0) void model.label(ids, null)
-      else if ((event.key === "Delete" || event.key === "Backspace") && ids.length > 0) {
-        void model.remove(ids)
-        select(new Set())
-      } else if (event.key === "Escape") select(new Set())
-      else return
-      event.preventDefault()
-    }
-    addEventListener("keydown", onKey)
-    return () => removeEventListener("keydown", onKey)
+  useKeys((event) => {
+    if (open || isTyped(event)) return false
+    if ((event.ctrlKey || event.metaKey) && event.key === "z") void model.undo()
+    else if (event.ctrlKey || event.metaKey || event.altKey) return false
+    else if (/^[1-9]$/.test(event.key) && ids.length > 0) {
+      const label = model.classes[Number(event.key) - 1]
+      if (label !== undefined) void model.label(ids, label)
+    } else if (event.key === "0" && ids.length > 0) void model.label(ids, null)
+    else if ((event.key === "Delete" || event.key === "Backspace") && ids.length > 0) {
+      void model.remove(ids)
+      select(new Set())
+    } else if (event.key === "Escape") select(new Set())
+    else return false
+    return true
   })
 
   const onDrop = (event: DragEvent) => {
@@ -97,7 +96,7 @@ export function Collect({ model }: { model: Model }) {
             type="file"
             hidden
             multiple
-            accept="video/*"
+            accept="video/*,.mkv,.avi,.mov,.csv,.tsv,.jsonl"
             aria-label={text.addFiles}
             onChange={(event) => void take(listed(event.currentTarget))}
           />
@@ -115,6 +114,16 @@ export function Collect({ model }: { model: Model }) {
           <p class="taking" role="status">
             <progress value={taking.done} max={taking.all} aria-label={text.taking(taking.done, taking.all)} />
             {text.taking(taking.done, taking.all)}
+          </p>
+        )}
+        {!taking && model.measuring && (
+          <p class="taking" role="status">
+            <progress
+              value={model.measuring.done}
+              max={Math.max(1, model.measuring.total)}
+              aria-label={text.measuringClips(model.measuring.done, model.measuring.total)}
+            />
+            {text.measuringClips(model.measuring.done, model.measuring.total)}
           </p>
         )}
         {ids.length > 0 && (
@@ -170,14 +179,20 @@ export function Collect({ model }: { model: Model }) {
           </div>
         ) : (
           <>
+            <h1 class="unseen">{text.screens.collect}</h1>
             {shown.length === 0 && <p class="empty">{text.nothingHere}</p>}
             <Grid model={model} clips={shown} selected={selected} select={select} cut={(id) => show({ cut: id })} />
             <p class="hint wide-only">{text.keysHint}</p>
             {model.home.kind === "page" && (
               <p class="actions">
-                <button type="button" onClick={() => void model.attempt(() => exportClips(model))}>
+                <button type="button" onClick={() => void model.attempt(download)}>
                   {text.exportClips}
                 </button>
+                {saveFolder && (
+                  <button type="button" onClick={() => void model.attempt(save)}>
+                    {text.saveFolder}
+                  </button>
+                )}
                 <span class="hint">{text.exportHint}</span>
               </p>
             )}

@@ -1,8 +1,9 @@
 /** Cuts clips out of a long video, by keys: nothing is encoded anew, a clip is a stretch of its file. */
 
-import { useEffect, useRef, useState } from "preact/hooks"
+import { useRef, useState } from "preact/hooks"
 import { text } from "../strings.ts"
 import { Dialog } from "./dialog.tsx"
+import { useKeys } from "./keys.ts"
 import { useMedia } from "./media.ts"
 import { colourOf, type Model } from "./model.ts"
 
@@ -35,8 +36,8 @@ export function Cutter({ model, id, close }: { model: Model; id: string; close()
       mark({ from: stretch.end, to: null })
     })
   }
-  const onKey = (event: KeyboardEvent) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return
+  useKeys((event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return false
     const key = event.key.toLowerCase()
     if (key === " " && !(event.target instanceof HTMLButtonElement)) toggle()
     else if (key === "arrowright") go(time + (event.shiftKey ? 1 : 0.04))
@@ -44,12 +45,8 @@ export function Cutter({ model, id, close }: { model: Model; id: string; close()
     else if (key === "i") mark((now) => ({ ...now, from: time }))
     else if (key === "o") mark((now) => ({ ...now, to: time }))
     else if (/^[1-9]$/.test(key) && model.classes[Number(key) - 1] !== undefined) cut(model.classes[Number(key) - 1])
-    else return
-    event.preventDefault()
-  }
-  useEffect(() => {
-    addEventListener("keydown", onKey)
-    return () => removeEventListener("keydown", onKey)
+    else return false
+    return true
   })
   if (!clip) return null
   const share = (seconds: number) => `${length > 0 ? (100 * seconds) / length : 0}%`
@@ -102,6 +99,7 @@ export function Cutter({ model, id, close }: { model: Model; id: string; close()
           )}
           <input
             type="range"
+            autofocus
             aria-label={text.position}
             aria-valuetext={text.seconds(time)}
             min={0}

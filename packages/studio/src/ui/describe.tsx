@@ -2,9 +2,10 @@
 
 import { useEffect, useState } from "preact/hooks"
 import type { api, DescribeHome } from "../home.ts"
-import { percent, text } from "../strings.ts"
-import { Picture } from "./grid.tsx"
+import { text } from "../strings.ts"
+import { EndpointForm } from "./endpoint.tsx"
 import type { Model } from "./model.ts"
+import { Suggestions } from "./suggest.tsx"
 
 export function Describe({ model }: { model: Model }) {
   const { describing } = model
@@ -17,8 +18,12 @@ export function Describe({ model }: { model: Model }) {
     <section class="describe" aria-label={text.screens.describe}>
       <h1>{text.describeTitle}</h1>
       <p class="lead">{text.describeBody}</p>
+      {home.endpoint && <p class="hint">{text.describeHere}</p>}
+      {home.endpoint && (
+        <EndpointForm key={describing.model} home={home.endpoint} changed={() => model.say(text.endpointKept)} />
+      )}
       <Asking model={model} home={home} describing={describing} />
-      <Suggestions model={model} home={home} />
+      <Suggestions model={model} />
       <div class="described">
         <ul class="pick" aria-label={text.allClips}>
           {clips.map((clip) => (
@@ -46,7 +51,7 @@ interface AskingProps {
 function Asking({ model, home, describing }: AskingProps) {
   const [estimate, setEstimate] = useState<api.Describing["expected"]>(null)
   const { status, done, total, spent, expected } = describing
-  if (describing.model === "") return <p class="hint">{text.describeNobody}</p>
+  if (describing.model === "") return home.endpoint ? null : <p class="hint">{text.describeNobody}</p>
   const look = () =>
     void model.attempt(async () => setEstimate((await home.describe({ estimateOnly: true })).expected ?? null))
   const ask = () => {
@@ -86,45 +91,31 @@ function Asking({ model, home, describing }: AskingProps) {
   )
 }
 
-/** Clips without a class that would teach most, with a guess: one press makes it their class. */
-function Suggestions({ model, home }: { model: Model; home: DescribeHome }) {
-  const [found, setFound] = useState<api.Suggestion[]>([])
-  useEffect(() => {
-    home.suggestions().then(setFound, () => {})
-  }, [home, model.report])
-  const open = found.filter(({ clip }) => model.clip(clip)?.label === null)
-  if (open.length === 0) return null
-  return (
-    <div>
-      <h2>{text.suggestions}</h2>
-      <ul class="doubts">
-        {open.slice(0, 8).map(({ clip: id, label, probability }) => {
-          const clip = model.clip(id)
-          if (!clip) return null
-          return (
-            <li key={id}>
-              <Picture model={model} clip={clip} />
-              <p>{label === "" ? clip.name : text.guess(label, percent(probability))}</p>
-              {label !== "" && (
-                <button type="button" onClick={() => void model.label([id], label)}>
-                  {text.makeIt(label)}
-                </button>
-              )}
-            </li>
-          )
-        })}
-      </ul>
-    </div>
-  )
-}
-
 /** A clip's strip of key frames with the answers beside it. */
 function Answers({ model, home, describing, id }: AskingProps & { id: string }) {
   const [answers, setAnswers] = useState<api.Answer[] | null>(null)
   const [changed, setChanged] = useState(false)
+  const [strip, setStrip] = useState<string | null>(null)
+  // what is being written is not taken away
   useEffect(() => {
-    home.answers(id).then(setAnswers, () => setAnswers([]))
-  }, [home, id, describing.done])
+    if (!changed) home.answers(id).then(setAnswers, () => setAnswers([]))
+  }, [home, id, describing.done, describing.spent.calls])
+  useEffect(() => {
+    let free = () => {}
+    let gone = false
+    home.strip(id).then(
+      (picture) => {
+        if (gone) return picture.free()
+        free = picture.free
+        setStrip(picture.url)
+      },
+      () => {},
+    )
+    return () => {
+      gone = true
+      free()
+    }
+  }, [home, id])
   if (!answers) return <p class="hint">{text.starting}</p>
   const of = (prompt: string) => answers.find((answer) => answer.prompt === prompt)
   const write = (prompt: string, value: string) => {
@@ -141,7 +132,7 @@ function Answers({ model, home, describing, id }: AskingProps & { id: string }) 
     })
   return (
     <div class="answers">
-      <img class="strip" src={home.strip(id)} alt={text.stripOf(model.clip(id)?.name ?? "")} />
+      {strip && <img class="strip" src={strip} alt={text.stripOf(model.clip(id)?.name ?? "")} />}
       {describing.prompts.map(({ id: prompt, text: question }) => {
         const own = of(prompt)
         return (

@@ -8,16 +8,15 @@ export interface Found {
 
 const ENDINGS = /\.(mp4|m4v|mov|webm|mkv|avi|mpg|mpeg|ts|ogv|3gp)$/i
 
-/** Videos with the class that their folder names, and how many files are none. The topmost folder names no class. */
-export function videosOf(found: readonly Found[]): { videos: { file: File; label: string | null }[]; others: number } {
+/** Videos with the class that their folder names, and the other files. The topmost folder names no class. */
+export function videosOf(found: readonly Found[]): { videos: (Found & { label: string | null })[]; others: Found[] } {
   const visible = found.filter(({ path }) => !path.split("/").some((part) => part.startsWith(".")))
-  const videos = visible
-    .filter(({ file }) => file.type.startsWith("video/") || ENDINGS.test(file.name))
-    .map(({ file, path }) => {
-      const folders = path.split("/").slice(0, -1)
-      return { file, label: folders.length >= 2 ? folders[folders.length - 1] : null }
-    })
-  return { videos, others: visible.length - videos.length }
+  const isVideo = ({ file }: Found) => file.type.startsWith("video/") || ENDINGS.test(file.name)
+  const videos = visible.filter(isVideo).map(({ file, path }) => {
+    const folders = path.split("/").slice(0, -1)
+    return { file, path, label: folders.length >= 2 ? folders[folders.length - 1] : null }
+  })
+  return { videos, others: visible.filter((one) => !isVideo(one)) }
 }
 
 /** Everything that was dropped, folders walked through. */

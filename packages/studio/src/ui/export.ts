@@ -1,9 +1,15 @@
-/** The clips as a folder that `fourtier run` takes: files under their classes, and a table of all of them. */
+/** The clips as a folder that `fourtier run` takes: files under their classes, a table of all of them, and what is said of them. */
 
 import { csvLine } from "@fourtier/core"
 import type { api } from "../home.ts"
 import { text } from "../strings.ts"
 import type { Model } from "./model.ts"
+
+/** Files of a folder, one after another: they are not in memory together. */
+export type Files = AsyncIterable<{ name: string; blob: Blob }>
+
+/** What a .zip can hold. */
+const MOST = 2 ** 32 - 2 ** 20
 
 /** Offers a file for download. */
 export function offer(blob: Blob, name: string): void {
@@ -14,41 +20,83 @@ export function offer(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
 }
 
-/** Packs files as they come: they are not in memory together. Videos and weights do not shrink, so nothing is compressed. */
-export async function zipped(files: AsyncIterable<{ name: string; blob: Blob }>): Promise<Blob> {
+/** Packs files as they come. Videos and weights do not shrink, so nothing is compressed. @throws Error where they are too large */
+export async function zipped(files: Files): Promise<Blob> {
   const { Zip, ZipPassThrough } = await import("fflate")
   const parts: Blob[] = []
+  let bytes = 0
   let failure: Error | null = null
   const zip = new Zip((error, chunk) => {
     failure ??= error
-    if (!error) parts.push(new Blob([Uint8Array.from(chunk)]))
+    if (error) return
+    bytes += chunk.length
+    parts.push(new Blob([Uint8Array.from(chunk)]))
   })
   for await (const { name, blob } of files) {
+    if (bytes + blob.size > MOST) throw new Error(text.tooLargeZip)
     const entry = new ZipPassThrough(name)
     zip.add(entry)
-    entry.push(new Uint8Array(await blob.arrayBuffer()), true)
+    const reader = blob.stream().getReader()
+    for (let part = await reader.read(); !part.done; part = await reader.read()) entry.push(part.value)
+    entry.push(new Uint8Array(), true)
   }
   zip.end()
   if (failure) throw failure
   return new Blob(parts, { type: "application/zip" })
 }
 
-export async function exportClips(model: Model): Promise<void> {
+type PickFolder = (options: { mode: "readwrite" }) => Promise<FileSystemDirectoryHandle>
+
+/** Asks for a folder to write to; null where the browser cannot. */
+const pickFolder: PickFolder | null =
+  "showDirectoryPicker" in window ? (window.showDirectoryPicker as PickFolder).bind(window) : null
+
+/** Writes files, "folder/name" each, into a folder that a person chooses; null where the browser cannot. @returns whether one was chosen */
+export const saveFolder: ((files: Files) => Promise<boolean>) | null =
+  pickFolder &&
+  (async (files) => {
+    const chosen = await pickFolder({ mode: "readwrite" }).catch((error: unknown) => {
+      if (error instanceof DOMException && error.name === "AbortError") return null
+      throw error
+    })
+    if (!chosen) return false
+    for await (const { name, blob } of files) {
+      const folders = name.split("/")
+      const file = folders.pop() ?? name
+      let directory = chosen
+      for (const folder of folders) directory = await directory.getDirectoryHandle(folder, { create: true })
+      await blob.stream().pipeTo(await (await directory.getFileHandle(file, { create: true })).createWritable())
+    }
+    return true
+  })
+
+/** Every clip that can be used. @throws Error where there is none */
+export function clipsOf(model: Model): Files {
   const clips = model.present.filter(({ problem }) => problem === null)
   if (clips.length === 0) throw new Error(text.nothingHere)
-  offer(await zipped(filesOf(model, clips)), "clips.zip")
+  return filesOf(model, clips)
 }
 
-async function* filesOf(model: Model, clips: readonly api.Clip[]) {
+async function* filesOf({ home }: Model, clips: readonly api.Clip[]) {
   const taken = new Set<string>()
-  const rows: string[] = []
+  const paths = new Map<string, string>()
+  const [rows, lines]: [string[], string[]] = [[], []]
   for (const clip of clips) {
-    const path = freePath(`${safe(clip.label ?? text.noClass)}/${safe(clip.name)}`, taken)
+    const file = home.fileOf(clip.id)
+    const shared = clips.filter(({ id }) => home.fileOf(id) === file).length > 1
+    const known = paths.get(file)
+    const path = known ?? freePath(`${shared ? "videos" : safe(clip.label ?? "unlabelled")}/${safe(clip.name)}`, taken)
+    paths.set(file, path)
     rows.push(csvLine([path, clip.label ?? "", clip.start, clip.end]))
-    yield { name: `clips/${path}`, blob: await model.home.file(clip.id) }
+    for (const { prompt, text: answer, model = "" } of (await home.describe?.answers(clip.id)) ?? []) {
+      const { start, end } = clip
+      const window = start === null && end === null ? {} : { start, end }
+      lines.push(`${JSON.stringify({ path, ...window, prompt, answer, model })}\n`)
+    }
+    if (known === undefined) yield { name: `clips/${path}`, blob: await home.file(clip.id) }
   }
-  const table = csvLine(["path", "label", "start", "end"]) + rows.join("")
-  yield { name: "clips/labels.csv", blob: new Blob([table]) }
+  yield { name: "clips/labels.csv", blob: new Blob([csvLine(["path", "label", "start", "end"]) + rows.join("")]) }
+  if (lines.length > 0) yield { name: "clips/descriptions.jsonl", blob: new Blob(lines) }
 }
 
 /** A name that every file system takes. */

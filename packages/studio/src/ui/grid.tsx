@@ -42,6 +42,7 @@ export function Grid({ model, clips, selected, select, cut }: GridProps) {
         <li key={clip.id} class="clip">
           <button
             type="button"
+            title={clip.name}
             aria-pressed={selected.has(clip.id)}
             onClick={(event) => toggle(clip.id, event.shiftKey)}
             onDblClick={() => cut(clip.id)}

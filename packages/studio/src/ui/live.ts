@@ -11,6 +11,8 @@ export class LiveEngine {
   readonly #worker = new Worker(new URL("../workers/engine.worker.ts", import.meta.url), { type: "module" })
   readonly #remote: Remote<LiveFunctions>
   #loaded: { id: string; labels: string[] } | null = null
+  /** On what the recogniser runs; null before it is loaded. */
+  device: string | null = null
   #onAnswer: (answer: LiveAnswer) => void = () => {}
   #stream: MediaStream | null = null
   /** Counts up with every start and stop: what belongs to an older one is dropped. */
@@ -31,7 +33,8 @@ export class LiveEngine {
     const bytes = async (name: string) => new Uint8Array(await (await this.#home.bundleFile(name)).arrayBuffer())
     const part = (name: string) => (names.includes(name) ? bytes(name) : Promise.resolve(null))
     const [model, frame, head] = await Promise.all([bytes("model.onnx"), part("frame.onnx"), part("head.onnx")])
-    const { labels } = await this.#remote.load({ bundle, model, frame, head })
+    const { labels, device } = await this.#remote.load({ bundle, model, frame, head })
+    this.device = device
     this.#loaded = { id: bundle, labels }
     return labels
   }

@@ -5,6 +5,7 @@ import type { api } from "../home.ts"
 import { percent, text } from "../strings.ts"
 import { Picture } from "./grid.tsx"
 import { colourOf, type Model } from "./model.ts"
+import { Suggestions } from "./suggest.tsx"
 
 interface Judged {
   clip: string
@@ -20,6 +21,7 @@ export function Look({ model }: { model: Model }) {
       <section class="look narrow" aria-label={text.screens.look}>
         <h1>{text.lookTitle}</h1>
         <p class="lead">{model.bundle && !report ? text.lookNoFolds : text.lookEmpty}</p>
+        <Suggestions model={model} />
       </section>
     )
   }
@@ -35,6 +37,7 @@ export function Look({ model }: { model: Model }) {
         <Headline report={report} judged={judged} />
         <Confusion model={model} report={report} judged={judged} />
       </div>
+      <Suggestions model={model} />
       <h2>{text.mistakes}</h2>
       {wrong.length === 0 ? (
         <p class="hint">{text.noMistakes}</p>

@@ -17,6 +17,8 @@ export class Model {
   report: api.StudioReport | null = null
   bundle = false
   describing: api.Describing | null
+  /** Files that are being looked through. */
+  measuring: api.StudioState["measuring"]
   /** A line that is shown for a while. */
   notice: { text: string; undo: boolean; failure: boolean } | null = null
   readonly #undo: Undo[] = []
@@ -28,6 +30,7 @@ export class Model {
     this.training = state.training
     this.bundle = state.bundle
     this.describing = state.describe
+    this.measuring = state.measuring ?? null
   }
 
   static async open(home: Home): Promise<Model> {
@@ -147,6 +150,7 @@ export class Model {
       this.training = { ...this.training, ...event.training }
       void this.#refresh()
     } else if (event.kind === "describing") this.describing = event.describing
+    else if (event.kind === "measuring") this.measuring = event.measuring
     this.#changed()
   }
 

@@ -1,8 +1,8 @@
 /** The recogniser as files, and how to run them elsewhere. */
 
-import { useState } from "preact/hooks"
+import { useRef, useState } from "preact/hooks"
 import { text } from "../strings.ts"
-import { offer, zipped } from "./export.ts"
+import { offer, saveFolder, zipped } from "./export.ts"
 import type { Model } from "./model.ts"
 
 const PAGE = `import { FrameRecognizer, parseBundle } from "@fourtier/core/bundle"
@@ -26,26 +26,14 @@ console.log(top[0].label, top[0].probability)
 // or, from the command line: npx fourtier predict bundle clip.mp4`
 
 export function Take({ model }: { model: Model }) {
-  const files = async () => {
-    const names = await model.home.bundleFiles()
-    return Promise.all(names.map(async (name) => ({ name, blob: await model.home.bundleFile(name) })))
-  }
-  const download = async () => {
-    const packed = async function* () {
-      for (const { name, blob } of await files()) yield { name: `bundle/${name}`, blob }
+  const files = async function* () {
+    for (const name of await model.home.bundleFiles()) {
+      yield { name: `bundle/${name}`, blob: await model.home.bundleFile(name) }
     }
-    offer(await zipped(packed()), "bundle.zip")
   }
+  const download = async () => offer(await zipped(files()), "bundle.zip")
   const save = async () => {
-    if (!pickFolder) return
-    const chosen = await pickFolder({ mode: "readwrite" })
-    const directory = await chosen.getDirectoryHandle("bundle", { create: true })
-    for (const { name, blob } of await files()) {
-      const stream = await (await directory.getFileHandle(name, { create: true })).createWritable()
-      await stream.write(blob)
-      await stream.close()
-    }
-    model.say(text.saved)
+    if (await saveFolder?.(files())) model.say(text.saved)
   }
   return (
     <div class="take">
@@ -55,7 +43,7 @@ export function Take({ model }: { model: Model }) {
         <button type="button" class="primary" onClick={() => void model.attempt(download)}>
           {text.download}
         </button>
-        {pickFolder && (
+        {saveFolder && (
           <button type="button" onClick={() => void model.attempt(save)}>
             {text.saveFolder}
           </button>
@@ -69,27 +57,30 @@ export function Take({ model }: { model: Model }) {
   )
 }
 
-type PickFolder = (options: { mode: "readwrite" }) => Promise<FileSystemDirectoryHandle>
-
-/** Where the browser has it. */
-const pickFolder: PickFolder | null =
-  "showDirectoryPicker" in window ? (window.showDirectoryPicker as PickFolder).bind(window) : null
-
 function Snippet({ title, code }: { title: string; code: string }) {
-  const [copied, setCopied] = useState(false)
-  const copy = () => {
-    void navigator.clipboard.writeText(code).then(() => setCopied(true))
+  const [note, setNote] = useState("")
+  const own = useRef<HTMLElement>(null)
+  // over plain http there is no clipboard: then the text is marked, and a key copies it
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(code)
+      setNote(text.copied)
+    } catch {
+      if (own.current) getSelection()?.selectAllChildren(own.current)
+      setNote(text.copyByKey)
+    }
   }
   return (
     <figure class="snippet">
       <figcaption>
         {title}
-        <button type="button" onClick={copy}>
-          {copied ? text.copied : text.copy}
+        <span role="status">{note}</span>
+        <button type="button" onClick={() => void copy()}>
+          {text.copy}
         </button>
       </figcaption>
       <pre>
-        <code>{code}</code>
+        <code ref={own}>{code}</code>
       </pre>
     </figure>
   )

@@ -80,7 +80,7 @@ function Live({ model, engine }: { model: Model; engine: LiveEngine }) {
             )
           })}
         </ul>
-        <p class="hint">{answer ? text.latency(answer.latency) : " "}</p>
+        <p class="hint">{answer ? text.latency(answer.latency, engine.device === "webgpu") : " "}</p>
         <div class="actions">
           <button type="button" class={on ? "danger big" : "primary big"} onClick={on ? stop : () => void start()}>
             {on ? text.liveStop : text.liveStart}

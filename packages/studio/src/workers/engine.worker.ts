@@ -3,18 +3,26 @@
  * a page loads it once.
  */
 
-import { type Encoder, loadEncoder, openSessions } from "../engine/encoder.ts"
+import { askAll, type Cost, expectedCost, type Question } from "../engine/asking.ts"
+import { type Encoder, loadDescription, loadEncoder, openSessions } from "../engine/encoder.ts"
 import { extractFeatures, hasFeatures } from "../engine/features.ts"
 import { openVideo, UnreadableVideo } from "../engine/frames.ts"
 import { type LiveEvent, liveFunctions } from "../engine/live.ts"
 import { Progress, type ProgressEvent } from "../engine/progress.ts"
+import { stripOf } from "../engine/strip.ts"
 import { type Outcome, runTraining } from "../engine/training.ts"
 import type { TrainingJob } from "../engine/training-job.ts"
+import type { api, Endpoint } from "../home.ts"
 import type { StoredClip } from "../store/database.ts"
 import { folder, read } from "../store/files.ts"
 import { serve } from "./rpc.ts"
 
-export type EngineEvent = ProgressEvent | { kind: "bundle" } | LiveEvent
+export type EngineEvent =
+  | ProgressEvent
+  | { kind: "bundle" }
+  | { kind: "answered"; clip: string; answer: api.Answer }
+  | { kind: "spent"; cost: Cost }
+  | LiveEvent
 
 export interface Measured {
   seconds: number | null
@@ -30,6 +38,7 @@ const theEncoder = () => {
 }
 let sessions: ReturnType<typeof openSessions> | null = null
 let running: AbortController | null = null
+let asking: AbortController | null = null
 /** One thing at a time: the engine has one pool of threads. */
 let queue: Promise<unknown> = Promise.resolve()
 
@@ -80,6 +89,27 @@ const functions = {
 
   stop(): void {
     running?.abort()
+  },
+
+  /** A clip's key frames, as a model is shown them. */
+  strip: async (clip: StoredClip): Promise<Blob> => (await stripOf(clip, (await loadDescription()).keyFrames)).jpeg,
+
+  expectedCost: async (questions: Question[], model: string): Promise<Cost> =>
+    expectedCost(questions, model, await loadDescription()),
+
+  /** Asks until all is answered or `stopAsking`; answers come as events. */
+  async ask(questions: Question[], endpoint: Endpoint): Promise<void> {
+    asking?.abort()
+    const own = new AbortController()
+    asking = own
+    await askAll(questions, endpoint, await loadDescription(), own.signal, {
+      answered: (clip, answer) => send({ kind: "answered", clip, answer }),
+      spent: (cost) => send({ kind: "spent", cost }),
+    })
+  },
+
+  stopAsking(): void {
+    asking?.abort()
   },
 }
 
