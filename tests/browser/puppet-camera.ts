@@ -5,32 +5,40 @@ import type { ActionName } from "../../packages/puppets/src/acts.ts"
 import { toYuv } from "../../packages/puppets/src/camera.ts"
 import { ClipRenderer } from "../../packages/puppets/src/clip.ts"
 
-const [WIDTH, HEIGHT, FPS] = [320, 240, 12]
+export const [WIDTH, HEIGHT, FPS] = [320, 240, 12]
+
+/**
+ * Frames of one take, RGB.
+ * @param take its number: each has its own way of moving
+ */
+export function* puppetFrames(action: ActionName, take: number, frames: number): Generator<Uint8Array> {
+  const renderer = new ClipRenderer({
+    seed: `${action}/${take}`,
+    action,
+    person: "somebody",
+    style: `style ${take}`,
+    camera: "tripod",
+    scene: "gym",
+    frames,
+    fps: FPS,
+    width: WIDTH,
+    height: HEIGHT,
+  })
+  for (let i = 0; i < frames; i++) {
+    const picture = new Uint8Array(WIDTH * HEIGHT * 3)
+    renderer.frame(i, picture)
+    yield picture
+  }
+}
 
 /**
  * Takes of an action, one after another, as YUV4MPEG2.
- * @param takes numbers of the takes: each has its own way of moving
  * @param seconds of a take
  */
 export async function filmPuppets(path: string, action: ActionName, takes: readonly number[], seconds: number) {
-  const frames = Math.round(seconds * FPS)
-  const picture = new Uint8Array(WIDTH * HEIGHT * 3)
   const parts: Uint8Array[] = [bytes(`YUV4MPEG2 W${WIDTH} H${HEIGHT} F${FPS}:1 Ip A1:1 C420jpeg\n`)]
   for (const take of takes) {
-    const renderer = new ClipRenderer({
-      seed: `${action}/${take}`,
-      action,
-      person: "somebody",
-      style: `style ${take}`,
-      camera: "tripod",
-      scene: "gym",
-      frames,
-      fps: FPS,
-      width: WIDTH,
-      height: HEIGHT,
-    })
-    for (let i = 0; i < frames; i++) {
-      renderer.frame(i, picture)
+    for (const picture of puppetFrames(action, take, Math.round(seconds * FPS))) {
       const planes = new Uint8Array((WIDTH * HEIGHT * 3) / 2)
       toYuv(picture, WIDTH, HEIGHT, planes)
       parts.push(bytes("FRAME\n"), planes)
