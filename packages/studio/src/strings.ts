@@ -203,10 +203,11 @@ export const text = {
   describeAsk: "Ask",
   describeCost: ({ calls, tokens, dollars }: Cost) =>
     `about ${count(calls, "call")}, ${tokens.toLocaleString("en")} tokens${dollars === null ? "" : `, $${dollars.toFixed(2)}`}`,
+  describeOf: (all: string) => ` of ${all}`,
   describeSpent: ({ calls, tokens, dollars }: Cost) =>
     `${count(calls, "call")}, ${tokens.toLocaleString("en")} tokens${dollars === null ? "" : `, $${dollars.toFixed(2)}`} so far`,
   describeHere:
-    "This page has no server: it asks the address that you enter. Answers are kept with the clips and go into their download; fourtier run learns from them, training in this page does not.",
+    "Each clip is described in four answers, by whom you say below or by hand. They go into the download of the clips, for fourtier run to learn from; training in this page does not use them.",
   endpoint: "Who is asked",
   endpointOf: (model: string, host: string) => `${model} at ${host}`,
   endpointUrl: "Address (OpenAI's protocol)",

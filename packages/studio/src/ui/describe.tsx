@@ -17,8 +17,7 @@ export function Describe({ model }: { model: Model }) {
   return (
     <section class="describe" aria-label={text.screens.describe}>
       <h1>{text.describeTitle}</h1>
-      <p class="lead">{text.describeBody}</p>
-      {home.endpoint && <p class="hint">{text.describeHere}</p>}
+      <p class="lead">{home.endpoint ? text.describeHere : text.describeBody}</p>
       {home.endpoint && (
         <EndpointForm key={describing.model} home={home.endpoint} changed={() => model.say(text.endpointKept)} />
       )}
@@ -79,10 +78,10 @@ function Asking({ model, home, describing }: AskingProps) {
           </button>
         )}
         {estimate && <span>{text.describeCost(estimate)}</span>}
-        {status === "running" && (
+        {status !== "idle" && spent.calls > 0 && (
           <span>
             {text.describeSpent(spent)}
-            {expected && `, ${text.describeCost(expected)}`}
+            {status === "running" && expected && text.describeOf(text.describeCost(expected))}
           </span>
         )}
       </div>
