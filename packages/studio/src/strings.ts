@@ -45,7 +45,8 @@ export const text = {
     "Click clips to select them, then press 1 to 9 to give them a class, Delete to remove them, Ctrl+Z to undo.",
   emptyTitle: "Teach it what to see",
   emptyBody:
-    "Name two classes or more, then record ten short clips of each, or drop files here: a folder inside a folder gives its clips its name as their class. Nothing leaves this browser.",
+    "Name two classes or more, then record ten short clips of each, or drop files here: a folder inside a folder gives its clips its name as their class.",
+  staysHere: { page: "Nothing leaves this browser.", server: "Clips are kept in the data folder of the server." },
   nothingHere: "No clips here.",
   drop: "Drop videos or folders",
   clips: (n: number) => count(n, "clip"),

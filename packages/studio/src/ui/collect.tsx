@@ -174,7 +174,9 @@ export function Collect({ model }: { model: Model }) {
         {model.present.length === 0 && filter.kind !== "removed" ? (
           <div class="empty">
             <h1>{text.emptyTitle}</h1>
-            <p>{text.emptyBody}</p>
+            <p>
+              {text.emptyBody} {text.staysHere[model.home.kind]}
+            </p>
             <p class="drop">{text.drop}</p>
           </div>
         ) : (
