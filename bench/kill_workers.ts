@@ -2,12 +2,14 @@
  * Workers of `fourtier extract --steal` that are killed with kill -9, one after another, wherever they are: whether every clip has its
  * features once, whether nothing is half-written, and whether `fourtier status` is true all the time.
  *
- *     npm run bench && node .fourtier/bench/kill_workers.js <data> [kills, 30] [workers, 3]
+ *     npm run bench && node .fourtier/bench/kill_workers.js <data> [kills, 30] [workers, 3] [slurm]
  *
- * Works in a folder of its own, which is removed; prints what was found, and ends with an error where something is wrong.
+ * With `slurm`, workers are tasks of the array `examples/slurm/extract.sbatch` on this machine (`bench/slurm.sh` sets one up); one that
+ * was killed is submitted again. Works in a folder of its own, which is removed; prints what was found, and ends with an error where
+ * something is wrong.
  */
 
-import { type ChildProcess, spawn } from "node:child_process"
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -18,7 +20,9 @@ import { type JobStatus, readJobs } from "fourtier/shards"
 
 const LAUNCHER = fileURLToPath(new URL("../../packages/fourtier/bin/fourtier.js", import.meta.url))
 
-const [data, kills = "30", workers = "3"] = process.argv.slice(2)
+const ARRAY = fileURLToPath(new URL("../../examples/slurm/extract.sbatch", import.meta.url))
+
+const [data, kills = "30", workers = "3", engine] = process.argv.slice(2)
 if (data === undefined) throw new Error("give a folder of clips")
 
 const folder = mkdtempSync(join(tmpdir(), "fourtier-kills-"))
@@ -93,30 +97,92 @@ function storeOf(job: string): string {
   return free
 }
 
+/** Workers as child processes, or as tasks of Slurm. */
+interface Workers {
+  start(count: number): void
+  /** Numbers of the processes that run. */
+  running(): number[]
+  ended(): Promise<void>
+}
+
+const EXTRACT = ["--block", "8", "--set", "views.train.draws=1"]
+
+function processes(): Workers {
+  const ends: Promise<number | null>[] = []
+  return {
+    start(count) {
+      for (let i = 0; i < count; i++) ends.push(fourtier("extract", data, "--steal", ...EXTRACT))
+    },
+    running: () => [...running].flatMap(({ pid }) => pid ?? []),
+    async ended() {
+      const codes = await Promise.all(ends)
+      check(
+        codes.every((code) => code === 0 || code === null),
+        `exit codes ${codes.join(" ")}`,
+      )
+    },
+  }
+}
+
+function slurmTasks(): Workers {
+  const jobs: string[] = []
+  let tasks = 0
+  const asked = (...args: string[]) =>
+    execFileSync(args[0], args.slice(1), { cwd: folder, env, encoding: "utf8" }).trim()
+  return {
+    start(count) {
+      const array = `--array=${tasks}-${tasks + count - 1}`
+      tasks += count
+      const small = ["--cpus-per-task=1", "--mem=1G"]
+      jobs.push(asked("sbatch", "--parsable", array, ...small, ARRAY, data, ...EXTRACT))
+    },
+    running() {
+      return readdirSync("/proc")
+        .map(Number)
+        .filter((pid) => pid > 0 && contentOf(`/proc/${pid}/cmdline`).includes("\0extract\0"))
+        .filter((pid) => contentOf(`/proc/${pid}/cmdline`).startsWith(process.execPath))
+        .filter((pid) => contentOf(`/proc/${pid}/environ`).includes(`FOURTIER_CACHE=${cache}\0`))
+    },
+    async ended() {
+      while (asked("squeue", "--noheader", "--jobs", jobs.join(",")) !== "") await sleep(500)
+    },
+  }
+}
+
+function contentOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8")
+  } catch {
+    return ""
+  }
+}
+
 await fourtier("doctor", data)
-const extract = () => fourtier("extract", data, "--steal", "--block", "8", "--set", "views.train.draws=1")
+const crew = engine === "slurm" ? slurmTasks() : processes()
 const begun = performance.now()
-const ends = Array.from({ length: Number(workers) }, extract)
-for (let kill = 0; kill < Number(kills); kill++) {
+let started = Number(workers)
+let killed = 0
+crew.start(started)
+while (killed < Number(kills)) {
   const before = records()
   // in the midst of work: some records after the last kill, or a while where workers are just starting
   for (let waited = 0; waited < 40 && records() < before + 4; waited++) await sleep(50)
   await sleep(200 * Math.random())
-  checkStatus(await readJobs(join(cache, "work")), `kill ${kill + 1}`)
-  const victims = [...running]
-  if (victims.length === 0) {
-    process.stdout.write(`everything was done after ${kill} kills: give more clips\n`)
+  const found = await readJobs(join(cache, "work"))
+  checkStatus(found, `kill ${killed + 1}`)
+  const victims = crew.running()
+  if (victims.length === 0 && found.length > 0 && found.every(({ state }) => state === "complete")) {
+    process.stdout.write(`everything was done after ${killed} kills: give more clips\n`)
     break
   }
-  victims[Math.floor(Math.random() * victims.length)].kill("SIGKILL")
-  ends.push(extract())
+  if (victims.length === 0) continue
+  process.kill(victims[Math.floor(Math.random() * victims.length)], "SIGKILL")
+  killed++
+  started++
+  crew.start(1)
 }
-const codes = await Promise.all(ends)
+await crew.ended()
 const seconds = (performance.now() - begun) / 1000
-check(
-  codes.every((code) => code === 0 || code === null),
-  `exit codes ${codes.join(" ")}`,
-)
 
 let clips = 0
 for (const store of stores()) {
@@ -138,9 +204,8 @@ const jobs = await readJobs(join(cache, "work"))
 for (const { name, state, items, done } of jobs)
   check(state === "complete" && done === items, `${name} is ${state}, ${done} of ${items}`)
 check(clips === jobs.reduce((sum, { items }) => sum + items, 0), `${clips} clips stored`)
-const killed = codes.filter((code) => code === null).length
 process.stdout.write(
-  `${killed} kills of ${codes.length} workers in ${seconds.toFixed(0)} s; ${jobs.map(({ done, items }) => `${done} of ${items} clips`).join(", ")}; ${records()} records, none twice\n`,
+  `${killed} of ${started} workers killed in ${seconds.toFixed(0)} s; ${jobs.map(({ done, items }) => `${done} of ${items} clips`).join(", ")}; ${records()} records, none twice\n`,
 )
 rmSync(folder, { recursive: true, force: true })
 if (wrong.length > 0) throw new Error(wrong.join("\n"))

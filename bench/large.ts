@@ -29,8 +29,8 @@ const { Job }: typeof import("../packages/fourtier/src/shards/job.ts") = await i
 const hashOf = (i: number) => createHash("sha256").update(String(i)).digest("hex")
 const manifestPath = join(folder, "manifest.jsonl")
 const answersPath = join(folder, "descriptions.jsonl")
-const common = { system: null, model: "gpt-4o", settings: {}, strip: { frames: 5, height: 256 } }
 const prompts = resolvePrompts("paper")
+const common = { system: prompts.system, model: "gpt-4o", settings: {}, strip: { frames: 5, height: 256 } }
 const SIZE = { T: 8, N: 196, D: 768 }
 const storeSpec = { sampling: "centre", transform: [], encoder: "made up", size: SIZE, pool: "mean" as const }
 

@@ -20,7 +20,7 @@ export const pseudoLabelsSchema = z.strictObject({
     .int()
     .min(1)
     .default(10)
-    .describe("largest number of rounds; it ends earlier when no clip changes its class"),
+    .describe("largest number of rounds; it ends earlier when no clip in a thousand changes its class"),
 })
 
 export type PseudoLabelsConfig = z.infer<typeof pseudoLabelsSchema>

@@ -47,6 +47,8 @@ export interface PseudoLabels {
 
 /** Never sure that a prompt is always right, or no better than chance: shares are kept this far from both. */
 const MARGIN = 0.01
+/** Rounds end when no larger share of the clips changes its class: below a thousand clips, when none does. */
+const CHANGING = 0.001
 
 /**
  * Class probabilities of the clips without a label, and how much each prompt counts.
@@ -93,7 +95,7 @@ export async function labelIn(
   let chosen: Int32Array = known
   for (let round = 1; ; round++) {
     weights = found.agreed.map((right, p) => prior[p] * logOdds((right + 0.5) / (clips.length + 1), classes))
-    if (round >= rounds || isSame(found.chosen, chosen)) break
+    if (round >= rounds || changed(found.chosen, chosen) <= CHANGING * clips.length) break
     chosen = found.chosen
     found = await session.run(known, centresFor(seeds, found.sums, weights, classes))
   }
@@ -218,7 +220,7 @@ function centresFor(
   return { centres, linear }
 }
 
-const isSame = (a: Int32Array, b: Int32Array) => a.every((label, i) => label === b[i])
+const changed = (a: Int32Array, b: Int32Array) => a.reduce((count, label, i) => count + Number(label !== b[i]), 0)
 
 function logOdds(share: number, classes: number): number {
   const kept = Math.min(Math.max(share, 1 / classes + MARGIN), 1 - MARGIN)

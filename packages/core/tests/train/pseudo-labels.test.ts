@@ -216,7 +216,7 @@ function byFormula({
       const share = Math.min(Math.max((right + 0.5) / (ids.length + 1), 1 / CLASSES + 0.01), 0.99)
       return prior[p] * Math.log((share * (CLASSES - 1)) / (1 - share))
     })
-    if (chosen.every((c, i) => c === before[i])) break
+    if (chosen.filter((c, i) => c !== before[i]).length <= ids.length / 1000) break
   }
   const open = ids.flatMap((id, i) => (known[i] < 0 ? [{ id, score: scores[i] }] : []))
   const ranked = open.map(({ score }) => [...score].sort((a, b) => b - a))

@@ -3,29 +3,17 @@
  * number of them that goes on. Runs the compiled code; needs mpirun (Debian: openmpi-bin or mpich) and koffi, else it is skipped.
  */
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { mkdirSync, readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { loadWeights } from "@fourtier/core/node"
-import { afterEach, beforeAll, describe, expect, it } from "vitest"
-import {
-  CLASSES,
-  difference,
-  makeExamples,
-  makeTexts,
-  PROMPTS,
-  RECORD,
-  SIZE,
-  scratchFolder,
-  TEXT_WIDTH,
-} from "../../../core/tests/train/fixtures.ts"
-import { FeatureStore, type StoreSpec } from "../../src/features/store.ts"
+import { beforeAll, describe, expect, it } from "vitest"
+import { difference, scratchFolder } from "../../../core/tests/train/fixtures.ts"
+import { built, journalOf, startTrainer, writeTask } from "../experiment/training-task.ts"
 
 const folder = scratchFolder()
-const built = existsSync(join(import.meta.dirname, "../../dist/mpi/ranks.js"))
-const SPEC: StoreSpec = { sampling: "made up", transform: "none", encoder: "numbers", size: RECORD, pool: "mean" }
 
 /** Programs that start processes; Debian has both kinds side by side under these names. */
 const launchers = ["mpirun.openmpi", "mpirun.mpich"].filter((name) => spawnSync(name, ["--version"]).status === 0)
@@ -41,40 +29,17 @@ function isInstalled(name: string): boolean {
   }
 }
 
-const children: ChildProcess[] = []
-afterEach(() => {
-  for (const child of children.splice(0)) child.kill("SIGKILL")
-})
-
 let task = ""
 
 function start(launcher: string | null, ranks: number, name: string) {
   const out = join(folder, name)
   mkdirSync(out, { recursive: true })
-  const program = [join(import.meta.dirname, "rank.mjs"), task, out]
   const more = launcher === "mpirun.openmpi" ? ["--oversubscribe", "--bind-to", "none"] : []
-  const [command, args] = launcher
-    ? [launcher, [...more, "-n", String(ranks), process.execPath, ...program]]
-    : [process.execPath, program]
-  const root = { OMPI_ALLOW_RUN_AS_ROOT: "1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1" }
-  const child = spawn(command, args, { env: { ...process.env, ...root } })
-  children.push(child)
-  let errors = ""
-  child.stderr.on("data", (chunk) => {
-    errors += chunk
-  })
-  const ended = new Promise<{ code: number | null; errors: string }>((resolve) => {
-    child.on("close", (code) => resolve({ code, errors }))
-  })
-  return { out, child, ended }
+  return { out, ...startTrainer(task, out, launcher ? [launcher, ...more, "-n", String(ranks)] : []) }
 }
 
-const journal = (out: string, stage: string): Record<string, number>[] => {
-  const path = join(out, `${stage}.jsonl`)
-  if (!existsSync(path)) return []
-  const lines = readFileSync(path, "utf8").trim().split("\n")
-  return lines.flatMap((line) => (line.endsWith("}") ? [JSON.parse(line)] : []))
-}
+const journal = (out: string, stage: string): Record<string, number>[] =>
+  journalOf(out, stage).map((line) => JSON.parse(line))
 
 async function expectAlike(out: string, whole: string): Promise<void> {
   for (const stage of ["align", "finetune"]) {
@@ -91,21 +56,11 @@ async function expectAlike(out: string, whole: string): Promise<void> {
 describe.skipIf(!ready)("processes that mpirun has started", () => {
   let whole = ""
   beforeAll(async () => {
-    const root = join(folder, "features")
-    const store = await FeatureStore.open(root, SPEC)
-    const writer = await store.writer()
-    const examples = await makeExamples({}, (key, m) => writer.append(key, m, 0))
-    await writer.close()
-    await store.close()
-    const texts = Object.fromEntries(
-      [...makeTexts(examples)].map(([prompt, byClip]) => [
-        prompt,
-        Object.fromEntries([...byClip].map(([clip, vector]) => [clip, [...vector]])),
-      ]),
-    )
-    task = join(folder, "task.json")
-    const about = { root, spec: SPEC, size: SIZE, classes: CLASSES, prompts: PROMPTS, textWidth: TEXT_WIDTH }
-    writeFileSync(task, JSON.stringify({ ...about, examples, texts, epochs: 5 }))
+    task = await writeTask(folder, {
+      schedule: { epochs: 5, batch: 10, learningRate: 0.005, warmupEpochs: 1, checkpointSeconds: 0 },
+      contrastive: { mixup: 0.8 },
+      classification: { dropout: 0.1, mixup: 0.8, repeats: 2 },
+    })
     const one = start(null, 1, "whole")
     expect(await one.ended).toEqual({ code: 0, errors: "" })
     whole = one.out

@@ -6,6 +6,9 @@ import { createRequire } from "node:module"
 import { dirname, join, relative, sep } from "node:path"
 import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3"
 
+// the client says so where Node is 20
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true"
+
 export interface ObjectServer {
   /** What a process needs to be let in. */
   env: Record<string, string>

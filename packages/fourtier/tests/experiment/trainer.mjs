@@ -1,5 +1,5 @@
 /**
- * One process of a training of both stages, alone or started by mpirun: `node rank.mjs <task.json> <out folder>`. The first one keeps
+ * One process of a training of both stages, alone or started by mpirun: `node trainer.mjs <task.json> <out folder>`. The first one keeps
  * checkpoints and losses, and writes the weights; each leaves its process number in the folder.
  */
 
@@ -35,7 +35,9 @@ if (ranks && ranks.rank > 0) {
 }
 
 async function lead() {
-  const { root, spec, size, classes, prompts, textWidth, examples, texts, epochs } = JSON.parse(readFileSync(taskFile))
+  const { root, spec, size, classes, prompts, textWidth, examples, texts, settings } = JSON.parse(
+    readFileSync(taskFile),
+  )
   const store = await FeatureStore.open(root, spec)
   const sets = {
     train: { source: store, examples: examples.slice(0, 24) },
@@ -48,11 +50,12 @@ async function lead() {
       new Map(Object.entries(byClip).map(([clip, vector]) => [clip, Float32Array.from(vector)])),
     ]),
   )
-  const batch = 10
-  const schedule = scheduleSchema.parse({ epochs, batch, learningRate: 0.005, warmupEpochs: 1, checkpointSeconds: 0 })
+  const schedule = scheduleSchema.parse(settings.schedule)
+  const { batch } = schedule
   const runtime = { threads: 1 }
   const team = { ranks, provider: "cpu", threads: 1 }
-  const rows = (count) => microBatchOf({ rows: count, microBatch: count, ranks: ranks?.size ?? 1 })
+  const rows = (count) =>
+    microBatchOf({ rows: count, microBatch: settings.microBatch ?? count, ranks: ranks?.size ?? 1 })
 
   async function stage(name, task, share) {
     if (ranks) await share()
@@ -69,7 +72,7 @@ async function lead() {
     return weights
   }
 
-  const contrastive = contrastiveSchema.parse({ mixup: 0.8 })
+  const contrastive = contrastiveSchema.parse(settings.contrastive)
   const about = { size, prompts, textWidth, contrastive, width: null, processors: modelSchema.parse({}) }
   const align = await AlignGraphs.compile(about, batch, rows(batch), runtime)
   const target = { width: textWidth, embeddings }
@@ -81,8 +84,9 @@ async function lead() {
   )
   const model = modelSchema.parse({ headWidth: 8, blocks: 1 })
   const network = { method: "full", prompts, model, space: null, size, classes, width: null, pool: "mean" }
-  const training = { ...classificationSchema.parse({ dropout: 0.1, mixup: 0.8, repeats: 2 }), ...schedule }
-  const recipe = { network, rows: rows(2 * batch), dropout: training.dropout, partners: ranks !== null }
+  const training = { ...classificationSchema.parse(settings.classification), ...schedule }
+  const count = training.repeats * batch
+  const recipe = { network, rows: rows(count), dropout: training.dropout, partners: rows(count) < count }
   const graphs = await ClassifierGraphs.compile(
     networkOf(network),
     recipe.rows,
