@@ -2,7 +2,7 @@
 
 import { Command, Option } from "commander"
 import type { BenchEncoderOptions } from "./actions/bench-encoder.ts"
-import { configOptions, DATA, listOf, settingsOptions, wholeNumber } from "./options.ts"
+import { configOptions, DATA, listOf, settingsOptions, wholeNumber, wholeNumberIn } from "./options.ts"
 
 export function benchCommand(): Command {
   return new Command("bench")
@@ -20,7 +20,7 @@ function encoderCommand(): Command {
     .option("--precision <list>", "precisions to compare with float32, separated by commas", "float16,int8")
     .option("--clips <n>", "clips to encode, evenly spread over the data", wholeNumber, 6)
     .option("--rounds <n>", "how often each clip is timed", wholeNumber, 3)
-    .option("--neighbours <n>", "labelled clips for the nearest-neighbour score; 0: skip it", wholeNumber, 200)
+    .option("--neighbours <n>", "labelled clips for the nearest-neighbour score; 0: skip it", wholeNumberIn(0), 200)
     .addOption(
       new Option("--batches <list>", "clips to encode at a time in float32; 1: skip this part")
         .default([2, 4, 8], "2,4,8")
