@@ -1,6 +1,7 @@
 /** Protects what `fourtier plan` prints: within 80 columns, as docs/scale.md shows it, and the same figures as JSON. */
 
-import { readFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { built, several } from "./command.ts"
@@ -42,6 +43,22 @@ describe.skipIf(!built)("fourtier plan", () => {
     const [{ code, out }] = several([words.slice(1).map((word) => word.replaceAll("'", ""))])
     expect(code).toBe(0)
     expect(out.trim()).toBe(shown)
+  })
+
+  it("takes the time of a view from what fourtier bench encoder has written, of this encoder alone", () => {
+    const folder = mkdtempSync(join(tmpdir(), "fourtier-plan-"))
+    const file = join(folder, "bench.json")
+    const bench = {
+      encoder: "uniformerv2 B/16 (random weights)",
+      precisions: [{ cost: { clock: 0.251234567, processor: 1 } }],
+    }
+    writeFileSync(file, JSON.stringify({ ...bench, settings: {}, clips: 2 }))
+    const [b16, l14] = several(ENCODERS.map((encoder) => [...COMMON, "--bench", file, "--set", encoder]))
+    rmSync(folder, { recursive: true })
+    expect(b16.out).toMatch(/a view through the\s+encoder\s+takes\s+0\.251 s\s+\(measured\)/)
+    // 2.78 M views of 0.25 s
+    expect(b16.out).toMatch(/│ encode +│ 2\.78 M views +│ +8\.\d d/)
+    expect([l14.code, l14.err]).toEqual([1, expect.stringMatching(/no measurement of this encoder[\s\S]*L\/14/)])
   })
 
   it("says what may stand where a name is wrong", () => {

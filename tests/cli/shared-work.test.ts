@@ -47,14 +47,16 @@ describe.skipIf(!built)("work that divides by files", () => {
   it("doctor --shard: parts are measured, and then nothing is left", () => {
     const env = { FOURTIER_CACHE: join(folder, "parts") }
     const manifest = join(folder, "parts.jsonl")
-    const [first, second, all] = several(
-      [["--shard", "1/2"], ["--shard", "2/2"], []].map((more) => ["doctor", data, "-o", manifest, ...more]),
-      { env },
-    )
+    const doctor = (...more: string[]) => ["doctor", data, "-o", manifest, ...more]
+    const [first, second] = several([doctor("--shard", "1/2"), doctor("--shard", "2/2")], { env })
     for (const { code, err } of [first, second]) {
       expect(code).toBe(0)
       expect(err).toMatch(/3 files measured here/)
     }
+    expect(measured(join(folder, "parts"))).toHaveLength(CLIPS)
+    const [merged, all] = several([["cache", "merge"], doctor()], { env })
+    expect([merged.code, merged.out]).toEqual([0, expect.stringContaining("measurements: 2 files taken into one")])
+    expect(filesIn(join(folder, "parts/measurements"), ".jsonl")).toHaveLength(1)
     expect(measured(join(folder, "parts"))).toHaveLength(CLIPS)
     expect(all.out).toMatch(/0 files measured, 6 unchanged/)
     expect(existsSync(manifest)).toBe(true)

@@ -141,7 +141,12 @@ describe("Slurm", () => {
 
   it("arrays share their work by blocks, so that a task may be started again at any time", () => {
     const arrays = scripts.filter(({ text }) => text.includes("#SBATCH --array"))
-    expect(arrays.map(({ name }) => name)).toEqual(["ablate.sbatch", "describe.sbatch", "extract.sbatch"])
+    expect(arrays.map(({ name }) => name)).toEqual([
+      "ablate.sbatch",
+      "describe.sbatch",
+      "extract.sbatch",
+      "measure.sbatch",
+    ])
     for (const { text } of arrays)
       expect([text.includes("--steal"), text.includes("#SBATCH --requeue")]).toEqual([true, true])
   })

@@ -12,12 +12,12 @@
  */
 
 import { randomBytes } from "node:crypto"
-import { type FileHandle, mkdir, open, readdir, stat } from "node:fs/promises"
+import { type FileHandle, mkdir, open, readdir, rm, stat } from "node:fs/promises"
 import { hostname } from "node:os"
 import { dirname, extname, join } from "node:path"
 import type { Reporter } from "@fourtier/core"
 import { messageOf } from "@fourtier/tensor"
-import { notWritten } from "@fourtier/tensor/node"
+import { notWritten, writeAtomically, writeExactly } from "@fourtier/tensor/node"
 import { z } from "zod"
 import { markUsed } from "../util/cache-folders.ts"
 import { linesFrom } from "../util/lines.ts"
@@ -171,6 +171,30 @@ export class ProbeMemory {
       if (measures[i] !== undefined) this.#measures.set(keyOf(path, fileHash, window), measures[i])
     }
   }
+}
+
+/**
+ * Takes the measurements of many workers into the one file of a folder. Nobody may measure meanwhile.
+ * @returns how many files were taken in
+ */
+export async function mergeMeasurements(folder: string): Promise<number> {
+  const path = measurementsFile(folder)
+  const names = await readdir(partsOf(path)).catch(() => [])
+  const parts = names.filter((name) => name.endsWith(".jsonl")).map((name) => join(partsOf(path), name))
+  if (parts.length === 0) return 0
+  await writeAtomically(path, async (file) => {
+    let at = 0
+    for (const from of [path, ...parts]) {
+      if ((await stat(from).catch(() => null)) === null) continue
+      for await (const { line } of linesFrom(from, 0, true)) {
+        const bytes = Buffer.from(line === "" ? "" : `${line}\n`)
+        await writeExactly(file, bytes, at)
+        at += bytes.length
+      }
+    }
+  })
+  for (const part of parts) await rm(part, { force: true })
+  return parts.length
 }
 
 function placeNow(path: string): Place | null {

@@ -1,4 +1,4 @@
-/** Takes what many workers wrote together: shards of features, files of answers. */
+/** Takes what many workers wrote together: shards of features, files of answers and measurements. */
 
 import { readdir } from "node:fs/promises"
 import { join } from "node:path"
@@ -9,6 +9,7 @@ import { compactFeatures } from "../../features/compact.ts"
 import { readJobs } from "../../shards/status.ts"
 import { cacheFolders } from "../../util/cache-folders.ts"
 import { cacheUsers } from "../../util/cache-users.ts"
+import { mergeMeasurements } from "../../video/memory.ts"
 import { readConfig } from "./read-config.ts"
 
 /** @throws FourtierError where another process uses the cache, or workers share work in it */
@@ -31,7 +32,11 @@ export async function mergeCache(options: unknown): Promise<void> {
     shards += merged
   }
   const { files, answers } = await mergeAnswers(folders.answers)
-  process.stdout.write(
-    `features: ${plural(shards, "shard")} of ${plural(stores, "store")} became one each\nanswers: ${answers} of ${plural(files, "file")} taken into ${folders.answers}\n`,
-  )
+  const measured = await mergeMeasurements(folders.measurements)
+  const lines = [
+    `features: ${plural(shards, "shard")} of ${plural(stores, "store")} became one each`,
+    `answers: ${answers} of ${plural(files, "file")} taken into ${folders.answers}`,
+    `measurements: ${plural(measured, "file")} taken into one`,
+  ]
+  process.stdout.write(`${lines.join("\n")}\n`)
 }

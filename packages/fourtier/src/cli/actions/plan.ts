@@ -125,7 +125,9 @@ function show(plan: Plan, { vlm, network, latency }: PlanOptions): string {
             `Answers of ${vlm}: ${tokens(answers.inputTokens)} tokens in, ${tokens(answers.outputTokens)} out: about ${count(answers.usd)} USD.`,
           ]
   const speed = `${rates.gflops.toFixed(0)} GFLOP/s (${rates.from})`
-  const encoded = rates.encoderSeconds === null ? "" : `; a view through the encoder takes ${rates.encoderSeconds} s`
+  const seconds = rates.encoderSeconds
+  const encoded =
+    seconds === null ? "" : `; a view through the encoder takes ${Number(seconds.toPrecision(3))} s (measured)`
   const lines = [
     `${data.title}: ${clips}. ${plan.encoder}.`,
     ...(data.assumed.length > 0 ? [`Assumed: ${data.assumed.join("; ")}.`] : []),
