@@ -17,7 +17,8 @@ import { CholeskyDecomposition, Matrix } from "ml-matrix"
 import type { PseudoLabelsConfig } from "../schemas/pseudo-labels.ts"
 import { someTexts } from "./clip-texts.ts"
 import { LabelRounds } from "./label-rounds.ts"
-import { labelIn, type PseudoLabels, type PseudoLabelsInput } from "./pseudo-labels.ts"
+import type { Seed } from "./label-seeds.ts"
+import { growingSeeds, labelIn, type PseudoLabels, type PseudoLabelsInput } from "./pseudo-labels.ts"
 import { centred, dot } from "./vectors.ts"
 
 /** Accuracy of pseudo-labels that are worth using. */
@@ -47,7 +48,7 @@ export interface Evidence {
 }
 
 /** Pseudo-labels of the same clips from some of their labels. */
-type Guess = (labels: ReadonlyMap<string, number>) => Promise<PseudoLabels>
+type Guess = (labels: ReadonlyMap<string, number>, seeds?: readonly Seed[]) => Promise<PseudoLabels>
 
 /** Features [F] by clip. */
 export type RowsOf = (clips: readonly string[]) => Promise<ReadonlyMap<string, Float32Array>>
@@ -74,7 +75,7 @@ export async function evidenceFor(
 ): Promise<Evidence> {
   const input = await sampleOf(all)
   const rounds = await LabelRounds.open(input.texts, input.names.length, config.temperature, runtime)
-  const guess: Guess = (labels) => labelIn(rounds, { ...input, labels }, config)
+  const guess: Guess = (labels, seeds) => labelIn(rounds, { ...input, labels }, config, seeds)
   let clips: number
   let found: Awaited<ReturnType<typeof evidenceOfLabels>>
   try {
@@ -115,9 +116,11 @@ async function evidenceOfLabels(input: PseudoLabelsInput, guess: Guess) {
   })
   const hidden = new Map(labelled.filter(([clip]) => !firsts.includes(clip)))
   const shown = new Map(labelled.filter(([clip]) => firsts.includes(clip)))
+  const seeds = await growingSeeds({ ...input, labels: shown })
+  const places = new Map(input.texts.clips.map((clip, place) => [clip, place]))
   let [checked, right, evidence] = [0, 0, 1]
   for (const clip of someOf([...hidden.keys()], MOST_LABELS)) {
-    const row = (await guess(shown)).probabilities.get(clip)
+    const row = (await guess(shown, seeds.seeds)).probabilities.get(clip)
     const guessed = row ? row.indexOf(Math.max(...row)) : 0
     const label = hidden.get(clip) ?? 0
     // whatever the answers, an unrelated label is the guess as often as the guess is among those that are still hidden
@@ -129,6 +132,7 @@ async function evidenceOfLabels(input: PseudoLabelsInput, guess: Guess) {
     if (guessed === label) right++
     hidden.delete(clip)
     shown.set(clip, label)
+    await seeds.add(places.get(clip) ?? 0, label)
   }
   return { checked, right, evidence }
 }

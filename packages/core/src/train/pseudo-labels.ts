@@ -19,11 +19,10 @@
  */
 
 import type { SessionOptions } from "@fourtier/tensor"
-import { Matrix } from "ml-matrix"
 import type { PseudoLabelsConfig } from "../schemas/pseudo-labels.ts"
 import type { ClipTexts } from "./clip-texts.ts"
 import { LabelRounds } from "./label-rounds.ts"
-import { ridgeClassifier, ridgeOfSums } from "./ridge-classifier.ts"
+import { GrowingSeeds, type Seed, seedsOf } from "./label-seeds.ts"
 import { centred, unit } from "./vectors.ts"
 
 export interface PseudoLabelsInput {
@@ -78,18 +77,35 @@ export async function pseudoLabel(
   }
 }
 
-/** As `pseudoLabel`, with what it runs on open already: for many sets of labels of the same clips. */
+/** How much each prompt counts from the start. */
+function priorsOf({ texts, weights }: PseudoLabelsInput): number[] {
+  const given = texts.prompts.map((prompt) => weights?.get(prompt) ?? 1)
+  return given.some((weight) => weight > 0) ? given : texts.prompts.map(() => 1)
+}
+
+const knownOf = ({ texts, labels }: PseudoLabelsInput) => Int32Array.from(texts.clips, (clip) => labels.get(clip) ?? -1)
+
+/** What labels and names give to begin with, for labels that grow one by one. */
+export function growingSeeds(input: PseudoLabelsInput): Promise<GrowingSeeds> {
+  return GrowingSeeds.of(input.texts, knownOf(input), centred(input.names).map(unit), priorsOf(input))
+}
+
+/**
+ * As `pseudoLabel`, with what it runs on open already: for many sets of labels of the same clips.
+ * @param given seeds of these very labels; absent: they are made
+ */
 export async function labelIn(
   session: LabelRounds,
-  { texts, names, labels, weights: priors }: PseudoLabelsInput,
+  input: PseudoLabelsInput,
   { rounds }: PseudoLabelsConfig,
+  given?: readonly Seed[],
 ): Promise<PseudoLabels> {
+  const { texts, names } = input
   const { prompts, clips } = texts
-  const given = prompts.map((prompt) => priors?.get(prompt) ?? 1)
-  const prior = given.some((weight) => weight > 0) ? given : prompts.map(() => 1)
+  const prior = priorsOf(input)
   const classes = names.length
-  const known = Int32Array.from(clips, (clip) => labels.get(clip) ?? -1)
-  const seeds = await seedsOf(texts, known, centred(names).map(unit), prior)
+  const known = knownOf(input)
+  const seeds = given ?? (await seedsOf(texts, known, centred(names).map(unit), prior))
   let weights: readonly number[] = prior
   let found = await session.run(known, centresFor(seeds, null, weights, classes))
   let chosen: Int32Array = known
@@ -109,94 +125,6 @@ export async function labelIn(
     none: new Set(open.filter((_, i) => first[i] < least)),
     promptWeights: new Map(prompts.map((prompt, p) => [prompt, weights[p]])),
   }
-}
-
-/** What does not change from round to round, of each prompt. */
-interface Seed {
-  /** Σ of the class's name and the unit embeddings of its labelled clips [C,Dt]. */
-  sums: Float64Array
-  /** Ridge classifier of labelled clips and names [C,Dt], times the prompt's share of all weights. */
-  anchor: Float32Array
-}
-
-async function seedsOf(
-  texts: ClipTexts,
-  known: Int32Array,
-  names: readonly Float32Array[],
-  weights: readonly number[],
-): Promise<Seed[]> {
-  const total = weights.reduce((sum, weight) => sum + weight, 0)
-  const seeds: Seed[] = []
-  for (const p of texts.prompts.keys()) {
-    const { sums, classifier } = await seedOf(texts, p, known, names)
-    const anchor = new Float32Array(sums.length)
-    for (const c of names.keys()) {
-      for (let d = 0; d < texts.width; d++) {
-        anchor[c * texts.width + d] = (weights[p] / total) * classifier.get(d, c)
-      }
-    }
-    seeds.push({ sums, anchor })
-  }
-  return seeds
-}
-
-/** Sums of labelled clips and names, and their ridge classifier [Dt,C]. */
-async function seedOf(texts: ClipTexts, prompt: number, known: Int32Array, names: readonly Float32Array[]) {
-  const { width } = texts
-  const count = known.reduce((sum, label) => sum + Number(label >= 0), 0)
-  const few = count + names.length < width
-  const rows: Float32Array[] = []
-  const gram = few ? null : new Float64Array(width * width)
-  const sums = new Float64Array(names.length * width)
-  const add = (row: Float32Array, label: number) => {
-    for (let d = 0; d < width; d++) sums[label * width + d] += row[d]
-    if (gram) addProducts(gram, row)
-    else rows.push(row)
-  }
-  for (const [clip, label] of known.entries()) {
-    if (label < 0) continue
-    const row = new Float32Array(width)
-    await texts.read(prompt, clip, 1, row)
-    add(unit(row), label)
-  }
-  for (const [label, name] of names.entries()) add(name, label)
-  const labels = [...known.filter((label) => label >= 0), ...names.keys()]
-  return {
-    sums,
-    classifier: gram
-      ? ridgeOfSums(square(gram, width), momentOf(sums, width), labels.length)
-      : ridgeClassifier(rows, labels, names.length),
-  }
-}
-
-/** Adds row·rowᵀ, the lower triangle. */
-function addProducts(gram: Float64Array, row: Float32Array): void {
-  for (let i = 0; i < row.length; i++) {
-    for (let j = 0; j <= i; j++) gram[i * row.length + j] += row[i] * row[j]
-  }
-}
-
-function square(lower: Float64Array, width: number): Matrix {
-  const all = Matrix.zeros(width, width)
-  for (let i = 0; i < width; i++) {
-    for (let j = 0; j <= i; j++) {
-      all.set(i, j, lower[i * width + j])
-      all.set(j, i, lower[i * width + j])
-    }
-  }
-  return all
-}
-
-/** Zᵀ(onehot − 1/C) [Dt,C] from each class's sum [C,Dt]. */
-function momentOf(sums: Float64Array, width: number): Matrix {
-  const classes = sums.length / width
-  const moment = Matrix.zeros(width, classes)
-  for (let d = 0; d < width; d++) {
-    let all = 0
-    for (let c = 0; c < classes; c++) all += sums[c * width + d]
-    for (let c = 0; c < classes; c++) moment.set(d, c, sums[c * width + d] - all / classes)
-  }
-  return moment
 }
 
 /**

@@ -4,7 +4,8 @@ import { Rng } from "@fourtier/tensor"
 import { describe, expect, it } from "vitest"
 import { pseudoLabelsSchema } from "../../src/schemas/pseudo-labels.ts"
 import { textsInMemory } from "../../src/train/clip-texts.ts"
-import { type PseudoLabelsInput, pseudoLabel } from "../../src/train/pseudo-labels.ts"
+import { LabelRounds } from "../../src/train/label-rounds.ts"
+import { growingSeeds, labelIn, type PseudoLabelsInput, pseudoLabel } from "../../src/train/pseudo-labels.ts"
 import { ridgeClassifier } from "../../src/train/ridge-classifier.ts"
 import { centred, dot, unit } from "../../src/train/vectors.ts"
 
@@ -151,6 +152,24 @@ describe("sums in blocks on the engine come to what the formulas say, clip by cl
     expect(Math.max(...errors)).toBeLessThan(1e-4)
     expect([...found.none].sort()).toEqual([...wanted.none].sort())
   })
+})
+
+it("labels that come in one by one give what all of them at once give", async () => {
+  const { texts, names } = made({ A: 1.5, B: 2 })
+  const all = new Map(clips.slice(0, 12).map(({ id, label }) => [id, label]))
+  const first = new Map([...all].slice(0, 5))
+  const input = { texts: textsInMemory(texts), names }
+  const growing = await growingSeeds({ ...input, labels: first })
+  for (let clip = 5; clip < 12; clip++) await growing.add(clip, clips[clip].label)
+  const session = await LabelRounds.open(input.texts, names.length, config.temperature, {})
+  const [grown, whole] = [
+    await labelIn(session, { ...input, labels: all }, config, growing.seeds),
+    await labelIn(session, { ...input, labels: all }, config),
+  ]
+  await session.release()
+  for (const [id, row] of whole.probabilities) {
+    for (const [c, p] of row.entries()) expect(grown.probabilities.get(id)?.[c]).toBeCloseTo(p, 4)
+  }
 })
 
 const vectorOf = (rng: Rng): Float32Array<ArrayBuffer> => Float32Array.from({ length: 24 }, () => rng.normal())
