@@ -75,12 +75,16 @@ function makeTexts(): ClipTexts {
   }
 }
 
-const seconds = (begun: number) => `${((performance.now() - begun) / 1000).toFixed(1)} s`
+const now = () => ({ clock: performance.now(), cpu: process.cpuUsage() })
+const seconds = ({ clock, cpu }: ReturnType<typeof now>) => {
+  const { user, system } = process.cpuUsage(cpu)
+  return `${((performance.now() - clock) / 1000).toFixed(1)} s (${((user + system) / 1e6).toFixed(1)} s of processors)`
+}
 const megabytes = () => `${Math.round(process.resourceUsage().maxRSS / 1024)} MB at most so far`
 const say = (text: string) => void process.stdout.write(`${text}\n`)
 
 try {
-  let begun = performance.now()
+  let begun = now()
   const texts = makeTexts()
   say(
     `${count} clips, ${classes} classes, ${prompts.length} prompts of ${WIDTH}: made in ${seconds(begun)}, ${megabytes()}`,
@@ -92,7 +96,7 @@ try {
   const labels = new Map(texts.clips.slice(0, classes * labelsPerClass).map((clip, i) => [clip, i % classes]))
   const config = pseudoLabelsSchema.parse({})
   const runtime = threads ? { threads } : {}
-  begun = performance.now()
+  begun = now()
   const rowsOf = async (clips: readonly string[]) =>
     new Map(
       clips.map((clip) => {
@@ -103,7 +107,7 @@ try {
     )
   const evidence = await evidenceFor({ texts, names, labels }, rowsOf, config, runtime)
   say(`evidence: ${evidence.accepted ? "accepted" : "refused"}; ${seconds(begun)}, ${megabytes()}`)
-  begun = performance.now()
+  begun = now()
   const { probabilities, none, promptWeights } = await pseudoLabel({ texts, names, labels }, config, runtime)
   const right = [...probabilities].filter(
     ([clip, row]) => !none.has(clip) && row.indexOf(Math.max(...row)) === Number(clip.slice(5)) % classes,
