@@ -115,7 +115,8 @@ export const text = {
   goOn: "Go on",
   stop: "Stop",
   trainSummary: (clips: number, classes: number) => `${count(clips, "clip")} in ${count(classes, "class", "classes")}`,
-  unlabelled: (n: number) => `${count(n, "clip")} without a class ${n === 1 ? "is" : "are"} left out.`,
+  unlabelled: (n: number) =>
+    `${count(n, "clip")} without a class ${n === 1 ? "teaches" : "teach"} it nothing: once it is trained, Look shows what it takes ${n === 1 ? "it" : "them"} for.`,
   trainSteps: [
     "Look at every clip with a frozen encoder",
     "Train a network on all of them: it can be tried at once",

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest"
 import { turned } from "../src/engine/frames.ts"
-import { type Matrix, matrixNamed, type Planes, rgbOf } from "../src/engine/yuv.ts"
+import { type Matrix, matrixNamed, matrixOf, type Planes, rgbOf } from "../src/engine/yuv.ts"
 
 /** A picture of 2×2 pixels of one colour. */
 function planes(format: "I420" | "NV12", [y, u, v]: number[], matrix: Matrix, fullRange = false): Planes {
@@ -45,6 +45,15 @@ describe("pixels", () => {
       "bt709",
       "bt2020",
     ])
+  })
+
+  it("a decoder that says BT.709 of a file that names nothing is not believed", () => {
+    expect([
+      matrixOf(null, "bt709"),
+      matrixOf("bt709", "bt709"),
+      matrixOf(null, "bt2020-ncl"),
+      matrixOf(null, null),
+    ]).toEqual(["bt601", "bt709", "bt2020", "bt601"])
   })
 
   it("turns clockwise", () => {

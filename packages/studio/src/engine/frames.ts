@@ -20,7 +20,7 @@ import {
   type VideoSample,
   VideoSampleSink,
 } from "mediabunny"
-import { type Matrix, matrixNamed, planesOf, rgbOf } from "./yuv.ts"
+import { matrixOf, planesOf, rgbOf } from "./yuv.ts"
 
 /** A file that is open: close it when it is no longer needed. */
 export interface OpenVideo {
@@ -74,9 +74,7 @@ async function openTrack(input: Input, track: InputVideoTrack): Promise<OpenVide
   }
   const turned = (await track.getRotation()) % 180 !== 0
   const [width, height] = [await track.getCodedWidth(), await track.getCodedHeight()]
-  // VP8 has one matrix; of other files that name none, the decoder may know
-  const named = (await track.getColorSpace()).matrix
-  const matrix = named || (await track.getCodec()) === "vp8" ? matrixNamed(named) : null
+  const { matrix: named } = await track.getColorSpace()
   const sink = new VideoSampleSink(track)
   return {
     width: turned ? height : width,
@@ -90,7 +88,7 @@ async function openTrack(input: Input, track: InputVideoTrack): Promise<OpenVide
       return {
         times,
         duration: stop - own[0],
-        read: (indices) => readFrames(sink, own, indices, matrix, size),
+        read: (indices) => readFrames(sink, own, indices, named ?? null, size),
       }
     },
     close: () => input.dispose(),
@@ -110,7 +108,7 @@ async function readFrames(
   sink: VideoSampleSink,
   stamps: readonly number[],
   indices: readonly number[],
-  matrix: Matrix | null,
+  named: string | null,
   size: PictureSize | undefined,
 ): Promise<Pictures> {
   const wanted = [...new Set(indices)].sort((a, b) => a - b)
@@ -118,7 +116,7 @@ async function readFrames(
   let place = 0
   let before: Pictures | null = null
   for await (const sample of sink.samplesAtTimestamps(wanted.map((index) => stamps[index]))) {
-    const picture: Pictures | null = sample ? await pictureOf(sample, matrix, size) : before
+    const picture: Pictures | null = sample ? await pictureOf(sample, named, size) : before
     sample?.close()
     if (picture) found.set(wanted[place], picture)
     before = picture
@@ -133,9 +131,9 @@ async function readFrames(
   return { data, count: indices.length, height, width }
 }
 
-/** One frame, upright, RGB. */
-async function pictureOf(sample: VideoSample, matrix: Matrix | null, size: PictureSize | undefined): Promise<Pictures> {
-  const planes = await planesOf(sample, matrix ?? matrixNamed(sample.colorSpace.matrix))
+/** One frame, upright, RGB. @param named the matrix that the file names; null: none */
+async function pictureOf(sample: VideoSample, named: string | null, size: PictureSize | undefined): Promise<Pictures> {
+  const planes = await planesOf(sample, matrixOf(named, sample.colorSpace.matrix))
   const { rotation } = sample
   const stored = { data: rgbOf(planes), count: 1, height: planes.height, width: planes.width }
   const upright = rotation === 0 ? stored : turned(stored, rotation)

@@ -28,6 +28,14 @@ export function matrixNamed(name: string | null | undefined): Matrix {
   return name?.startsWith("bt2020") ? "bt2020" : "bt601"
 }
 
+/**
+ * The matrix of a frame. Decoders say BT.709 of whatever names none; FFmpeg takes that for BT.601.
+ * @param file what the file names; `decoder`: what the decoder says
+ */
+export function matrixOf(file: string | null | undefined, decoder: string | null | undefined): Matrix {
+  return matrixNamed(file ?? (decoder === "bt709" ? null : decoder))
+}
+
 /** RGB [height,width,3]. */
 export function rgbOf(planes: Planes): Uint8Array {
   return planes.format === "RGBA" ? withoutAlpha(planes) : converted(planes)

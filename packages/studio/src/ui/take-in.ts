@@ -13,7 +13,9 @@ const PATIENCE = 60_000
 const keyOf = (path: string, start: number | null, end: number | null) => JSON.stringify([path, start, end])
 
 export async function takeIn(model: Model, found: readonly Found[], progress: Progress): Promise<void> {
-  const { videos, others } = videosOf(found)
+  // browsers list folders in any order
+  const sorted = [...found].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
+  const { videos, others } = videosOf(sorted)
   const rows = new Map<string, TableRow[]>()
   const answers: AnswerRow[] = []
   let read = 0
