@@ -95,7 +95,7 @@ describe.skipIf(chromium === null || !built)("clips in the studio's page", () =>
     await page.locator(".clip > button").dblclick()
     await page.getByRole("slider").waitFor()
     for (const key of ["Shift+ArrowRight", "i", "Shift+ArrowRight", "o"]) await page.keyboard.press(key)
-    expect(await page.locator("dialog output").innerText()).toBe("1.00 s to 2.00 s")
+    await page.locator("dialog output", { hasText: "1.00 s to 2.00 s" }).waitFor()
     expect(await faults(page)).toEqual([])
     await page.keyboard.press("2")
     await notice("1 clip cut out")

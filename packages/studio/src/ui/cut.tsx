@@ -12,14 +12,20 @@ export function Cutter({ model, id, close }: { model: Model; id: string; close()
   const video = useRef<HTMLVideoElement>(null)
   const url = useMedia(model, id)
   const [time, setTime] = useState(0)
+  // what keys go by: they may come quicker than it is drawn
+  const now = useRef(0)
   const [playing, setPlaying] = useState(false)
   const [marks, mark] = useState<{ from: number | null; to: number | null }>({ from: null, to: null })
   const start = clip?.start ?? 0
   const length = clip?.seconds ?? 0
+  const reach = (to: number) => {
+    now.current = to
+    setTime(to)
+  }
   const go = (to: number) => {
     const held = Math.min(Math.max(0, to), length)
     if (video.current) video.current.currentTime = start + held
-    setTime(held)
+    reach(held)
   }
   const toggle = () => {
     if (!video.current) return
@@ -28,6 +34,8 @@ export function Cutter({ model, id, close }: { model: Model; id: string; close()
   }
   const stretch =
     marks.from !== null && marks.to !== null && marks.to > marks.from ? { start: marks.from, end: marks.to } : null
+  const begin = () => mark(({ to }) => ({ from: now.current, to }))
+  const end = () => mark(({ from }) => ({ from, to: now.current }))
   const cut = (label: string) => {
     if (!stretch) return
     void model.attempt(async () => {
@@ -40,10 +48,10 @@ export function Cutter({ model, id, close }: { model: Model; id: string; close()
     if (event.ctrlKey || event.metaKey || event.altKey) return false
     const key = event.key.toLowerCase()
     if (key === " " && !(event.target instanceof HTMLButtonElement)) toggle()
-    else if (key === "arrowright") go(time + (event.shiftKey ? 1 : 0.04))
-    else if (key === "arrowleft") go(time - (event.shiftKey ? 1 : 0.04))
-    else if (key === "i") mark((now) => ({ ...now, from: time }))
-    else if (key === "o") mark((now) => ({ ...now, to: time }))
+    else if (key === "arrowright") go(now.current + (event.shiftKey ? 1 : 0.04))
+    else if (key === "arrowleft") go(now.current - (event.shiftKey ? 1 : 0.04))
+    else if (key === "i") begin()
+    else if (key === "o") end()
     else if (/^[1-9]$/.test(key) && model.classes[Number(key) - 1] !== undefined) cut(model.classes[Number(key) - 1])
     else return false
     return true
@@ -68,13 +76,13 @@ export function Cutter({ model, id, close }: { model: Model; id: string; close()
               src={url}
               muted
               playsInline
-              onLoadedMetadata={() => go(0)}
+              onLoadedMetadata={() => go(now.current)}
               onPlay={() => setPlaying(true)}
               onPause={() => setPlaying(false)}
               onTimeUpdate={(event) => {
-                const now = event.currentTarget.currentTime - start
-                setTime(now)
-                if (now >= length) event.currentTarget.pause()
+                if (event.currentTarget.seeking) return
+                reach(event.currentTarget.currentTime - start)
+                if (now.current >= length) event.currentTarget.pause()
               }}
             />
           )}
@@ -113,10 +121,10 @@ export function Cutter({ model, id, close }: { model: Model; id: string; close()
           <button type="button" onClick={toggle}>
             {playing ? text.pause : text.play}
           </button>
-          <button type="button" onClick={() => mark((now) => ({ ...now, from: time }))}>
+          <button type="button" onClick={begin}>
             {text.cutIn}
           </button>
-          <button type="button" onClick={() => mark((now) => ({ ...now, to: time }))}>
+          <button type="button" onClick={end}>
             {text.cutOut}
           </button>
           <output>{stretch ? text.cutStretch(stretch.start, stretch.end) : text.cutNone}</output>
