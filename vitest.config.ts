@@ -33,6 +33,7 @@ export const LONG = [
   "packages/fourtier/tests/mpi/mpirun.test.ts",
   "packages/fourtier/tests/studio/describing.test.ts",
   "packages/fourtier/tests/studio/server.test.ts",
+  "packages/fourtier/tests/util/objects.test.ts",
   "packages/fourtier/tests/video/annotate.test.ts",
   "packages/fourtier/tests/video/abort.test.ts",
   "packages/fourtier/tests/video/corrupt.test.ts",
