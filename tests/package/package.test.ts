@@ -81,7 +81,9 @@ it("the tarball of @fourtier/studio is the built page: static files, and nothing
   expect(paths).toEqual(
     expect.arrayContaining(["dist/index.html", "dist/encoder/encoder.json", "dist/encoder/encoder.onnx"]),
   )
-  expect(paths.filter((path) => path.endsWith(".wasm"))).toHaveLength(1)
+  // the engine for the processor, and the one for the graphics card: each once, whoever asks for it
+  const engines = paths.filter((path) => path.endsWith(".wasm"))
+  expect(engines.map((path) => /\.(asyncify)-/.exec(path)?.[1] ?? "threaded").sort()).toEqual(["asyncify", "threaded"])
 })
 
 /** Blocks of TypeScript in a README. */
