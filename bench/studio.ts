@@ -98,7 +98,7 @@ function native(folder: string, source: string, rows: readonly Row[], seed: numb
   const times = timesSchema.parse(JSON.parse(readFileSync(join(out, "report/times.json"), "utf8")))
   const of = (stage: RegExp) => times.reduce((sum, time) => sum + (stage.test(time.stage) ? time.seconds : 0), 0)
   process.stderr.write(`native: ${times.map(({ stage, seconds }) => `${stage} ${seconds.toFixed(1)} s`).join(", ")}\n`)
-  return { bundle: join(out, "bundle"), features: of(/extract|feature/i), training: of(/train/i) }
+  return { bundle: join(out, "bundle"), features: of(/^features/), training: of(/^stage 2/) }
 }
 
 /** Counts the features that the page has computed. */
