@@ -101,7 +101,7 @@ export async function featureDifferences(files: readonly { path: string; feature
   for (const { path, features } of files) {
     const clip = clipOfFile(path)
     const job = { clip, sampling: { ...sampling, frames: encoder.frames, clips: test.clips }, transform, seed: null }
-    const { views } = loadViews({ ...job, scaleWhileDecoding: false })
+    const { views } = loadViews({ ...job, scaleWhileDecoding: true })
     const { T, H, W, D } = encoder.size
     const lengths = { m: T * H * W * D, s: T * D, t: H * W * D }
     const record = lengths.m + lengths.s + lengths.t

@@ -16,7 +16,7 @@ import { type Encoder, type Recipes, recipesOf } from "./encoder.ts"
 import { openVideo } from "./frames.ts"
 
 /** Counts up where the same clip gives other features. */
-const VERSION = 3
+const VERSION = 4
 
 export interface ViewCounts {
   train: number

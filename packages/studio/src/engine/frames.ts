@@ -1,16 +1,9 @@
 /**
- * Frames of a file in the page: times from its packets, pixels from WebCodecs, turned upright and brought to the size that the
- * first step of a transform asks for, by the same code as everywhere.
+ * Frames of a file in the page: times from its packets, pixels from WebCodecs, brought to the size that the first step of a
+ * transform asks for and turned upright.
  */
 
-import {
-  type FrameSource,
-  type FrameTimes,
-  type PictureSize,
-  type Pictures,
-  resize,
-  scaledSize,
-} from "@fourtier/core/frames"
+import { type FrameSource, type FrameTimes, type PictureSize, type Pictures, scaledSize } from "@fourtier/core/frames"
 import {
   ALL_FORMATS,
   BlobSource,
@@ -20,7 +13,8 @@ import {
   type VideoSample,
   VideoSampleSink,
 } from "mediabunny"
-import { matrixOf, planesOf, rgbOf } from "./yuv.ts"
+import { pictureOf } from "./scale.ts"
+import { matrixOf, planesOf, type Siting, sitingOf } from "./yuv.ts"
 
 /** A file that is open: close it when it is no longer needed. */
 export interface OpenVideo {
@@ -75,6 +69,7 @@ async function openTrack(input: Input, track: InputVideoTrack): Promise<OpenVide
   const turned = (await track.getRotation()) % 180 !== 0
   const [width, height] = [await track.getCodedWidth(), await track.getCodedHeight()]
   const { matrix: named } = await track.getColorSpace()
+  const siting = sitingOf(await track.getCodec())
   const sink = new VideoSampleSink(track)
   return {
     width: turned ? height : width,
@@ -88,7 +83,7 @@ async function openTrack(input: Input, track: InputVideoTrack): Promise<OpenVide
       return {
         times,
         duration: stop - own[0],
-        read: (indices) => readFrames(sink, own, indices, named ?? null, size),
+        read: (indices) => readFrames(sink, own, indices, { named: named ?? null, siting, size }),
       }
     },
     close: () => input.dispose(),
@@ -108,15 +103,14 @@ async function readFrames(
   sink: VideoSampleSink,
   stamps: readonly number[],
   indices: readonly number[],
-  named: string | null,
-  size: PictureSize | undefined,
+  reading: Reading,
 ): Promise<Pictures> {
   const wanted = [...new Set(indices)].sort((a, b) => a - b)
   const found = new Map<number, Pictures>()
   let place = 0
   let before: Pictures | null = null
   for await (const sample of sink.samplesAtTimestamps(wanted.map((index) => stamps[index]))) {
-    const picture: Pictures | null = sample ? await pictureOf(sample, named, size) : before
+    const picture: Pictures | null = sample ? await uprightOf(sample, reading) : before
     sample?.close()
     if (picture) found.set(wanted[place], picture)
     before = picture
@@ -131,14 +125,24 @@ async function readFrames(
   return { data, count: indices.length, height, width }
 }
 
-/** One frame, upright, RGB. @param named the matrix that the file names; null: none */
-async function pictureOf(sample: VideoSample, named: string | null, size: PictureSize | undefined): Promise<Pictures> {
-  const planes = await planesOf(sample, matrixOf(named, sample.colorSpace.matrix))
+/** How a file's pixels are to be read. */
+interface Reading {
+  /** The matrix that the file names; null: none. */
+  named: string | null
+  siting: Siting
+  /** Of the upright picture. */
+  size: PictureSize | undefined
+}
+
+/** One frame, upright, RGB. */
+async function uprightOf(sample: VideoSample, { named, siting, size }: Reading): Promise<Pictures> {
+  const planes = await planesOf(sample, matrixOf(named, sample.colorSpace.matrix), siting)
   const { rotation } = sample
-  const stored = { data: rgbOf(planes), count: 1, height: planes.height, width: planes.width }
-  const upright = rotation === 0 ? stored : turned(stored, rotation)
-  const scaled = scaledSize(upright.width, upright.height, size)
-  return resize(upright, scaled.width, scaled.height)
+  if (rotation === 0) return pictureOf(planes, size)
+  const swaps = rotation % 180 !== 0
+  const [wide, high] = swaps ? [planes.height, planes.width] : [planes.width, planes.height]
+  const { width, height } = scaledSize(wide, high, size)
+  return turned(pictureOf(planes, swaps ? { width: height, height: width } : { width, height }), rotation)
 }
 
 /** Turns a picture clockwise by 90, 180 or 270 degrees. */

@@ -1,11 +1,12 @@
 /** In a worker: recognises in frames that keep coming, with a bundle that is given by its files. */
 
 import { type Bundle, FrameRecognizer, parseBundle, type StreamAnswer, type TimedFrame } from "@fourtier/core/bundle"
-import { leadingSize, type PictureSize, resize, scaledSize, transformOf } from "@fourtier/core/frames"
+import { leadingSize, type PictureSize, transformOf } from "@fourtier/core/frames"
 import type { Provider } from "@fourtier/tensor"
 import { openOnBest } from "./device.ts"
 import { openVideo } from "./frames.ts"
-import { type Planes, rgbOf } from "./yuv.ts"
+import { pictureOf } from "./scale.ts"
+import type { Planes } from "./yuv.ts"
 
 export interface BundleFiles {
   bundle: string
@@ -104,10 +105,7 @@ export const liveFunctions = (send: (event: LiveEvent) => void) => ({
 
   /** One frame. Answered when it has been taken: send the next one then. */
   frame(time: number, planes: Planes): void {
-    const { width, height } = planes
-    const scaled = scaledSize(width, height, size)
-    const whole = { data: rgbOf(planes), count: 1, width, height }
-    feed?.push({ time, picture: resize(whole, scaled.width, scaled.height) })
+    feed?.push({ time, picture: pictureOf(planes, size) })
   },
 
   end(): void {

@@ -81,7 +81,7 @@ export class LiveEngine {
       const frame = new VideoFrame(video)
       try {
         // what the camera's recordings say as well: see `yuv.ts`
-        await this.#remote.frame(mediaTime, await planesOf(frame, "bt601"))
+        await this.#remote.frame(mediaTime, await planesOf(frame, "bt601", "centre"))
       } finally {
         frame.close()
         busy = false
