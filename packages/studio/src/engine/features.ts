@@ -9,7 +9,7 @@
 import { leadingSize, sampleFrames, transformOf, viewsOf, viewsOfPictures } from "@fourtier/core/frames"
 import { placesOf } from "@fourtier/core/model"
 import { type FeatureKind, type FeatureSource, halfRecord, type RecordKey } from "@fourtier/core/train"
-import { Rng, type Session } from "@fourtier/tensor"
+import { Rng, type Session, type Values } from "@fourtier/tensor"
 import type { StoredClip } from "../store/database.ts"
 import { folder, read, write } from "../store/files.ts"
 import { type Encoder, type Recipes, recipesOf } from "./encoder.ts"
@@ -72,18 +72,16 @@ export async function mapsOf(
   const recipes = recipesOf(encoder)
   const video = await openVideo(file)
   try {
-    const rows = new RowsOfFrames(encoder, sessions.frame)
+    const rows = new RowsOfFrames(sessions.frame)
     const maps: Float32Array[] = []
+    const { N, D } = encoder.rows
     for (const { frames, indices } of await viewsOfClip(recipes, encoder.settings.seed, clip, video)) {
-      const joined: Float32Array[] = []
       const area = frames.length / indices.length
+      const all = new Float32Array(indices.length * N * D)
       for (const [t, index] of indices.entries()) {
-        joined.push(await rows.of(index, frames.subarray(t * area, (t + 1) * area)))
+        all.set(await rows.of(index, frames.subarray(t * area, (t + 1) * area)), t * N * D)
       }
-      const all = new Float32Array(joined.reduce((sum, { length }) => sum + length, 0))
-      for (const [t, own] of joined.entries()) all.set(own, t * own.length)
-      const { m } = await sessions.map.run({ rows: all })
-      maps.push(Float32Array.from(m, Number))
+      maps.push(floatsOf((await sessions.map.run({ rows: all })).m))
     }
     return maps
   } finally {
@@ -137,28 +135,30 @@ async function viewsOfClip(
 
 /** Rows of frames through the encoder; a picture that has been seen is not computed again. */
 class RowsOfFrames {
-  readonly #encoder: Encoder
   readonly #session: Session
   readonly #known = new Map<number, { pixels: Float32Array; rows: Float32Array }[]>()
 
-  constructor(encoder: Encoder, session: Session) {
-    this.#encoder = encoder
+  constructor(session: Session) {
     this.#session = session
   }
 
-  /** @param index number of the frame that the pixels [H,W,3] come from: it may have been mirrored */
+  /** [N,D]. @param index number of the frame that the pixels [H,W,3] come from: it may have been mirrored */
   async of(index: number, pixels: Float32Array): Promise<Float32Array> {
     const known = this.#known.get(index) ?? []
-    const same = known.find((one) => one.pixels.every((value, i) => value === pixels[i]))
+    const same = known.find((one) => alike(one.pixels, pixels))
     if (same) return same.rows
-    const { rows } = await this.#session.run({ frames: pixels })
-    const { N, D } = this.#encoder.rows
-    const own = new Float32Array(N * D)
-    own.set(Float32Array.from(rows, Number))
-    this.#known.set(index, [...known, { pixels: pixels.slice(), rows: own }])
-    return own
+    const rows = floatsOf((await this.#session.run({ frames: pixels })).rows)
+    this.#known.set(index, [...known, { pixels, rows }])
+    return rows
   }
 }
+
+function alike(a: Float32Array, b: Float32Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+const floatsOf = (values: Values[string]) => (values instanceof Float32Array ? values : Float32Array.from(values, Number))
 
 /** Features of the clips of a training: of so many the whole file stays in memory, of others what is asked for is read. */
 export class StoredFeatures implements FeatureSource {
