@@ -3,10 +3,12 @@
  * clips, which both bundles see in Node.
  *
  *     fourtier puppets -o puppets
- *     npm run bench && node .fourtier/bench/studio.js puppets [seeds, 3] [labelled clips a class, 1]
+ *     npm run bench && node .fourtier/bench/studio.js puppets [seeds, 0-2] [labelled clips a class, 1] [untimed]
  *
  * A seed draws the clips and begins the training. Renews the rows of bench/studio.csv: accuracy on `test` and `test-shift`, seconds for
- * the features of the training clips, and seconds for the training. Needs a Chromium (CHROMIUM).
+ * the features of the training clips, and seconds for the training; with `untimed`, for a machine that does other things as well, the
+ * seconds stay empty. At the end it says by how much page and command line differ over all seeds of the table. Needs a
+ * Chromium (CHROMIUM).
  */
 
 import { spawnSync } from "node:child_process"
@@ -23,6 +25,7 @@ import {
 import { tmpdir } from "node:os"
 import { basename, dirname, join, resolve } from "node:path"
 import { csvLine } from "@fourtier/core"
+import { signFlipP } from "@fourtier/core/metrics"
 import { Rng } from "@fourtier/tensor"
 import { unzipSync } from "fflate"
 import { Recognizer } from "fourtier/deploy"
@@ -33,8 +36,10 @@ import { findChromium } from "../tests/browser/chromium.ts"
 import { serve } from "../tests/browser/site.ts"
 import { BENCH, stop, Table } from "./harness.ts"
 
-const [data, seeds = "3", perClass = "1"] = process.argv.slice(2)
-if (data === undefined) stop("usage: node .fourtier/bench/studio.js <puppets> [seeds] [labelled clips a class]")
+const [data, seeds = "0-2", perClass = "1", untimed] = process.argv.slice(2)
+const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(seeds) ?? []
+if (data === undefined || first === undefined || (untimed !== undefined && untimed !== "untimed"))
+  stop("usage: node .fourtier/bench/studio.js <puppets> [seeds, such as 0-2] [labelled clips a class] [untimed]")
 const DIST = resolve("packages/studio/dist")
 const CLI = resolve("packages/fourtier/dist/cli/main.js")
 const executable = findChromium() ?? stop("no Chromium here: set CHROMIUM")
@@ -173,7 +178,7 @@ const COLUMNS = ["labels_a_class", "seed", "where", "test", "test_shift", "featu
 const rows = rowsOf(data)
 const table = await Table.renewed(join(BENCH, "studio.csv"), COLUMNS, 3)
 const site = await serve(DIST, { isolated: true })
-for (let seed = 0; seed < Number(seeds); seed++) {
+for (let seed = Number(first); seed <= Number(last); seed++) {
   const chosen = drawn(rows, seed)
   const folder = mkdtempSync(join(tmpdir(), "fourtier-studio-bench-"))
   try {
@@ -192,8 +197,8 @@ for (let seed = 0; seed < Number(seeds); seed++) {
           ),
         )
       }
-      const figures = [...shares, features, training].map((value) => value.toFixed(1))
-      table.add([perClass, seed, where, ...figures])
+      const seconds = untimed ? ["", ""] : [features, training].map((value) => value.toFixed(1))
+      table.add([perClass, seed, where, ...shares.map((value) => value.toFixed(1)), ...seconds])
     }
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -201,3 +206,21 @@ for (let seed = 0; seed < Number(seeds); seed++) {
 }
 await site.close()
 await table.write()
+sayDifference("test", 3)
+sayDifference("test-shift", 4)
+
+/** Page less command line, seed by seed, of a column of the table. */
+function sayDifference(part: string, column: number): void {
+  const path = join(BENCH, "studio.csv")
+  const own = parseCsv(readFileSync(path, "utf8"), path).filter(({ fields }) => fields[0] === perClass)
+  const of = (where: string) => own.filter(({ fields }) => fields[2] === where)
+  const differences = of("page").flatMap(({ fields }) => {
+    const other = of("native").find((one) => one.fields[1] === fields[1])
+    return other ? [Number(fields[column]) - Number(other.fields[column])] : []
+  })
+  const n = differences.length
+  const mean = differences.reduce((sum, one) => sum + one, 0) / n
+  const spread = Math.sqrt(differences.reduce((sum, one) => sum + (one - mean) ** 2, 0) / (n - 1))
+  const told = `${mean.toFixed(2)}, standard error ${(spread / Math.sqrt(n)).toFixed(2)}`
+  process.stderr.write(`${part}: page less native ${told}, ${n} seeds, p ${signFlipP(differences).toFixed(2)}\n`)
+}

@@ -158,7 +158,8 @@ function alike(a: Float32Array, b: Float32Array): boolean {
   return true
 }
 
-const floatsOf = (values: Values[string]) => (values instanceof Float32Array ? values : Float32Array.from(values, Number))
+const floatsOf = (values: Values[string]) =>
+  values instanceof Float32Array ? values : Float32Array.from(values, Number)
 
 /** Features of the clips of a training: of so many the whole file stays in memory, of others what is asked for is read. */
 export class StoredFeatures implements FeatureSource {
