@@ -43,7 +43,7 @@ const CLIPS = 10
 /** Bytes of the page, gzipped, without engine and weights. */
 const PAGE_LIMIT = 300_000
 /** Features of a file in the page and in Node: norm of the difference, as a share. */
-const FEATURE_TOLERANCE = 0.003
+const FEATURE_TOLERANCE = 0.001
 
 describe.skipIf(chromium === null || !built)("the studio in headless Chromium", () => {
   let folder: string

@@ -83,7 +83,9 @@ function tabledRow({ matrix, fullRange }: Planes): WriteRow {
   const { light, redOfV, blueOfU, greenOfU, greenOfV } = tablesOf(matrix, fullRange)
   return (line, out, from) => {
     for (let x = 0, to = from; x < line.y.length; x++, to += 3) {
-      const [u, v, y] = [within(line.u[x >> 1]), within(line.v[x >> 1]), line.y[x]]
+      const u = within(line.u[x >> 1])
+      const v = within(line.v[x >> 1])
+      const y = line.y[x]
       out[to] = light[redOfV[v] + y]
       out[to + 1] = light[greenOfU[u] + greenOfV[v] + y]
       out[to + 2] = light[blueOfU[u] + y]
@@ -100,7 +102,8 @@ function preciseRow({ matrix, fullRange }: Planes): WriteRow {
   const level = (sum: number) => Math.max(0, Math.min(top, sum | 0)) >> 22
   return (line, out, from) => {
     for (let x = 0, to = from; x < line.y.length; x++, to += 3) {
-      const [u, v] = [line.u[x], line.v[x]]
+      const u = line.u[x]
+      const v = line.v[x]
       const y = (line.y[x] - black) * gain + (1 << 21)
       out[to] = level(y + v * redV)
       out[to + 1] = level(y + v * greenV + u * greenU)
