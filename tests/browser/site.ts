@@ -44,16 +44,19 @@ const ISOLATION = {
   "cross-origin-embedder-policy": "require-corp",
 }
 
-/** Serves a folder on a free port of the loopback address. */
+/**
+ * Serves a folder on a free port of the loopback address.
+ * @param instead bodies of files that are served in place of the folder's, by path
+ */
 export async function serve(
   folder: string,
-  { isolated = false } = {},
+  { isolated = false, instead = {} }: { isolated?: boolean; instead?: Record<string, string> } = {},
 ): Promise<{ url: string; close(): Promise<void> }> {
   const server: Server = createServer(async (request, response) => {
     const path = request.url === "/" ? "/index.html" : (request.url ?? "/")
     const type = TYPES[extname(path)] ?? "application/octet-stream"
     try {
-      const body = await readFile(join(folder, path))
+      const body = instead[path] ?? (await readFile(join(folder, path)))
       response.writeHead(200, { "content-type": type, ...(isolated ? ISOLATION : {}) }).end(body)
     } catch {
       response.writeHead(404).end()

@@ -63,7 +63,7 @@ export async function saidInPage(page: Page, folder: string, film: Film): Promis
 }
 
 /** A call, in the page, of the function that a file beside this one exports. */
-async function script(name: string, given: unknown): Promise<string> {
+export async function script(name: string, given: unknown): Promise<string> {
   const source = await readFile(join(import.meta.dirname, `in-page/${name}.js`), "utf8")
   return `(${source.slice(source.indexOf("async function"))})(${JSON.stringify(given)})`
 }

@@ -7,6 +7,7 @@ import type { api, Home, Recording } from "./home.ts"
 import { PageDescribe } from "./page-describe.ts"
 import {
   beginRecording,
+  byAge,
   cutOut,
   dropRecording,
   endRecording,
@@ -56,12 +57,12 @@ export class PageHome implements Home {
     // what is not asked to be kept may be cleared by the browser when its disk is full
     void navigator.storage.persist?.()
     for (const clip of clips) home.#clips.set(clip.id, clip)
-    const { classes, parts, report, stopped, suggestions } = { ...EMPTY, ...(notes as Partial<Notes> | undefined) }
+    const { classes, parts, report, unfinished, suggestions } = { ...EMPTY, ...(notes as Partial<Notes> | undefined) }
     home.#classes = classes
     home.#parts = parts
     home.#report = report
     home.#suggestions = suggestions
-    if (stopped) home.#training = { ...IDLE, status: "stopped" }
+    if (unfinished) home.#training = { ...IDLE, status: unfinished === "stopped" ? "stopped" : "interrupted" }
     else if (report) home.#training = { ...IDLE, status: "done", seconds: report.seconds }
     void home.#recover()
     return home
@@ -159,7 +160,7 @@ export class PageHome implements Home {
   }
 
   async train({ epochs }: api.TrainSettings): Promise<void> {
-    const sound = [...this.#clips.values()].filter(({ removed, problem }) => !removed && problem === null)
+    const sound = byAge(this.#clips.values()).filter(({ removed, problem }) => !removed && problem === null)
     const usable = sound.filter(({ label }) => label !== null && this.#classes.includes(label))
     // of a video that clips were cut out of, the rest is no clip
     const cut = new Set(sound.flatMap(({ file, start }) => (start === null ? [] : file)))
@@ -171,7 +172,7 @@ export class PageHome implements Home {
     const job: TrainingJob = { clips, background, unlabelled, classes, epochs }
     this.#training = { ...IDLE, status: "running", stage: "start" }
     this.#tellTraining()
-    await this.#note(true)
+    await this.#note()
     try {
       const { report, parts, problems, suggestions } = await this.#engine.train(job)
       this.#report = report
@@ -189,7 +190,7 @@ export class PageHome implements Home {
       const stopped = error instanceof WorkerFailure && error.aborted
       const message = error instanceof Error ? error.message : String(error)
       this.#training = { ...this.#training, status: stopped ? "stopped" : "failed", error: stopped ? null : message }
-      await this.#note(stopped)
+      await this.#note()
     }
     this.#tellTraining()
   }
@@ -285,13 +286,14 @@ export class PageHome implements Home {
     }
   }
 
-  async #note(stopped = false): Promise<void> {
+  async #note(): Promise<void> {
+    const { status } = this.#training
     const notes: Notes = {
       classes: this.#classes,
       parts: this.#parts,
       report: this.#report,
       suggestions: this.#suggestions,
-      stopped,
+      unfinished: status === "running" || status === "stopped" || status === "interrupted" ? status : null,
     }
     await put("notes", [["studio", notes]])
   }
@@ -329,8 +331,8 @@ interface Notes {
   parts: Record<string, api.Part>
   report: api.StudioReport | null
   suggestions: api.Suggestion[]
-  /** Whether a training has begun that has not ended. */
-  stopped: boolean
+  /** Where a training is that has begun and not ended. */
+  unfinished: "running" | "stopped" | "interrupted" | null
 }
 
-const EMPTY: Notes = { classes: [], parts: {}, report: null, suggestions: [], stopped: false }
+const EMPTY: Notes = { classes: [], parts: {}, report: null, suggestions: [], unfinished: null }

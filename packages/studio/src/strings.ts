@@ -125,6 +125,7 @@ export const text = {
   left: (s: number) => `about ${duration(s)} left`,
   took: (s: number) => `Trained and tested in ${duration(s)}.`,
   stopped: "Stopped. What was done is kept: go on where it was.",
+  interrupted: "The training was interrupted. What was done is kept: go on where it was.",
   stage: (name: string) => {
     const [, method, part] = /^(.+), (all|fold \d+)$/.exec(name) ?? []
     if (method === undefined) return STAGES[name] ?? name

@@ -107,7 +107,8 @@ export interface TrainSettings {
 
 /** Where training stands. */
 export interface Training {
-  status: "idle" | "running" | "stopped" | "done" | "failed"
+  /** Stopped by a person, or interrupted by the end of what it ran in: it can be gone on with after either. */
+  status: "idle" | "running" | "stopped" | "interrupted" | "done" | "failed"
   /** What is being done, in words: "features". */
   stage: string
   /** Steps of this stage done, and all of them; 0: not known. */

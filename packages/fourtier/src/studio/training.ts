@@ -25,7 +25,7 @@ const LOOK_MS = 500
 const TELL_MS = 250
 
 const keptSchema = z.object({
-  status: z.enum(["running", "stopped", "done", "failed"]),
+  status: z.enum(["running", "stopped", "interrupted", "done", "failed"]),
   seconds: z.number(),
   error: z.string().nullable(),
 })
@@ -74,7 +74,7 @@ export class TrainingRun {
     const kept = text === null ? null : keptSchema.safeParse(parsed(text))
     if (!kept?.success) return
     const { status, seconds, error } = kept.data
-    this.#state = { ...NOT_TRAINED, status: status === "running" ? "stopped" : status, seconds, error }
+    this.#state = { ...NOT_TRAINED, status: status === "running" ? "interrupted" : status, seconds, error }
     await this.#look()
   }
 

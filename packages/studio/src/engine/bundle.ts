@@ -62,14 +62,21 @@ export async function writeBundle(shipped: Shipped): Promise<void> {
   }
   const bundle = describe(shipped, [rows.N, rows.D])
   const parity = await prove(files["model.onnx"], bundle, shipped)
-  const now = await currentBundle()
-  const next = String(Number(now ?? "0") + 1)
+  const next = String(Number((await currentBundle()) ?? "0") + 1)
   const directory = await folder("bundle", next)
   for (const [name, data] of Object.entries(files)) await write(directory, name, Uint8Array.from(data))
   const text = `${JSON.stringify({ ...bundle, parity }, null, 2)}\n`
   await write(directory, "bundle.json", new TextEncoder().encode(text))
   await put("notes", [["bundle", next]])
-  if (now !== null) await erase(await folder("bundle"), now)
+  await eraseOthers(next)
+}
+
+/** Bundles before this one, one as well that a killed page has left behind. */
+async function eraseOthers(name: string): Promise<void> {
+  const bundles = await folder("bundle")
+  const others: string[] = []
+  for await (const other of bundles.keys()) if (other !== name) others.push(other)
+  for (const other of others) await erase(bundles, other)
 }
 
 /** A model whose weights lie in the bytes of another, with all of them inside. */

@@ -12,8 +12,11 @@ interface Saved {
   best: Weights | null
 }
 
-/** @param key names all that decides the outcome */
-export function storedCheckpoints(key: string): Checkpoints {
+/**
+ * @param key names all that decides the outcome
+ * @param beside what else is kept with each checkpoint, by name
+ */
+export function storedCheckpoints(key: string, beside: () => readonly (readonly [string, unknown])[]): Checkpoints {
   return {
     async restore(optimizer) {
       const saved = (await get("training", `${key}/checkpoint`)) as Saved | undefined
@@ -27,7 +30,7 @@ export function storedCheckpoints(key: string): Checkpoints {
         optimizer.parameters.map(({ name }) => [name, optimizer.parameter(name).slice()] as const),
       )
       const saved: Saved = { cursor: { ...cursor }, weights, state: optimizer.state(), best }
-      await put("training", [[`${key}/checkpoint`, saved]])
+      await put("training", [[`${key}/checkpoint`, saved], ...beside()])
     },
   }
 }
@@ -47,17 +50,40 @@ export async function forgetOthers(key: string): Promise<void> {
   if (others.length > 0) await remove("training", others)
 }
 
-/** Hands over every update. */
-export class LiveJournal implements Journal {
-  readonly #on: (step: number, metrics: Metrics) => void
+/** Loss by update, in the order of updates. */
+export type Losses = [step: number, loss: number][]
 
-  constructor(on: (step: number, metrics: Metrics) => void) {
+export async function keptLosses(key: string): Promise<Losses> {
+  return ((await get("training", `${key}/losses`)) as Losses | undefined) ?? []
+}
+
+/** Seconds that were spent on a training before now. @param key of all that is trained */
+export async function spentSeconds(key: string): Promise<number> {
+  return Number((await get("training", `${key}/seconds`)) ?? 0)
+}
+
+/** Holds every loss and hands it over, those as well that were known before. */
+export class LiveJournal implements Journal {
+  losses: Losses
+  readonly #on: (losses: Losses, now: boolean) => void
+
+  /**
+   * @param losses what is known
+   * @param on `now`: the update has just been made
+   */
+  constructor(losses: Losses, on: (losses: Losses, now: boolean) => void) {
+    this.losses = losses
     this.#on = on
   }
 
-  write(step: number, _epoch: number, part: "train" | "val", metrics: Metrics): void {
-    if (part === "train") this.#on(step, metrics)
+  write(step: number, _epoch: number, part: "train" | "val", { loss }: Metrics): void {
+    if (part !== "train") return
+    this.losses.push([step, loss])
+    this.#on([[step, loss]], true)
   }
 
-  async rewind(): Promise<void> {}
+  async rewind(step: number): Promise<void> {
+    this.losses = this.losses.filter(([own]) => own <= step)
+    if (this.losses.length > 0) this.#on(this.losses, false)
+  }
 }

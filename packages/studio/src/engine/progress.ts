@@ -12,7 +12,8 @@ const PACE = 250
 export class Progress {
   readonly #send: (event: ProgressEvent) => void
   readonly #began = performance.now()
-  #stage = { name: "", done: 0, total: 0, began: 0 }
+  /** `first`: what was done before it began here. */
+  #stage = { name: "", done: 0, total: 0, began: 0, first: 0 }
   /** Trainings that are to come, the running one first, by how long each takes. */
   #plan: { name: string; weight: number }[] = []
   #sent = 0
@@ -25,7 +26,7 @@ export class Progress {
   }
 
   begin(name: string, total: number): void {
-    this.#stage = { name, done: 0, total, began: performance.now() }
+    this.#stage = { name, done: 0, total, began: performance.now(), first: 0 }
     this.#tell(true)
   }
 
@@ -41,22 +42,33 @@ export class Progress {
 
   /** The next training of the plan begins. */
   next(): void {
-    const { began, done, total, name } = this.#stage
+    const { done, total, name } = this.#stage
     const [over] = this.#plan
     // one that has been trained before says nothing of how long the others take
     if (name !== "features" && over && over.weight > 0 && done > 0 && done === total) {
-      this.#unit = (performance.now() - began) / over.weight
+      this.#unit = (this.#pace(performance.now()) * total) / over.weight
     }
     this.#plan = this.#plan.slice(1)
-    this.#stage = { name: this.#plan[0]?.name ?? "", done: 0, total: 0, began: performance.now() }
+    this.#stage = { name: this.#plan[0]?.name ?? "", done: 0, total: 0, began: performance.now(), first: 0 }
     this.#tell(true)
   }
 
-  /** An update of the training that runs; `curve` where it is shown as one. */
-  update(name: string, step: number, steps: number, curve: { method: string; loss: number } | null): void {
-    this.#stage = { ...this.#stage, name, done: step, total: steps }
-    if (curve) this.#points.push({ ...curve, part: "train", step, steps, top1: null })
+  /** An update of the training that runs. */
+  update(name: string, step: number, steps: number): void {
+    const first = this.#stage.total === 0 ? step - 1 : this.#stage.first
+    this.#stage = { ...this.#stage, name, done: step, total: steps, first }
     this.#tell(step === steps)
+  }
+
+  /** Points of a curve that is shown, with the next message. */
+  curve(method: string, losses: readonly (readonly [step: number, loss: number])[], steps: number): void {
+    for (const [step, loss] of losses) this.#points.push({ method, loss, part: "train", step, steps, top1: null })
+  }
+
+  /** Milliseconds of one step of this stage. */
+  #pace(time: number): number {
+    const { done, first, began } = this.#stage
+    return (time - began) / (done - first)
   }
 
   #tell(now: boolean): void {
@@ -77,12 +89,12 @@ export class Progress {
   }
 
   #left(time: number): number | null {
-    const { done, total, began } = this.#stage
+    const { done, total } = this.#stage
     if (done === 0 || total === 0) return null
-    const own = ((time - began) / done) * (total - done)
+    const own = this.#pace(time) * (total - done)
     const [running, ...later] = this.#plan
     if (!running || running.weight === 0) return null
-    const unit = this.#unit ?? ((time - began) / done) * (total / running.weight)
+    const unit = this.#unit ?? this.#pace(time) * (total / running.weight)
     return (own + later.reduce((sum, { weight }) => sum + weight, 0) * unit) / 1000
   }
 }

@@ -26,7 +26,15 @@ import type { Weights } from "@fourtier/tensor/nn"
 import type { api } from "../home.ts"
 import type { StoredClip } from "../store/database.ts"
 import { writeBundle } from "./bundle.ts"
-import { finishedWeights, forgetOthers, keepWeights, LiveJournal, storedCheckpoints } from "./checkpoints.ts"
+import {
+  finishedWeights,
+  forgetOthers,
+  keepWeights,
+  keptLosses,
+  LiveJournal,
+  spentSeconds,
+  storedCheckpoints,
+} from "./checkpoints.ts"
 import { runtime } from "./device.ts"
 import { type Encoder, openSessions } from "./encoder.ts"
 import { extractFeatures, hasFeatures, StoredFeatures, viewCounts } from "./features.ts"
@@ -47,6 +55,8 @@ export interface Outcome {
 const SHIPPED: Method = "baseline"
 const COMPARED: readonly Method[] = ["linear-probe"]
 const FOLDS = 4
+/** Between two checkpoints, at most: so much is lost at most of a page that is closed or killed. */
+const CHECKPOINT_SECONDS = 1
 /** Fewer held-out clips than these tell nothing of how sure the network may be. */
 const FEWEST_CALIBRATED = 20
 
@@ -78,7 +88,9 @@ export async function runTraining(
   const fewest = Math.min(taught.examples.length, ...folds.map((held) => taught.examples.length - held.size))
   const key = await keyOf(encoder, job, clips)
   await forgetOthers(key)
-  const trainer = new Trainer(encoder, job, key, fewest, progress, signal)
+  const before = await spentSeconds(key)
+  const spent = () => before + (performance.now() - began) / 1000
+  const trainer = new Trainer(encoder, job, { key, fewest, spent, progress, signal })
   const rounds = folds.flatMap((_, f) => [SHIPPED, ...COMPARED].map((method) => ({ method, part: foldName(f) })))
   progress.plan(
     [{ method: SHIPPED, part: ALL }, ...rounds].map(({ method, part }) => {
@@ -113,7 +125,7 @@ export async function runTraining(
     const guesses = await trainer.predict(SHIPPED, { ...tested, examples: unlabelled(unnamed, counts.test) }, weights)
     const suggestions = suggestionsOf(unnamed, guesses, job.classes, calibration)
     if (!held) return { report: null, parts, problems, suggestions }
-    const report = reportOf(job.classes, held, folds.length, (performance.now() - began) / 1000)
+    const report = reportOf(job.classes, held, folds.length, spent())
     const [{ top1, low, high }] = report.methods
     const accuracy = { on: `each of ${report.heldOut} clips once, ${folds.length} folds`, top1, low, high }
     await writeBundle({ ...shipped, calibration, unknown: unknownAt(calibration), accuracy })
@@ -178,30 +190,28 @@ async function keyOf(
   return [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, "0")).join("")
 }
 
+interface TrainerOptions {
+  /** Names all that is trained. */
+  key: string
+  /** Clips of the smallest part. */
+  fewest: number
+  /** Seconds since all of it began, those of pages before this one included. */
+  spent: () => number
+  progress: Progress
+  signal: AbortSignal
+}
+
 /** Trains networks on parts of the same clips; graphs are compiled once. */
 class Trainer {
-  readonly key: string
   readonly #encoder: Encoder
   readonly #job: TrainingJob
-  readonly #fewest: number
-  readonly #progress: Progress
-  readonly #signal: AbortSignal
+  readonly #options: TrainerOptions
   readonly #graphs = new Map<Method, Promise<ClassifierGraphs>>()
 
-  constructor(
-    encoder: Encoder,
-    job: TrainingJob,
-    key: string,
-    fewest: number,
-    progress: Progress,
-    signal: AbortSignal,
-  ) {
+  constructor(encoder: Encoder, job: TrainingJob, options: TrainerOptions) {
     this.#encoder = encoder
     this.#job = job
-    this.key = key
-    this.#fewest = fewest
-    this.#progress = progress
-    this.#signal = signal
+    this.#options = options
   }
 
   network(method: Method) {
@@ -213,29 +223,39 @@ class Trainer {
   /** Every weight of the network: trained now, or before. @param part names the clips among those of the job */
   async train(method: Method, set: FeatureSet<Labelled>, part: string): Promise<Weights> {
     const { settings } = this.#encoder
+    const { progress, signal, spent, key: all } = this.#options
     const training = settings[methodNamed(method).trainedBy === "finetune" ? "finetune" : "linearProbe"]
-    const schedule = { ...training, epochs: this.#job.epochs ?? training.epochs, checkpointSeconds: 5 }
-    const key = `${this.key}/${part}/${method}`
+    const schedule = {
+      ...training,
+      epochs: this.#job.epochs ?? training.epochs,
+      checkpointSeconds: Math.min(CHECKPOINT_SECONDS, training.checkpointSeconds),
+    }
+    const key = `${all}/${part}/${method}`
     const known = await finishedWeights(key)
-    this.#progress.next()
-    if (known) return known
+    progress.next()
+    const perEpoch = Math.max(1, Math.floor(set.examples.length / Math.min(schedule.batch, set.examples.length)))
+    const steps = Math.max(schedule.minUpdates, Math.round(schedule.epochs * perEpoch))
+    const journal = new LiveJournal(await keptLosses(key), (losses, now) => {
+      if (part === ALL) progress.curve(titleOf(method), losses, steps)
+      if (now) progress.update(stageOf(method, part), losses[0][0], steps)
+    })
+    if (known) {
+      await journal.rewind(steps)
+      return known
+    }
     const graphs = await this.#graphsOf(method)
     const fixed = await fitStandardize(set, settings.model.width)
     const data = { train: set, val: { ...set, examples: [] } }
     const task = classificationTask(titleOf(method), graphs, training, data, fixed)
-    const perEpoch = Math.max(1, Math.floor(set.examples.length / Math.min(schedule.batch, set.examples.length)))
-    const steps = Math.max(schedule.minUpdates, Math.round(schedule.epochs * perEpoch))
+    const beside = () => [[`${key}/losses`, journal.losses] as const, [`${all}/seconds`, spent()] as const]
     const { weights } = await train(task, {
       schedule,
       seed: settings.seed,
-      checkpoints: storedCheckpoints(key),
-      journal: new LiveJournal((step, { loss }) => {
-        const curve = part === ALL ? { method: titleOf(method), loss } : null
-        this.#progress.update(stageOf(method, part), step, steps, curve)
-      }),
+      checkpoints: storedCheckpoints(key, beside),
+      journal,
       reporter: silent,
       runtime: runtime(),
-      signal: this.#signal,
+      signal,
     })
     const whole: Weights = new Map([...fixed, ...weights])
     await keepWeights(key, whole)
@@ -254,7 +274,7 @@ class Trainer {
     const { size, settings } = this.#encoder
     const training = settings[methodNamed(method).trainedBy === "finetune" ? "finetune" : "linearProbe"]
     const spec = { size, classes: this.#job.classes.length, ...this.network(method) }
-    const batch = Math.max(1, Math.min(training.batch, this.#fewest))
+    const batch = Math.max(1, Math.min(training.batch, this.#options.fewest))
     const known = this.#graphs.get(method) ?? ClassifierGraphs.compile(spec, batch, training.dropout, runtime())
     this.#graphs.set(method, known)
     return known

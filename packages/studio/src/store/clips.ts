@@ -10,7 +10,12 @@ export function newId(): string {
 }
 
 export async function storedClips(): Promise<StoredClip[]> {
-  return (await all("clips")).sort((a, b) => a.added - b.added || (a.id < b.id ? -1 : 1))
+  return byAge(await all("clips"))
+}
+
+/** The oldest first: an order that is the same in every window. */
+export function byAge(clips: Iterable<StoredClip>): StoredClip[] {
+  return [...clips].sort((a, b) => a.added - b.added || (a.id < b.id ? -1 : 1))
 }
 
 export async function keep(clips: readonly StoredClip[]): Promise<void> {

@@ -38,9 +38,11 @@ export async function write(
   }
 }
 
+/** An empty file is none: its writing was begun, and cut short with the page. */
 export async function read(directory: FileSystemDirectoryHandle, name: string): Promise<File | null> {
   try {
-    return await (await directory.getFileHandle(name)).getFile()
+    const file = await (await directory.getFileHandle(name)).getFile()
+    return file.size > 0 ? file : null
   } catch (error) {
     if (error instanceof DOMException && error.name === "NotFoundError") return null
     throw error

@@ -1,6 +1,7 @@
 /** The page around the screens: their names, notices, colours. */
 
 import { useEffect, useState } from "preact/hooks"
+import type { api } from "../home.ts"
 import { text } from "../strings.ts"
 import { Collect } from "./collect.tsx"
 import { Describe } from "./describe.tsx"
@@ -11,6 +12,8 @@ import { Use } from "./use.tsx"
 
 const SCREENS = ["collect", "describe", "train", "look", "use"] as const
 type Screen = (typeof SCREENS)[number]
+
+const BADGES: Partial<Record<api.Training["status"], string>> = { running: "…", interrupted: "!" }
 
 const screenOf = (hash: string): Screen | undefined => SCREENS.find((name) => hash === `#${name}`)
 
@@ -25,11 +28,12 @@ export function App({ model }: { model: Model }) {
   useEffect(() => {
     document.title = `${text.screens[screen]} – ${text.name}`
     scrollTo(0, 0)
+    if (screen === "train") model.trainingSeen()
   }, [screen])
   const screens = SCREENS.filter((name) => name !== "describe" || model.home.describe)
   const badge: Partial<Record<Screen, string>> = {
     collect: String(model.present.length || ""),
-    train: model.training.status === "running" ? "…" : "",
+    train: BADGES[model.training.status] ?? "",
   }
   return (
     <>
@@ -63,9 +67,9 @@ export function App({ model }: { model: Model }) {
         {model.notice && (
           <p class={model.notice.failure ? "notice failure" : "notice"}>
             <span>{model.notice.text}</span>
-            {model.notice.undo && (
-              <button type="button" onClick={() => void model.undo()}>
-                {text.undo}
+            {model.notice.action && (
+              <button type="button" onClick={model.notice.action.run}>
+                {model.notice.action.name}
               </button>
             )}
           </p>

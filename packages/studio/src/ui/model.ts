@@ -9,6 +9,13 @@ interface Undo {
   back(): Promise<unknown>
 }
 
+interface Notice {
+  text: string
+  failure: boolean
+  /** What can be done about it. */
+  action: { name: string; run(): Promise<void> } | null
+}
+
 export class Model {
   readonly home: Home
   clips: api.Clip[] = []
@@ -20,7 +27,8 @@ export class Model {
   /** Files that are being looked through. */
   measuring: api.StudioState["measuring"]
   /** A line that is shown for a while. */
-  notice: { text: string; undo: boolean; failure: boolean } | null = null
+  notice: Notice | null = null
+  #interrupted: Notice | null = null
   readonly #undo: Undo[] = []
   readonly #listeners = new Set<() => void>()
 
@@ -38,6 +46,7 @@ export class Model {
     home.watch((event) => model.#on(event))
     model.clips = await home.clips()
     model.report = await home.report()
+    if (model.training.status === "interrupted") model.#tellInterrupted()
     return model
   }
 
@@ -111,7 +120,8 @@ export class Model {
   }
 
   say(line: string, undo = false, failure = false): void {
-    const own = { text: line, undo, failure }
+    const action = undo ? { name: text.undo, run: () => this.undo() } : null
+    const own = { text: line, failure, action }
     this.notice = own
     this.#changed()
     setTimeout(
@@ -132,8 +142,26 @@ export class Model {
     }
   }
 
+  /** Stays until the screen of training is seen, or another line comes. */
+  #tellInterrupted(): void {
+    const run = async () => {
+      location.hash = "#train"
+      await this.train(true)
+    }
+    this.#interrupted = { text: text.interrupted, failure: false, action: { name: text.goOn, run } }
+    this.notice = this.#interrupted
+  }
+
+  /** The screen of training is shown: it says itself where training stands. */
+  trainingSeen(): void {
+    if (this.notice === null || this.notice !== this.#interrupted) return
+    this.notice = null
+    this.#changed()
+  }
+
   async train(resume: boolean): Promise<void> {
-    if (!resume) this.training = { ...this.training, curves: [] }
+    // in the page they come again
+    if (!resume || this.home.kind === "page") this.training = { ...this.training, curves: [] }
     await this.attempt(() => this.home.train({ epochs: null, resume }))
   }
 

@@ -14,6 +14,7 @@ export function Train({ model }: { model: Model }) {
   const counts = classes.map((name) => usable.filter(({ label }) => label === name).length)
   const unlabelled = model.present.filter(({ label, problem }) => label === null && problem === null).length
   const running = training.status === "running"
+  const unfinished = training.status === "stopped" || training.status === "interrupted"
   const able = classes.filter((name) => name !== "none").length >= 2
   const most = Math.max(1, ...counts)
   return (
@@ -49,13 +50,8 @@ export function Train({ model }: { model: Model }) {
             {text.stop}
           </button>
         ) : (
-          <button
-            type="button"
-            class="primary big"
-            disabled={!able}
-            onClick={() => void model.train(training.status === "stopped")}
-          >
-            {training.status === "stopped" ? text.goOn : training.status === "done" ? text.trainAgain : text.train}
+          <button type="button" class="primary big" disabled={!able} onClick={() => void model.train(unfinished)}>
+            {unfinished ? text.goOn : training.status === "done" ? text.trainAgain : text.train}
           </button>
         )}
         {model.bundle && (
@@ -91,6 +87,7 @@ export function Train({ model }: { model: Model }) {
         {running && model.bundle && training.curves.length > 0 && <p>{text.ready}</p>}
         {training.status === "done" && <p>{text.took(training.seconds)}</p>}
         {training.status === "stopped" && <p>{text.stopped}</p>}
+        {training.status === "interrupted" && <p>{text.interrupted}</p>}
         {training.status === "failed" && <p class="failure">{training.error}</p>}
       </div>
       {curve.length > 1 ? (

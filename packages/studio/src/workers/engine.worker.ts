@@ -52,7 +52,7 @@ const functions = {
   async measure(file: string): Promise<Measured> {
     const none = { seconds: null, width: null, height: null }
     const data = await read(await folder("clips"), file)
-    if (!data) return { ...none, problem: "its file is gone" }
+    if (!data) return { ...none, problem: "its file is empty, or gone" }
     try {
       const video = await openVideo(data)
       const { width, height, frames } = video

@@ -1,0 +1,131 @@
+/**
+ * A page that is killed while it trains goes on from its last checkpoint, and ends with the weights of one that was left alone; clips of no
+ * class are no class, and say from where on it is unknown.
+ */
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { unzipSync } from "fflate"
+import type { Page } from "playwright-core"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { z } from "zod"
+import { encodeClip } from "../../packages/fourtier/tests/video/encode.ts"
+import { findChromium } from "./chromium.ts"
+import { serve } from "./site.ts"
+import { script } from "./studio-parity.ts"
+import { built, DIST, hasClips, kill, StudioWindow } from "./studio-window.ts"
+
+const chromium = findChromium()
+const UPDATES = 40
+
+/** Bars across the picture for one class, along it for the other, both of them for none. */
+const BARS: Record<string, (x: number, y: number) => boolean> = {
+  hop: (x) => x % 16 < 8,
+  wave: (_, y) => y % 16 < 8,
+  none: (x, y) => x % 16 < 8 !== y % 16 < 8,
+}
+
+function film(path: string, label: string, shade: number): void {
+  const paint = (_: number, pixels: Uint8Array, stride: number) => {
+    for (let y = 0; y < 48; y++) {
+      for (let x = 0; x < 64; x++)
+        pixels.fill(BARS[label](x, y) ? 230 - shade : shade, y * stride + 3 * x, y * stride + 3 * x + 3)
+    }
+  }
+  encodeClip(path, { frames: 4, paint })
+}
+
+/** The encoder's description with fewer updates and views: so quick that a test may wait for it. */
+function quickSettings(): string {
+  const encoder = JSON.parse(readFileSync(join(DIST, "encoder/encoder.json"), "utf8"))
+  Object.assign(encoder.settings.finetune, { epochs: 1, minUpdates: UPDATES, checkpointSeconds: 0.2 })
+  encoder.settings.views.train.draws = 1
+  return JSON.stringify(encoder)
+}
+
+describe.skipIf(chromium === null || !built)("a page that is killed while it trains", () => {
+  let folder: string
+  let site: Awaited<ReturnType<typeof serve>>
+  let person: StudioWindow
+  let page: Page
+  let files: Record<string, Uint8Array>
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "fourtier-studio-"))
+    for (const [label, shade] of [
+      ["hop", 20],
+      ["hop", 60],
+      ["wave", 20],
+      ["none", 20],
+      ["none", 60],
+    ] as const) {
+      film(join(folder, "mine", label, `${label} ${shade}.mp4`), label, shade)
+    }
+    site = await serve(DIST, { isolated: true, instead: { "/encoder/encoder.json": quickSettings() } })
+    person = new StudioWindow(chromium ?? "", folder)
+    page = await person.open("none", site.url)
+    await page.getByLabel("Add a folder").setInputFiles(join(folder, "mine"))
+    await hasClips(page, 5)
+  })
+  afterAll(async () => {
+    await person?.close()
+    await site?.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  const updates = async (forget = false) => Number(await page.evaluate(await script("training", { forget })))
+  const trained = () => page.getByText(/^Trained and tested in/).waitFor()
+  const download = async () => {
+    await page.locator('nav a[href="#use"]').click()
+    const download = page.waitForEvent("download")
+    await page.getByRole("button", { name: "Download (.zip)" }).click()
+    return unzipSync(readFileSync(await (await download).path()))
+  }
+
+  it("says so, and goes on from the last checkpoint to the same weights", async () => {
+    await page.locator('nav a[href="#train"]').click()
+    await page.getByRole("button", { name: "Train" }).click()
+    let kept = 0
+    while (kept === 0) {
+      await page.waitForTimeout(100)
+      kept = await updates()
+    }
+    await kill(page)
+    page = await person.open("none", site.url)
+    await hasClips(page, 5)
+    await page.getByText("The training was interrupted.").waitFor()
+    const shown = page.evaluate(`new Promise((resolve) => new MutationObserver(() => {
+      const [, done] = /(\\d+) \\/ ${UPDATES}/.exec(document.querySelector(".progress")?.textContent) ?? []
+      if (done) resolve(Number(done))
+    }).observe(document.body, { subtree: true, childList: true, characterData: true }))`)
+    await page.getByRole("button", { name: "Go on" }).click()
+    expect(await shown).toBeGreaterThan(kept)
+    await trained()
+    files = await download()
+    expect(await updates(true)).toBe(0)
+    await page.locator('nav a[href="#train"]').click()
+    await page.getByRole("button", { name: "Train again" }).click()
+    await page.getByRole("button", { name: "Stop" }).waitFor()
+    await trained()
+    const undisturbed = await download()
+    expect(Buffer.compare(files["bundle/model.onnx"], undisturbed["bundle/model.onnx"])).toBe(0)
+  })
+
+  it("clips of no class are no class: they are unknown, and others are not", async () => {
+    const bundle: unknown = JSON.parse(Buffer.from(files["bundle/bundle.json"]).toString())
+    const { labels, unknown } = z
+      .object({ labels: z.array(z.string()), unknown: z.object({ clips: z.number() }) })
+      .parse(bundle)
+    expect([labels, unknown.clips]).toEqual([["hop", "wave"], 2])
+    for (const [label, said] of [
+      ["none", "unknown"],
+      ["hop", "hop"],
+      ["wave", "wave"],
+    ]) {
+      await page.getByLabel("Choose a video").setInputFiles(join(folder, "mine", label, `${label} 20.mp4`))
+      await page.locator(".lane button", { hasText: said }).waitFor({ timeout: 10_000 })
+    }
+    expect(person.complaints).toEqual([])
+  })
+})
