@@ -73,14 +73,14 @@ export function largestDifference(a: readonly number[], b: readonly number[]): n
   return Math.max(...a.map((x, i) => Math.abs(x - b[i])))
 }
 
-/** The first clips of the page that has no server: their files, and the features that it has computed of them. */
+/** Clips of the page that has no server, by their places: their files, and the features that it has computed of them. */
 export async function clipsWithFeatures(
   page: Page,
-  count: number,
+  places: readonly number[],
 ): Promise<{ file: Uint8Array; features: Uint8Array }[]> {
   const coded = z
     .array(z.object({ file: z.string(), features: z.string() }))
-    .parse(await page.evaluate(await script("features", count)))
+    .parse(await page.evaluate(await script("features", places)))
   return coded.map(({ file, features }) => ({
     file: new Uint8Array(Buffer.from(file, "base64")),
     features: new Uint8Array(Buffer.from(features, "base64")),

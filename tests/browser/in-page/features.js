@@ -1,5 +1,5 @@
-/** The first clips of the page's private files, and the features that it has computed of them, in base64. */
-export async function features(most) {
+/** Clips of the page's private files by their places, and the features that it has computed of them, in base64. */
+export async function features(places) {
   const root = await (await navigator.storage.getDirectory()).getDirectoryHandle("studio")
   const [clips, features] = [await root.getDirectoryHandle("clips"), await root.getDirectoryHandle("features")]
   const names = []
@@ -11,7 +11,8 @@ export async function features(most) {
     return btoa(text)
   }
   const found = []
-  for (const name of names.sort().slice(0, most)) {
+  names.sort()
+  for (const name of places.map((place) => names[place])) {
     const id = name.split("-").slice(2).join("-")
     found.push({ file: await read(clips, id), features: await read(features, name) })
   }

@@ -97,11 +97,12 @@ export function windowOf(
  * ```
  */
 export async function* streamWindows(
-  model: WindowModel,
+  given: WindowModel,
   frames: AsyncIterable<TimedFrame> | Iterable<TimedFrame>,
   options: StreamOptions = {},
 ): AsyncGenerator<StreamAnswer, void, undefined> {
   const { top = 5, smoothing = 0, live = false, most = 1000 } = options
+  const model = live ? givingWay(given) : given
   const { window, step } = windowOf(model.bundle, options)
   const ring = new Ring(window, most)
   const source = live ? ahead(frames, ring) : inTurn(frames, ring)
@@ -143,6 +144,19 @@ export async function* streamWindows(
   if (last !== null && !last.answered) {
     const found = await answer(last.time + SLACK + Math.max(SLACK, ring.interval / 2))
     if (found) yield found
+  }
+}
+
+/** A model after each frame of which other events have their turn: an engine on this thread would keep a camera's frames waiting. */
+function givingWay(model: WindowModel): WindowModel {
+  return {
+    bundle: model.bundle,
+    async keep(pixels) {
+      const kept = await model.keep(pixels)
+      await new Promise((resolve) => setTimeout(resolve))
+      return kept
+    },
+    judge: (kept) => model.judge(kept),
   }
 }
 

@@ -84,6 +84,32 @@ async function ofClip(from: number, to: number, fps: number) {
 }
 
 describe("a stream", () => {
+  it("takes the frames that come while a window is computed on the same thread", async () => {
+    // a clock that only computing moves, by as much as from one of the camera's frames to the next
+    let clock = 0
+    const model: WindowModel = {
+      ...fake(),
+      async keep(pixels) {
+        clock += 0.125
+        return Float32Array.of(pixels[0])
+      },
+    }
+    async function* camera() {
+      for (let i = 0; i < 16; i++, clock += 0.125) yield { time: i / 8, picture: picture(i) }
+      // the newest frame alone is there to be taken
+      for (let time = clock; time < 8; await soon()) {
+        if (clock > time) {
+          time = clock
+          yield { time, picture: picture(Math.round(8 * time)) }
+        }
+        if (clock === time) clock += 0.001
+      }
+    }
+    const found = await all(streamWindows(model, camera(), { live: true }))
+    expect(found.length).toBeGreaterThan(4)
+    expect(found.map(({ padded }) => padded)).toEqual(found.map(() => 0))
+  })
+
   it("answers each window as a clip of its frames, computes a frame at most once, and only those sampled", async () => {
     const model = fake()
     const found = await all(streamWindows(model, frames(101, 25)))
