@@ -89,6 +89,17 @@ describe.skipIf(chromium === null || !built)("clips in the studio's page", () =>
     expect(await page.locator(".problem").innerText()).toMatch(/not a video/)
   })
 
+  it("colours are those that are chosen", async () => {
+    const ground = () => page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    for (const [theme, colour] of [
+      ["dark", "rgb(15, 19, 23)"],
+      ["light", "rgb(251, 252, 253)"],
+    ]) {
+      await page.getByLabel("Colours").selectOption(theme)
+      await expect.poll(ground).toBe(colour)
+    }
+  })
+
   it("clips are cut out of a long video by keys", async () => {
     await page.locator(".row", { hasText: /^No class yet/ }).click()
     await page.getByText("3.0 s").waitFor()

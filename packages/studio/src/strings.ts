@@ -114,7 +114,8 @@ export const text = {
   trainAgain: "Train again",
   goOn: "Go on",
   stop: "Stop",
-  trainSummary: (clips: number, classes: number) => `${count(clips, "clip")} in ${count(classes, "class", "classes")}`,
+  trainSummary: (clips: number, classes: number, none: number) =>
+    `${count(clips, "clip")} in ${count(classes, "class", "classes")}${none > 0 ? `, and ${none} of none of them` : ""}`,
   unlabelled: (n: number) =>
     `${count(n, "clip")} without a class ${n === 1 ? "teaches" : "teach"} it nothing: once it is trained, Look shows what it takes ${n === 1 ? "it" : "them"} for.`,
   trainSteps: [
@@ -180,7 +181,7 @@ export const text = {
   unknown: "unknown",
   unsure: "unsure",
   liveOff: "The camera is off.",
-  steady: "Steady",
+  steady: "Steadier, a little slower",
   fileTitle: "A file",
   fileBody: "See what it says along a video.",
   fileChoose: "Choose a video",

@@ -5,6 +5,7 @@
  */
 
 export * from "./checkpoint.ts"
+export * from "./complaint.ts"
 export { endWorkerProcesses } from "./hand.ts"
 export * from "./journal.ts"
 export * from "./process.ts"

@@ -7,6 +7,7 @@
 import { parentPort, type TransferListItem } from "node:worker_threads"
 import { type Complaint, FourtierError, messageOf } from "@fourtier/tensor"
 import { z } from "zod"
+import { complaintSchema } from "./complaint.ts"
 import { type Events, type Hand, startProcess, startThread } from "./hand.ts"
 import { claimCores } from "./share.ts"
 
@@ -28,13 +29,7 @@ export type Outcome<Job, Result> = { job: Job; result: Result } | { job: Job; er
 const replySchema = z.union([
   z.object({ value: z.unknown() }),
   z.object({
-    error: z.object({
-      what: z.string(),
-      where: z.string().optional(),
-      expected: z.string().optional(),
-      found: z.string().optional(),
-      fix: z.string().optional(),
-    }),
+    error: complaintSchema,
   }),
 ])
 

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { workerUrl } from "@fourtier/core/node"
+import { complaintSchema, workerUrl } from "@fourtier/core/node"
 import { type Complaint, FourtierError } from "@fourtier/tensor"
 import { z } from "zod"
 
@@ -16,13 +16,7 @@ const messageSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("stopped") }),
   z.object({
     kind: z.literal("failed"),
-    complaint: z.object({
-      what: z.string(),
-      where: z.string().optional(),
-      expected: z.string().optional(),
-      found: z.string().optional(),
-      fix: z.string().optional(),
-    }),
+    complaint: complaintSchema,
   }),
 ])
 export type ChildMessage = z.infer<typeof messageSchema>

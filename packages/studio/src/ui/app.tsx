@@ -84,7 +84,7 @@ const THEMES = ["auto", "light", "dark"] as const
 function Theme() {
   const [theme, choose] = useState(() => localStorage.getItem("studio-theme") ?? "auto")
   useEffect(() => {
-    document.documentElement.style.colorScheme = theme === "auto" ? "light dark" : theme
+    document.documentElement.dataset.theme = theme
     localStorage.setItem("studio-theme", theme)
   }, [theme])
   return (

@@ -1,6 +1,7 @@
 /** The classes, how many clips each has, and which clips are shown. */
 
 import { useState } from "preact/hooks"
+import { BACKGROUND } from "../engine/training-job.ts"
 import type { api } from "../home.ts"
 import { text } from "../strings.ts"
 import { colourOf, type Model } from "./model.ts"
@@ -62,7 +63,7 @@ export function ClassList({ model, filter, choose }: { model: Model; filter: Fil
           {text.add}
         </button>
       </form>
-      {model.classes.length >= 2 && !model.classes.includes("none") && <p class="hint">{text.noneHint}</p>}
+      {model.classes.length >= 2 && !model.classes.includes(BACKGROUND) && <p class="hint">{text.noneHint}</p>}
       <div class="rows others">
         {row({ kind: "all" }, text.allClips)}
         {counted({ kind: "none" }) > 0 && row({ kind: "none" }, text.noClass)}

@@ -177,7 +177,7 @@ export function Collect({ model }: { model: Model }) {
             <p>
               {text.emptyBody} {text.staysHere[model.home.kind]}
             </p>
-            <p class="drop">{text.drop}</p>
+            <p class="drop wide-only">{text.drop}</p>
           </div>
         ) : (
           <>

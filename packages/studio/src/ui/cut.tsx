@@ -144,7 +144,7 @@ export function Cutter({ model, id, close }: { model: Model; id: string; close()
             </button>
           ))}
         </p>
-        <p class="hint">{text.cutHint}</p>
+        <p class="hint wide-only">{text.cutHint}</p>
       </div>
     </Dialog>
   )

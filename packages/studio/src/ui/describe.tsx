@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks"
 import type { api, DescribeHome } from "../home.ts"
 import { text } from "../strings.ts"
 import { EndpointForm } from "./endpoint.tsx"
+import { useAddress } from "./media.ts"
 import type { Model } from "./model.ts"
 import { Suggestions } from "./suggest.tsx"
 
@@ -94,27 +95,11 @@ function Asking({ model, home, describing }: AskingProps) {
 function Answers({ model, home, describing, id }: AskingProps & { id: string }) {
   const [answers, setAnswers] = useState<api.Answer[] | null>(null)
   const [changed, setChanged] = useState(false)
-  const [strip, setStrip] = useState<string | null>(null)
+  const strip = useAddress(() => home.strip(id), id)
   // what is being written is not taken away
   useEffect(() => {
     if (!changed) home.answers(id).then(setAnswers, () => setAnswers([]))
   }, [home, id, describing.done, describing.spent.calls])
-  useEffect(() => {
-    let free = () => {}
-    let gone = false
-    home.strip(id).then(
-      (picture) => {
-        if (gone) return picture.free()
-        free = picture.free
-        setStrip(picture.url)
-      },
-      () => {},
-    )
-    return () => {
-      gone = true
-      free()
-    }
-  }, [home, id])
   if (!answers) return <p class="hint">{text.starting}</p>
   const of = (prompt: string) => answers.find((answer) => answer.prompt === prompt)
   const write = (prompt: string, value: string) => {

@@ -71,7 +71,7 @@ export function FileTimeline({ model, engine }: { model: Model; engine: LiveEngi
                   if (video.current) video.current.currentTime = from
                 }}
               >
-                {label ?? text.unknown}
+                <span>{label ?? text.unknown}</span>
               </button>
             ))}
           </div>

@@ -1,5 +1,6 @@
 /** One button; what it does is shown while it does it. */
 
+import { BACKGROUND } from "../engine/training-job.ts"
 import type { api } from "../home.ts"
 import { text } from "../strings.ts"
 import { Curve } from "./curve.tsx"
@@ -15,13 +16,15 @@ export function Train({ model }: { model: Model }) {
   const unlabelled = model.present.filter(({ label, problem }) => label === null && problem === null).length
   const running = training.status === "running"
   const unfinished = training.status === "stopped" || training.status === "interrupted"
-  const able = classes.filter((name) => name !== "none").length >= 2
+  const taught = classes.filter((name) => name !== BACKGROUND).length
+  const none = usable.filter(({ label }) => label === BACKGROUND).length
+  const able = taught >= 2
   const most = Math.max(1, ...counts)
   return (
     <section class="train narrow" aria-label={text.screens.train}>
       <h1>{text.trainTitle}</h1>
       {able ? (
-        <p class="lead">{text.trainSummary(usable.length, classes.length)}</p>
+        <p class="lead">{text.trainSummary(usable.length - none, taught, none)}</p>
       ) : (
         <p class="lead">{text.trainNeeds}</p>
       )}

@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks"
 import type { LiveAnswer } from "../engine/live.ts"
+import { BACKGROUND } from "../engine/training-job.ts"
 import { percent, text } from "../strings.ts"
 import { LiveEngine } from "./live.ts"
 import { colourOf, type Model } from "./model.ts"
@@ -67,7 +68,7 @@ function Live({ model, engine }: { model: Model; engine: LiveEngine }) {
           {!answer ? (on ? text.liveWait : "–") : answer.unknown ? text.unknown : best?.label}
         </p>
         <ul class="probabilities">
-          {(labels.length > 0 ? labels : model.classes).map((label, c) => {
+          {(labels.length > 0 ? labels : model.classes.filter((name) => name !== BACKGROUND)).map((label, c) => {
             const p = answer?.probabilities[c] ?? 0
             return (
               <li key={label}>

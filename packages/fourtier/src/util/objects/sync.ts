@@ -4,7 +4,7 @@
  */
 
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads"
-import { workerUrl } from "@fourtier/core/node"
+import { complaintSchema, workerUrl } from "@fourtier/core/node"
 import { FourtierError } from "@fourtier/tensor"
 import { z } from "zod"
 import type { ObjectStat } from "./client.ts"
@@ -20,13 +20,7 @@ const statSchema = z.object({ size: z.number(), mtime: z.number(), tag: z.string
 const replySchema = z.union([
   z.object({ object: statSchema, file: z.string().nullable() }),
   z.object({
-    error: z.object({
-      what: z.string(),
-      where: z.string().optional(),
-      expected: z.string().optional(),
-      found: z.string().optional(),
-      fix: z.string().optional(),
-    }),
+    error: complaintSchema,
   }),
 ])
 export type ObjectReply = z.infer<typeof replySchema>
