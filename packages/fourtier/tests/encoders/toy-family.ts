@@ -2,9 +2,10 @@
 
 import { reshape, type Tensor } from "@fourtier/tensor"
 import { z } from "zod"
-import { asImages, embedPatches, fromImages, linear, patches, squareMap } from "../../src/encoders/blocks.ts"
+import { linear } from "../../src/encoders/blocks.ts"
 import { defineFamily } from "../../src/encoders/family.ts"
 import { checkInput, count, inputNamed } from "../../src/encoders/graph.ts"
+import { asImages, embedPatches, fromImages, patches, squareMap } from "../../src/encoders/patches.ts"
 import type { WeightBinder } from "../../src/encoders/weight-binder.ts"
 
 const dimensions = z.object({ encoder: z.literal("toy"), side: count, patch: count, width: count, classes: count })

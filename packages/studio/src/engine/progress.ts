@@ -12,7 +12,7 @@ const PACE = 250
 export class Progress {
   readonly #send: (event: ProgressEvent) => void
   readonly #began = performance.now()
-  /** `first`: what was done before it began here. */
+  /** `first`: what was done when the clock of its steps began. */
   #stage = { name: "", done: 0, total: 0, began: 0, first: 0 }
   /** Trainings that are to come, the running one first, by how long each takes. */
   #plan: { name: string; weight: number }[] = []
@@ -42,10 +42,10 @@ export class Progress {
 
   /** The next training of the plan begins. */
   next(): void {
-    const { done, total, name } = this.#stage
+    const { done, first, total, name } = this.#stage
     const [over] = this.#plan
     // one that has been trained before says nothing of how long the others take
-    if (name !== "features" && over && over.weight > 0 && done > 0 && done === total) {
+    if (name !== "features" && over && over.weight > 0 && done > first && done === total) {
       this.#unit = (this.#pace(performance.now()) * total) / over.weight
     }
     this.#plan = this.#plan.slice(1)
@@ -55,8 +55,9 @@ export class Progress {
 
   /** An update of the training that runs. */
   update(name: string, step: number, steps: number): void {
-    const first = this.#stage.total === 0 ? step - 1 : this.#stage.first
-    this.#stage = { ...this.#stage, name, done: step, total: steps, first }
+    // what comes before the first update, and what another page has done, says nothing of the next ones
+    if (this.#stage.total === 0) this.#stage = { ...this.#stage, began: performance.now(), first: step }
+    this.#stage = { ...this.#stage, name, done: step, total: steps }
     this.#tell(step === steps)
   }
 
@@ -89,8 +90,8 @@ export class Progress {
   }
 
   #left(time: number): number | null {
-    const { done, total } = this.#stage
-    if (done === 0 || total === 0) return null
+    const { done, first, total } = this.#stage
+    if (done === first || total === 0) return null
     const own = this.#pace(time) * (total - done)
     const [running, ...later] = this.#plan
     if (!running || running.weight === 0) return null

@@ -25,7 +25,7 @@ export function Curve({ points }: { points: readonly api.CurvePoint[] }) {
           <g key={mark}>
             <line x1={LEFT} x2={WIDTH - 8} y1={y(mark)} y2={y(mark)} class="rule" />
             <text x={LEFT - 6} y={y(mark) + 4} text-anchor="end">
-              {mark.toFixed(1)}
+              {mark.toFixed(top < 2 ? 2 : 1)}
             </text>
           </g>
         ))}

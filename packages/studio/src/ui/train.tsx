@@ -35,7 +35,7 @@ export function Train({ model }: { model: Model }) {
               <dt>{name}</dt>
               <dd>
                 <i
-                  style={{ width: `${(100 * counts[i]) / most}%`, background: colourOf(model.classes.indexOf(name)) }}
+                  style={{ "--share": counts[i] / most, background: colourOf(model.classes.indexOf(name)) }}
                   aria-hidden="true"
                 />
                 <data value={counts[i]}>{counts[i]}</data>

@@ -23,23 +23,7 @@ import {
   takeAlong,
 } from "@fourtier/tensor"
 import { z } from "zod"
-import {
-  asImages,
-  type BlockOptions,
-  causalMask,
-  clipBlock,
-  embedPatches,
-  fromImages,
-  type Grid,
-  gridMap,
-  gridOf,
-  gridOfPictures,
-  norm,
-  normalised,
-  patches,
-  prefixToken,
-  withoutClassToken,
-} from "../blocks.ts"
+import { type BlockOptions, causalMask, clipBlock, norm, normalised } from "../blocks.ts"
 import { defineFamily } from "../family.ts"
 import {
   activation,
@@ -53,6 +37,18 @@ import {
   textIds,
 } from "../graph.ts"
 import { cosineLogits, frameMean } from "../joint.ts"
+import {
+  asImages,
+  embedPatches,
+  fromImages,
+  type Grid,
+  gridMap,
+  gridOf,
+  gridOfPictures,
+  patches,
+  prefixToken,
+  withoutClassToken,
+} from "../patches.ts"
 import { gridTable, type Interpolation } from "../positions.ts"
 import { BASE, HUGE, LARGE, type Normalisation, type Preset, type TransformerSize } from "../presets.ts"
 import type { WeightBinder } from "../weight-binder.ts"

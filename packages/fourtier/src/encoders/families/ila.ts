@@ -32,19 +32,10 @@ import {
   transpose,
 } from "@fourtier/tensor"
 import { z } from "zod"
-import {
-  asImages,
-  type BlockOptions,
-  clipBlock,
-  kernelMatrix,
-  linear,
-  norm,
-  padAxis,
-  squareMap,
-  withoutClassToken,
-} from "../blocks.ts"
+import { type BlockOptions, clipBlock, linear, norm } from "../blocks.ts"
 import { defineFamily } from "../family.ts"
 import { count, type EncoderGraph, type Inputs, textIds } from "../graph.ts"
+import { asImages, kernelMatrix, padAxis, squareMap, withoutClassToken } from "../patches.ts"
 import type { SourceTensor, WeightBinder } from "../weight-binder.ts"
 import { blockOptions, clipEmbedding, clipImageSizes, clipTextSizes } from "./clip.ts"
 import {

@@ -13,24 +13,26 @@ import { z } from "zod"
 import {
   type Activation,
   attend,
-  embedPatches,
-  fromChannelsFirst,
-  gridOf,
   headScale,
   linear,
   mlp,
   norm,
   type Packed,
   packedProjection,
-  patches,
-  prefixToken,
   project,
-  squareMap,
   transposed,
-  withoutClassToken,
 } from "../blocks.ts"
 import { defineFamily } from "../family.ts"
 import { activation, checkInput, count, type EncoderGraph, type Inputs, inputNamed, RESIZE_FIX } from "../graph.ts"
+import {
+  embedPatches,
+  fromChannelsFirst,
+  gridOf,
+  patches,
+  prefixToken,
+  squareMap,
+  withoutClassToken,
+} from "../patches.ts"
 import { clipTable } from "../positions.ts"
 import { BASE, GIANT, IMAGENET, LARGE, type Preset, SMALL, type TransformerSize } from "../presets.ts"
 import type { SourceTensor, WeightBinder } from "../weight-binder.ts"

@@ -23,7 +23,6 @@ import {
   type Tensor,
 } from "@fourtier/tensor"
 import { z } from "zod"
-import { gridOf, patches, squareMap } from "../blocks.ts"
 import { defineFamily } from "../family.ts"
 import { type FlaxSettings, flaxAttention, flaxBlock, flaxDense, flaxMlp, flaxNorm } from "../flax.ts"
 import {
@@ -36,6 +35,7 @@ import {
   RESIZE_FIX,
   VIT_EPSILON,
 } from "../graph.ts"
+import { gridOf, patches, squareMap } from "../patches.ts"
 import { gridTable } from "../positions.ts"
 import { BASE, HALF, HUGE, LARGE, type Preset, SMALL, TINY, type TransformerSize } from "../presets.ts"
 import type { WeightBinder } from "../weight-binder.ts"

@@ -6,20 +6,17 @@ import {
   attend,
   attendInHeads,
   clipBlock,
-  embedPatches,
-  gridOf,
   headScale,
   linear,
   mlp,
   norm,
   PYTORCH_PACKED,
   packedProjection,
-  patches,
-  prefixToken,
   selfAttention,
   toHeads,
 } from "../blocks.ts"
 import { activation, CLIP_EPSILON, count } from "../graph.ts"
+import { embedPatches, gridOf, patches, prefixToken } from "../patches.ts"
 import { gridRows } from "../positions.ts"
 import { type Rotation, rotate, rotationOf } from "../rotary.ts"
 import type { WeightBinder } from "../weight-binder.ts"

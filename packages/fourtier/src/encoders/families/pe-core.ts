@@ -11,7 +11,7 @@
 
 import { exp, FourtierError, matmul, mean, mul, narrow, reshape, type Tensor } from "@fourtier/tensor"
 import { z } from "zod"
-import { asImages, fromImages, normalised } from "../blocks.ts"
+import { normalised } from "../blocks.ts"
 import { defineFamily } from "../family.ts"
 import {
   activation,
@@ -24,6 +24,7 @@ import {
   textIds,
 } from "../graph.ts"
 import { cosineLogits, frameMean } from "../joint.ts"
+import { asImages, fromImages } from "../patches.ts"
 import { BASE, HALF, LARGE, type Preset, SMALL, TINY, type TransformerSize } from "../presets.ts"
 import type { WeightBinder } from "../weight-binder.ts"
 import { type ClipTextConfig, clipName, clipTextTower, isClipText } from "./clip.ts"

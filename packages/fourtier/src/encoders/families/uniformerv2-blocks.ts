@@ -28,11 +28,11 @@ import {
   norm,
   PYTORCH_PACKED,
   packedProjection,
-  padAxis,
   project,
   selfAttention,
   transposed,
 } from "../blocks.ts"
+import { padAxis } from "../patches.ts"
 import type { WeightBinder } from "../weight-binder.ts"
 
 /** The dimensions that the blocks read: see docs/encoders.md. */

@@ -24,18 +24,7 @@ import {
   type Tensor,
 } from "@fourtier/tensor"
 import { z } from "zod"
-import {
-  embedPatches,
-  fromChannelsFirst,
-  type Grid,
-  gridMap,
-  gridOfPictures,
-  linear,
-  norm,
-  padAxis,
-  patches,
-  withoutClassToken,
-} from "../blocks.ts"
+import { linear, norm } from "../blocks.ts"
 import { defineFamily } from "../family.ts"
 import {
   activation,
@@ -47,6 +36,16 @@ import {
   inputNamed,
   RESIZE_FIX,
 } from "../graph.ts"
+import {
+  embedPatches,
+  fromChannelsFirst,
+  type Grid,
+  gridMap,
+  gridOfPictures,
+  padAxis,
+  patches,
+  withoutClassToken,
+} from "../patches.ts"
 import { BASE, LARGE, type Normalisation, type Preset, type TransformerSize } from "../presets.ts"
 import type { WeightBinder } from "../weight-binder.ts"
 import { clipTokens } from "./clip.ts"

@@ -8,9 +8,10 @@
 
 import { add, constant, mean, narrow, reshape, type Tensor } from "@fourtier/tensor"
 import { z } from "zod"
-import { embedPatches, fromChannelsFirst, gridOf, linear, norm, type Packed, patches, squareMap } from "../blocks.ts"
+import { linear, norm, type Packed } from "../blocks.ts"
 import { defineFamily } from "../family.ts"
 import { checkInput, count, type EncoderGraph, type Inputs, inputNamed, RESIZE_FIX } from "../graph.ts"
+import { embedPatches, fromChannelsFirst, gridOf, patches, squareMap } from "../patches.ts"
 import { gridTable, sinusoids } from "../positions.ts"
 import { BASE, GIANT, HUGE, IMAGENET, LARGE, type Preset, SMALL, type TransformerSize } from "../presets.ts"
 import type { WeightBinder } from "../weight-binder.ts"

@@ -9,20 +9,12 @@
 import { add, concat, max, mean, mul, narrow, reshape, type Tensor } from "@fourtier/tensor"
 import { z } from "zod"
 import {
-  asImages,
   attend,
-  embedPatches,
-  fromImages,
-  gridMap,
-  gridOf,
-  gridOfPictures,
   headScale,
   linear,
   mlp,
   norm,
   type Packed,
-  patches,
-  prefixToken,
   project,
   selfAttention,
   TIMM_PACKED,
@@ -40,6 +32,16 @@ import {
   VIT_EPSILON,
 } from "../graph.ts"
 import { cosineLogits, frameMean } from "../joint.ts"
+import {
+  asImages,
+  embedPatches,
+  fromImages,
+  gridMap,
+  gridOf,
+  gridOfPictures,
+  patches,
+  prefixToken,
+} from "../patches.ts"
 import { gridTable, type Interpolation } from "../positions.ts"
 import {
   BASE,

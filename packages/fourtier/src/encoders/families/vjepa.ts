@@ -9,21 +9,9 @@
 
 import { add, concat, constant, FourtierError, gather, reshape, type Tensor } from "@fourtier/tensor"
 import { z } from "zod"
-import {
-  attendInHeads,
-  embedPatches,
-  fromChannelsFirst,
-  gridOf,
-  headScale,
-  linear,
-  mlp,
-  norm,
-  packedProjection,
-  patches,
-  TIMM_PACKED,
-  toHeads,
-} from "../blocks.ts"
+import { attendInHeads, headScale, linear, mlp, norm, packedProjection, TIMM_PACKED, toHeads } from "../blocks.ts"
 import { activation, checkInput, count, type EncoderGraph, type Inputs, inputNamed, VIT_EPSILON } from "../graph.ts"
+import { embedPatches, fromChannelsFirst, gridOf, patches } from "../patches.ts"
 import { IMAGENET, type Preset, type TransformerSize } from "../presets.ts"
 import { type RotaryStyle, rotate, rotationOf } from "../rotary.ts"
 import type { WeightBinder } from "../weight-binder.ts"

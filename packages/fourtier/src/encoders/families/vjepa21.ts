@@ -8,9 +8,10 @@
 
 import { add, concat, reshape, type Tensor } from "@fourtier/tensor"
 import { z } from "zod"
-import { asImages, norm } from "../blocks.ts"
+import { norm } from "../blocks.ts"
 import { defineFamily } from "../family.ts"
 import { count, type EncoderGraph, type Inputs, inputNamed } from "../graph.ts"
+import { asImages } from "../patches.ts"
 import { BASE, LARGE } from "../presets.ts"
 import type { WeightBinder } from "../weight-binder.ts"
 import {

@@ -26,7 +26,6 @@ import {
 } from "@fourtier/tensor"
 import { z } from "zod"
 import {
-  asImages,
   attend,
   type BlockOptions,
   clipBlock,
@@ -38,12 +37,11 @@ import {
   normalised,
   project,
   selfAttention,
-  squareMap,
   transposed,
-  withoutClassToken,
 } from "../blocks.ts"
 import { defineFamily } from "../family.ts"
 import { checkInput, count, type EncoderGraph, type Inputs, inputNamed, RESIZE_FIX, textIds } from "../graph.ts"
+import { asImages, squareMap, withoutClassToken } from "../patches.ts"
 import { timeTable } from "../positions.ts"
 import { IMAGENET, type Preset } from "../presets.ts"
 import type { WeightBinder } from "../weight-binder.ts"
