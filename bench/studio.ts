@@ -12,74 +12,27 @@
  */
 
 import { spawnSync } from "node:child_process"
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { basename, dirname, join, resolve } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import { csvLine } from "@fourtier/core"
 import { signFlipP } from "@fourtier/core/metrics"
-import { Rng } from "@fourtier/tensor"
-import { unzipSync } from "fflate"
 import { Recognizer } from "fourtier/deploy"
-import { chromium as browsers, type Page } from "playwright-core"
 import { z } from "zod"
 import { parseCsv } from "../packages/fourtier/src/util/csv.ts"
-import { findChromium } from "../tests/browser/chromium.ts"
 import { serve } from "../tests/browser/site.ts"
 import { BENCH, stop, Table } from "./harness.ts"
+import { DIST, drawn, type Outcome, type Row, rowsOf, trainInPage } from "./studio_page.ts"
 
 const [data, seeds = "0-2", perClass = "1", untimed] = process.argv.slice(2)
 const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(seeds) ?? []
 if (data === undefined || first === undefined || (untimed !== undefined && untimed !== "untimed"))
   stop("usage: node .fourtier/bench/studio.js <puppets> [seeds, such as 0-2] [labelled clips a class] [untimed]")
-const DIST = resolve("packages/studio/dist")
 const CLI = resolve("packages/fourtier/dist/cli/main.js")
-const executable = findChromium() ?? stop("no Chromium here: set CHROMIUM")
-if (!existsSync(DIST) || !existsSync(CLI)) stop("run `npm run bench` first, from the project's root")
+if (!existsSync(CLI)) stop("run `npm run bench` first, from the project's root")
 
 /** What the page trains, and nothing else. */
 const NATIVE = ["methods=[baseline]", "prompts=[]", "calibration=null"]
-
-interface Row {
-  path: string
-  label: string
-  split: string
-}
-
-function rowsOf(folder: string): Row[] {
-  const [{ fields: head }, ...rows] = parseCsv(readFileSync(join(folder, "manifest.csv"), "utf8"), "manifest.csv")
-  const at = (name: string) => head.indexOf(name)
-  return rows.map(({ fields }) => ({
-    path: fields[at("path")],
-    label: fields[at("label")],
-    split: fields[at("split")],
-  }))
-}
-
-/** So many clips of each class, drawn. */
-function drawn(rows: readonly Row[], seed: number): Row[] {
-  const taken = new Map<string, number>()
-  return Rng.fork(seed, "studio")
-    .shuffle(rows.filter(({ split }) => split === "train"))
-    .filter(({ label }) => {
-      taken.set(label, (taken.get(label) ?? 0) + 1)
-      return (taken.get(label) ?? 0) <= Number(perClass)
-    })
-}
-
-interface Outcome {
-  bundle: string
-  features: number
-  training: number
-}
 
 const timesSchema = z.array(z.object({ stage: z.string(), seconds: z.number() }))
 
@@ -106,61 +59,6 @@ function native(folder: string, source: string, rows: readonly Row[], seed: numb
   return { bundle: join(out, "bundle"), features: of(/^features/), training: of(/^stage 2/) }
 }
 
-/** Counts the features that the page has computed. */
-const COUNT = `(async () => {
-  const root = await navigator.storage.getDirectory()
-  let count = 0
-  try {
-    const features = await (await root.getDirectoryHandle("studio")).getDirectoryHandle("features")
-    for await (const name of features.keys()) if (!name.endsWith(".crswap")) count++
-  } catch {}
-  return count
-})()`
-
-const countFeatures = async (page: Page) => z.number().parse(await page.evaluate(COUNT))
-
-async function inPage(
-  folder: string,
-  source: string,
-  rows: readonly Row[],
-  seed: number,
-  url: string,
-): Promise<Outcome> {
-  const clips = join(folder, "clips")
-  for (const { path, label } of rows) {
-    mkdirSync(join(clips, label), { recursive: true })
-    copyFileSync(resolve(source, path), join(clips, label, basename(path)))
-  }
-  const browser = await browsers.launch({ executablePath: executable, args: ["--no-sandbox", "--disable-gpu"] })
-  try {
-    const page = await browser.newPage()
-    await page.route("**/encoder/encoder.json", async (route) => {
-      const encoder = await (await route.fetch()).json()
-      await route.fulfill({ json: { ...encoder, settings: { ...encoder.settings, seed } } })
-    })
-    await page.goto(url)
-    await page.getByRole("navigation").waitFor()
-    const begun = performance.now()
-    await page.getByLabel("Add a folder").setInputFiles(clips)
-    while ((await countFeatures(page)) < rows.length) await page.waitForTimeout(250)
-    const features = (performance.now() - begun) / 1000
-    await page.locator('nav a[href="#train"]').click()
-    const pressed = performance.now()
-    await page.getByRole("button", { name: "Train" }).click()
-    await page.getByRole("link", { name: "Try it" }).waitFor({ timeout: 0 })
-    const training = (performance.now() - pressed) / 1000
-    await page.locator('nav a[href="#use"]').click()
-    const download = page.waitForEvent("download")
-    await page.getByRole("button", { name: "Download (.zip)" }).click()
-    const files = unzipSync(readFileSync(await (await download).path()))
-    mkdirSync(join(folder, "bundle"))
-    for (const [name, bytes] of Object.entries(files)) writeFileSync(join(folder, name), bytes)
-    return { bundle: join(folder, "bundle"), features, training }
-  } finally {
-    await browser.close()
-  }
-}
-
 /** Share of clips that a bundle is right about, in per cent. */
 async function accuracy(bundle: string, source: string, rows: readonly Row[]): Promise<number> {
   const recognizer = await Recognizer.load(bundle)
@@ -179,11 +77,11 @@ const rows = rowsOf(data)
 const table = await Table.renewed(join(BENCH, "studio.csv"), COLUMNS, 3)
 const site = await serve(DIST, { isolated: true })
 for (let seed = Number(first); seed <= Number(last); seed++) {
-  const chosen = drawn(rows, seed)
+  const chosen = drawn(rows, seed, Number(perClass))
   const folder = mkdtempSync(join(tmpdir(), "fourtier-studio-bench-"))
   try {
     const sides = [
-      ["page", await inPage(folder, data, chosen, seed, site.url)],
+      ["page", await trainInPage({ folder, source: data, rows: chosen, seed, url: site.url })],
       ["native", native(folder, data, chosen, seed)],
     ] as const
     for (const [where, { bundle, features, training }] of sides) {
