@@ -37,6 +37,16 @@ const theEncoder = () => {
   return encoder
 }
 let sessions: ReturnType<typeof openSessions> | null = null
+/** Opened once; what has failed is tried again. */
+const theSessions = () => {
+  sessions ??= theEncoder()
+    .then(openSessions)
+    .catch((error: unknown) => {
+      sessions = null
+      throw error
+    })
+  return sessions
+}
 let running: AbortController | null = null
 let asking: AbortController | null = null
 /** One thing at a time: the engine has one pool of threads. */
@@ -57,6 +67,8 @@ const functions = {
       const video = await openVideo(data)
       const { width, height, frames } = video
       video.close()
+      // its features come next
+      if (!running) inTurn(theSessions).catch(() => {})
       return { seconds: frames.duration, width, height, problem: null }
     } catch (error) {
       if (error instanceof UnreadableVideo) return { ...none, problem: error.message }
@@ -69,8 +81,7 @@ const functions = {
     inTurn(async () => {
       const own = await theEncoder()
       if (running || (await hasFeatures(own, clip.id))) return
-      sessions ??= openSessions(own)
-      await extractFeatures(own, await sessions, clip)
+      await extractFeatures(own, await theSessions(), clip)
     }),
 
   train(job: TrainingJob): Promise<Outcome> {
