@@ -115,7 +115,7 @@ describe.skipIf(!built)("fourtier studio", () => {
     const clips = z.array(z.looseObject({ label: z.string() })).parse((await second.page.get("/api/clips")).value)
     expect(clips).toHaveLength(15)
     const { training } = await stateOf(second)
-    expect(training.status).toBe("stopped")
+    expect(training.status).toBe("interrupted")
     expect(training.curves.length).toBeGreaterThan(0)
 
     // stopped by its button, and gone on with
