@@ -1,6 +1,6 @@
 /** A person at the studio: a browser whose camera films puppets, and what is pressed there. */
 
-import { existsSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { join } from "node:path"
@@ -20,6 +20,17 @@ export const ACTIONS = ["jump", "squat", "wave"] as const
 export const SHOWN = "wave"
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js")
+
+/**
+ * What is served instead of the encoder's description: fewer views of each training clip.
+ * @param finetune settings of stage 2 that differ
+ */
+export function fewerViews(draws: number, finetune: object = {}): Record<string, string> {
+  const encoder = JSON.parse(readFileSync(join(DIST, "encoder/encoder.json"), "utf8"))
+  Object.assign(encoder.settings.finetune, finetune)
+  encoder.settings.views.train.draws = draws
+  return { "/encoder/encoder.json": JSON.stringify(encoder) }
+}
 
 /** Films three takes of each action, and a fourth one of that which is shown. */
 export async function filmActions(folder: string): Promise<void> {

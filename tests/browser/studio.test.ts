@@ -26,6 +26,7 @@ import {
   built,
   DIST,
   faults,
+  fewerViews,
   filmActions,
   hasClips,
   kill,
@@ -53,7 +54,7 @@ describe.skipIf(chromium === null || !built)("the studio in headless Chromium", 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "fourtier-studio-"))
     await filmActions(folder)
-    site = await serve(DIST, { isolated: true })
+    site = await serve(DIST, { isolated: true, instead: fewerViews(3) })
     person = new StudioWindow(chromium ?? "", folder)
   })
   afterAll(async () => {
