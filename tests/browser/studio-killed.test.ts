@@ -30,6 +30,7 @@ const CLIPS = [
   ["hop", 8],
   ["hop", 12],
   ["wave", 8],
+  ["wave", 12],
   // unlike each other: only the one that looks most like a class lies on the limit
   ["none", 4],
   ["none", 8],

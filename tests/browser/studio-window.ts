@@ -23,11 +23,12 @@ const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js")
 
 /**
  * What is served instead of the encoder's description: fewer views of each training clip.
- * @param finetune settings of stage 2 that differ
+ * @param schedule what differs in how networks are trained
  */
-export function fewerViews(draws: number, finetune: object = {}): Record<string, string> {
+export function fewerViews(draws: number, schedule: object = {}): Record<string, string> {
   const encoder = JSON.parse(readFileSync(join(DIST, "encoder/encoder.json"), "utf8"))
-  Object.assign(encoder.settings.finetune, finetune)
+  Object.assign(encoder.settings.finetune, schedule)
+  Object.assign(encoder.settings.linearProbe, schedule)
   encoder.settings.views.train.draws = draws
   return { "/encoder/encoder.json": JSON.stringify(encoder) }
 }

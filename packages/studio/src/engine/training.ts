@@ -85,7 +85,7 @@ export async function runTraining(
   const taught = { source: new StoredFeatures(encoder, "train"), examples: labelled(counts.train) }
   const tested = { source: new StoredFeatures(encoder, "test"), examples: labelled(counts.test) }
   const folds = foldsOf(taught.examples, encoder.settings.seed)
-  const fewest = Math.min(taught.examples.length, ...folds.map((held) => taught.examples.length - held.size))
+  const fewest = taught.examples.length - Math.max(0, ...folds.map((held) => held.size))
   const key = await keyOf(encoder, job, clips)
   await forgetOthers(key)
   const before = await spentSeconds(key)
@@ -193,7 +193,7 @@ async function keyOf(
 interface TrainerOptions {
   /** Names all that is trained. */
   key: string
-  /** Clips of the smallest part. */
+  /** Clips that the smallest fold leaves to be trained on. */
   fewest: number
   /** Seconds since all of it began, those of pages before this one included. */
   spent: () => number
@@ -206,7 +206,8 @@ class Trainer {
   readonly #encoder: Encoder
   readonly #job: TrainingJob
   readonly #options: TrainerOptions
-  readonly #graphs = new Map<Method, Promise<ClassifierGraphs>>()
+  /** By method, then by clips of a batch. */
+  readonly #graphs = new Map<Method, Map<number, Promise<ClassifierGraphs>>>()
 
   constructor(encoder: Encoder, job: TrainingJob, options: TrainerOptions) {
     this.#encoder = encoder
@@ -224,16 +225,19 @@ class Trainer {
   async train(method: Method, set: FeatureSet<Labelled>, part: string): Promise<Weights> {
     const { settings } = this.#encoder
     const { progress, signal, spent, key: all } = this.#options
-    const training = settings[methodNamed(method).trainedBy === "finetune" ? "finetune" : "linearProbe"]
+    const training = this.#settingsOf(method)
+    // folds that differ by a clip share their graphs
+    const batch = Math.min(training.batch, part === ALL ? set.examples.length : this.#options.fewest)
     const schedule = {
       ...training,
+      batch,
       epochs: this.#job.epochs ?? training.epochs,
       checkpointSeconds: Math.min(CHECKPOINT_SECONDS, training.checkpointSeconds),
     }
     const key = `${all}/${part}/${method}`
     const known = await finishedWeights(key)
     progress.next()
-    const perEpoch = Math.max(1, Math.floor(set.examples.length / Math.min(schedule.batch, set.examples.length)))
+    const perEpoch = Math.floor(set.examples.length / batch)
     const steps = Math.max(schedule.minUpdates, Math.round(schedule.epochs * perEpoch))
     const journal = new LiveJournal(await keptLosses(key), (losses, now) => {
       if (part === ALL) progress.curve(titleOf(method), losses, steps)
@@ -243,7 +247,7 @@ class Trainer {
       await journal.rewind(steps)
       return known
     }
-    const graphs = await this.#graphsOf(method)
+    const graphs = await this.#graphsOf(method, batch)
     const fixed = await fitStandardize(set, settings.model.width)
     const data = { train: set, val: { ...set, examples: [] } }
     const task = classificationTask(titleOf(method), graphs, training, data, fixed)
@@ -263,20 +267,27 @@ class Trainer {
   }
 
   async predict(method: Method, set: FeatureSet<Example>, weights: Weights): Promise<Float32Array[]> {
-    return clipProbabilities(await this.#graphsOf(method), set, weights)
+    const [any] = this.#graphs.get(method)?.values() ?? []
+    const fewest = Math.min(this.#settingsOf(method).batch, this.#options.fewest)
+    return clipProbabilities(await (any ?? this.#graphsOf(method, fewest)), set, weights)
   }
 
   async release(): Promise<void> {
-    for (const graphs of this.#graphs.values()) await (await graphs).release()
+    for (const own of this.#graphs.values()) for (const graphs of own.values()) await (await graphs).release()
   }
 
-  #graphsOf(method: Method): Promise<ClassifierGraphs> {
-    const { size, settings } = this.#encoder
-    const training = settings[methodNamed(method).trainedBy === "finetune" ? "finetune" : "linearProbe"]
+  #settingsOf(method: Method) {
+    return this.#encoder.settings[methodNamed(method).trainedBy === "finetune" ? "finetune" : "linearProbe"]
+  }
+
+  #graphsOf(method: Method, batch: number): Promise<ClassifierGraphs> {
+    const { size } = this.#encoder
+    const { dropout } = this.#settingsOf(method)
     const spec = { size, classes: this.#job.classes.length, ...this.network(method) }
-    const batch = Math.max(1, Math.min(training.batch, this.#options.fewest))
-    const known = this.#graphs.get(method) ?? ClassifierGraphs.compile(spec, batch, training.dropout, runtime())
-    this.#graphs.set(method, known)
+    const own = this.#graphs.get(method) ?? new Map<number, Promise<ClassifierGraphs>>()
+    this.#graphs.set(method, own)
+    const known = own.get(batch) ?? ClassifierGraphs.compile(spec, batch, dropout, runtime())
+    own.set(batch, known)
     return known
   }
 }
