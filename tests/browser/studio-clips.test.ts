@@ -86,7 +86,8 @@ describe.skipIf(chromium === null || !built)("clips in the studio's page", () =>
     await row("wave", 1)
     await row("No class yet", 1)
     await page.locator(".row", { hasText: /^Set aside/ }).click()
-    expect(await page.locator(".problem").innerText()).toMatch(/not a video/)
+    const card = page.locator(".clip", { has: page.locator(".problem") })
+    expect(await card.innerText()).toMatch(/^broken.*not a video/s)
   })
 
   it("colours are those that are chosen", async () => {

@@ -49,7 +49,7 @@ export function Grid({ model, clips, selected, select, cut }: GridProps) {
             onKeyDown={(event) => onKey(event, place)}
           >
             <Picture model={model} clip={clip} />
-            <span class="unseen">{clip.name}</span>
+            <span class={clip.problem ? "name" : "unseen"}>{clip.name}</span>
             <span class="under">
               <span class="tag">
                 <i
